@@ -1,0 +1,90 @@
+"""Many images, one after the other: each gets its results or its sentence in run.json, and the rest goes on."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.files import Input, make_folder, write_json
+from cellspan.core.images import read_image
+from cellspan.core.outputs import output_paths, save_outputs
+from cellspan.core.parameters import Parameters
+from cellspan.core.segmenter import Segmenter
+
+Record = dict[str, Any]
+VERSIONS_OF = ("cellspan", "numpy", "openvino", "numba", "opencv-python-headless")
+
+
+def segment_files(
+    segmenter: Segmenter,
+    inputs: Sequence[Input],
+    folder: Path,
+    parameters: Parameters,
+    kinds: Sequence[str],
+    overwrite: bool = False,
+    on_record: Callable[[Record], None] | None = None,
+) -> list[Record]:
+    """Segment every input into `folder`; returns a record for each, with `error` where it failed.
+
+    run.json in `folder` holds the parameters, the model's hash, versions and the records.
+    """
+    make_folder(folder)
+    records: list[Record] = []
+    run = {
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "parameters": parameters.model_dump(mode="json"),
+        "model": {"name": segmenter.model.name, "weights_sha256": segmenter.model.sha256},
+        "device": segmenter.predictor.device,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS_OF}},
+        "inputs": records,
+    }
+    taken: dict[Path, Path] = {}
+    for item in inputs:
+        try:
+            record = _segment_file(segmenter, item, folder, parameters, kinds, overwrite, taken)
+        except CellspanError as error:
+            record = {"input": str(item.path), "error": str(error)}
+        except MemoryError:
+            record = {"input": str(item.path), "error": f"{item.path}: the image does not fit into memory."}
+        records.append(record)
+        if on_record:
+            on_record(record)
+        write_json(folder / "run.json", run)
+    return records
+
+
+def _segment_file(
+    segmenter: Segmenter,
+    item: Input,
+    folder: Path,
+    parameters: Parameters,
+    kinds: Sequence[str],
+    overwrite: bool,
+    taken: dict[Path, Path],
+) -> Record:
+    paths = output_paths(folder, item.stem, kinds)
+    earlier = taken.setdefault(folder / item.stem, item.path)
+    if earlier != item.path:
+        raise CellspanError(f"{item.path}: its results would replace those of {earlier}; rename one of the two.")
+    there = [path for path in paths.values() if path.exists()]
+    if there and not overwrite:
+        raise CellspanError(f"{there[0]}: this result exists already; add --overwrite to replace it.")
+    image = read_image(item.path)
+    try:
+        result = segmenter.segment(image, parameters)
+    except CellspanError as error:
+        raise CellspanError(f"{item.path}: {error}") from None
+    save_outputs(paths, result, image, parameters)
+    return {
+        "input": str(item.path),
+        "objects": result.count,
+        "diameter": round(result.diameter, 2),
+        "seconds": round(result.seconds, 3),
+        "notes": result.notes,
+        "outputs": {kind: str(path.relative_to(folder)) for kind, path in paths.items()},
+    }

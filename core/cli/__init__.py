@@ -1,0 +1,61 @@
+"""The `cellspan` command: one file per group of verbs, each loaded only when it is used."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from cellspan.core.errors import CellspanError
+
+# verb -> (module, function, one line for --help); modules are imported when the verb is used, so that --help is instant
+VERBS = {
+    "segment": ("segment", "segment", "Find the objects in images, folders or patterns."),
+    "demo": ("demo", "demo", "Segment a simulated picture: try this first."),
+    "evaluate": ("evaluate", "evaluate", "Compare label images with true ones."),
+    "train": ("train", "train", "Train or fine-tune a model on annotated images."),
+    "models": ("models", "models", "List and describe the models."),
+    "serve": ("service", "serve", "Run the engine that CellProfiler and Fiji share."),
+    "service": ("service", "service", "Look at or stop the running engine."),
+    "install": ("install", "install", "Put cellspan into CellProfiler or Fiji."),
+    "fiji-segment": ("fiji", "fiji_segment", "What the ImageJ macros call."),
+    "doctor": ("doctor", "doctor", "Say what is installed and what to do about what is not."),
+}
+
+
+class _Group(click.Group):
+    """Loads verbs lazily and turns a CellspanError into one line and exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module, function, _ = VERBS[cmd_name]
+        command: click.Command = getattr(import_module(f"cellspan.core.cli.{module}"), function)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in VERBS.items()])
+
+    def invoke(self, ctx: click.Context) -> None:
+        try:
+            super().invoke(ctx)
+        except CellspanError as error:
+            click.echo(f"cellspan: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cellspan")
+def main() -> None:
+    """cellspan finds every cell in a microscope image.
+
+    \b
+    Examples:
+      cellspan demo
+      cellspan segment images/ -o results --model nuclei
+    """

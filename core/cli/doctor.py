@@ -1,0 +1,74 @@
+"""`cellspan doctor`: what is installed, found and running, and what to do about what is not."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.models.registry import list_models
+from cellspan.core.service.client import log_file, running_service
+
+REQUIRED = ("numpy", "openvino", "numba", "opencv-python-headless", "tifffile", "roifile")
+OPTIONAL = {
+    "torch": 'training and graphics cards; pip install "cellspan[train]"',
+    "pyimagej": 'Fiji from Python; pip install "cellspan[fiji]"',
+    "scyjava": 'ImageJ from Python; pip install "cellspan[fiji]"',
+}
+
+
+@click.command()
+def doctor() -> None:
+    """Say what is installed, found and running, and what to do about what is not.
+
+    Exit code 0 if segmentation can work, 1 if not.
+    """
+    healthy = True
+    for good, needed, line in _findings():
+        mark = "ok  " if good else ("FAIL" if needed else "-   ")
+        click.echo(f"{mark} {line}")
+        healthy = healthy and (good or not needed)
+    sys.exit(0 if healthy else 1)
+
+
+def _findings() -> Iterator[tuple[bool, bool, str]]:
+    """(found, needed, line) for everything that matters."""
+    yield True, True, f"cellspan {version('cellspan')}, Python {platform.python_version()}, {platform.platform()}"
+    for name in REQUIRED:
+        yield _package(name, "needed; pip install --upgrade cellspan", True)
+    for name, purpose in OPTIONAL.items():
+        yield _package(name, f"optional, for {purpose}", False)
+    try:
+        names = [model.name for model in list_models()]
+        yield bool(names), True, f"models: {', '.join(names) or 'none; reinstall cellspan'}"
+    except CellspanError as error:
+        yield False, True, str(error)
+    yield _graphics_card()
+    java = shutil.which("java")
+    yield bool(java), False, f"Java {java}" if java else "no Java; optional, for ImageJ from Python (install a JDK)"
+    running = running_service()
+    yield running is not None, False, "engine running" if running else "engine not running; it starts when needed"
+    yield True, False, f"engine log: {log_file()}"
+
+
+def _package(name: str, otherwise: str, needed: bool) -> tuple[bool, bool, str]:
+    try:
+        return True, needed, f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return False, needed, f"no {name}: {otherwise}"
+
+
+def _graphics_card() -> tuple[bool, bool, str]:
+    from cellspan.core.inference.predictor import resolve_device
+
+    device = resolve_device("auto")
+    if device != "cpu":
+        return True, False, f"graphics card: {device}"
+    hint = "" if importlib.util.find_spec("torch") else ' (with one: pip install "cellspan[gpu]")'
+    return False, False, f"no graphics card in use; the CPU does the work{hint}"

@@ -1,0 +1,58 @@
+"""Command-line options made from `core.parameters`, so that every option is defined once."""
+
+from __future__ import annotations
+
+import functools
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from cellspan.core.parameters import Parameters, parse_parameters
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps (Apple graphics)."
+)
+
+
+def parameter_options(function: Function) -> Function:
+    """Add an option for every field of Parameters; the function gets one `parameters` argument."""
+
+    @functools.wraps(function)
+    def wrapper(**values: Any) -> Any:
+        given = {name: values.pop(name) for name in Parameters.model_fields}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return function(parameters=parse_parameters(chosen), **values)
+
+    for name in reversed(Parameters.model_fields):
+        wrapper = _option(name)(wrapper)
+    return typing.cast(Function, wrapper)
+
+
+def _option(name: str) -> Callable[[Any], Any]:
+    field = Parameters.model_fields[name]
+    flag = "--" + name.replace("_", "-")
+    text = field.description or ""
+    if field.annotation is bool:
+        text += f"  [default: {'yes' if field.default else 'no'}]"
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
+    default = field.default
+    shown = ",".join(f"{value:g}" for value in default) if isinstance(default, tuple) else default
+    # Values stay text: Parameters reads and checks them, in one place and with one wording.
+    if default is not None:
+        text += f"  [default: {shown}]"
+    return click.option(flag, name, metavar=_metavar(field.annotation), help=text)
+
+
+def _metavar(annotation: Any) -> str:
+    """INTEGER, NUMBER or TEXT."""
+    kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    if int in kinds:
+        return "INTEGER"
+    if float in kinds:
+        return "NUMBER"
+    return "LOW,HIGH" if any(typing.get_origin(kind) is tuple for kind in kinds) else "TEXT"

@@ -1,0 +1,38 @@
+"""Progress over many items: a bar on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+import click
+from tqdm import tqdm
+
+
+class Progress:
+    """A bar when standard error is a terminal; otherwise one line per item, such as `[3/65] cells.tif: 41 objects`."""
+
+    def __init__(self, total: int, unit: str) -> None:
+        """`unit` is what is counted, for example 'image'."""
+        self.total, self.done = total, 0
+        self._bar = tqdm(total=total, unit=unit, dynamic_ncols=True, disable=not sys.stderr.isatty())
+
+    def step(self, line: str, important: bool = False) -> None:
+        """One item is done; on a terminal, only important lines stay above the bar."""
+        self.done += 1
+        if self._bar.disable:
+            click.echo(f"[{self.done}/{self.total}] {line}", err=True)
+            return
+        if important:
+            self._bar.write(line, file=sys.stderr)
+        self._bar.update()
+
+    def __enter__(self) -> Progress:
+        """Use it in a `with` block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the bar."""
+        self._bar.close()

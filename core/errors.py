@@ -1,0 +1,9 @@
+"""The one exception that a user's mistake raises: a single sentence that names the culprit and the way out."""
+
+
+class CellspanError(Exception):
+    """A mistake in the input (file, value, model name); its text is shown to the user as it is, without a traceback."""
+
+
+class Cancelled(Exception):
+    """The user stopped the work; nothing went wrong."""

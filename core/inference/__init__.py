@@ -1,0 +1,1 @@
+"""Running the network on images: predictors behind one protocol, and tiles."""

@@ -1,0 +1,128 @@
+"""The network of `core.network` as an OpenVINO graph, built from its weights without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+
+from cellspan.core.errors import CellspanError
+
+State = Mapping[str, NDArray[Any]]
+EPSILON = 1e-5  # of batch normalisation, as in training
+
+
+def build_graph(state: State) -> ov.Model:
+    """A model (N, 2, Y, X) -> outputs (N, 3, Y, X) and style (N, S), all sizes open; raises CellspanError."""
+    try:
+        return _Builder(state).model()
+    except KeyError as error:
+        raise CellspanError(f"The weights lack {error}: they are not those of a Cellpose-style network.") from None
+
+
+class _Builder:
+    """One method per part of the network; names are those of the state_dict."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.levels = sum(name.startswith("downsample.") and name.endswith(".proj.1.weight") for name in state)
+
+    def model(self) -> ov.Model:
+        channels = self._array("downsample.down.res_down_0.conv.conv_0.0.weight").shape[0]
+        images = ops.parameter([-1, channels, -1, -1], np.float32, name="images")
+        features: list[ov.Node] = []
+        for level in range(self.levels):
+            below = self._max_pool(features[-1]) if level else images
+            features.append(self._encoder_block(f"downsample.down.res_down_{level}", below))
+        style = self._style(features[-1])
+        x = features[-1]
+        for level in reversed(range(self.levels)):
+            if level < self.levels - 1:
+                x = self._double(x)
+            x = self._decoder_block(f"upsample.up.res_up_{level}", x, features[level], style)
+        outputs = self._convolution("output", x)
+        results = [ops.result(outputs, name="outputs"), ops.result(style, name="style")]
+        return ov.Model(results, [images], "cellspan")
+
+    def _array(self, name: str) -> NDArray[np.float64]:
+        return np.asarray(self.state[name], np.float64)
+
+    def _affine(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Batch normalisation at rest: factor and offset of each channel."""
+        factor = self._array(f"{name}.weight") / np.sqrt(self._array(f"{name}.running_var") + EPSILON)
+        return factor, self._array(f"{name}.bias") - self._array(f"{name}.running_mean") * factor
+
+    def _encoder_block(self, name: str, x: ov.Node) -> ov.Node:
+        inner = self._convolution(f"{name}.conv.conv_1", self._convolution(f"{name}.conv.conv_0", x))
+        x = ops.add(self._projection(f"{name}.proj", x), inner)
+        inner = self._convolution(f"{name}.conv.conv_3", self._convolution(f"{name}.conv.conv_2", x))
+        return ops.add(x, inner)
+
+    def _decoder_block(self, name: str, x: ov.Node, skip: ov.Node, style: ov.Node) -> ov.Node:
+        inner = ops.add(self._convolution(f"{name}.conv.conv_0", x), skip)
+        inner = self._styled_convolution(f"{name}.conv.conv_1", inner, style)
+        x = ops.add(self._projection(f"{name}.proj", x), inner)
+        inner = self._styled_convolution(f"{name}.conv.conv_2", x, style)
+        return ops.add(x, self._styled_convolution(f"{name}.conv.conv_3", inner, style))
+
+    def _styled_convolution(self, name: str, x: ov.Node, style: ov.Node) -> ov.Node:
+        """The normalisation is moved past the addition: factor * (x + shift) + offset = factor * x + (factor * shift + offset)."""
+        factor, offset = self._affine(f"{name}.conv.0")
+        weight = self._array(f"{name}.full.weight") * factor[:, None]
+        bias = self._array(f"{name}.full.bias") * factor + offset
+        shift = ops.add(ops.matmul(style, _constant(weight), False, True), _constant(bias[None]))
+        shift = ops.unsqueeze(shift, ops.constant(np.array([2, 3])))
+        x = ops.add(ops.multiply(x, _constant(factor[None, :, None, None])), shift)
+        return self._plain_convolution(f"{name}.conv.2", ops.relu(x))
+
+    def _convolution(self, name: str, x: ov.Node) -> ov.Node:
+        factor, offset = self._affine(f"{name}.0")
+        x = ops.multiply(x, _constant(factor[None, :, None, None]))
+        x = ops.add(x, _constant(offset[None, :, None, None]))
+        return self._plain_convolution(f"{name}.2", ops.relu(x))
+
+    def _projection(self, name: str, x: ov.Node) -> ov.Node:
+        """Normalisation and 1x1 convolution with nothing between them: one convolution."""
+        factor, offset = self._affine(f"{name}.0")
+        weight, bias = self._array(f"{name}.1.weight"), self._array(f"{name}.1.bias")
+        return _convolve(x, weight * factor[None, :, None, None], bias + weight[:, :, 0, 0] @ offset)
+
+    def _plain_convolution(self, name: str, x: ov.Node) -> ov.Node:
+        return _convolve(x, self._array(f"{name}.weight"), self._array(f"{name}.bias"))
+
+    @staticmethod
+    def _max_pool(x: ov.Node) -> ov.Node:
+        pooled: ov.Node = ops.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2])
+        return pooled.output(0)
+
+    @staticmethod
+    def _double(x: ov.Node) -> ov.Node:
+        return ops.interpolate(
+            x,
+            ops.constant(np.array([2.0, 2.0], np.float32)),
+            "nearest",
+            "scales",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+            axes=ops.constant(np.array([2, 3])),
+        )
+
+    @staticmethod
+    def _style(x: ov.Node) -> ov.Node:
+        mean = ops.reduce_mean(x, ops.constant(np.array([2, 3])), False)
+        length = ops.sqrt(ops.reduce_sum(ops.multiply(mean, mean), ops.constant(np.array([1])), True))
+        return ops.divide(mean, length)
+
+
+def _constant(array: NDArray[np.float64]) -> ov.Node:
+    return ops.constant(array.astype(np.float32))
+
+
+def _convolve(x: ov.Node, weight: NDArray[np.float64], bias: NDArray[np.float64]) -> ov.Node:
+    margin = weight.shape[-1] // 2
+    convolved = ops.convolution(x, _constant(weight), [1, 1], [margin, margin], [margin, margin], [1, 1])
+    return ops.add(convolved, _constant(bias[None, :, None, None]))

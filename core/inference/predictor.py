@@ -1,0 +1,76 @@
+"""What runs the network: one protocol, a predictor per kind of device, and the choice among them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import re
+from pathlib import Path
+from typing import Protocol
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.images import Floats
+from cellspan.core.models.registry import Model
+
+TILE = 256  # pixels; a good compromise between context, memory and small images
+
+
+class Predictor(Protocol):
+    """The network of one model on one device."""
+
+    device: str
+    batch: int  # tiles that are worth giving at once
+
+    def predict(self, tiles: Floats) -> tuple[Floats, Floats]:
+        """Tiles (N, 2, Y, X), sides multiples of 16 -> outputs (N, 3, Y, X) and styles (N, S)."""
+        ...
+
+
+def make_predictor(model: Model, device: str = "auto") -> Predictor:
+    """A predictor on `device`: auto, cpu, cuda, cuda:N or mps; raises CellspanError if that is not there."""
+    wanted = resolve_device(device)
+    if wanted == "cpu":
+        from cellspan.core.inference.openvino_predictor import OpenVinoPredictor
+
+        return OpenVinoPredictor(model)
+    from cellspan.core.inference.torch_predictor import TorchPredictor
+
+    return TorchPredictor(model, wanted)
+
+
+def resolve_device(device: str) -> str:
+    """`auto` becomes the graphics card if torch can use one, else the CPU; others are checked."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise CellspanError(f"There is no device '{device}'; choose auto, cpu, cuda, cuda:N or mps.")
+    if device == "cpu" or (device == "auto" and not _may_have_gpu()):
+        return "cpu"
+    if importlib.util.find_spec("torch") is None:
+        if device == "auto":
+            return "cpu"
+        raise CellspanError(f'The device {device} needs torch; run: pip install "cellspan[gpu]"')
+    return _torch_device(device)
+
+
+def _may_have_gpu() -> bool:
+    """Whether it is worth seconds to import torch and ask it."""
+    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+    return apple or os.name == "nt" or Path("/dev/nvidia0").exists() or Path("/dev/dxg").exists()
+
+
+def _torch_device(device: str) -> str:
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda:0"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise CellspanError("The device mps (Apple graphics) is not available here; choose cpu.")
+    if device.startswith("cuda"):
+        index = int(device.partition(":")[2] or 0)
+        if index >= torch.cuda.device_count():
+            count = torch.cuda.device_count()
+            raise CellspanError(f"The device {device} is not available: torch sees {count} CUDA graphics card(s).")
+        return f"cuda:{index}"
+    return device

@@ -1,0 +1,197 @@
+"""Label images: checking, renumbering, single pieces, holes, borders, diameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from cellspan.core.boxes import label_boxes
+from cellspan.core.errors import CellspanError
+
+Labels = NDArray[np.int32]
+
+
+def as_labels(labels: ArrayLike) -> Labels:
+    """Check a label image and give it as contiguous int32 (Y, X) or (Z, Y, X); raises CellspanError."""
+    array = np.asarray(labels)
+    if array.ndim not in (2, 3):
+        raise CellspanError(f"A label image has 2 or 3 axes (Y, X or Z, Y, X), not the shape {array.shape}.")
+    if array.dtype == bool:
+        array = array.astype(np.int32)
+    if not np.issubdtype(array.dtype, np.integer):
+        if not np.all(np.isfinite(array)) or np.any(array != np.floor(array)):
+            raise CellspanError("A label image holds whole numbers, but this one has fractions, NaN or infinities.")
+        array = array.astype(np.int64)
+    if array.size and (array.min() < 0 or array.max() > np.iinfo(np.int32).max):
+        raise CellspanError("A label image holds numbers from 0 to 2147483647.")
+    return np.ascontiguousarray(array, dtype=np.int32)
+
+
+def renumber(labels: Labels) -> Labels:
+    """Labels 1..n without gaps, in their old order."""
+    present = np.bincount(labels.ravel(), minlength=1) > 0 if _dense(labels) else None
+    if present is None:
+        values, inverse = np.unique(labels, return_inverse=True)
+        shift = 0 if values.size and values[0] == 0 else 1
+        return (inverse.reshape(labels.shape) + shift).astype(np.int32)
+    present[0] = False
+    table = np.cumsum(present, dtype=np.int32)
+    table[~present] = 0
+    return table[labels]
+
+
+def _dense(labels: Labels) -> bool:
+    """Whether a table with one entry per number is smaller than sorting all pixels."""
+    return labels.size > 0 and int(labels.max()) <= 4 * labels.size + 1024
+
+
+def keep(labels: Labels, wanted: NDArray[np.bool_]) -> Labels:
+    """Only the labels k with wanted[k - 1], renumbered 1..n."""
+    table = np.zeros(len(wanted) + 1, np.int32)
+    table[1:][wanted] = np.arange(1, np.count_nonzero(wanted) + 1)
+    return table[labels]
+
+
+def drop_on_edges(labels: Labels) -> Labels:
+    """Without the objects that touch the border of the (Y, X) image, renumbered."""
+    wanted = np.ones(int(labels.max(initial=0)) + 1, bool)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        wanted[edge] = False
+    return keep(labels, wanted[1:])
+
+
+def diameters(labels: Labels) -> NDArray[np.float64]:
+    """Diameter in pixels of the circle with each object's area, for labels 1..n of a (Y, X) image."""
+    areas = np.bincount(labels.ravel())[1:]
+    return 2 * np.sqrt(areas[areas > 0] / np.pi)
+
+
+def median_diameter(labels: Labels) -> float:
+    """Median of the objects' diameters in pixels; 0 without objects."""
+    sizes = diameters(labels)
+    return float(np.median(sizes)) if sizes.size else 0.0
+
+
+def resize_labels(labels: Labels, shape: tuple[int, int]) -> Labels:
+    """Labels at another height and width (nearest pixel)."""
+    height, width = shape
+    # OpenCV resizes no int32; float64 holds every int32 exactly.
+    scaled = cv2.resize(labels.astype(np.float64), (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.ascontiguousarray(scaled, np.int32)
+
+
+def largest_pieces(labels: Labels) -> Labels:
+    """Each object cut down to its largest 4-connected piece (the first in reading order if equal), same numbers."""
+    return _largest_pieces(labels, int(labels.max(initial=0)))
+
+
+@njit(cache=True)
+def _root(parents: Any, i: int) -> int:
+    while parents[i] != i:
+        parents[i] = parents[parents[i]]
+        i = parents[i]
+    return i
+
+
+@njit(cache=True)
+def _largest_pieces(labels: Any, count: int) -> Any:
+    """Union-find over pieces of equal label; pieces are numbered in reading order."""
+    height, width = labels.shape
+    piece = np.zeros((height, width), np.int32)
+    parents = np.zeros(labels.size // 2 + 2, np.int32)
+    sizes = np.zeros(labels.size // 2 + 2, np.int64)
+    pieces = 0
+    for y in range(height):
+        for x in range(width):
+            label = labels[y, x]
+            if label == 0:
+                continue
+            left = piece[y, x - 1] if x > 0 and labels[y, x - 1] == label else 0
+            above = piece[y - 1, x] if y > 0 and labels[y - 1, x] == label else 0
+            if left == 0 and above == 0:
+                pieces += 1
+                if pieces == len(parents):
+                    parents = np.concatenate((parents, np.zeros_like(parents)))
+                    sizes = np.concatenate((sizes, np.zeros_like(sizes)))
+                parents[pieces] = pieces
+                piece[y, x] = pieces
+            elif left and above:
+                a, b = _root(parents, left), _root(parents, above)
+                if a != b:
+                    low, high = min(a, b), max(a, b)
+                    parents[high] = low
+                    sizes[low] += sizes[high]
+                piece[y, x] = min(a, b)
+            else:
+                piece[y, x] = _root(parents, left + above)
+            sizes[_root(parents, piece[y, x])] += 1
+    best = np.zeros(count + 1, np.int32)
+    for y in range(height):
+        for x in range(width):
+            label = labels[y, x]
+            if label:
+                root = _root(parents, piece[y, x])
+                piece[y, x] = root
+                current = best[label]
+                if current == 0 or sizes[root] > sizes[current] or (sizes[root] == sizes[current] and root < current):
+                    best[label] = root
+    result = np.zeros((height, width), np.int32)
+    for y in range(height):
+        for x in range(width):
+            label = labels[y, x]
+            if label and piece[y, x] == best[label]:
+                result[y, x] = label
+    return result
+
+
+def fill_holes(labels: Labels) -> Labels:
+    """Every object without holes, in ascending order: what a hole of an object encloses becomes that object."""
+    result = labels.copy()
+    count = int(labels.max(initial=0))
+    boxes, areas = label_boxes(labels, count)
+    _fill_holes(result, boxes, areas)
+    return result
+
+
+@njit(cache=True)
+def _fill_holes(labels: Any, boxes: Any, areas: Any) -> None:
+    """Flood the outside of each object (8-connected, so that an object is 4-connected) in its box; fill the rest."""
+    for k in range(len(boxes)):
+        if areas[k] == 0:
+            continue
+        label = k + 1
+        y0, x0, y1, x1 = boxes[k]
+        height, width = y1 - y0, x1 - x0
+        if areas[k] == height * width:
+            continue
+        outside = np.zeros((height, width), np.bool_)
+        stack = np.empty((height * width, 2), np.int32)
+        depth = 0
+        for y in range(height):
+            for x in range(width):
+                border = y == 0 or x == 0 or y == height - 1 or x == width - 1
+                if border and labels[y0 + y, x0 + x] != label:
+                    outside[y, x] = True
+                    stack[depth, 0], stack[depth, 1] = y, x
+                    depth += 1
+        reached = depth
+        while depth:
+            depth -= 1
+            y, x = stack[depth]
+            for ny in range(max(0, y - 1), min(height, y + 2)):
+                for nx in range(max(0, x - 1), min(width, x + 2)):
+                    if not outside[ny, nx] and labels[y0 + ny, x0 + nx] != label:
+                        outside[ny, nx] = True
+                        reached += 1
+                        stack[depth, 0], stack[depth, 1] = ny, nx
+                        depth += 1
+        if reached + areas[k] == height * width:
+            continue
+        for y in range(height):
+            for x in range(width):
+                if not outside[y, x]:
+                    labels[y0 + y, x0 + x] = label

@@ -1,0 +1,103 @@
+"""What a segmentation leaves on disk: labels, ROIs, overlay picture, table of objects, flows, probability."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as imageio
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.files import make_folder, write_atomically
+from cellspan.core.images import Image, network_input
+from cellspan.core.labels import Labels
+from cellspan.core.outlines import draw_outlines, labels_to_rois, write_roi_zip
+from cellspan.core.parameters import Parameters
+from cellspan.core.segmenter import Result
+
+ENDINGS = {
+    "labels": "_labels.tif",
+    "rois": "_rois.zip",
+    "overlay": "_overlay.png",
+    "table": "_objects.csv",
+    "flows": "_flows.tif",
+    "probability": "_probability.tif",
+}
+DEFAULT_OUTPUTS = ("labels", "rois", "overlay", "table")
+
+
+def output_paths(folder: Path, stem: Path, kinds: Iterable[str]) -> dict[str, Path]:
+    """Where each kind of result of one image goes; raises CellspanError for an unknown kind."""
+    unknown = [kind for kind in kinds if kind not in ENDINGS]
+    if unknown:
+        raise CellspanError(f"There is no output '{unknown[0]}'; choose among {', '.join(ENDINGS)}.")
+    return {kind: folder / stem.parent / (stem.name + ENDINGS[kind]) for kind in kinds}
+
+
+def save_outputs(paths: dict[str, Path], result: Result, image: Image, parameters: Parameters) -> None:
+    """Write each asked kind of result to its path; raises CellspanError that names the file."""
+    writers: dict[str, Callable[[Path], Any]] = {
+        "labels": lambda path: write_labels(path, result.labels),
+        "rois": lambda path: write_roi_zip(path, labels_to_rois(result.labels)),
+        "overlay": lambda path: imageio.imwrite(path, overlay(image, result.labels, parameters)),
+        "table": lambda path: _write_table(path, objects_table(image, result, parameters)),
+        "flows": lambda path: tifffile.imwrite(path, result.flows, compression="zlib", metadata={"axes": "CYX"}),
+        "probability": lambda path: tifffile.imwrite(path, result.probability, compression="zlib"),
+    }
+    for kind, path in paths.items():
+        make_folder(path.parent)
+        write_atomically(path, writers[kind])
+
+
+def write_labels(path: Path, labels: Labels) -> None:
+    """A label TIFF: 16 bit where the labels fit, else 32 bit; zlib-compressed."""
+    kind = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
+    tifffile.imwrite(path, labels.astype(kind), compression="zlib")
+
+
+def overlay(image: Image, labels: Labels, parameters: Parameters) -> NDArray[np.uint8]:
+    """The segmented channel in grey, 1st to 99.8th percentile, with the outlines in yellow: (Y, X, 3)."""
+    shown = parameters.model_copy(update={"normalize": (1.0, 99.8), "invert": False})
+    grey = (255 * np.clip(network_input(image, shown)[0][0], 0, 1)).astype(np.uint8)
+    picture = np.repeat(grey[:, :, None], 3, axis=2)
+    draw_outlines(picture, labels)
+    return picture
+
+
+def objects_table(image: Image, result: Result, parameters: Parameters) -> list[dict[str, float]]:
+    """One row per object: position, area, diameter, box (pixels), mean probability logit, mean intensity."""
+    labels, count = result.labels, result.count
+    flat = labels.ravel()
+    areas = np.bincount(flat, minlength=count + 1)[1:]
+    plain = parameters.model_copy(update={"normalize": None, "invert": False})
+    intensity = network_input(image, plain)[0][0]
+    ys, xs = (np.broadcast_to(axis, labels.shape) for axis in np.ogrid[: labels.shape[0], : labels.shape[1]])
+
+    def mean(values: NDArray[Any]) -> NDArray[np.float64]:
+        return np.bincount(flat, weights=values.ravel(), minlength=count + 1)[1:] / np.maximum(areas, 1)
+
+    columns = {
+        "label": np.arange(1, count + 1),
+        "y": mean(ys).round(2),
+        "x": mean(xs).round(2),
+        "area": areas,
+        "diameter": (2 * np.sqrt(areas / np.pi)).round(2),
+        "mean_probability": mean(result.probability).round(4),
+        "mean_intensity": mean(intensity).round(4),
+    }
+    return [dict(zip(columns, (value.item() for value in row), strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+COLUMNS = ("label", "y", "x", "area", "diameter", "mean_probability", "mean_intensity")
+
+
+def _write_table(path: Path, rows: list[dict[str, float]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)

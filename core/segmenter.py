@@ -1,0 +1,165 @@
+"""One image from pixels to labels: normalise, resize, network, dynamics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cellspan.core.dynamics import flows_to_labels
+from cellspan.core.errors import CellspanError
+from cellspan.core.images import Floats, Image, image_from_array, network_input, read_image, resize
+from cellspan.core.inference.predictor import Predictor, make_predictor
+from cellspan.core.inference.tiles import predict_augmented, predict_tiled, sample_style
+from cellspan.core.labels import Labels, keep, median_diameter, resize_labels
+from cellspan.core.models.registry import Model, find_model
+from cellspan.core.parameters import Parameters
+from cellspan.core.sizing import diameter_from_style
+
+FLOW_SCALE = 5  # the network's flows are 5 times too long, see core.network
+LARGEST_ENLARGEMENT = 16  # times; beyond this the given diameter cannot be meant
+REFINE_FROM = 1.15  # ratio of found to estimated diameter that is worth a second pass
+
+OnProgress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was found in one image of height Y and width X."""
+
+    labels: Labels  # (Y, X): 0 = background, 1..n
+    flows: Floats  # (2, Y, X): y, x in pixels per step
+    probability: Floats  # (Y, X), logits
+    diameter: float  # pixels; given or estimated
+    style: Floats  # (S,), unit length
+    model: str
+    model_sha256: str
+    device: str
+    seconds: float
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Number of objects."""
+        return int(self.labels.max(initial=0))
+
+
+class Segmenter:
+    """A model on a device, ready for many images."""
+
+    def __init__(self, model: str | Model = "cyto", device: str = "auto") -> None:
+        """Load a model by name or path; device is auto, cpu, cuda, cuda:N or mps. Raises CellspanError."""
+        self.model = model if isinstance(model, Model) else find_model(model)
+        self.predictor: Predictor = make_predictor(self.model, device)
+
+    def segment(
+        self,
+        image: str | Path | ArrayLike | Image,
+        parameters: Parameters | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Result:
+        """Find the objects in a file, an array (see `image_from_array`) or an Image.
+
+        `parameters.model` is not read here: the model is the Segmenter's. `on_progress` gets a fraction and a few
+        words; an exception that it raises (such as Cancelled) ends the work. Raises CellspanError.
+        """
+        started = time.perf_counter()
+        parameters = parameters or Parameters(model=self.model.name)
+        _refuse_volumes(parameters)
+        report = on_progress or (lambda fraction, message: None)
+        planes, notes = network_input(_as_image(image), parameters)
+        pixels = _Pixels(planes, parameters)
+        diameter = parameters.diameter
+        if diameter is None and pixels.is_flat:
+            diameter = self.model.description.mean_diameter
+        if diameter is None:
+            report(0.0, "estimating the diameter")
+            diameter, note = self._estimate(pixels)
+            notes += note
+        labels, outputs, style = self._pass(pixels, diameter, report)
+        if parameters.diameter is None:
+            found = median_diameter(labels)
+            if found and max(found / diameter, diameter / found) > REFINE_FROM:
+                diameter = found
+                labels, outputs, style = self._pass(pixels, diameter, report)
+        report(1.0, "done")
+        return Result(
+            labels=labels,
+            flows=outputs[:2],
+            probability=outputs[2],
+            diameter=float(diameter),
+            style=style,
+            model=self.model.name,
+            model_sha256=self.model.sha256,
+            device=self.predictor.device,
+            seconds=time.perf_counter() - started,
+            notes=notes,
+        )
+
+    def _estimate(self, pixels: _Pixels) -> tuple[float, list[str]]:
+        size_model = self.model.description.size_model
+        if size_model is None:
+            mean = self.model.description.mean_diameter
+            return mean, [f"The model cannot estimate diameters; its mean, {mean:g} pixels, is taken (set diameter)."]
+        return diameter_from_style(sample_style(self.predictor, pixels.planes), size_model), []
+
+    def _pass(self, pixels: _Pixels, diameter: float, report: OnProgress) -> tuple[Labels, Floats, Floats]:
+        """Network and dynamics at one diameter: labels, outputs (3, Y, X) with flows in pixels, style."""
+        parameters, shape = pixels.parameters, pixels.shape
+        factor = self.model.description.mean_diameter / diameter
+        if factor > LARGEST_ENLARGEMENT:
+            raise CellspanError(
+                f"diameter = {diameter:g} pixels is too small for this model: the image would grow {factor:.0f} times; "
+                "give the diameter in pixels of the image, or enlarge the image first."
+            )
+        scaled = resize(pixels.planes, (max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))))
+        predict = predict_augmented if parameters.augment else predict_tiled
+        outputs, style = predict(
+            self.predictor,
+            scaled,
+            parameters.tile,
+            parameters.tile_overlap,
+            lambda part: report(0.9 * part, "running the network"),
+        )
+        outputs[:2] /= FLOW_SCALE
+        report(0.9, "following the flows")
+        if parameters.resample:
+            outputs = resize(outputs, shape)
+            return flows_to_labels(outputs[:2], outputs[2], parameters, diameter), outputs, style
+        loose = parameters.model_copy(update={"min_size": 0})
+        small = flows_to_labels(outputs[:2], outputs[2], loose, diameter * factor)
+        labels = resize_labels(small, shape)
+        areas = np.bincount(labels.ravel(), minlength=int(small.max(initial=0)) + 1)[1:]
+        return keep(labels, areas >= max(1, parameters.min_size)), resize(outputs, shape), style
+
+
+@dataclass(frozen=True)
+class _Pixels:
+    """What the network sees of one image, before resizing: (2, Y, X)."""
+
+    planes: Floats
+    parameters: Parameters
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.planes.shape[1], self.planes.shape[2]
+
+    @property
+    def is_flat(self) -> bool:
+        return not np.ptp(self.planes[0]) > 0
+
+
+def _as_image(image: Any) -> Image:
+    if isinstance(image, Image):
+        return image
+    return read_image(image) if isinstance(image, (str, Path)) else image_from_array(image)
+
+
+def _refuse_volumes(parameters: Parameters) -> None:
+    if parameters.do_3d or parameters.stitch_threshold > 0:
+        raise CellspanError("Volumes (do_3d, stitch_threshold) are not supported yet; segment single planes.")

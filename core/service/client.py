@@ -1,0 +1,321 @@
+"""The client of the engine: finds the running service or starts it, sends images, fetches labels.
+
+This file also runs inside CellProfiler, so it needs the standard library and numpy only, and Python 3.8.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from urllib.parse import urlencode, urlsplit
+
+import numpy as np
+
+START_SECONDS = 120.0  # a first start on a slow disk
+WAIT_SECONDS = 10.0  # of one long poll
+PATIENCE_SECONDS = 60.0  # without any answer, the service counts as dead
+NPY = "application/x-npy"
+MISSING = (
+    "The cellspan engine was not found; install it with 'pip install cellspan', "
+    "then run 'cellspan install cellprofiler --to PLUGIN_FOLDER' (or 'install fiji')."
+)
+OnProgress = Callable[[float, str], None]
+
+
+class EngineError(Exception):
+    """Something that the user has to know, in one sentence."""
+
+
+class EngineMissing(EngineError):
+    """The engine cannot be found or started."""
+
+
+class _Lost(Exception):
+    """The service went away in the middle of a conversation."""
+
+
+@dataclass(frozen=True)
+class EngineResult:
+    """What the engine found in one image."""
+
+    labels: np.ndarray  # int32 (Y, X): 0 = background, 1..n
+    diameter: float  # pixels; given or estimated
+    model: str
+    model_sha256: str
+    device: str
+    seconds: float
+    notes: List[str] = field(default_factory=list)
+
+
+def runtime_folder() -> Path:
+    """Where the service of this user on this machine leaves its address; CELLSPAN_RUNTIME_DIR moves it.
+
+    A home folder may be shared by several machines, so each has a folder of its own.
+    """
+    if os.environ.get("CELLSPAN_RUNTIME_DIR"):
+        return Path(os.environ["CELLSPAN_RUNTIME_DIR"])
+    base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else None
+    return Path(base or Path.home() / ".cache") / "cellspan" / "run" / (platform.node() or "localhost")
+
+
+def service_file() -> Path:
+    """The file with the running service's address, token, pid and version."""
+    return runtime_folder() / "service.json"
+
+
+def log_file() -> Path:
+    """Where the service writes what it has to say."""
+    return runtime_folder() / "service.log"
+
+
+def default_command() -> List[str]:
+    """How to start the service: what the installer wrote beside this file, or `cellspan` on the PATH."""
+    beside = Path(__file__).with_name("engine.json")
+    if beside.is_file():
+        command: List[str] = json.loads(beside.read_text(encoding="utf-8"))["command"]
+        return command
+    found = shutil.which("cellspan")
+    return [found, "serve"] if found else []
+
+
+class Engine:
+    """The running service, or one that is started on first use."""
+
+    def __init__(self, command: Optional[Sequence[str]] = None) -> None:
+        """`command` starts the service; None takes what the installer recorded."""
+        self.command = list(command) if command is not None else default_command()
+
+    def segment(
+        self, pixels: np.ndarray, parameters: Mapping[str, Any], on_progress: Optional[OnProgress] = None
+    ) -> EngineResult:
+        """Find the objects in (Y, X), (C, Y, X) or (Y, X, 3) pixels; raises EngineError.
+
+        `parameters` are those of `core.parameters`, and `device`. A service that dies is started again once.
+        """
+        return self.run(_as_npy(pixels), NPY, parameters, on_progress)[0]
+
+    def run(
+        self,
+        body: bytes,
+        content_type: str,
+        parameters: Mapping[str, Any],
+        on_progress: Optional[OnProgress] = None,
+        also: Optional[Mapping[str, str]] = None,
+    ) -> Tuple[EngineResult, Dict[str, bytes]]:
+        """Send an encoded image (npy, TIFF or PNG); `also` names further results to fetch and their media types."""
+        key = uuid.uuid4().hex
+        for attempt in (1, 2):
+            service = self.connect(on_progress)
+            try:
+                return self._converse(service, key, body, content_type, parameters, on_progress, also or {})
+            except _Lost as loss:
+                if attempt == 2:
+                    raise EngineError(
+                        f"The cellspan engine stopped twice while it worked on this image ({loss}); "
+                        f"its log is {log_file()}."
+                    ) from None
+        raise AssertionError("unreachable")
+
+    def _converse(
+        self,
+        service: _Service,
+        key: str,
+        body: bytes,
+        content_type: str,
+        parameters: Mapping[str, Any],
+        on_progress: Optional[OnProgress],
+        also: Mapping[str, str],
+    ) -> Tuple[EngineResult, Dict[str, bytes]]:
+        query = urlencode({name: _as_text(value) for name, value in parameters.items()})
+        headers = {"Content-Type": content_type, "Idempotency-Key": key}
+        job = service.json("POST", "/v1/jobs?" + query, body, headers)
+        address = "/v1/jobs/" + job["id"]
+        try:
+            job = _wait(service, address, job, on_progress)
+            if job["state"] == "cancelled":
+                raise EngineError("The segmentation was cancelled.")
+            if job["state"] == "failed":
+                raise EngineError(job["message"])
+            labels = np.load(io.BytesIO(service.bytes(address + "/labels", NPY)), allow_pickle=False)
+            extra = {name: service.bytes(address + "/" + name, kind) for name, kind in also.items()}
+        except _Lost:
+            raise
+        except BaseException:
+            # The user pressed stop, or the job failed: let the engine work for others.
+            service.forget(address)
+            raise
+        service.forget(address)
+        names = ("diameter", "model", "model_sha256", "device", "seconds", "notes")
+        return EngineResult(labels=labels, **{name: job["result"][name] for name in names}), extra
+
+    def models(self) -> List[Dict[str, Any]]:
+        """The models that the engine has."""
+        try:
+            models: List[Dict[str, Any]] = self.connect().json("GET", "/v1/models")["models"]
+        except _Lost as loss:
+            raise EngineError("The cellspan engine does not answer ({}).".format(loss)) from None
+        return models
+
+    def check(self) -> None:
+        """Raise EngineMissing if no service runs and none could be started, without starting one."""
+        if running_service() is None:
+            self._require_program()
+
+    def _require_program(self) -> None:
+        if not self.command or shutil.which(self.command[0]) is None:
+            raise EngineMissing(MISSING)
+
+    def connect(self, on_progress: Optional[OnProgress] = None) -> _Service:
+        """The running service; starts it if there is none, and says so through `on_progress`. Raises EngineMissing."""
+        service = running_service()
+        return service if service is not None else self._start(on_progress)
+
+    def _start(self, on_progress: Optional[OnProgress]) -> _Service:
+        """Start the service and wait until it answers.
+
+        Several clients may do this at once: the services settle by a lock which of them stays, the others end with
+        exit code 0, and every client finds the one that stayed.
+        """
+        self._require_program()
+        started = time.monotonic()
+        child = self._spawn()
+        while True:
+            elapsed = time.monotonic() - started
+            service = running_service()
+            if service is not None:
+                return service
+            if elapsed > START_SECONDS:
+                raise EngineMissing(
+                    "The cellspan engine did not start within {:.0f} s; its log is {}.".format(START_SECONDS, log_file())
+                )
+            code = child.poll()
+            if code not in (None, 0):
+                raise EngineMissing("The cellspan engine could not be started: {}".format(_last_line(log_file())))
+            if code == 0 and elapsed > 2:
+                # Another service held the lock but is gone now, for example one that was just stopping.
+                child = self._spawn()
+            if on_progress is not None:
+                on_progress(0.0, "starting the cellspan engine ({:.0f} s)".format(elapsed))
+            time.sleep(0.1)
+
+    def _spawn(self) -> subprocess.Popen:  # type: ignore[type-arg]
+        folder = runtime_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        # A host program's own Python settings must not reach the engine's Python.
+        environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PYTHONHOME", "LD_PRELOAD"}}
+        apart: Dict[str, Any] = {"start_new_session": True}
+        if sys.platform == "win32":
+            apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+        with log_file().open("ab") as log:
+            return subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=str(folder), **apart
+            )
+
+
+class _Service:
+    """One running service: its address and its token."""
+
+    def __init__(self, address: str, token: str) -> None:
+        parts = urlsplit(address)
+        self.host, self.port, self.token = parts.hostname or "127.0.0.1", parts.port or 80, token
+
+    def bytes(self, path: str, accept: str) -> bytes:
+        return self._request("GET", path, None, {"Accept": accept})
+
+    def json(
+        self, method: str, path: str, body: Optional[bytes] = None, headers: Optional[Mapping[str, str]] = None
+    ) -> Dict[str, Any]:
+        answer: Dict[str, Any] = json.loads(self._request(method, path, body, headers or {}))
+        return answer
+
+    def forget(self, path: str) -> None:
+        """Cancel or delete a job; a service that is gone has forgotten it anyway."""
+        try:
+            self._request("DELETE", path, None, {})
+        except (_Lost, EngineError):
+            pass
+
+    def healthy(self) -> bool:
+        try:
+            return bool(self.json("GET", "/v1/health")["status"] == "ok")
+        except (_Lost, EngineError, ValueError, KeyError):
+            return False
+
+    def _request(self, method: str, path: str, body: Optional[bytes], headers: Mapping[str, str]) -> bytes:
+        # http.client, because urllib would send loopback requests through a proxy.
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_SECONDS)
+        try:
+            connection.request(method, path, body, {"Authorization": "Bearer " + self.token, **headers})
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise _Lost(str(error) or type(error).__name__) from None
+        finally:
+            connection.close()
+        if answer.status == 404 and path.startswith("/v1/jobs/"):
+            raise _Lost("a new engine does not know the job")
+        if answer.status >= 400:
+            raise EngineError(_sentence(content, answer.status))
+        return content
+
+
+def running_service() -> Optional[_Service]:
+    """The service that answers at the recorded address, or None."""
+    try:
+        found = json.loads(service_file().read_text(encoding="utf-8"))
+        service = _Service(found["address"], found["token"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return service if service.healthy() else None
+
+
+def _wait(
+    service: _Service, address: str, job: Dict[str, Any], on_progress: Optional[OnProgress]
+) -> Dict[str, Any]:
+    """Poll until the job ends; short polls where somebody watches the progress."""
+    seconds = 0.5 if on_progress is not None else WAIT_SECONDS
+    while job["state"] in ("queued", "running"):
+        job = service.json("GET", "{}?wait={}".format(address, seconds))
+        if on_progress is not None:
+            on_progress(job["progress"], job["message"])
+    return job
+
+
+def _as_npy(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(pixels), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, (tuple, list)):
+        return ",".join(str(part) for part in value)
+    return str(value)
+
+
+def _sentence(content: bytes, status: int) -> str:
+    try:
+        return str(json.loads(content)["error"])
+    except (ValueError, KeyError, TypeError):
+        return "The cellspan engine answered with HTTP status {}.".format(status)
+
+
+def _last_line(path: Path) -> str:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,1 @@
+"""Training: annotated images, augmentation, the loop, the size model, simulated fields."""

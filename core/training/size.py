@@ -1,0 +1,57 @@
+"""Training of the size model: styles of the training images at many magnifications against their diameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellspan.core.images import Floats, resize
+from cellspan.core.models.registry import SizeModel
+from cellspan.core.sizing import diameter_from_style, fit_size_model
+from cellspan.core.training.data import Field
+
+SMALLEST, LARGEST = 6.0, 150.0  # pixels
+CROP = 256
+VIEWS = 4  # magnifications per training image
+
+Styles = Callable[[Floats], NDArray[np.float32]]  # (N, 2, CROP, CROP) -> (N, style)
+
+
+def train_size_model(
+    styles: Styles, train: Sequence[Field], held_out: Sequence[Field], mean_diameter: float, seed: int
+) -> SizeModel:
+    """Fit on `train`, report the median relative error on `held_out`."""
+    rng = np.random.default_rng(seed)
+    model = fit_size_model(*_views(styles, train, mean_diameter, rng))
+    if not held_out:
+        return model
+    seen, true = _views(styles, held_out, mean_diameter, rng)
+    predicted = np.array([diameter_from_style(style, model) for style in seen])
+    return model.model_copy(update={"median_error": float(np.median(np.abs(predicted / true - 1)))})
+
+
+def _views(
+    styles: Styles, fields: Sequence[Field], mean_diameter: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    seen: list[NDArray[np.float32]] = []
+    true: list[float] = []
+    for field in fields:
+        for diameter in np.exp(rng.uniform(*np.log([SMALLEST, LARGEST]), VIEWS)):
+            seen.append(styles(_view(field.image, float(diameter) / mean_diameter, rng)[None])[0])
+            true.append(float(diameter))
+    return np.stack(seen), np.array(true)
+
+
+def _view(image: Floats, factor: float, rng: np.random.Generator) -> Floats:
+    """A random part of the image, magnified, reflected at the borders where it is too small."""
+    height, width = image.shape[1:]
+    side = min(max(16, int(np.ceil(CROP / factor))), max(height, width))
+    y = rng.integers(0, max(1, height - side + 1))
+    x = rng.integers(0, max(1, width - side + 1))
+    part = image[:, y : y + side, x : x + side]
+    shape = (max(1, round(part.shape[1] * factor)), max(1, round(part.shape[2] * factor)))
+    view = resize(part, (min(shape[0], CROP), min(shape[1], CROP)))
+    padding = [(0, 0), (0, CROP - view.shape[1]), (0, CROP - view.shape[2])]
+    return np.pad(view, padding, mode="symmetric")

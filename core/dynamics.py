@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
-from numpy.typing import ArrayLike, NDArray
-
 from cellspan.core.boxes import label_boxes
 from cellspan.core.errors import CellspanError
 from cellspan.core.flows import labels_to_flows
 from cellspan.core.labels import Labels, drop_on_edges, fill_holes, keep, largest_pieces
 from cellspan.core.parameters import Parameters
+from numba import njit, prange
+from numpy.typing import ArrayLike, NDArray
 
 SEED_PIXELS = 10  # a point of arrival needs more pixels than this to found an object
 TAIL_PIXELS = 2  # neighbouring points of arrival with more pixels than this join the object
@@ -81,7 +80,6 @@ def _drop_small(labels: Labels, min_size: int) -> Labels:
 
 @njit(cache=True, parallel=True)
 def _mean_squared_difference(labels: Any, count: int, ours: Any, theirs: Any) -> Any:
-    height, width = labels.shape
     boxes, areas = label_boxes(labels, count)
     errors = np.zeros(count)
     for k in prange(count):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import IMAGE_SUFFIXES, read_labels
 from cellspan.core.metrics import THRESHOLDS, Matches, intersection_over_union, match
@@ -47,7 +46,9 @@ def evaluate_folders(predicted: Path, true: Path) -> list[ImageScore]:
         raise CellspanError(f"{true}: no label images named <id>_masks.* or <id>_labels.* were found.")
     missing = sorted(set(wanted) - set(found))
     if missing:
-        raise CellspanError(f"{predicted}: {len(missing)} predictions are missing, the first is {missing[0]}_labels.tif.")
+        raise CellspanError(
+            f"{predicted}: {len(missing)} predictions are missing, the first is {missing[0]}_labels.tif."
+        )
     return [_score(key, found[key], path) for key, path in sorted(wanted.items())]
 
 

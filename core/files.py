@@ -43,9 +43,13 @@ def find_inputs(names: Iterable[str]) -> list[Input]:
         elif path.exists() or not glob.has_magic(name):
             new = [Input(path, Path())]
         else:
-            new = [Input(Path(file), Path()) for file in sorted(glob.glob(name, recursive=True)) if _is_image(Path(file))]
+            new = [
+                Input(Path(file), Path()) for file in sorted(glob.glob(name, recursive=True)) if _is_image(Path(file))
+            ]
         if not new:
-            raise CellspanError(f"{name}: no images were found there (known types: {', '.join(sorted(IMAGE_SUFFIXES))}).")
+            raise CellspanError(
+                f"{name}: no images were found there (known types: {', '.join(sorted(IMAGE_SUFFIXES))})."
+            )
         for item in new:
             found.setdefault(item.path.absolute(), item)
     return list(found.values())

@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
-from numpy.typing import ArrayLike, NDArray
-
 from cellspan.core.boxes import label_boxes
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import as_labels
+from numba import njit, prange
+from numpy.typing import ArrayLike, NDArray
 
 
 def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:

@@ -11,10 +11,9 @@ import cv2
 import imageio.v3 as imageio
 import numpy as np
 import tifffile
-from numpy.typing import ArrayLike, NDArray
-
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
+from numpy.typing import ArrayLike, NDArray
 
 TIFF_SUFFIXES = {".tif", ".tiff", ".stk", ".lsm"}
 IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp"}
@@ -87,7 +86,7 @@ def _decode(data: bytes, suffix: str) -> tuple[NDArray[Any], str | None]:
             with tifffile.TiffFile(io.BytesIO(data)) as tiff:
                 series = tiff.series[0]
                 return series.asarray(), series.axes
-        return np.asarray(imageio.imread(data, extension=suffix.lower())), None
+        return np.asarray(imageio.imread(data, plugin="pillow", extension=suffix.lower())), None
     except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files; the user needs one sentence
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CellspanError(f"the file is damaged or not an image ({reason}).") from None

@@ -6,11 +6,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numba import njit
-from numpy.typing import ArrayLike, NDArray
-
 from cellspan.core.boxes import label_boxes
 from cellspan.core.errors import CellspanError
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
 
 Labels = NDArray[np.int32]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +86,7 @@ class DecoderBlock(nn.Module):
 class _Encoder(nn.Module):
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        pairs = zip(widths[:-1], widths[1:], strict=True)
+        pairs = pairwise(widths)
         self.down = _named([EncoderBlock(*pair) for pair in pairs], "res_down")
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -100,7 +101,7 @@ class _Decoder(nn.Module):
         super().__init__()
         style = widths[-1]
         levels = [*widths[1:], style]  # the deepest block keeps its width
-        pairs = zip(levels[1:], levels[:-1], strict=True)
+        pairs = [(below, above) for above, below in pairwise(levels)]
         self.up = _named([DecoderBlock(*pair, style) for pair in pairs], "res_up")
 
     def forward(self, style: Tensor, features: list[Tensor]) -> Tensor:

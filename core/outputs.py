@@ -10,8 +10,6 @@ from typing import Any
 import imageio.v3 as imageio
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
-
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import make_folder, write_atomically
 from cellspan.core.images import Image, network_input
@@ -19,6 +17,7 @@ from cellspan.core.labels import Labels
 from cellspan.core.outlines import draw_outlines, labels_to_rois, write_roi_zip
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Result
+from numpy.typing import NDArray
 
 ENDINGS = {
     "labels": "_labels.tif",
@@ -90,7 +89,9 @@ def objects_table(image: Image, result: Result, parameters: Parameters) -> list[
         "mean_probability": mean(result.probability).round(4),
         "mean_intensity": mean(intensity).round(4),
     }
-    return [dict(zip(columns, (value.item() for value in row), strict=True)) for row in zip(*columns.values(), strict=True)]
+    return [
+        dict(zip(columns, (value.item() for value in row), strict=True)) for row in zip(*columns.values(), strict=True)
+    ]
 
 
 COLUMNS = ("label", "y", "x", "area", "diameter", "mean_probability", "mean_intensity")

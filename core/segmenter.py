@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-
 from cellspan.core.dynamics import flows_to_labels
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import Floats, Image, image_from_array, network_input, read_image, resize
@@ -20,6 +18,7 @@ from cellspan.core.labels import Labels, keep, median_diameter, resize_labels
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.sizing import diameter_from_style
+from numpy.typing import ArrayLike
 
 FLOW_SCALE = 5  # the network's flows are 5 times too long, see core.network
 LARGEST_ENLARGEMENT = 16  # times; beyond this the given diameter cannot be meant

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-
 from cellspan.core.models.registry import SizeModel
+from numpy.typing import NDArray
 
 RIDGE = 1.0
 

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import click
-
 from cellspan.core.cli.options import device_option
 
 
@@ -25,11 +24,10 @@ def demo(output: Path, device: str) -> None:
       cellspan demo -o look_at_me
     """
     import tifffile
-
     from cellspan.core.batch import segment_files
     from cellspan.core.files import Input, make_folder, write_atomically
-    from cellspan.core.metrics import average_precision
     from cellspan.core.images import read_labels
+    from cellspan.core.metrics import average_precision
     from cellspan.core.outputs import ENDINGS
     from cellspan.core.parameters import Parameters
     from cellspan.core.segmenter import Segmenter

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
-
 from cellspan.core.cli.options import device_option, parameter_options
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
@@ -36,7 +35,7 @@ class _OneLine(click.Command):
             _fail(f"{type(error).__name__}: {error}")
 
 
-def _fail(sentence: str) -> Any:
+def _fail(sentence: str) -> NoReturn:
     click.echo("ERROR " + " ".join(sentence.split()))
     sys.exit(0)
 

@@ -9,7 +9,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
-
 from cellspan.core.errors import CellspanError
 
 

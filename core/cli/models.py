@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import click
-
 from cellspan.core.models.registry import find_model, list_models
 
 

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import click
-
 from cellspan.core.cli.options import device_option, parameter_options
 from cellspan.core.cli.progress import Progress
 from cellspan.core.parameters import Parameters

@@ -7,7 +7,6 @@ import sys
 import time
 
 import click
-
 from cellspan.core.service.client import log_file, running_service, service_file
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import find_model
 
@@ -48,7 +47,8 @@ def train(
     if minutes and epochs:
         raise click.UsageError("Give --minutes or --epochs, not both.")
     try:
-        from cellspan.core.training.loop import Recipe, train as run
+        from cellspan.core.training.loop import Recipe
+        from cellspan.core.training.loop import train as run
     except ModuleNotFoundError as error:
         raise CellspanError(f'Training needs {error.name}; run: pip install "cellspan[train]"') from None
     from cellspan.core.training.data import find_pairs
@@ -56,9 +56,13 @@ def train(
     first = find_model(start) if start else None
     recipe = Recipe(name=out.name, objects=objects, minutes=minutes, epochs=epochs, batch=batch, seed=seed)
     if first is not None:
-        recipe = Recipe(**{**vars(recipe), "widths": first.description.widths, "mean_diameter": first.description.mean_diameter})
+        recipe = Recipe(
+            **{**vars(recipe), "widths": first.description.widths, "mean_diameter": first.description.mean_diameter}
+        )
     if mean_diameter is not None:
         recipe = Recipe(**{**vars(recipe), "mean_diameter": mean_diameter})
     pairs = [pair for folder in data for pair in find_pairs(folder)]
     model = run(recipe, pairs, out, first, resume, report=lambda line: click.echo(line, err=True))
-    click.echo(f"The model is in {model.folder}; use it with: cellspan segment IMAGES -o RESULTS --model {model.folder}")
+    click.echo(
+        f"The model is in {model.folder}; use it with: cellspan segment IMAGES -o RESULTS --model {model.folder}"
+    )

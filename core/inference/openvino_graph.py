@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
+from cellspan.core.errors import CellspanError
 from numpy.typing import NDArray
 from openvino import opset13 as ops
-
-from cellspan.core.errors import CellspanError
 
 State = Mapping[str, NDArray[Any]]
 EPSILON = 1e-5  # of batch normalisation, as in training
@@ -70,7 +69,7 @@ class _Builder:
         return ops.add(x, self._styled_convolution(f"{name}.conv.conv_3", inner, style))
 
     def _styled_convolution(self, name: str, x: ov.Node, style: ov.Node) -> ov.Node:
-        """The normalisation is moved past the addition: factor * (x + shift) + offset = factor * x + (factor * shift + offset)."""
+        """Moves the normalisation past the addition: f * (x + shift) + offset = f * x + (f * shift + offset)."""
         factor, offset = self._affine(f"{name}.conv.0")
         weight = self._array(f"{name}.full.weight") * factor[:, None]
         bias = self._array(f"{name}.full.bias") * factor + offset

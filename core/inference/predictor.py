@@ -23,7 +23,7 @@ class Predictor(Protocol):
     batch: int  # tiles that are worth giving at once
 
     def predict(self, tiles: Floats) -> tuple[Floats, Floats]:
-        """Tiles (N, 2, Y, X), sides multiples of 16 -> outputs (N, 3, Y, X) and styles (N, S)."""
+        """Tiles (N, 2, Y, X), sides multiples of 8 -> outputs (N, 3, Y, X) and styles (N, S)."""
         ...
 
 

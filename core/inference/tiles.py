@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
 from cellspan.core.images import Floats
 from cellspan.core.inference.predictor import TILE, Predictor
+from numpy.typing import NDArray
 
-MULTIPLE = 16  # sides of tiles: three halvings in the network, and one more for alignment
+MULTIPLE = 64  # sides of tiles: the network halves them three times; coarser, so that few sizes are compiled
+# Black pixels around the image, as in training: without them, objects at the border look cut by a tile, and with mirror
+# images instead they look whole; either way their flows lead out of the image.
+MARGIN = 16
 OnProgress = Callable[[float], None]
 
 
@@ -52,8 +54,7 @@ def predict_tiled(
     on_progress: OnProgress | None = None,
 ) -> tuple[Floats, Floats]:
     """Image (2, Y, X) -> outputs (3, Y, X), blended over the tiles, and the mean style (S,) of unit length."""
-    grid = tile_grid((image.shape[1], image.shape[2]), tile, overlap)
-    padded = _pad(image, grid.padded)
+    grid, padded = _padded(image, tile, overlap)
     weight = _taper(grid.tile, overlap)
     total = np.zeros((3, *grid.padded), np.float32)
     weights = np.zeros(grid.padded, np.float32)
@@ -70,7 +71,8 @@ def predict_tiled(
         if on_progress:
             on_progress(done / len(grid.starts))
     total /= weights
-    return total[:, : image.shape[1], : image.shape[2]], _unit(np.asarray(style_sum))
+    inner = (slice(None), slice(MARGIN, MARGIN + image.shape[1]), slice(MARGIN, MARGIN + image.shape[2]))
+    return np.ascontiguousarray(total[inner]), _unit(np.asarray(style_sum))
 
 
 def predict_augmented(
@@ -82,7 +84,7 @@ def predict_augmented(
 ) -> tuple[Floats, Floats]:
     """As `predict_tiled`, averaged over the image and its mirror images along y, x and both."""
     total: Floats | None = None
-    style_sum = np.zeros(0)
+    style_sum = np.zeros(1)
     flips = [(1, 1), (-1, 1), (1, -1), (-1, -1)]
     for k, (sy, sx) in enumerate(flips):
         report = (lambda part, k=k: on_progress((k + part) / len(flips))) if on_progress else None
@@ -90,15 +92,14 @@ def predict_augmented(
         # A mirrored image has mirrored flows.
         turned = outputs[:, ::sy, ::sx] * np.array([sy, sx, 1], np.float32)[:, None, None]
         total = turned if total is None else total + turned
-        style_sum = style if k == 0 else style_sum + style
+        style_sum = style_sum + style
     assert total is not None
     return total / np.float32(len(flips)), _unit(style_sum)
 
 
 def sample_style(predictor: Predictor, image: Floats, most: int = 9) -> Floats:
     """The mean style (S,) of at most `most` tiles spread over the image (2, Y, X)."""
-    grid = tile_grid((image.shape[1], image.shape[2]), None, 0.1)
-    padded = _pad(image, grid.padded)
+    grid, padded = _padded(image, None, 0.1)
     chosen = np.unique(np.linspace(0, len(grid.starts) - 1, min(most, len(grid.starts))).round().astype(int))
     height, width = grid.tile
     styles = []
@@ -112,10 +113,12 @@ def _groups(starts: list[tuple[int, int]], size: int) -> Iterator[list[tuple[int
         yield starts[i : i + size]
 
 
-def _pad(image: Floats, shape: tuple[int, int]) -> Floats:
-    """Mirror the image beyond its lower and right border."""
-    height, width = image.shape[1:]
-    return np.pad(image, ((0, 0), (0, shape[0] - height), (0, shape[1] - width)), mode="symmetric")
+def _padded(image: Floats, tile: int | None, overlap: float) -> tuple[Grid, Floats]:
+    """The image with black around it, MARGIN above and on the left, and the tiles that cover it."""
+    height, width = (side + 2 * MARGIN for side in image.shape[1:])
+    grid = tile_grid((height, width), tile, overlap)
+    below, right = (MARGIN + whole - side for whole, side in zip(grid.padded, (height, width), strict=True))
+    return grid, np.pad(image, ((0, 0), (MARGIN, below), (MARGIN, right)))
 
 
 def _taper(tile: tuple[int, int], overlap: float) -> Floats:

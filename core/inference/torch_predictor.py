@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-
 from cellspan.core.images import Floats
 from cellspan.core.models.registry import Model
 from cellspan.core.network import FlowNetwork
@@ -19,7 +18,7 @@ class TorchPredictor:
         self.device = device
         network = FlowNetwork(model.description.widths)
         network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in model.weights().items()})
-        self._network = network.eval().to(device, memory_format=torch.channels_last)
+        self._network = network.eval().to(device).to(memory_format=torch.channels_last)
 
     def predict(self, tiles: Floats) -> tuple[Floats, Floats]:
         """See Predictor."""

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cellspan.core.errors import CellspanError
 from numpy.typing import NDArray
 from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
-
-from cellspan.core.errors import CellspanError
 
 BUNDLED = Path(__file__).parent / "bundled"
 DESCRIPTION = "model.json"
@@ -74,7 +73,9 @@ class Model:
         except (OSError, SafetensorError) as error:
             raise CellspanError(f"{path}: the model's weights cannot be read ({error}).") from None
         if found != self.sha256:
-            raise CellspanError(f"{path}: the weights are not those that {DESCRIPTION} describes; copy the model again.")
+            raise CellspanError(
+                f"{path}: the weights are not those that {DESCRIPTION} describes; copy the model again."
+            )
         return {name: np.asarray(array) for name, array in state.items()}
 
 

@@ -5,6 +5,7 @@ This file also runs inside CellProfiler, so it needs the standard library and nu
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import json
@@ -17,7 +18,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Mapping, Sequence
 from urllib.parse import urlencode, urlsplit
 
 import numpy as np
@@ -55,7 +56,7 @@ class EngineResult:
     model_sha256: str
     device: str
     seconds: float
-    notes: List[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def runtime_folder() -> Path:
@@ -79,11 +80,11 @@ def log_file() -> Path:
     return runtime_folder() / "service.log"
 
 
-def default_command() -> List[str]:
+def default_command() -> list[str]:
     """How to start the service: what the installer wrote beside this file, or `cellspan` on the PATH."""
     beside = Path(__file__).with_name("engine.json")
     if beside.is_file():
-        command: List[str] = json.loads(beside.read_text(encoding="utf-8"))["command"]
+        command: list[str] = json.loads(beside.read_text(encoding="utf-8"))["command"]
         return command
     found = shutil.which("cellspan")
     return [found, "serve"] if found else []
@@ -92,12 +93,12 @@ def default_command() -> List[str]:
 class Engine:
     """The running service, or one that is started on first use."""
 
-    def __init__(self, command: Optional[Sequence[str]] = None) -> None:
+    def __init__(self, command: Sequence[str] | None = None) -> None:
         """`command` starts the service; None takes what the installer recorded."""
         self.command = list(command) if command is not None else default_command()
 
     def segment(
-        self, pixels: np.ndarray, parameters: Mapping[str, Any], on_progress: Optional[OnProgress] = None
+        self, pixels: np.ndarray, parameters: Mapping[str, Any], on_progress: OnProgress | None = None
     ) -> EngineResult:
         """Find the objects in (Y, X), (C, Y, X) or (Y, X, 3) pixels; raises EngineError.
 
@@ -110,9 +111,9 @@ class Engine:
         body: bytes,
         content_type: str,
         parameters: Mapping[str, Any],
-        on_progress: Optional[OnProgress] = None,
-        also: Optional[Mapping[str, str]] = None,
-    ) -> Tuple[EngineResult, Dict[str, bytes]]:
+        on_progress: OnProgress | None = None,
+        also: Mapping[str, str] | None = None,
+    ) -> tuple[EngineResult, dict[str, bytes]]:
         """Send an encoded image (npy, TIFF or PNG); `also` names further results to fetch and their media types."""
         key = uuid.uuid4().hex
         for attempt in (1, 2):
@@ -134,9 +135,9 @@ class Engine:
         body: bytes,
         content_type: str,
         parameters: Mapping[str, Any],
-        on_progress: Optional[OnProgress],
+        on_progress: OnProgress | None,
         also: Mapping[str, str],
-    ) -> Tuple[EngineResult, Dict[str, bytes]]:
+    ) -> tuple[EngineResult, dict[str, bytes]]:
         query = urlencode({name: _as_text(value) for name, value in parameters.items()})
         headers = {"Content-Type": content_type, "Idempotency-Key": key}
         job = service.json("POST", "/v1/jobs?" + query, body, headers)
@@ -147,8 +148,8 @@ class Engine:
                 raise EngineError("The segmentation was cancelled.")
             if job["state"] == "failed":
                 raise EngineError(job["message"])
-            labels = np.load(io.BytesIO(service.bytes(address + "/labels", NPY)), allow_pickle=False)
-            extra = {name: service.bytes(address + "/" + name, kind) for name, kind in also.items()}
+            labels = np.load(io.BytesIO(service.content(address + "/labels", NPY)), allow_pickle=False)
+            extra = {name: service.content(address + "/" + name, kind) for name, kind in also.items()}
         except _Lost:
             raise
         except BaseException:
@@ -159,12 +160,12 @@ class Engine:
         names = ("diameter", "model", "model_sha256", "device", "seconds", "notes")
         return EngineResult(labels=labels, **{name: job["result"][name] for name in names}), extra
 
-    def models(self) -> List[Dict[str, Any]]:
+    def models(self) -> list[dict[str, Any]]:
         """The models that the engine has."""
         try:
-            models: List[Dict[str, Any]] = self.connect().json("GET", "/v1/models")["models"]
+            models: list[dict[str, Any]] = self.connect().json("GET", "/v1/models")["models"]
         except _Lost as loss:
-            raise EngineError("The cellspan engine does not answer ({}).".format(loss)) from None
+            raise EngineError(f"The cellspan engine does not answer ({loss}).") from None
         return models
 
     def check(self) -> None:
@@ -176,12 +177,12 @@ class Engine:
         if not self.command or shutil.which(self.command[0]) is None:
             raise EngineMissing(MISSING)
 
-    def connect(self, on_progress: Optional[OnProgress] = None) -> _Service:
+    def connect(self, on_progress: OnProgress | None = None) -> _Service:
         """The running service; starts it if there is none, and says so through `on_progress`. Raises EngineMissing."""
         service = running_service()
         return service if service is not None else self._start(on_progress)
 
-    def _start(self, on_progress: Optional[OnProgress]) -> _Service:
+    def _start(self, on_progress: OnProgress | None) -> _Service:
         """Start the service and wait until it answers.
 
         Several clients may do this at once: the services settle by a lock which of them stays, the others end with
@@ -197,29 +198,35 @@ class Engine:
                 return service
             if elapsed > START_SECONDS:
                 raise EngineMissing(
-                    "The cellspan engine did not start within {:.0f} s; its log is {}.".format(START_SECONDS, log_file())
+                    f"The cellspan engine did not start within {START_SECONDS:.0f} s; its log is {log_file()}."
                 )
             code = child.poll()
             if code not in (None, 0):
-                raise EngineMissing("The cellspan engine could not be started: {}".format(_last_line(log_file())))
+                raise EngineMissing(f"The cellspan engine could not be started: {_last_line(log_file())}")
             if code == 0 and elapsed > 2:
                 # Another service held the lock but is gone now, for example one that was just stopping.
                 child = self._spawn()
             if on_progress is not None:
-                on_progress(0.0, "starting the cellspan engine ({:.0f} s)".format(elapsed))
+                on_progress(0.0, f"starting the cellspan engine ({elapsed:.0f} s)")
             time.sleep(0.1)
 
-    def _spawn(self) -> subprocess.Popen:  # type: ignore[type-arg]
+    def _spawn(self) -> subprocess.Popen:
         folder = runtime_folder()
         folder.mkdir(parents=True, exist_ok=True)
         # A host program's own Python settings must not reach the engine's Python.
         environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PYTHONHOME", "LD_PRELOAD"}}
-        apart: Dict[str, Any] = {"start_new_session": True}
+        apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
         with log_file().open("ab") as log:
             return subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=str(folder), **apart
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                cwd=str(folder),
+                **apart,
             )
 
 
@@ -230,21 +237,19 @@ class _Service:
         parts = urlsplit(address)
         self.host, self.port, self.token = parts.hostname or "127.0.0.1", parts.port or 80, token
 
-    def bytes(self, path: str, accept: str) -> bytes:
+    def content(self, path: str, accept: str) -> bytes:
         return self._request("GET", path, None, {"Accept": accept})
 
     def json(
-        self, method: str, path: str, body: Optional[bytes] = None, headers: Optional[Mapping[str, str]] = None
-    ) -> Dict[str, Any]:
-        answer: Dict[str, Any] = json.loads(self._request(method, path, body, headers or {}))
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self._request(method, path, body, headers or {}))
         return answer
 
     def forget(self, path: str) -> None:
         """Cancel or delete a job; a service that is gone has forgotten it anyway."""
-        try:
+        with contextlib.suppress(_Lost, EngineError):
             self._request("DELETE", path, None, {})
-        except (_Lost, EngineError):
-            pass
 
     def healthy(self) -> bool:
         try:
@@ -252,7 +257,7 @@ class _Service:
         except (_Lost, EngineError, ValueError, KeyError):
             return False
 
-    def _request(self, method: str, path: str, body: Optional[bytes], headers: Mapping[str, str]) -> bytes:
+    def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
         # http.client, because urllib would send loopback requests through a proxy.
         connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_SECONDS)
         try:
@@ -270,7 +275,7 @@ class _Service:
         return content
 
 
-def running_service() -> Optional[_Service]:
+def running_service() -> _Service | None:
     """The service that answers at the recorded address, or None."""
     try:
         found = json.loads(service_file().read_text(encoding="utf-8"))
@@ -280,13 +285,11 @@ def running_service() -> Optional[_Service]:
     return service if service.healthy() else None
 
 
-def _wait(
-    service: _Service, address: str, job: Dict[str, Any], on_progress: Optional[OnProgress]
-) -> Dict[str, Any]:
+def _wait(service: _Service, address: str, job: dict[str, Any], on_progress: OnProgress | None) -> dict[str, Any]:
     """Poll until the job ends; short polls where somebody watches the progress."""
     seconds = 0.5 if on_progress is not None else WAIT_SECONDS
     while job["state"] in ("queued", "running"):
-        job = service.json("GET", "{}?wait={}".format(address, seconds))
+        job = service.json("GET", f"{address}?wait={seconds}")
         if on_progress is not None:
             on_progress(job["progress"], job["message"])
     return job
@@ -310,7 +313,7 @@ def _sentence(content: bytes, status: int) -> str:
     try:
         return str(json.loads(content)["error"])
     except (ValueError, KeyError, TypeError):
-        return "The cellspan engine answered with HTTP status {}.".format(status)
+        return f"The cellspan engine answered with HTTP status {status}."
 
 
 def _last_line(path: Path) -> str:

@@ -73,9 +73,7 @@ class Jobs:
         self._segmenters: OrderedDict[tuple[str, str, str], Segmenter] = OrderedDict()
         self.last_activity = time.monotonic()
 
-    def submit(
-        self, decode: Callable[[], Image], parameters: Parameters, device: str, key: str | None = None
-    ) -> Job:
+    def submit(self, decode: Callable[[], Image], parameters: Parameters, device: str, key: str | None = None) -> Job:
         """Queue an image; the same key gives the same job. Raises CellspanError for an unknown model or device."""
         find_model(parameters.model)
         device = resolve_device(device)

@@ -13,14 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from cellspan.core.errors import CellspanError
 from cellspan.core.service.client import runtime_folder, service_file
+from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:
     import uvicorn
-
     from cellspan.core.service.jobs import Jobs
 
 
@@ -41,7 +39,6 @@ def serve_forever(host: str, port: int, idle_minutes: float) -> bool:
 
 def _serve(host: str, port: int, idle_minutes: float) -> None:
     import uvicorn
-
     from cellspan.core.service.app import make_app
     from cellspan.core.service.jobs import Jobs
 
@@ -75,7 +72,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
     except OSError as error:
-        raise CellspanError(f"The address {host}:{port} cannot be used ({error.strerror}); choose another --port.") from None
+        raise CellspanError(
+            f"The address {host}:{port} cannot be used ({error.strerror}); choose another --port."
+        ) from None
     listener.listen(128)
     return listener
 

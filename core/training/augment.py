@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-
 from cellspan.core.images import Floats
 from cellspan.core.training.data import Field
+from numpy.typing import NDArray
 
 SCALES = (0.6, 1.6)  # around the model's mean diameter
+BEYOND = 32  # pixels by which a crop may reach beyond the border of the image, into black, as in inference
 
 
 @dataclass(frozen=True)
@@ -21,18 +21,18 @@ class Crop:
     image: Floats  # (2, size, size)
     flows: Floats  # (2, size, size)
     foreground: Floats  # 0 or 1
-    valid: Floats  # 0 where the crop reaches beyond the image
 
 
 def random_crop(field: Field, size: int, rng: np.random.Generator) -> Crop:
     """A square crop of `size` pixels at a random place, angle, scale and brightness."""
     matrix, linear = _random_view(field, size, rng)
-    image = np.stack([_warp(plane, matrix, size, border=cv2.BORDER_REFLECT_101) for plane in field.image])
+    image = np.stack([_warp(plane, matrix, size) for plane in field.image])
     foreground = _warp((field.labels > 0).astype(np.float32), matrix, size, method=cv2.INTER_NEAREST)
-    valid = _warp(np.ones(field.labels.shape, np.float32), matrix, size, method=cv2.INTER_NEAREST)
     warped = np.stack([_warp(plane, matrix, size) for plane in field.flows])
     flows = np.tensordot(linear, warped, axes=1).astype(np.float32) * foreground
-    return Crop(_random_intensity(image, rng), flows, foreground, valid)
+    # After the change of brightness, so that beyond the border it is as black as in inference.
+    inside = _warp(np.ones(field.labels.shape, np.float32), matrix, size)
+    return Crop(_random_intensity(image, rng) * inside, flows, foreground)
 
 
 def _random_view(field: Field, size: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -42,12 +42,12 @@ def _random_view(field: Field, size: int, rng: np.random.Generator) -> tuple[NDA
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if rng.random() < 0.5:
         turn = turn @ np.diag([-1.0, 1.0])
-    # Around a pixel of some object, moved to where the whole crop fits into the field, if it fits at all.
+    # Around a pixel of some object, moved to where most of the crop lies in the field, if it is large enough.
     inside = np.flatnonzero(field.labels)
     pixel = np.unravel_index(inside[rng.integers(len(inside))], field.labels.shape)
     centre = np.empty(2)
     for axis, (side, position) in enumerate(zip(field.labels.shape[::-1], pixel[::-1], strict=True)):
-        margin = min(size / scale / 2, side / 2)
+        margin = min((size / 2 - BEYOND) / scale, side / 2)
         centre[axis] = np.clip(position + rng.uniform(-0.5, 0.5) * size / scale, margin, side - margin)
     matrix = np.empty((2, 3))
     matrix[:, :2] = scale * turn
@@ -55,14 +55,9 @@ def _random_view(field: Field, size: int, rng: np.random.Generator) -> tuple[NDA
     return matrix, turn[::-1, ::-1]
 
 
-def _warp(
-    plane: Floats,
-    matrix: NDArray[np.float64],
-    size: int,
-    method: int = cv2.INTER_LINEAR,
-    border: int = cv2.BORDER_CONSTANT,
-) -> Floats:
-    return np.asarray(cv2.warpAffine(plane, matrix, (size, size), flags=method, borderMode=border), np.float32)
+def _warp(plane: Floats, matrix: NDArray[np.float64], size: int, method: int = cv2.INTER_LINEAR) -> Floats:
+    """The crop of one plane, 0 beyond its borders."""
+    return np.asarray(cv2.warpAffine(plane, matrix, (size, size), flags=method), np.float32)
 
 
 def _random_intensity(image: Floats, rng: np.random.Generator) -> Floats:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-
 from cellspan.core.errors import CellspanError
 from cellspan.core.flows import labels_to_flows
 from cellspan.core.images import IMAGE_SUFFIXES, Floats, network_input, read_image, read_labels, resize
 from cellspan.core.labels import Labels, as_labels, median_diameter, renumber, resize_labels
 from cellspan.core.parameters import Parameters
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,16 @@ class Field:
     labels: Labels  # (Y, X)
     flows: Floats  # (2, Y, X)
     diameter: float  # median, in pixels of the file
+
+
+def licence(pair: Pair) -> str:
+    """The line `Licence: ...` of a LICENSE* file beside the images or one folder up; 'unknown' without one."""
+    for folder in (pair.image.parent, pair.image.parent.parent):
+        for path in sorted(folder.glob("LICENSE*")):
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                if line.lower().startswith(("licence:", "license:")):
+                    return line.partition(":")[2].strip()
+    return "unknown"
 
 
 def find_pairs(folder: str | Path) -> list[Pair]:
@@ -93,7 +102,7 @@ def load_fields(pairs: Iterable[Pair], mean_diameter: float) -> list[Field]:
 
 
 def source_weights(fields: list[Field]) -> NDArray[np.float64]:
-    """Probability of each field: a source counts with the square root of its size, so that large ones do not drown small ones."""
-    sources, index, counts = np.unique([field.source for field in fields], return_inverse=True, return_counts=True)
+    """Probability of each field: a source counts with the square root of its size, so none drowns the others."""
+    _, index, counts = np.unique([field.source for field in fields], return_inverse=True, return_counts=True)
     weights = 1 / np.sqrt(counts[index].astype(np.float64))
     return weights / weights.sum()

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-
 from cellspan.core.images import Floats, resize
 from cellspan.core.models.registry import SizeModel
 from cellspan.core.sizing import diameter_from_style, fit_size_model
 from cellspan.core.training.data import Field
+from numpy.typing import NDArray
 
 SMALLEST, LARGEST = 6.0, 150.0  # pixels
 CROP = 256
-VIEWS = 4  # magnifications per training image
+VIEWS = 3  # magnifications per training image
 
 Styles = Callable[[Floats], NDArray[np.float32]]  # (N, 2, CROP, CROP) -> (N, style)
 
@@ -38,14 +37,14 @@ def _views(
     seen: list[NDArray[np.float32]] = []
     true: list[float] = []
     for field in fields:
-        for diameter in np.exp(rng.uniform(*np.log([SMALLEST, LARGEST]), VIEWS)):
+        for diameter in np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST), VIEWS)):
             seen.append(styles(_view(field.image, float(diameter) / mean_diameter, rng)[None])[0])
             true.append(float(diameter))
     return np.stack(seen), np.array(true)
 
 
 def _view(image: Floats, factor: float, rng: np.random.Generator) -> Floats:
-    """A random part of the image, magnified, reflected at the borders where it is too small."""
+    """A random part of the image, magnified, with black around it where it is too small."""
     height, width = image.shape[1:]
     side = min(max(16, int(np.ceil(CROP / factor))), max(height, width))
     y = rng.integers(0, max(1, height - side + 1))
@@ -53,5 +52,4 @@ def _view(image: Floats, factor: float, rng: np.random.Generator) -> Floats:
     part = image[:, y : y + side, x : x + side]
     shape = (max(1, round(part.shape[1] * factor)), max(1, round(part.shape[2] * factor)))
     view = resize(part, (min(shape[0], CROP), min(shape[1], CROP)))
-    padding = [(0, 0), (0, CROP - view.shape[1]), (0, CROP - view.shape[2])]
-    return np.pad(view, padding, mode="symmetric")
+    return np.pad(view, [(0, 0), (0, CROP - view.shape[1]), (0, CROP - view.shape[2])])

@@ -1,0 +1,1 @@
+"""The CellProfiler side: the plugin, its installer."""

@@ -1,0 +1,53 @@
+"""Where the engine is: the installer leaves its command in engine.json beside this file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cellspan_plugin.client import Engine
+
+HERE = Path(__file__).resolve().parent
+
+
+class NotInstalled(Exception):
+    """The plugin was copied without its engine, or the engine is gone; its text tells what to run."""
+
+
+def connect() -> Engine:
+    """The engine, started on first use; raises NotInstalled in one sentence."""
+    command = engine_command()
+    from cellspan_plugin.client import Engine  # the installer adds it, so it can be missing from a plain copy
+
+    return Engine(command=command)
+
+
+def engine_command(folder: Path = HERE) -> list[str]:
+    """The command that starts the engine, after a look at whether it can; cheap enough for every click."""
+    record = _record(folder)
+    if record is None or not (folder / "client.py").is_file():
+        raise NotInstalled(f"The cellspan engine is not connected to CellProfiler: {_remedy(folder)}.")
+    command = record["command"]
+    if shutil.which(command[0]) is None:
+        raise NotInstalled(f"The cellspan engine is not at {command[0]} any more: {_remedy(folder)}.")
+    return command
+
+
+def _record(folder: Path) -> dict[str, Any] | None:
+    """The content of engine.json; None if it is missing or damaged."""
+    try:
+        record = json.loads((folder / "engine.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    command = record.get("command") if isinstance(record, dict) else None
+    valid = isinstance(command, list) and command and all(isinstance(part, str) for part in command)
+    return record if valid else None
+
+
+def _remedy(folder: Path) -> str:
+    plugins = str(folder.parent)
+    place = f'"{plugins}"' if " " in plugins else plugins
+    return f"run `pip install cellspan` in a terminal and then `cellspan install cellprofiler --to {place}`"

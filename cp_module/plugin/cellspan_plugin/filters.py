@@ -1,0 +1,62 @@
+"""Which of the engine's objects are kept: inside the mask, large enough, clear of the border.
+
+CellProfiler's later modules want to know the discarded objects too (IdentifySecondaryObjects keeps them from being
+overgrown), so the module filters here and not in the engine. Both give the same labels, and a test compares them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Filtered(NamedTuple):
+    """Label images of the stages; the names are those of CellProfiler's Objects."""
+
+    segmented: np.ndarray  # what the user gets, numbered 1..n
+    unedited_segmented: np.ndarray  # everything that was found inside the mask
+    small_removed_segmented: np.ndarray  # the same without the small ones, but with those at the border
+
+
+def filter_objects(labels: np.ndarray, mask: np.ndarray, min_size: int, discard_border: bool) -> Filtered:
+    """Cut the objects to the mask, drop the small ones and, if asked, those that touch the border."""
+    found = np.where(mask, labels, 0).astype(np.int32)
+    areas = np.bincount(found.ravel(), minlength=1)
+    large = _only(found, areas >= max(min_size, 1))
+    accepted = _only(large, ~_touching(large, mask)) if discard_border else large
+    return Filtered(renumber(accepted), found, large)
+
+
+def discarded(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The objects of `before` that are background in `after`."""
+    return np.where(after > 0, 0, before)
+
+
+def renumber(labels: np.ndarray) -> np.ndarray:
+    """Labels 1..n without gaps, in their old order."""
+    present = np.bincount(labels.ravel(), minlength=1) > 0
+    present[0] = False
+    numbers = np.cumsum(present, dtype=np.int32)
+    return np.where(present, numbers, 0).astype(np.int32)[labels]
+
+
+def border_of(mask: np.ndarray) -> np.ndarray:
+    """The pixels of the mask with a neighbour (above, below, left, right) outside the mask or outside the image."""
+    padded = np.pad(mask, 1)
+    inside = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask & ~inside
+
+
+def _touching(labels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """For each label 0..n, whether a pixel of it lies on the border."""
+    touching = np.zeros(int(labels.max(initial=0)) + 1, bool)
+    touching[labels[border_of(mask)]] = True
+    return touching
+
+
+def _only(labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The objects k with wanted[k], under their old numbers."""
+    numbers = np.where(wanted, np.arange(len(wanted)), 0).astype(np.int32)
+    numbers[0] = 0
+    return numbers[labels]

@@ -1,0 +1,56 @@
+"""CellProfiler's intensities back to the pixels of the file, so that every door of cellspan sees the same image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+COMMON_SCALES = (255, 4095, 65535)  # what CellProfiler divides 8 bit, 12 bit and 16 bit pixels by
+
+
+def engine_pixels(pixels: Any, scale: float | None = None) -> np.ndarray:
+    """The image as the engine wants it: (Y, X), (Y, X, 3) for colour, (C, Y, X) for other numbers of channels.
+
+    CellProfiler divides the integers of a file by `scale` (its `image.scale`). They come back as uint8 or uint16
+    where they can be told for certain; what was computed inside the pipeline goes as float32.
+    """
+    array = np.asarray(pixels)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim == 3 and array.shape[2] != 3:
+        array = np.moveaxis(array, 2, 0)
+    return np.ascontiguousarray(file_integers(array, scale))
+
+
+def file_integers(pixels: np.ndarray, scale: float | None = None) -> np.ndarray:
+    """Intensities -> the integers that they were in the file, or float32 if they were none."""
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8)
+    if pixels.dtype in (np.uint8, np.uint16):
+        return pixels
+    for candidate in _candidates(scale):
+        integers = _integers_at(pixels, candidate)
+        if integers is not None:
+            return integers
+    return pixels.astype(np.float32)
+
+
+def _candidates(scale: float | None) -> tuple[float, ...]:
+    """The scales to try: the image's own first. A file of floats has scale 1 and no integers to look for."""
+    if scale == 1:
+        return ()
+    own = (scale,) if scale is not None and np.isfinite(scale) and scale > 1 else ()
+    return own + tuple(common for common in COMMON_SCALES if common != scale)
+
+
+def _integers_at(pixels: np.ndarray, scale: float) -> np.ndarray | None:
+    """The integers if every pixel is one of them divided by `scale`, to the last bit of a float32; else None."""
+    exact = pixels.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        integers = np.rint(exact * scale)
+        in_range = bool(np.all((integers >= 0) & (integers <= 65535)))  # False for NaN as well
+        last_bit = np.spacing(np.abs(exact).astype(np.float32))
+        if not in_range or np.any(np.abs(integers / scale - exact) > last_bit):
+            return None
+    return integers.astype(np.uint8 if scale <= 255 and integers.max(initial=0) <= 255 else np.uint16)

@@ -1,0 +1,89 @@
+"""Fixtures that several folders of tests share: the data, the other programs, a service of one's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
+# The first call of a compiled function takes seconds, so a time limit per example would be wrong.
+settings.register_profile("cellspan", deadline=None)
+settings.load_profile("cellspan")
+
+
+def unavailable(what: str) -> NoReturn:
+    """A missing program or data set fails in CI, where it must be there, and skips with its reason elsewhere."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The annotated images beside the checkout."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        unavailable("the annotated images (../shared/data) are not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def nuclei_images(shared_data: Path) -> list[Path]:
+    """Ten real images of nuclei that no model was trained on, small ones first."""
+    images = sorted((shared_data / "dsb2018_fluo" / "val").glob("*_img.png"), key=lambda path: path.stat().st_size)
+    return images[::6][:10]
+
+
+@pytest.fixture(scope="session")
+def cellprofiler_python() -> Path:
+    """The Python that has CellProfiler; `nox` builds it and names it."""
+    path = os.environ.get("CELLSPAN_CELLPROFILER_PYTHON")
+    if not path or not Path(path).exists():
+        unavailable("CELLSPAN_CELLPROFILER_PYTHON does not name a Python with CellProfiler; run the tests through nox")
+    return Path(path)
+
+
+@pytest.fixture
+def engine_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A runtime folder of one's own, so that the test has its own service; stopped at the end."""
+    folder = tmp_path / "runtime"
+    monkeypatch.setenv("CELLSPAN_RUNTIME_DIR", str(folder))
+    yield folder
+    subprocess.run([sys.executable, "-m", "cellspan.core.cli", "service", "stop"], check=True, capture_output=True)
+
+
+CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def cellspan() -> CommandLine:
+    """The real command in a process of its own: cellspan("segment", path, "-o", out)."""
+
+    def run(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "cellspan.core.cli", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert "Traceback" not in done.stderr, done.stderr
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def disks() -> np.ndarray:
+    """A label image with three objects: a disk, a disk that touches it, a small ellipse."""
+    y, x = np.mgrid[:80, :100]
+    labels = np.zeros((80, 100), np.int32)
+    labels[(y - 30) ** 2 + (x - 30) ** 2 < 15**2] = 1
+    labels[((y - 30) ** 2 + (x - 58) ** 2 < 14**2) & (labels == 0)] = 2
+    labels[((y - 65) / 5) ** 2 + ((x - 80) / 9) ** 2 < 1] = 3
+    return labels

@@ -1,0 +1,96 @@
+"""Training: it learns, resumes at the step it left, and writes a model that segments."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cellspan.core.errors import CellspanError
+from cellspan.core.models.registry import find_model
+from cellspan.core.parameters import Parameters
+from cellspan.core.segmenter import Segmenter
+from cellspan.core.training.data import find_pairs
+from cellspan.core.training.simulate import simulate_nuclei
+
+from .test_data import write_pair
+
+torch = pytest.importorskip("torch")
+from cellspan.core.training.loop import Recipe, flow_loss, train  # noqa: E402 - needs torch
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for seed in range(4):
+        write_pair(tmp_path / "data" / "train", f"t{seed}", seed)
+    write_pair(tmp_path / "data" / "val", "v", 9)
+    return tmp_path
+
+
+def silent(line: str) -> None:
+    """Training reports to nobody."""
+
+
+RECIPE = Recipe(name="tiny", widths=(2, 8, 16), epochs=30, batch=2, crop=96)
+
+
+def test_it_learns_and_writes_a_model(folder: Path) -> None:
+    model = train(RECIPE, find_pairs(folder / "data"), folder / "out", report=silent)
+    log = [json.loads(line) for line in (folder / "out" / "training" / "log.jsonl").read_text().splitlines()]
+    assert log[-1]["step"] == 60
+    assert model.description.training["images"] == 4
+    assert model.description.size_model is not None
+    result = Segmenter(str(folder / "out"), "cpu").segment(simulate_nuclei((96, 96)).image, Parameters(diameter=26))
+    assert result.model_sha256 == model.sha256
+    torch.manual_seed(RECIPE.seed)
+    before = train(
+        Recipe(**{**vars(RECIPE), "epochs": 1}), find_pairs(folder / "data"), folder / "short", report=silent
+    )
+    short = json.loads((folder / "short" / "training" / "log.jsonl").read_text().splitlines()[-1])
+    assert log[-1]["loss"] < short["loss"]
+    assert before.sha256 != model.sha256
+
+
+def test_a_resumed_training_takes_the_same_steps(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cellspan.core.training.loop.CHECKPOINT_SECONDS", 0.0)
+    recipe, pairs = Recipe(**{**vars(RECIPE), "epochs": 4}), find_pairs(folder / "data")
+    whole = train(recipe, pairs, folder / "whole", report=silent)
+
+    def interrupt(line: str) -> None:
+        """As a closed laptop does, right after a checkpoint."""
+        if line.startswith("step 4 "):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, pairs, folder / "parts", report=interrupt)
+    resumed = train(recipe, pairs, folder / "parts", resume=True, report=silent)
+    assert resumed.description.training["steps"] == whole.description.training["steps"] == 8
+    ends = [torch.load(folder / run / "training" / "checkpoint.pt", weights_only=True) for run in ("whole", "parts")]
+    for name, value in ends[0]["network"].items():
+        assert torch.allclose(value.float(), ends[1]["network"][name].float(), atol=1e-5), name
+
+
+def test_fine_tuning_starts_from_a_model_and_checks_its_widths(folder: Path) -> None:
+    nuclei = find_model("nuclei")
+    recipe = Recipe(name="mine", mean_diameter=nuclei.description.mean_diameter, epochs=1, batch=1, crop=96)
+    tuned = train(recipe, find_pairs(folder / "data"), folder / "tuned", nuclei, report=silent)
+    old, new = nuclei.weights()["output.2.weight"], tuned.weights()["output.2.weight"]
+    assert 0 < np.abs(old - new).max() < 0.1
+    with pytest.raises(CellspanError, match="other widths"):
+        train(RECIPE, find_pairs(folder / "data"), folder / "wrong", nuclei, report=silent)
+
+
+def test_an_existing_training_is_not_overwritten(folder: Path) -> None:
+    recipe = Recipe(**{**vars(RECIPE), "epochs": 1})
+    train(recipe, find_pairs(folder / "data"), folder / "out", report=silent)
+    with pytest.raises(CellspanError, match="--resume"):
+        train(recipe, find_pairs(folder / "data"), folder / "out", report=silent)
+    with pytest.raises(CellspanError, match="no checkpoint"):
+        train(recipe, find_pairs(folder / "data"), folder / "other", resume=True, report=silent)
+
+
+@pytest.mark.quick
+def test_the_loss_is_that_of_the_paper() -> None:
+    flows, foreground = torch.ones(1, 2, 4, 4), torch.ones(1, 4, 4)
+    assert float(flow_loss(torch.zeros(1, 3, 4, 4), flows, foreground)) == pytest.approx(25 / 2 + np.log(2))
+    perfect = torch.cat([5 * flows, 100 * foreground[None]], dim=1)
+    assert float(flow_loss(perfect, flows, foreground)) == pytest.approx(0, abs=1e-6)

@@ -1,0 +1,74 @@
+"""Objects and measurements: masks, borders, small objects, kinds of images."""
+
+from __future__ import annotations
+
+import numpy
+from _workspace import disks, new_module, run
+from cellprofiler_core.image import Image
+
+IMAGE = disks()
+whole = run(IMAGE)
+labels = whole.labels
+assert 9 <= labels.max() <= 11, labels.max()
+assert labels[30, :3].any(), "the nucleus at the border was found"
+assert labels[82, 80] != labels[82, 97], "the touching nuclei are two"
+assert whole.objects.parent_image is whole.image
+assert whole.module.is_object_identification_module()
+
+# Measurements are those that the module announces
+count = labels.max()
+assert whole.workspace.measurements.get_current_image_measurement("Count_Nuclei") == count
+assert list(whole.measured("Number_Object_Number")) == list(range(1, count + 1))
+rows, columns = numpy.nonzero(labels == 1)
+assert abs(whole.measured("Location_Center_X")[0] - columns.mean()) < 1e-6
+assert abs(whole.measured("Location_Center_Y")[0] - rows.mean()) < 1e-6
+for owner, feature, _ in whole.module.get_measurement_columns(None):
+    assert feature in whole.workspace.measurements.get_feature_names(owner), feature
+    category, _, name = feature.partition("_")
+    assert category in whole.module.get_categories(None, owner)
+    assert name in whole.module.get_measurements(None, owner, category)
+
+# A mask cuts objects off and hides the rest; the image itself stays the same
+mask = numpy.ones(IMAGE.shape, bool)
+mask[:, 97:] = False
+masked = run(Image(IMAGE, mask=mask))
+assert not masked.labels[~mask].any()
+assert ((masked.labels > 0) == ((labels > 0) & mask)).all()
+assert (numpy.unique(masked.labels) == numpy.arange(masked.labels.max() + 1)).all()
+assert (masked.objects.unedited_segmented == numpy.where(mask, labels, 0)).all()
+
+# Objects at the border of the image, or of its mask, go if asked; later modules still know them
+module = new_module()
+module.discard_border.value = True
+inner = run(IMAGE, module)
+frame = numpy.ones(IMAGE.shape, bool)
+frame[1:-1, 1:-1] = False
+assert not inner.labels[frame].any()
+assert inner.labels.max() == count - 1
+assert (inner.objects.unedited_segmented == labels).all()
+assert (inner.objects.small_removed_segmented == labels).all()
+inner_masked = run(Image(IMAGE, mask=mask), module)
+assert not inner_masked.labels[:, 96].any()
+assert 0 < inner_masked.labels.max() < masked.labels.max()
+
+# Small objects go
+areas = numpy.bincount(labels.ravel())
+module = new_module()
+module.min_size.value = int(numpy.median(areas[1:]))
+large = run(IMAGE, module)
+remain = areas[labels] >= module.min_size.value
+remain[labels == 0] = False
+assert 0 < large.labels.max() < count
+assert ((large.labels > 0) == remain).all()
+assert (large.objects.unedited_segmented == labels).all()
+assert (large.objects.small_removed_segmented == numpy.where(remain, labels, 0)).all()
+
+# The same picture in 16 bits, with a margin for rounding in colour and in floats
+assert (run(IMAGE.astype(numpy.uint16)).labels == labels).all()
+for other in (numpy.dstack([IMAGE] * 3), IMAGE / 300.0, IMAGE.astype(float) * 3):
+    assert abs(int(run(other).labels.max()) - int(count)) <= 1
+
+# An empty picture has no objects, and that is no error
+empty = run(numpy.zeros((64, 64), numpy.uint8))
+assert empty.labels.max() == 0
+assert empty.workspace.measurements.get_current_image_measurement("Count_Nuclei") == 0

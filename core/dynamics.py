@@ -53,7 +53,13 @@ def flows_to_labels(
         labels = keep(labels, flow_errors(labels, flow) <= parameters.flow_threshold)
     if parameters.fill_holes:
         labels = fill_holes(labels)
-    labels = _drop_small(labels, parameters.min_size)
+    return drop_unwanted(labels, parameters)
+
+
+def drop_unwanted(labels: Labels, parameters: Parameters) -> Labels:
+    """Without objects under `min_size` pixels and, if `exclude_on_edges`, those at the border; renumbered."""
+    areas = np.bincount(labels.ravel(), minlength=1)[1:]
+    labels = keep(labels, areas >= max(parameters.min_size, 1))
     return drop_on_edges(labels) if parameters.exclude_on_edges else labels
 
 
@@ -71,11 +77,6 @@ def flow_errors(labels: Labels, flows: NDArray[np.float32]) -> NDArray[np.float6
 def _drop_large(labels: Labels, fraction: float) -> Labels:
     areas = np.bincount(labels.ravel(), minlength=1)[1:]
     return keep(labels, (areas > 0) & (areas <= fraction * labels.size))
-
-
-def _drop_small(labels: Labels, min_size: int) -> Labels:
-    areas = np.bincount(labels.ravel(), minlength=1)[1:]
-    return keep(labels, areas >= max(min_size, 1))
 
 
 @njit(cache=True, parallel=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cellspan.core.dynamics import flows_to_labels
+from cellspan.core.dynamics import drop_unwanted, flows_to_labels
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import Floats, Image, image_from_array, network_input, read_image, resize
 from cellspan.core.inference.predictor import Predictor, make_predictor
 from cellspan.core.inference.tiles import predict_augmented, predict_tiled, sample_style
-from cellspan.core.labels import Labels, keep, median_diameter, resize_labels
+from cellspan.core.labels import Labels, median_diameter, resize_labels
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.sizing import diameter_from_style
@@ -82,13 +82,13 @@ class Segmenter:
             notes += note
         labels, outputs, style = self._pass(pixels, diameter, report)
         if parameters.diameter is None:
-            found = median_diameter(labels)
+            found = median_diameter(drop_unwanted(labels, Parameters()))
             if found and max(found / diameter, diameter / found) > REFINE_FROM:
                 diameter = found
                 labels, outputs, style = self._pass(pixels, diameter, report)
         report(1.0, "done")
         return Result(
-            labels=labels,
+            labels=drop_unwanted(labels, parameters),
             flows=outputs[:2],
             probability=outputs[2],
             diameter=float(diameter),
@@ -108,8 +108,13 @@ class Segmenter:
         return diameter_from_style(sample_style(self.predictor, pixels.planes), size_model), []
 
     def _pass(self, pixels: _Pixels, diameter: float, report: OnProgress) -> tuple[Labels, Floats, Floats]:
-        """Network and dynamics at one diameter: labels, outputs (3, Y, X) with flows in pixels, style."""
+        """Network and dynamics at one diameter: labels, outputs (3, Y, X) with flows in pixels, style.
+
+        All objects are there, small ones and those at the border too: what the user wants to see of them must not
+        change the diameter that is measured on them.
+        """
         parameters, shape = pixels.parameters, pixels.shape
+        everything = parameters.model_copy(update={"min_size": 0, "exclude_on_edges": False})
         factor = self.model.description.mean_diameter / diameter
         if factor > LARGEST_ENLARGEMENT:
             raise CellspanError(
@@ -129,12 +134,9 @@ class Segmenter:
         report(0.9, "following the flows")
         if parameters.resample:
             outputs = resize(outputs, shape)
-            return flows_to_labels(outputs[:2], outputs[2], parameters, diameter), outputs, style
-        loose = parameters.model_copy(update={"min_size": 0})
-        small = flows_to_labels(outputs[:2], outputs[2], loose, diameter * factor)
-        labels = resize_labels(small, shape)
-        areas = np.bincount(labels.ravel(), minlength=int(small.max(initial=0)) + 1)[1:]
-        return keep(labels, areas >= max(1, parameters.min_size)), resize(outputs, shape), style
+            return flows_to_labels(outputs[:2], outputs[2], everything, diameter), outputs, style
+        labels = flows_to_labels(outputs[:2], outputs[2], everything, diameter * factor)
+        return resize_labels(labels, shape), resize(outputs, shape), style
 
 
 @dataclass(frozen=True)

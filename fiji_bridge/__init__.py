@@ -1,0 +1,38 @@
+"""The Fiji / ImageJ side: the installer of the commands, and ImageJ inside Python.
+
+Nothing here starts Java on import; `connect` does. The public names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cellspan.fiji_bridge.gateway import ImageJ as ImageJ
+    from cellspan.fiji_bridge.gateway import connect as connect
+    from cellspan.fiji_bridge.images import image_from_imagej as image_from_imagej
+    from cellspan.fiji_bridge.images import image_to_imagej as image_to_imagej
+    from cellspan.fiji_bridge.images import labels_to_imagej as labels_to_imagej
+    from cellspan.fiji_bridge.rois import imagej_to_labels as imagej_to_labels
+    from cellspan.fiji_bridge.rois import rois_to_imagej as rois_to_imagej
+    from cellspan.fiji_bridge.segmenting import segment as segment
+
+_HOMES = {
+    "ImageJ": "gateway",
+    "connect": "gateway",
+    "image_from_imagej": "images",
+    "image_to_imagej": "images",
+    "imagej_to_labels": "rois",
+    "labels_to_imagej": "images",
+    "rois_to_imagej": "rois",
+    "segment": "segmenting",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the file that defines it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,1 @@
+"""The commands that `cellspan install fiji` puts into Fiji and plain ImageJ."""

@@ -1,0 +1,33 @@
+"""The jars of the real ImageJ, from Maven Central, kept on the disk for the next time."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+IMAGEJ = "net.imagej:ij:1.54p"
+PATCHER = "net.imagej:ij1-patcher:2.0.0"  # ImageJ's macros without a display
+GROOVY = "org.apache.groovy:groovy:4.0.28"
+SCIJAVA = ("org.scijava:scijava-common:2.99.2", "org.scijava:parsington:3.1.0")  # Fiji's reader of script parameters
+
+
+def find_jars() -> list[Path]:
+    """ImageJ, the patcher, Groovy, SciJava and what they need; OSError if they cannot be had."""
+    import jgo
+
+    try:
+        environment = jgo.build("+".join((IMAGEJ, PATCHER, GROOVY, *SCIJAVA)))
+    except (RuntimeError, ValueError, subprocess.SubprocessError) as error:
+        raise OSError(f"Maven Central does not give the jars of ImageJ: {error}") from error
+    jars = sorted(environment.path.rglob("*.jar"))
+    for name in ("ij-", "ij1-patcher-", "javassist-", "groovy-"):
+        one_jar(jars, name)
+    return jars
+
+
+def one_jar(jars: list[Path], name: str) -> Path:
+    """The jar whose file name starts with `name`."""
+    found = [jar for jar in jars if jar.name.startswith(name)]
+    if len(found) != 1:
+        raise OSError(f"There should be one jar {name}*, not {found}.")
+    return found[0]

@@ -1,0 +1,15 @@
+// Prints name, type and default of every #@ parameter of a script, as SciJava, and so Fiji, reads them.
+//
+// Arguments: SCRIPT
+
+import ij.ImagePlus
+import org.scijava.Context
+import org.scijava.script.ScriptInfo
+import org.scijava.script.ScriptService
+
+def context = new Context(false)
+context.service(ScriptService).addAlias(ImagePlus)
+new ScriptInfo(context, new File(args[0])).inputs().each {
+    println "${it.name} ${it.type.simpleName} ${it.defaultValue}"
+}
+System.exit(0)

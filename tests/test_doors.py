@@ -1,0 +1,99 @@
+"""One image, one set of parameters, every door: Python, command line, HTTP, CellProfiler and ImageJ give the same labels."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from cellspan.core import Parameters, Segmenter
+from cellspan.core.images import read_image
+from cellspan.core.service.client import Engine
+from cellspan.cp_module.install import install as install_plugin
+from cellspan.fiji_bridge.install import install as install_macros
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.data]
+OPTIONS = {"model": "nuclei", "diameter": 21.5, "flow_threshold": 0.5, "cellprob_threshold": -0.5, "min_size": 40}
+PIPELINE = Path(__file__).parent / "cp_module" / "pipelines" / "nuclei.cppipe"
+IN_PIPELINE = {
+    "Estimate the diameter": "No",
+    "Typical diameter": OPTIONS["diameter"],
+    "Flow error": OPTIONS["flow_threshold"],
+    "Cell probability": OPTIONS["cellprob_threshold"],
+    "Minimum size": OPTIONS["min_size"],
+    "Discard objects": "No",
+}
+IN_IMAGEJ = """
+import sys
+import numpy as np
+from cellspan.fiji_bridge import connect, imagej_to_labels
+image, macro, options, result = sys.argv[1:]
+imagej = connect(headless=True)
+imagej.run_macro(f'open("{image}"); answer = runMacro("{macro}", "{options}"); if (answer == "[aborted]") exit();')
+shown = imagej.java_class("ij.IJ").getImage()
+np.save(result, imagej_to_labels(shown.getOverlay(), (shown.getHeight(), shown.getWidth())))
+"""
+
+
+@pytest.fixture
+def image(shared_data: Path) -> Path:
+    """Human nuclei, 8 bit, about 300."""
+    return next((shared_data / "cellprofiler_examples" / "human").glob("*d0.tif"))
+
+
+@pytest.fixture
+def expected(image: Path) -> np.ndarray:
+    """What Python gives."""
+    labels = Segmenter("nuclei", "cpu").segment(image, Parameters(**OPTIONS)).labels
+    assert labels.max() > 200
+    return labels
+
+
+def test_command_line(image: Path, expected: np.ndarray, cellspan: Callable, tmp_path: Path) -> None:
+    flags = [word for name, value in OPTIONS.items() for word in (f"--{name.replace('_', '-')}", value)]
+    cellspan("segment", image, "-o", tmp_path, *flags)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / f"{image.stem}_labels.tif"), expected)
+
+
+def test_http(image: Path, expected: np.ndarray, engine_home: Path) -> None:
+    engine = Engine([sys.executable, "-m", "cellspan.core.cli", "serve"])
+    np.testing.assert_array_equal(engine.segment(read_image(image).channels[0], OPTIONS).labels, expected)
+    result, _ = engine.run(image.read_bytes(), "image/tiff", OPTIONS)
+    np.testing.assert_array_equal(result.labels, expected)
+
+
+def test_cellprofiler(
+    image: Path, expected: np.ndarray, cellprofiler_python: Path, engine_home: Path, tmp_path: Path
+) -> None:
+    text = PIPELINE.read_text()
+    for start, value in IN_PIPELINE.items():
+        text, replaced = re.subn(rf"(?m)^(    {start}[^:]*):.*$", rf"\g<1>:{value}", text)
+        assert replaced == 1, start
+    pipeline, plugins, out = tmp_path / "doors.cppipe", tmp_path / "plugins", tmp_path / "out"
+    pipeline.write_text(text)
+    plugins.mkdir()
+    out.mkdir()
+    install_plugin(plugins)
+    folders = ["-i", image.parent, "-o", out, "--plugins-directory", plugins]
+    command = [cellprofiler_python, "-m", "cellprofiler", "-c", "-r", "-p", pipeline, *folders]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL"))}
+    done = subprocess.run(list(map(str, command)), env=environment, cwd=out, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(tifffile.imread(out / f"{image.stem}_labels.tiff"), expected)
+
+
+def test_imagej(image: Path, expected: np.ndarray, engine_home: Path, tmp_path: Path) -> None:
+    (tmp_path / "ImageJ" / "plugins").mkdir(parents=True)
+    install_macros(tmp_path / "ImageJ")
+    macro, found = tmp_path / "ImageJ" / "plugins" / "cellspan_Segment.ijm", tmp_path / "labels.npy"
+    options = " ".join(f"{name}={value}" for name, value in OPTIONS.items())
+    command = [sys.executable, "-c", IN_IMAGEJ, image, macro, options, found]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    np.testing.assert_array_equal(np.load(found), expected)

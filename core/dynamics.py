@@ -46,7 +46,7 @@ def flows_to_labels(
         )
     foreground = logits > parameters.cellprob_threshold
     steps = parameters.iterations or iterations_for(diameter or parameters.diameter)
-    labels = _grouped(foreground, _arrivals(flow, foreground, steps))
+    labels = _group(foreground, _arrivals(flow, foreground, steps))
     labels = largest_pieces(labels)
     labels = _drop_large(labels, parameters.max_size_fraction)
     if parameters.flow_threshold > 0:
@@ -79,11 +79,11 @@ def _drop_large(labels: Labels, fraction: float) -> Labels:
     return keep(labels, (areas > 0) & (areas <= fraction * labels.size))
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True)
 def _mean_squared_difference(labels: Any, count: int, ours: Any, theirs: Any) -> Any:
     boxes, areas = label_boxes(labels, count)
     errors = np.zeros(count)
-    for k in prange(count):
+    for k in range(count):
         y0, x0, y1, x1 = boxes[k]
         total = 0.0
         for y in range(y0, y1):
@@ -148,32 +148,32 @@ def _arrivals(flow: Any, foreground: Any, steps: int) -> Any:
     return arrivals
 
 
-@njit(cache=True)
-def _grouped(foreground: Any, arrivals: Any) -> Any:
+def _group(foreground: NDArray[np.bool_], arrivals: NDArray[np.int32]) -> Labels:
     """Labels from points of arrival: local maxima of their histogram found objects and gather what lies around."""
+    histogram = _histogram(foreground, arrivals)
+    y, x = np.nonzero(_is_seed(histogram))
+    # The strongest seed first; equals in reading order.
+    order = np.argsort(-histogram[y, x], kind="stable")
+    return _collect(foreground, arrivals, histogram, y[order], x[order])
+
+
+@njit(cache=True)
+def _histogram(foreground: Any, arrivals: Any) -> Any:
+    """How many pixels arrive at each."""
     height, width = foreground.shape
     histogram = np.zeros((height, width), np.int32)
     for y in range(height):
         for x in range(width):
             if foreground[y, x]:
                 histogram[arrivals[y, x, 0], arrivals[y, x, 1]] += 1
-    seeds = _seeds(histogram)
-    catchment = np.zeros((height, width), np.int32)
-    for k in range(len(seeds)):
-        _gather(histogram, seeds[k, 1], seeds[k, 2], k + 1, catchment)
-    labels = np.zeros((height, width), np.int32)
-    for y in range(height):
-        for x in range(width):
-            if foreground[y, x]:
-                labels[y, x] = catchment[arrivals[y, x, 0], arrivals[y, x, 1]]
-    return labels
+    return histogram
 
 
 @njit(cache=True)
-def _seeds(histogram: Any) -> Any:
-    """Local maxima within 5x5, as rows (count, y, x), the strongest first, then in reading order."""
+def _is_seed(histogram: Any) -> Any:
+    """Local maxima within 5x5."""
     height, width = histogram.shape
-    found = [(0, 0, 0) for _ in range(0)]
+    seeds = np.zeros((height, width), np.bool_)
     for y in range(height):
         for x in range(width):
             value = histogram[y, x]
@@ -184,15 +184,23 @@ def _seeds(histogram: Any) -> Any:
                 for nx in range(max(0, x - 2), min(width, x + 3)):
                     if histogram[ny, nx] > value:
                         best = False
-            if best:
-                found.append((-value, y, x))
-    found.sort()
-    seeds = np.zeros((len(found), 3), np.int32)
-    for k in range(len(found)):
-        seeds[k, 0] = found[k][0]
-        seeds[k, 1] = found[k][1]
-        seeds[k, 2] = found[k][2]
+            seeds[y, x] = best
     return seeds
+
+
+@njit(cache=True)
+def _collect(foreground: Any, arrivals: Any, histogram: Any, seed_y: Any, seed_x: Any) -> Any:
+    """Every pixel gets the number of the seed that gathered its point of arrival."""
+    height, width = foreground.shape
+    catchment = np.zeros((height, width), np.int32)
+    for k in range(len(seed_y)):
+        _gather(histogram, seed_y[k], seed_x[k], k + 1, catchment)
+    labels = np.zeros((height, width), np.int32)
+    for y in range(height):
+        for x in range(width):
+            if foreground[y, x]:
+                labels[y, x] = catchment[arrivals[y, x, 0], arrivals[y, x, 1]]
+    return labels
 
 
 @njit(cache=True)

@@ -1,4 +1,4 @@
-"""One image, one set of parameters, every door: Python, command line, HTTP, CellProfiler and ImageJ give the same labels."""
+"""One image, one set of parameters: Python, command line, HTTP, CellProfiler and ImageJ give the same labels."""
 
 from __future__ import annotations
 

@@ -213,8 +213,11 @@ class Engine:
     def _spawn(self) -> subprocess.Popen:
         folder = runtime_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        # A host program's own Python settings must not reach the engine's Python.
-        environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PYTHONHOME", "LD_PRELOAD"}}
+        # The settings of the host program's own Python, or of its frozen libraries, must not reach the engine's Python.
+        foreign = {"PYTHONPATH", "PYTHONHOME", "LD_PRELOAD"}
+        if getattr(sys, "frozen", False):
+            foreign |= {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH"}
+        environment = {name: value for name, value in os.environ.items() if name not in foreign}
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}

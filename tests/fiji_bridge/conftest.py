@@ -27,7 +27,7 @@ def display() -> Iterator[str]:
 @pytest.fixture
 def in_imagej() -> RunPython:
     """Run a program of the folder in_imagej, which starts ImageJ, in a process of its own; it must succeed."""
-    pytest.importorskip("scyjava")
+    programs.package("scyjava")
     programs.java()
 
     def run(program: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

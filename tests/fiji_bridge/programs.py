@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -18,6 +19,12 @@ def unavailable(what: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(what)
     pytest.skip(what)
+
+
+def package(name: str) -> None:
+    """Make sure of a package that the extra [fiji] brings."""
+    if importlib.util.find_spec(name) is None:
+        unavailable(f'{name} is not installed; run: pip install "cellspan[fiji]"')
 
 
 def java() -> Path:

@@ -113,7 +113,7 @@ def joined(arguments: tuple[object, ...]) -> str:
 @pytest.fixture(scope="session")
 def imagej_jars() -> list[Path]:
     """The jars of ImageJ 1.54p, its headless patcher, and Groovy."""
-    pytest.importorskip("jgo")
+    programs.package("jgo")
     try:
         return jars.find_jars()
     except OSError as error:

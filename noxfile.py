@@ -1,4 +1,4 @@
-"""Sets up and runs every test: `python -m nox` for all, `python -m nox -s quick` for the ones under a minute.
+"""Sets up and runs every test: `nox` for all, `nox -s quick` for the ones under a minute.
 
 The tests drive real programs, each in an environment of its own: CellProfiler (an older Python with old libraries) and
 ImageJ (Java, and a display, which Xvfb gives). Debian packages are installed where that is allowed, else named.
@@ -22,6 +22,7 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "tests"]
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # the one that runs nox
+CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network
 DEBIAN_PACKAGES = {
     "javac": "openjdk-17-jdk-headless",  # ImageJ, and CellProfiler's python-javabridge is built against it
     "Xvfb": "xvfb",
@@ -109,6 +110,20 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs, env=environment)
 
 
+@nox.session(python=PYTHON)
+def peer(session: nox.Session) -> None:
+    """The same method as cellpose 3.1.1.2, against the real one; on demand (a few minutes)."""
+    session.install(f"cellpose=={CELLPOSE}", ".[train,test]")
+    session.run("pytest", "tests/peer", "-s", *session.posargs, env={"CELLSPAN_PEER": "1"})
+
+
+@nox.session(python=PYTHON)
+def bench(session: nox.Session) -> None:
+    """Times against cellpose 3.1.1.2, side by side; on demand."""
+    session.install(f"cellpose=={CELLPOSE}", ".[train,test]")
+    session.run("python", "tests/bench/against_cellpose.py", *session.posargs)
+
+
 def require_debian_packages(session: nox.Session) -> None:
     """Install what is missing, or say what to install."""
     missing = [package for program, package in DEBIAN_PACKAGES.items() if shutil.which(program) is None]
@@ -130,7 +145,7 @@ def cellprofiler_python(session: nox.Session) -> Path:
     base = find_python(CELLPROFILER_PYTHON)
     packages = PINNED if base else RELAXED
     recipe = hashlib.sha256(repr((str(base), packages, CELLPROFILER)).encode()).hexdigest()[:12]
-    folder = Path(session.cache_dir) / f"cellprofiler-{recipe}"
+    folder = Path(session.cache_dir).absolute() / f"cellprofiler-{recipe}"
     python = folder / "bin" / "python"
     finished = folder / "finished"
     if finished.exists():

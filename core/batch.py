@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import platform
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -17,6 +19,7 @@ from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Segmenter
 
 Record = dict[str, Any]
+log = logging.getLogger(__name__)
 VERSIONS_OF = ("cellspan", "numpy", "openvino", "numba", "opencv-python-headless")
 
 
@@ -34,6 +37,7 @@ def segment_files(
     run.json in `folder` holds the parameters, the model's hash, versions and the records.
     """
     make_folder(folder)
+    keep_earlier_run(folder / "run.json")
     records: list[Record] = []
     run = {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -51,11 +55,26 @@ def segment_files(
             record = {"input": str(item.path), "error": str(error)}
         except MemoryError:
             record = {"input": str(item.path), "error": f"{item.path}: the image does not fit into memory."}
+        except Exception as error:
+            # A fault of ours must not cost the other images; the log gets the details.
+            log.exception("%s", item.path)
+            reason = f"internal error, please report it ({type(error).__name__}: {error})"
+            record = {"input": str(item.path), "error": f"{item.path}: {reason}"}
         records.append(record)
         if on_record:
             on_record(record)
         write_json(folder / "run.json", run)
     return records
+
+
+def keep_earlier_run(path: Path) -> None:
+    """Rename the record of an earlier run after its start, because its results may still be there."""
+    if path.exists():
+        try:
+            started = json.loads(path.read_text(encoding="utf-8"))["started"]
+        except (OSError, ValueError, KeyError, TypeError):
+            started = "unreadable"
+        path.replace(path.with_name(f"run-{started.replace(':', '-')}.json"))
 
 
 def _segment_file(

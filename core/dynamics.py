@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from cellspan.core.boxes import label_boxes
-from cellspan.core.errors import CellspanError
-from cellspan.core.flows import labels_to_flows
-from cellspan.core.labels import Labels, drop_on_edges, fill_holes, keep, largest_pieces
-from cellspan.core.parameters import Parameters
 from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
+
+from cellspan.core.boxes import label_boxes
+from cellspan.core.errors import CellspanError
+from cellspan.core.flows import PARALLEL, labels_to_flows
+from cellspan.core.labels import Labels, drop_on_edges, fill_holes, keep, largest_pieces
+from cellspan.core.parameters import Parameters
 
 SEED_PIXELS = 10  # a point of arrival needs more pixels than this to found an object
 TAIL_PIXELS = 2  # neighbouring points of arrival with more pixels than this join the object
@@ -44,9 +45,12 @@ def flows_to_labels(
             f"Flows must be (2, Y, X) and the probability (Y, X), not {flow.shape} and {logits.shape}; "
             "volumes are not supported yet."
         )
-    foreground = logits > parameters.cellprob_threshold
+    # Pixels without a direction (NaN, infinite) belong to nothing.
+    foreground = (logits > parameters.cellprob_threshold) & np.isfinite(flow).all(axis=0)
     steps = parameters.iterations or iterations_for(diameter or parameters.diameter)
-    labels = _group(foreground, _arrivals(flow, foreground, steps))
+    with PARALLEL:
+        arrivals = _arrivals(flow, foreground, steps)
+    labels = _group(foreground, arrivals)
     labels = largest_pieces(labels)
     labels = _drop_large(labels, parameters.max_size_fraction)
     if parameters.flow_threshold > 0:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import IMAGE_SUFFIXES, read_labels
 from cellspan.core.metrics import THRESHOLDS, Matches, intersection_over_union, match
@@ -35,13 +37,17 @@ class ImageScore:
         }
 
 
-def evaluate_folders(predicted: Path, true: Path) -> list[ImageScore]:
+def evaluate_folders(
+    predicted: Path, true: Path, on_score: Callable[[int, int], None] | None = None
+) -> list[ImageScore]:
     """Score every true image `<id>_masks.*` against `<id>_labels.*`, `<id>_img_labels.*` or `<id>_masks.*`.
 
-    Subfolders must agree. Raises CellspanError if a true image has no prediction.
+    Subfolders must agree. `on_score` gets how many of how many are done. Raises CellspanError if a true image has no
+    prediction.
     """
-    found = _by_id(predicted)
-    wanted = {key: path for key, path in _by_id(true).items() if "_masks" in path.stem} or _by_id(true)
+    # Results may lie beside the annotations, so each side has its preference.
+    found = _by_id(predicted, ("_labels", "_masks"))
+    wanted = _by_id(true, ("_masks", "_labels"))
     if not wanted:
         raise CellspanError(f"{true}: no label images named <id>_masks.* or <id>_labels.* were found.")
     missing = sorted(set(wanted) - set(found))
@@ -49,18 +55,24 @@ def evaluate_folders(predicted: Path, true: Path) -> list[ImageScore]:
         raise CellspanError(
             f"{predicted}: {len(missing)} predictions are missing, the first is {missing[0]}_labels.tif."
         )
-    return [_score(key, found[key], path) for key, path in sorted(wanted.items())]
+    scores = []
+    for key, path in sorted(wanted.items()):
+        scores.append(_score(key, found[key], path))
+        if on_score:
+            on_score(len(scores), len(wanted))
+    return scores
 
 
-def _by_id(folder: Path) -> dict[str, Path]:
+def _by_id(folder: Path, marks: tuple[str, str]) -> dict[str, Path]:
+    """Label images by their id; of two with one id, that with the first mark."""
     if not folder.is_dir():
         raise CellspanError(f"{folder}: there is no such folder.")
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        for mark in ("_masks", "_labels"):
-            if path.stem.endswith(mark) and path.suffix.lower() in IMAGE_SUFFIXES:
+    found: dict[str, Path] = {}
+    for mark in marks:
+        for path in sorted(folder.rglob(f"*{mark}.*")):
+            if path.suffix.lower() in IMAGE_SUFFIXES:
                 key = path.stem.removesuffix(mark).removesuffix("_img")
-                found[(path.parent.relative_to(folder) / key).as_posix()] = path
+                found.setdefault((path.parent.relative_to(folder) / key).as_posix(), path)
     return found
 
 

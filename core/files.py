@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import IMAGE_SUFFIXES
@@ -33,26 +36,35 @@ class Input:
 def find_inputs(names: Iterable[str]) -> list[Input]:
     """Images named by files, folders (with all below them) or patterns, each once, in alphabetical order.
 
-    A named file is always taken, so that a missing one is reported; raises CellspanError if nothing is left.
+    Subfolders are kept: those below a folder, and those that a pattern's wildcards stand for; of several folders, each
+    gets a subfolder of its name. What is named but missing or empty comes along, so that it is reported like a bad
+    image. Raises CellspanError if there is nothing else.
     """
+    names = list(names)
+    several = sum(os.path.isdir(os.path.expanduser(name)) for name in names) > 1
     found: dict[Path, Input] = {}
     for name in names:
-        path = Path(name).expanduser()
-        if path.is_dir():
-            new = [Input(file, file.parent.relative_to(path)) for file in sorted(path.rglob("*")) if _is_image(file)]
-        elif path.exists() or not glob.has_magic(name):
-            new = [Input(path, Path())]
-        else:
-            new = [
-                Input(Path(file), Path()) for file in sorted(glob.glob(name, recursive=True)) if _is_image(Path(file))
-            ]
-        if not new:
-            raise CellspanError(
-                f"{name}: no images were found there (known types: {', '.join(sorted(IMAGE_SUFFIXES))})."
-            )
-        for item in new:
+        for item in _inputs_of(os.path.expanduser(name), several):
             found.setdefault(item.path.absolute(), item)
+    if not any(item.path.is_file() for item in found.values()):
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise CellspanError(f"{', '.join(names)}: no images were found there (known types: {known}).")
     return list(found.values())
+
+
+def _inputs_of(name: str, several: bool) -> list[Input]:
+    path = Path(name)
+    if path.is_dir():
+        top = Path(path.resolve().name) if several else Path()
+        files = filter(_is_image, sorted(path.rglob("*")))
+        images = [Input(file, top / file.parent.relative_to(path)) for file in files]
+    elif path.exists() or not glob.has_magic(name):
+        images = [Input(path, Path())]
+    else:
+        fixed = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
+        files = filter(_is_image, map(Path, sorted(glob.glob(name, recursive=True))))
+        images = [Input(file, file.parent.relative_to(fixed)) for file in files]
+    return images or [Input(path, Path())]
 
 
 def _is_image(path: Path) -> bool:
@@ -73,14 +85,15 @@ def make_folder(path: Path) -> None:
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> Path:
     """Let `write` fill a temporary file beside `path`, then rename it; raises CellspanError that names the file."""
     # The suffix stays at the end, because writers choose the format by it.
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:80]}.{uuid4().hex[:12]}.part{path.suffix}")
     try:
         write(temporary)
         os.replace(temporary, path)
     except OSError as error:
         raise CellspanError(f"{path}: the file cannot be written ({error.strerror or error}).") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
     return path
 
 

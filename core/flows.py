@@ -6,14 +6,19 @@ direction in which the heat rises (Stringer et al. 2021, Methods, "Auxiliary vec
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
+from numba import njit, prange
+from numpy.typing import ArrayLike, NDArray
+
 from cellspan.core.boxes import label_boxes
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import as_labels
-from numba import njit, prange
-from numpy.typing import ArrayLike, NDArray
+
+# Where numba finds neither OpenMP nor TBB, two parallel kernels at once would end the process.
+PARALLEL = threading.Lock()
 
 
 def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
@@ -26,7 +31,8 @@ def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
         raise CellspanError("Flows of volumes (Z, Y, X) are not supported yet; take one plane (Y, X).")
     boxes, areas = label_boxes(array, int(array.max(initial=0)))
     flows = np.zeros((2, *array.shape), np.float32)
-    _diffuse_objects(array, boxes, areas, flows)
+    with PARALLEL:
+        _diffuse_objects(array, boxes, areas, flows)
     return flows
 
 

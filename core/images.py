@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import imageio.v3 as imageio
 import numpy as np
+import PIL.Image
 import tifffile
-from cellspan.core.errors import CellspanError
-from cellspan.core.parameters import Parameters
 from numpy.typing import ArrayLike, NDArray
 
+from cellspan.core.errors import CellspanError
+from cellspan.core.parameters import Parameters
+
 TIFF_SUFFIXES = {".tif", ".tiff", ".stk", ".lsm"}
+# The limit guards web servers against decompression bombs; stitched slides are larger than it.
+PIL.Image.MAX_IMAGE_PIXELS = None
+
 IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp"}
 MAX_CHANNELS = 8  # an unnamed axis with more planes than this is a stack, not channels
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, what ImageJ and CellProfiler users expect
@@ -29,7 +34,6 @@ class Image:
 
     channels: NDArray[Any]
     is_rgb: bool = False
-    notes: list[str] = field(default_factory=list)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -64,14 +68,14 @@ def decode_image(data: bytes, suffix: str) -> Image:
 def _read(path: Path) -> tuple[NDArray[Any], str | None]:
     """Pixels and, where the file tells them, axes."""
     if path.is_dir():
-        raise CellspanError(f"{path}: this is a folder, not an image.")
+        raise CellspanError(f"{path}: no images were found in this folder.")
+    if not path.exists():
+        raise CellspanError(f"{path}: there is no such file or folder.")
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         known = ", ".join(sorted(IMAGE_SUFFIXES))
         raise CellspanError(f"{path}: '{path.suffix}' is not an image type that cellspan reads ({known}).")
     try:
         return _decode(path.read_bytes(), path.suffix)
-    except FileNotFoundError:
-        raise CellspanError(f"{path}: there is no such file.") from None
     except OSError as error:
         raise CellspanError(f"{path}: the file cannot be read ({error.strerror}).") from None
     except CellspanError as error:
@@ -86,7 +90,8 @@ def _decode(data: bytes, suffix: str) -> tuple[NDArray[Any], str | None]:
             with tifffile.TiffFile(io.BytesIO(data)) as tiff:
                 series = tiff.series[0]
                 return series.asarray(), series.axes
-        return np.asarray(imageio.imread(data, plugin="pillow", extension=suffix.lower())), None
+        array = np.asarray(imageio.imread(data, plugin="pillow", extension=suffix.lower()))
+        return array, "YXS" if array.ndim == 3 else None
     except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files; the user needs one sentence
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CellspanError(f"the file is damaged or not an image ({reason}).") from None
@@ -157,7 +162,9 @@ def network_input(image: Image, parameters: Parameters) -> tuple[Floats, list[st
         notes.append("The image is constant, so there is nothing to find.")
     if parameters.nuclei_channel is not None:
         planes[1], _ = normalise(_channel(image, parameters.nuclei_channel, "nuclei_channel"), parameters)
-    return planes, [*image.notes, *notes]
+    if not np.isfinite(planes).all():
+        raise CellspanError("the intensities are too large for 32-bit numbers; divide them first.")
+    return planes, notes
 
 
 def _main_channel(image: Image, channel: int | None) -> tuple[NDArray[Any], list[str]]:
@@ -184,7 +191,8 @@ def normalise(plane: NDArray[Any], parameters: Parameters) -> tuple[Floats, bool
         raise CellspanError(f"{bad} pixels are NaN or infinite; replace them (for example with 0) first.")
     constant = bool(plane.min() == plane.max())
     if parameters.normalize is None:
-        scaled = plane.astype(np.float32)
+        with np.errstate(over="ignore"):  # infinities are refused by the caller
+            scaled = plane.astype(np.float32)
     elif constant:
         return np.zeros(plane.shape, np.float32), True
     else:

@@ -6,10 +6,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from cellspan.core.boxes import label_boxes
-from cellspan.core.errors import CellspanError
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
+
+from cellspan.core.boxes import label_boxes
+from cellspan.core.errors import CellspanError
 
 Labels = NDArray[np.int32]
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from cellspan.core.errors import CellspanError
-from cellspan.core.labels import as_labels, renumber
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_matrix
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.labels import as_labels, renumber
 
 THRESHOLDS = (0.5, 0.75, 0.9)
 

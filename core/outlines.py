@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cellspan.core.errors import CellspanError
-from cellspan.core.labels import Labels, as_labels
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from roifile import ROI_TYPE, ImagejRoi
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.labels import Labels, as_labels
 
 Loop = NDArray[np.int32]  # (n, 2) corner points x, y of a closed polygon, without repeating the first
 

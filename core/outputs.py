@@ -10,6 +10,8 @@ from typing import Any
 import imageio.v3 as imageio
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import make_folder, write_atomically
 from cellspan.core.images import Image, network_input
@@ -17,7 +19,6 @@ from cellspan.core.labels import Labels
 from cellspan.core.outlines import draw_outlines, labels_to_rois, write_roi_zip
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Result
-from numpy.typing import NDArray
 
 ENDINGS = {
     "labels": "_labels.tif",
@@ -27,7 +28,6 @@ ENDINGS = {
     "flows": "_flows.tif",
     "probability": "_probability.tif",
 }
-DEFAULT_OUTPUTS = ("labels", "rois", "overlay", "table")
 
 
 def output_paths(folder: Path, stem: Path, kinds: Iterable[str]) -> dict[str, Path]:
@@ -69,7 +69,7 @@ def overlay(image: Image, labels: Labels, parameters: Parameters) -> NDArray[np.
 
 
 def objects_table(image: Image, result: Result, parameters: Parameters) -> list[dict[str, float]]:
-    """One row per object: position, area, diameter, box (pixels), mean probability logit, mean intensity."""
+    """One row per object: position, area, diameter (pixels), mean probability logit, mean intensity."""
     labels, count = result.labels, result.count
     flat = labels.ravel()
     areas = np.bincount(flat, minlength=count + 1)[1:]

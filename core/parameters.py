@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from cellspan.core.errors import CellspanError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from cellspan.core.errors import CellspanError
 
 
 def _none_from_words(value: Any) -> Any:

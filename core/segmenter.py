@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
+from numpy.typing import ArrayLike
+
 from cellspan.core.dynamics import drop_unwanted, flows_to_labels
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import Floats, Image, image_from_array, network_input, read_image, resize
@@ -18,10 +21,10 @@ from cellspan.core.labels import Labels, median_diameter, resize_labels
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.sizing import diameter_from_style
-from numpy.typing import ArrayLike
 
 FLOW_SCALE = 5  # the network's flows are 5 times too long, see core.network
 LARGEST_ENLARGEMENT = 16  # times; beyond this the given diameter cannot be meant
+BYTES_PER_PIXEL = 40  # two channels, padded once more, three outputs and their weights, in float32
 REFINE_FROM = 1.15  # ratio of found to estimated diameter that is worth a second pass
 
 OnProgress = Callable[[float, str], None]
@@ -121,7 +124,14 @@ class Segmenter:
                 f"diameter = {diameter:g} pixels is too small for this model: the image would grow {factor:.0f} times; "
                 "give the diameter in pixels of the image, or enlarge the image first."
             )
-        scaled = resize(pixels.planes, (max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))))
+        scaled_shape = max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+        needed = BYTES_PER_PIXEL * scaled_shape[0] * scaled_shape[1]
+        if needed > psutil.virtual_memory().available:
+            raise CellspanError(
+                f"at diameter = {diameter:g} pixels the network would see {scaled_shape[0]} x {scaled_shape[1]} "
+                f"pixels, which takes {needed / 1e9:.0f} GB of memory; give a larger diameter or parts of the image."
+            )
+        scaled = resize(pixels.planes, scaled_shape)
         predict = predict_augmented if parameters.augment else predict_tiled
         outputs, style = predict(
             self.predictor,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from cellspan.core.models.registry import SizeModel
 from numpy.typing import NDArray
+
+from cellspan.core.models.registry import SizeModel
 
 RIDGE = 1.0
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import as_labels
 from cellspan.fiji_bridge.gateway import java_class
-from numpy.typing import ArrayLike, NDArray
 
 # How numpy and Java hold the same bits: numpy type -> (signed numpy type, Java type, ImageJ's processor)
 _KINDS = {

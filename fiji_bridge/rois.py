@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import Labels
 from cellspan.core.outlines import Loop, trace_outlines
 from cellspan.fiji_bridge.gateway import is_headless, java_class
-from numpy.typing import ArrayLike, NDArray
 
 Target = Literal["roi_manager", "overlay"]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from cellspan.core.images import Image, image_from_array
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Result, Segmenter
 from cellspan.fiji_bridge.images import axes_of, image_from_imagej
 from cellspan.fiji_bridge.rois import Target, rois_to_imagej
-from numpy.typing import ArrayLike
 
 
 def segment(

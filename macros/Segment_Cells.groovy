@@ -49,7 +49,7 @@ List<Roi> findCells() {
         // A copy, because ImageJ renames the image that it saves.
         IJ.saveAsTiff(image.duplicate(), picture.path)
         IJ.showStatus("cellspan is looking for cells...")
-        def count = countIn(ask(command(picture, outlines)))
+        def count = countIn(ask(command(picture, outlines), new File(folder, "engine.log")))
         def rois = count ? readRois(outlines) : []
         if (rois.size() != count)
             throw new Problem("ImageJ took over ${rois.size()} of ${count} outlines.")
@@ -77,8 +77,9 @@ List<String> engine() {
 }
 
 // What the engine prints: one line, "OK <count> <file>" or "ERROR <sentence>".
-String ask(List<String> words) {
-    def builder = new ProcessBuilder(words).redirectError(ProcessBuilder.Redirect.DISCARD)
+// Its messages for developers go to a file that is thrown away (Java 8 knows no other way to ignore them).
+String ask(List<String> words, File log) {
+    def builder = new ProcessBuilder(words).redirectError(log)
     builder.environment()["PYTHONIOENCODING"] = "utf-8"
     try {
         def process = builder.start()

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+
 from cellspan.core import Parameters, Segmenter
 from cellspan.core.images import read_image
 from cellspan.core.service.client import Engine

@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 import click
+
 from cellspan.core.errors import CellspanError
 
 # verb -> (module, function, one line for --help); modules are imported when the verb is used, so that --help is instant

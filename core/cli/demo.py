@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import click
+
 from cellspan.core.cli.options import device_option
 
 
@@ -24,6 +25,7 @@ def demo(output: Path, device: str) -> None:
       cellspan demo -o look_at_me
     """
     import tifffile
+
     from cellspan.core.batch import segment_files
     from cellspan.core.files import Input, make_folder, write_atomically
     from cellspan.core.images import read_labels

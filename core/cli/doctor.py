@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 import click
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import list_models
 from cellspan.core.service.client import log_file, running_service

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from cellspan.core.cli.progress import Progress
+
 
 @click.command()
 @click.argument("predicted", type=click.Path(path_type=Path), metavar="PREDICTED_DIR")
@@ -23,7 +25,8 @@ def evaluate(predicted: Path, true: Path, json_file: Path | None) -> None:
     from cellspan.core.evaluation import evaluate_folders, summary
     from cellspan.core.files import write_json
 
-    scores = evaluate_folders(predicted, true)
+    with Progress(0, "image") as progress:
+        scores = evaluate_folders(predicted, true, progress.reach)
     total = summary(scores)
     rows = [score.as_row() for score in scores]
     width = max(len(row["image"]) for row in [*rows, {"image": "mean per image"}])

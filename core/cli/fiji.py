@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+
 from cellspan.core.cli.options import device_option, parameter_options
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
@@ -68,6 +69,8 @@ def fiji_segment(image: Path, rois: Path, labels: Path | None, device: str, para
     also = {"rois": "application/zip", **({"labels": "image/tiff"} if labels else {})}
     engine = Engine([sys.executable, "-m", "cellspan.core.cli", "serve"])
     given = {**parameters.model_dump(mode="json", exclude_defaults=True), "device": device}
+    if len(Path(parameters.model).parts) > 1:
+        given["model"] = str(Path(parameters.model).expanduser().absolute())  # the engine runs in another folder
     try:
         result, files = engine.run(body, kinds[image.suffix.lower()], given, also=also)
     except EngineError as error:

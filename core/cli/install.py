@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
+
 from cellspan.core.errors import CellspanError
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import click
+
 from cellspan.core.models.registry import find_model, list_models
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+
 from cellspan.core.parameters import Parameters, parse_parameters
 
 Function = TypeVar("Function", bound=Callable[..., Any])

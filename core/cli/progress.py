@@ -27,6 +27,16 @@ class Progress:
             self._bar.write(line, file=sys.stderr)
         self._bar.update()
 
+    def reach(self, done: int, total: int | None = None) -> None:
+        """So many are done, of so many; on a terminal only, because a log gets lines of its own."""
+        if total is not None:
+            self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def note(self, line: str) -> None:
+        """A line that stays, above the bar."""
+        self._bar.write(line, file=sys.stderr)
+
     def __enter__(self) -> Progress:
         """Use it in a `with` block."""
         return self

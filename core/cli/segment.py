@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import click
+
 from cellspan.core.cli.options import device_option, parameter_options
 from cellspan.core.cli.progress import Progress
 from cellspan.core.parameters import Parameters
@@ -43,6 +44,8 @@ def segment(
     from cellspan.core.segmenter import Segmenter
 
     kinds = [kind.strip() for kind in save.split(",") if kind.strip()]
+    if not kinds:
+        raise click.UsageError(f"--save names nothing to write; choose among {OUTPUT_NAMES}.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
     images = find_inputs(inputs)
     segmenter = Segmenter(parameters.model, device)

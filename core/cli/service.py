@@ -7,12 +7,13 @@ import sys
 import time
 
 import click
+
 from cellspan.core.service.client import log_file, running_service, service_file
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=0, show_default=True, help="Port; 0 = any free one.")
+@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 = any free one.")
 @click.option(
     "--idle-minutes", default=15.0, show_default=True, type=click.FloatRange(min=0, min_open=True), help="Stop after."
 )
@@ -51,7 +52,7 @@ def status() -> None:
 
 @service.command()
 def stop() -> None:
-    """Stop the engine; jobs under way are cancelled."""
+    """Stop the engine; a program that is waiting for it starts it again."""
     running = running_service()
     if running is None:
         click.echo("The engine is not running.")

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
-from cellspan.core.errors import CellspanError
 from numpy.typing import NDArray
 from openvino import opset13 as ops
+
+from cellspan.core.errors import CellspanError
 
 State = Mapping[str, NDArray[Any]]
 EPSILON = 1e-5  # of batch normalisation, as in training

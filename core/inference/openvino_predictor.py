@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import openvino as ov
+
 from cellspan.core.images import Floats
 from cellspan.core.inference.openvino_graph import build_graph
 from cellspan.core.models.registry import Model

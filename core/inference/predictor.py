@@ -59,7 +59,12 @@ def _may_have_gpu() -> bool:
 
 
 def _torch_device(device: str) -> str:
-    import torch
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        if device == "auto":
+            return "cpu"
+        raise CellspanError(f"torch is installed but does not load ({error}); reinstall it.") from None
 
     if device == "auto":
         if torch.cuda.is_available():

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from cellspan.core.images import Floats
 from cellspan.core.inference.predictor import TILE, Predictor
-from numpy.typing import NDArray
 
 MULTIPLE = 64  # sides of tiles: the network halves them three times; coarser, so that few sizes are compiled
 # Black pixels around the image, as in training: without them, objects at the border look cut by a tile, and with mirror

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from cellspan.core.images import Floats
 from cellspan.core.models.registry import Model
 from cellspan.core.network import FlowNetwork
@@ -16,6 +17,8 @@ class TorchPredictor:
     def __init__(self, model: Model, device: str) -> None:
         """Load the model's weights onto the device."""
         self.device = device
+        # By default convolutions on newer cards use TF32, with 10 bits of mantissa.
+        torch.backends.cudnn.allow_tf32 = False
         network = FlowNetwork(model.description.widths)
         network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in model.weights().items()})
         self._network = network.eval().to(device).to(memory_format=torch.channels_last)

@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import make_folder, write_atomically, write_json
 from cellspan.core.models.registry import (
@@ -27,9 +31,6 @@ from cellspan.core.models.registry import (
     sha256_of,
     user_models,
 )
-from numpy.lib import format as npy_format
-from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
 NUCLEI_DIAMETER, CELL_DIAMETER = 17.0, 30.0  # pixels; what the checkpoints were trained at, where they do not say it
 SMALLEST, LARGEST = 5.0, 2000.0  # pixels; Cellpose estimates no smaller ones and sets no upper limit

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cellspan.core.errors import CellspanError
 from numpy.typing import NDArray
 from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
+
+from cellspan.core.errors import CellspanError
 
 BUNDLED = Path(__file__).parent / "bundled"
 DESCRIPTION = "model.json"
@@ -124,7 +126,7 @@ def find_model(name: str) -> Model:
     for root in (user_models(), BUNDLED):
         if name and Path(name).name == name and (root / name / DESCRIPTION).is_file():
             return load_model(root / name)
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if name and (path.is_dir() or path.name == DESCRIPTION):
         return load_model(path.parent if path.name == DESCRIPTION else path)
     names = ", ".join(model.name for model in list_models()) or "none"

@@ -14,6 +14,9 @@ from typing import Annotated, Any
 
 import numpy as np
 import tifffile
+from fastapi import FastAPI, Header, Query, Request
+from fastapi.responses import JSONResponse, Response
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import Image, decode_image, image_from_array
 from cellspan.core.models.registry import list_models
@@ -22,8 +25,6 @@ from cellspan.core.outputs import write_labels
 from cellspan.core.parameters import Parameters, parse_parameters
 from cellspan.core.segmenter import Result
 from cellspan.core.service.jobs import Job, Jobs
-from fastapi import FastAPI, Header, Query, Request
-from fastapi.responses import JSONResponse, Response
 
 NPY, TIFF, PNG, ZIP = "application/x-npy", "image/tiff", "image/png", "application/zip"
 LONGEST_WAIT = 30.0  # seconds of one long poll

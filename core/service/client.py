@@ -25,6 +25,7 @@ import numpy as np
 
 START_SECONDS = 120.0  # a first start on a slow disk
 WAIT_SECONDS = 10.0  # of one long poll
+HEALTH_SECONDS = 5.0  # for the question whether it is there at all
 PATIENCE_SECONDS = 60.0  # without any answer, the service counts as dead
 NPY = "application/x-npy"
 MISSING = (
@@ -80,22 +81,12 @@ def log_file() -> Path:
     return runtime_folder() / "service.log"
 
 
-def default_command() -> list[str]:
-    """How to start the service: what the installer wrote beside this file, or `cellspan` on the PATH."""
-    beside = Path(__file__).with_name("engine.json")
-    if beside.is_file():
-        command: list[str] = json.loads(beside.read_text(encoding="utf-8"))["command"]
-        return command
-    found = shutil.which("cellspan")
-    return [found, "serve"] if found else []
-
-
 class Engine:
     """The running service, or one that is started on first use."""
 
-    def __init__(self, command: Sequence[str] | None = None) -> None:
-        """`command` starts the service; None takes what the installer recorded."""
-        self.command = list(command) if command is not None else default_command()
+    def __init__(self, command: Sequence[str]) -> None:
+        """`command` starts the service, for example ["cellspan", "serve"]."""
+        self.command = list(command)
 
     def segment(
         self, pixels: np.ndarray, parameters: Mapping[str, Any], on_progress: OnProgress | None = None
@@ -160,19 +151,6 @@ class Engine:
         names = ("diameter", "model", "model_sha256", "device", "seconds", "notes")
         return EngineResult(labels=labels, **{name: job["result"][name] for name in names}), extra
 
-    def models(self) -> list[dict[str, Any]]:
-        """The models that the engine has."""
-        try:
-            models: list[dict[str, Any]] = self.connect().json("GET", "/v1/models")["models"]
-        except _Lost as loss:
-            raise EngineError(f"The cellspan engine does not answer ({loss}).") from None
-        return models
-
-    def check(self) -> None:
-        """Raise EngineMissing if no service runs and none could be started, without starting one."""
-        if running_service() is None:
-            self._require_program()
-
     def _require_program(self) -> None:
         if not self.command or shutil.which(self.command[0]) is None:
             raise EngineMissing(MISSING)
@@ -212,7 +190,14 @@ class Engine:
 
     def _spawn(self) -> subprocess.Popen:
         folder = runtime_folder()
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            log = log_file().open("ab")
+        except OSError as error:
+            raise EngineMissing(
+                f"{folder}: the engine cannot write there ({error.strerror}); "
+                "set CELLSPAN_RUNTIME_DIR to another folder."
+            ) from None
         # The settings of the host program's own Python, or of its frozen libraries, must not reach the engine's Python.
         foreign = {"PYTHONPATH", "PYTHONHOME", "LD_PRELOAD"}
         if getattr(sys, "frozen", False):
@@ -221,7 +206,7 @@ class Engine:
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-        with log_file().open("ab") as log:
+        with log:
             return subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -256,13 +241,21 @@ class _Service:
 
     def healthy(self) -> bool:
         try:
-            return bool(self.json("GET", "/v1/health")["status"] == "ok")
+            answer = json.loads(self._request("GET", "/v1/health", None, {}, HEALTH_SECONDS))
+            return bool(answer["status"] == "ok")
         except (_Lost, EngineError, ValueError, KeyError):
             return False
 
-    def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        patience: float = PATIENCE_SECONDS,
+    ) -> bytes:
         # http.client, because urllib would send loopback requests through a proxy.
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE_SECONDS)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=patience)
         try:
             connection.request(method, path, body, {"Authorization": "Bearer " + self.token, **headers})
             answer = connection.getresponse()

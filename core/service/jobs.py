@@ -21,7 +21,7 @@ from cellspan.core.segmenter import Result, Segmenter
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 WARM_MODELS = 4
-KEPT_RESULTS = 64
+KEPT_BYTES = 1 << 30  # of results that no client has deleted
 KEPT_SECONDS = 600.0
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class Job:
     """One image on its way to labels."""
 
-    decode: Callable[[], Image]
+    decode: Callable[[], Image] | None  # None once it is over, so that the upload is not kept
     parameters: Parameters
     device: str
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -128,6 +128,7 @@ class Jobs:
         while True:
             job = waiting.get()
             self._run(job)
+            job.decode = None
             job.ended = self.last_activity = time.monotonic()
 
     def _run(self, job: Job) -> None:
@@ -142,6 +143,7 @@ class Jobs:
             on_progress(0.0, "loading the model")
             job.state = "running"
             segmenter = self._segmenter(job.parameters.model, job.device)
+            assert job.decode is not None
             job.result = segmenter.segment(job.decode(), job.parameters, on_progress)
             job.progress, job.message, job.state = 1.0, f"{job.result.count} objects", "done"
         except Cancelled:
@@ -168,12 +170,17 @@ class Jobs:
 
     def _drop_old_results(self) -> None:
         ended = [job for job in self._jobs.values() if job.over and job.ended is not None]
-        now = time.monotonic()
-        for position, job in enumerate(ended):
-            stale = now - (job.ended or now) > KEPT_SECONDS
-            if stale or position < len(ended) - KEPT_RESULTS:
+        now, kept_bytes = time.monotonic(), 0
+        for job in reversed(ended):
+            kept_bytes += _size(job.result)
+            if now - (job.ended or now) > KEPT_SECONDS or kept_bytes > KEPT_BYTES:
                 self._forget(job.id)
 
     def _forget(self, job_id: str) -> None:
         self._jobs.pop(job_id, None)
         self._keys = {key: value for key, value in self._keys.items() if value != job_id}
+
+
+def _size(result: Result | None) -> int:
+    """Bytes that a kept result takes."""
+    return 0 if result is None else result.labels.nbytes + result.flows.nbytes + result.probability.nbytes

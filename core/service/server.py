@@ -13,19 +13,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.service.client import runtime_folder, service_file
-from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:
     import uvicorn
+
     from cellspan.core.service.jobs import Jobs
 
 
 def serve_forever(host: str, port: int, idle_minutes: float) -> bool:
     """Serve until stopped or idle; False at once if another service of this user runs on this machine."""
     folder = runtime_folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CellspanError(
+            f"{folder}: the engine cannot write there ({error.strerror}); set CELLSPAN_RUNTIME_DIR to another folder."
+        ) from None
     lock = FileLock(folder / "service.lock")
     try:
         # Taken before anything heavy is imported, so that a surplus process is gone in a moment.
@@ -39,6 +46,7 @@ def serve_forever(host: str, port: int, idle_minutes: float) -> bool:
 
 def _serve(host: str, port: int, idle_minutes: float) -> None:
     import uvicorn
+
     from cellspan.core.service.app import make_app
     from cellspan.core.service.jobs import Jobs
 
@@ -54,7 +62,7 @@ def _serve(host: str, port: int, idle_minutes: float) -> None:
     server = uvicorn.Server(config)
     idle = threading.Thread(target=_stop_when_idle, args=(server, jobs, idle_minutes * 60), daemon=True)
     idle.start()
-    address = f"http://{host}:{listener.getsockname()[1]}"
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     _announce({"address": address, "token": token, "pid": os.getpid(), "version": version("cellspan")})
     logging.info("cellspan engine %s at %s", version("cellspan"), address)
     try:
@@ -68,7 +76,8 @@ def _listen(host: str, port: int) -> socket.socket:
     """A bound socket: clients that find service.json can connect at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name == "posix":  # on Windows the option would let another program take the port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as error:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
 from cellspan.core.images import Floats
 from cellspan.core.training.data import Field
-from numpy.typing import NDArray
 
 SCALES = (0.6, 1.6)  # around the model's mean diameter
 BEYOND = 32  # pixels by which a crop may reach beyond the border of the image, into black, as in inference

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -18,8 +17,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import functional
+
 from cellspan.core.dynamics import flows_to_labels
 from cellspan.core.errors import CellspanError
+from cellspan.core.files import make_folder, write_atomically, write_json
 from cellspan.core.inference.tiles import MARGIN
 from cellspan.core.metrics import average_precision
 from cellspan.core.models.registry import DESCRIPTION, WEIGHTS, Model, ModelDescription, sha256_of
@@ -27,8 +30,6 @@ from cellspan.core.network import COMPACT_WIDTHS, FlowNetwork
 from cellspan.core.training.augment import Crop, random_crop
 from cellspan.core.training.data import Field, Pair, licence, load_fields, source_weights
 from cellspan.core.training.size import train_size_model
-from torch import Tensor
-from torch.nn import functional
 
 CHECKPOINT_SECONDS = 120.0
 VALIDATION_FIELDS = 24
@@ -72,13 +73,17 @@ def train(
     start: Model | None = None,
     resume: bool = False,
     report: Report = print,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Model:
-    """Train a model into the folder `out` and return it; pairs in folders named val or test are held out.
+    """Train a model into the folder `out` and return it; pairs in folders named val choose the best weights, those in
+    folders named test are not looked at.
 
-    `start` gives the first weights; `resume` continues from the last checkpoint in `out`. Raises CellspanError.
+    `start` gives the first weights; `resume` continues from the last checkpoint in `out`. `report` gets lines for
+    people, `on_progress` the fraction of the budget that is spent. Raises CellspanError.
     """
-    held_out = [pair for pair in pairs if pair.image.parent.name in {"val", "test"}]
-    used = [pair for pair in pairs if pair not in held_out]
+    make_folder(out / "training")
+    held_out = [pair for pair in pairs if pair.image.parent.name == "val"]
+    used = [pair for pair in pairs if pair.image.parent.name not in {"val", "test"}]
     torch.manual_seed(recipe.seed)
     report(f"Reading {len(used)} training and {len(held_out)} validation images.")
     train_fields = load_fields(used, recipe.mean_diameter)
@@ -86,8 +91,23 @@ def train(
     licences = {pair.source: licence(pair) for pair in used}
     run = _Run(recipe, train_fields, val_fields, out, report, licences)
     run.prepare(start, resume)
-    run.fit()
+    run.fit(on_progress)
     return run.finish()
+
+
+def resumed_recipe(out: Path, changes: dict[str, Any]) -> Recipe:
+    """The recipe of the training in `out`, with another budget or batch where `changes` says so.
+
+    Raises CellspanError if there is no training to resume.
+    """
+    path = out / "training" / "recipe.json"
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        if "minutes" in changes or "epochs" in changes:
+            saved.update(minutes=None, epochs=None)
+        return Recipe(**{**saved, "widths": tuple(saved["widths"]), **changes})
+    except (OSError, ValueError, TypeError, KeyError):
+        raise CellspanError(f"{out}: there is no training to resume.") from None
 
 
 class _Run:
@@ -126,23 +146,25 @@ class _Run:
             raise CellspanError(
                 f"{self.out} holds a training already; continue it with --resume or choose another --out."
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
         if resume:
             if not self.checkpoint.exists():
                 raise CellspanError(f"{self.out}: there is no checkpoint to resume from.")
-            saved = torch.load(self.checkpoint, weights_only=True)
-            self.network.load_state_dict(saved["network"])
-            self.optimiser.load_state_dict(saved["optimiser"])
-            self.progress = Progress(**saved["progress"])
+            try:
+                saved = torch.load(self.checkpoint, weights_only=True)
+                self.network.load_state_dict(saved["network"])
+                self.optimiser.load_state_dict(saved["optimiser"])
+                self.progress = Progress(**saved["progress"])
+            except Exception as error:  # noqa: BLE001 - torch raises anything on damaged files
+                raise CellspanError(f"{self.checkpoint}: the checkpoint cannot be read ({error}).") from None
         elif start is not None:
             state = {name: torch.from_numpy(array.copy()) for name, array in start.weights().items()}
             try:
                 self.network.load_state_dict(state)
             except RuntimeError:
                 raise CellspanError(f"The model '{start.name}' has other widths than {self.recipe.widths}.") from None
-        _write_json(self.folder / "recipe.json", asdict(self.recipe))
+        write_json(self.folder / "recipe.json", asdict(self.recipe))
 
-    def fit(self) -> None:
+    def fit(self, on_progress: Callable[[float], None] | None = None) -> None:
         """Take steps until the budget is spent; save and validate every few minutes."""
         step = _compiled(self.network)
         self.network.train()
@@ -154,6 +176,8 @@ class _Run:
                 group["lr"] = self.recipe.learning_rate * _schedule(fraction)
             losses.append(self._step(step))
             self.progress.step += 1
+            if on_progress:
+                on_progress(min(self._fraction(), 1.0))
             self.progress.seconds = time.monotonic() - started
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 self._save(float(np.mean(losses)))
@@ -183,7 +207,7 @@ class _Run:
         if score >= self.progress.best:
             self.progress.best = score
             _save_weights(self.network, self.folder / "best.safetensors")
-        _atomic(
+        write_atomically(
             self.checkpoint,
             lambda path: torch.save(
                 {
@@ -250,11 +274,15 @@ class _Run:
                 "recipe": asdict(self.recipe),
                 "torch": torch.__version__,
             },
-            scores={"validation_ap50_true_diameter": round(self.progress.best, 4)},
+            scores=self._scores(),
         )
-        _atomic(self.out / WEIGHTS, lambda path: shutil.copyfile(best, path))
-        _write_json(self.out / DESCRIPTION, description.model_dump(mode="json"))
+        write_atomically(self.out / WEIGHTS, lambda path: shutil.copyfile(best, path))
+        write_json(self.out / DESCRIPTION, description.model_dump(mode="json"))
         return Model(self.out, description)
+
+    def _scores(self) -> dict[str, float]:
+        """What chose the weights; nothing without validation images."""
+        return {"validation_ap50_true_diameter": round(self.progress.best, 4)} if self.held_out else {}
 
     def _styles(self, images: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
         with torch.inference_mode():
@@ -290,22 +318,11 @@ def _stack(crops: list[Crop], part: str) -> Tensor:
     return torch.from_numpy(np.stack([getattr(crop, part) for crop in crops]))
 
 
-def _atomic(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write under a temporary name, then rename, so that no half-written file stays."""
-    temporary = path.with_name(path.name + ".part")
-    write(temporary)
-    os.replace(temporary, path)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    _atomic(path, lambda part: part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8"))
-
-
 def _save_weights(network: FlowNetwork, path: Path) -> None:
     from safetensors.torch import save_file
 
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    _atomic(path, lambda part: save_file(state, part))
+    write_atomically(path, lambda part: save_file(state, part))
 
 
 def _load_weights(network: FlowNetwork, path: Path) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
 from cellspan.core.images import Floats
 from cellspan.core.labels import Labels, renumber
-from numpy.typing import NDArray
 
 OFFSET, GAIN = 200.0, 12.0  # camera: grey values in the dark, grey values per photo-electron
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+
 from cellspan.core.images import Floats, resize
 from cellspan.core.models.registry import SizeModel
 from cellspan.core.sizing import diameter_from_style, fit_size_model
 from cellspan.core.training.data import Field
-from numpy.typing import NDArray
 
 SMALLEST, LARGEST = 6.0, 150.0  # pixels
 CROP = 256

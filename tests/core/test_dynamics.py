@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from cellspan.core.dynamics import flow_errors, flows_to_labels
 from cellspan.core.errors import CellspanError
 from cellspan.core.flows import labels_to_flows
@@ -78,6 +79,15 @@ def test_holes_are_filled_only_if_asked(disks: np.ndarray) -> None:
     open_labels = flows_to_labels(flows, probability, Parameters(fill_holes=False))
     assert open_labels[30, 30] == 0
     assert open_labels[29, 30] > 0
+
+
+@pytest.mark.quick
+def test_pixels_without_a_direction_belong_to_nothing(disks: np.ndarray) -> None:
+    flows = labels_to_flows(disks)
+    flows[0, disks == 3], flows[1, 30, 40] = np.nan, np.inf
+    labels = flows_to_labels(flows, logits(disks), Parameters(fill_holes=False))
+    assert labels.max() == 2
+    assert labels[30, 40] == 0
 
 
 @pytest.mark.quick

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.flows import labels_to_flows
 

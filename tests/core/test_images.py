@@ -6,6 +6,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 import tifffile
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import image_from_array, network_input, read_image, resize
 from cellspan.core.parameters import Parameters
@@ -49,6 +50,20 @@ def test_rgb_is_segmented_by_its_luminance() -> None:
     assert planes[0, 6, 6] == pytest.approx(0.299 * 100 + 0.587 * 50 + 0.114 * 10)
     transparent = np.concatenate([rgb, np.full((20, 20, 1), 255, np.uint8)], axis=2)
     assert np.array_equal(network_input(image_from_array(transparent), Parameters(normalize=None))[0], planes)
+
+
+def test_tiny_colour_pictures_are_colour(tmp_path: Path) -> None:
+    imageio.imwrite(tmp_path / "a.png", np.full((1, 1, 3), 9, np.uint8))
+    image = read_image(tmp_path / "a.png")
+    assert image.is_rgb
+    assert image.shape == (1, 1)
+
+
+def test_numbers_beyond_float32_are_refused() -> None:
+    plane = np.ones((5, 5))
+    plane[0, 0] = 1e300
+    with pytest.raises(CellspanError, match="too large"):
+        network_input(image_from_array(plane), Parameters(normalize=None))
 
 
 def test_channels_are_chosen_and_missing_ones_named(ramp: np.ndarray) -> None:

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from cellspan.core.errors import CellspanError
-from cellspan.core.labels import as_labels, drop_on_edges, fill_holes, largest_pieces, median_diameter, renumber
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.labels import as_labels, drop_on_edges, fill_holes, largest_pieces, median_diameter, renumber
 
 pytestmark = pytest.mark.quick
 small_labels = arrays(np.int32, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 4))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.metrics import Matches, average_precision, intersection_over_union, match
 

@@ -1,6 +1,7 @@
 """The torch network: shapes, names of the official checkpoints."""
 
 import pytest
+
 from cellspan.core.network import CELLPOSE_WIDTHS, COMPACT_WIDTHS, FlowNetwork, widths_of
 
 torch = pytest.importorskip("torch")

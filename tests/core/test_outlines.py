@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import roifile
-from cellspan.core.errors import CellspanError
-from cellspan.core.outlines import labels_to_rois, rois_to_labels, trace_outlines, write_roi_zip
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.outlines import labels_to_rois, rois_to_labels, trace_outlines, write_roi_zip
 
 pytestmark = pytest.mark.quick
 small_labels = arrays(np.int32, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3))

@@ -1,6 +1,7 @@
 """Options: defaults, texts from every door, one-sentence refusals."""
 
 import pytest
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters, parse_parameters
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from cellspan.core.sizing import diameter_from_style, fit_size_model
 
 pytestmark = pytest.mark.quick

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from cellspan.cp_module import install as installer
 
 sys.path.insert(0, str(installer.PLUGIN))  # for unit tests of cellspan_plugin; CellProfiler gets an installed copy

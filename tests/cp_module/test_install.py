@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from cellspan.core.errors import CellspanError
 from cellspan.cp_module import install as installer
 from cellspan.cp_module.install import install

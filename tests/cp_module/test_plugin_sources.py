@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from cellspan.cp_module.install import plugin_contents
 
 pytestmark = pytest.mark.quick

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from cellspan.core.errors import CellspanError
 from cellspan.fiji_bridge import connect, gateway, image_to_imagej
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from urllib.parse import unquote_plus
 
 import pytest
-from cellspan.core.errors import CellspanError
-from cellspan.fiji_bridge.install import engine_text, install
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cellspan.core.errors import CellspanError
+from cellspan.fiji_bridge.install import engine_text, install
 
 pytestmark = pytest.mark.quick
 

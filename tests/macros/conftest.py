@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+
 from cellspan.fiji_bridge.install import install
 
 HERE = Path(__file__).parent

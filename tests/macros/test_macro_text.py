@@ -6,6 +6,7 @@ import re
 from importlib.resources import files
 
 import pytest
+
 from cellspan.core.parameters import Parameters
 
 pytestmark = pytest.mark.quick

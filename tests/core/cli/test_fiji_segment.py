@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import roifile
 import tifffile
+
 from cellspan.core.training.simulate import simulate_nuclei
 
 pytestmark = pytest.mark.end_to_end

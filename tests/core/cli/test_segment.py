@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import roifile
 import tifffile
+
 from cellspan.core.outlines import rois_to_labels
 from cellspan.core.training.simulate import simulate_nuclei
 
@@ -63,8 +64,10 @@ def test_folders_patterns_and_results_that_exist(tmp_path: Path, picture: Path, 
     again = cellspan("segment", data / "a.tif", *options, check=False)
     assert again.returncode == 1
     assert "--overwrite" in again.stderr
-    cellspan("segment", str(data / "s*" / "*.tif"), *options, "--overwrite")
-    assert (out / "b_labels.tif").exists()
+    assert len(list(out.glob("run-*.json"))) == 1, "the record of the first run is lost"
+    (out / "sub" / "b_labels.tif").unlink()
+    cellspan("segment", str(data / "s*" / "*.tif"), *options)
+    assert (out / "sub" / "b_labels.tif").exists()
 
 
 def test_bad_images_are_named_and_the_rest_is_done(tmp_path: Path, picture: Path, cellspan: Callable) -> None:
@@ -159,6 +162,13 @@ def test_evaluate(tmp_path: Path, cellspan: Callable) -> None:
     done = cellspan("evaluate", tmp_path / "predicted", tmp_path / "true", check=False)
     assert done.returncode == 2
     assert "1 predictions are missing" in done.stderr
+
+
+def test_evaluate_results_that_lie_beside_the_annotations(tmp_path: Path, cellspan: Callable) -> None:
+    tifffile.imwrite(tmp_path / "x_masks.tif", FIELD.labels.astype(np.uint16))
+    tifffile.imwrite(tmp_path / "x_img_labels.tif", 0 * FIELD.labels.astype(np.uint16))
+    cellspan("evaluate", tmp_path, tmp_path, "--json", tmp_path / "scores.json")
+    assert json.loads((tmp_path / "scores.json").read_text())["mean"]["ap@0.5"] == 0
 
 
 def test_doctor_models_and_service_status(engine_home: Path, cellspan: Callable) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.inference.openvino_graph import build_graph
 from cellspan.core.inference.predictor import make_predictor, resolve_device
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.quick
 def test_openvino_agrees_with_torch_for_random_weights(widths: tuple[int, ...]) -> None:
     torch = pytest.importorskip("torch")
     import openvino
+
     from cellspan.core.network import FlowNetwork
 
     torch.manual_seed(0)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from cellspan.core.inference.tiles import predict_augmented, predict_tiled, tile_grid
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cellspan.core.inference.tiles import predict_augmented, predict_tiled, tile_grid
 
 pytestmark = pytest.mark.quick
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.importing import export_checkpoint, import_model
 from cellspan.core.models.registry import find_model, list_models, user_models

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import WEIGHTS, find_model, list_models, sha256_of
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.service.client import Engine, EngineError, EngineMissing, running_service, service_file
@@ -124,8 +125,6 @@ def test_refusals_arrive_as_the_cores_sentence(engine_home: Path) -> None:
 
 def test_a_missing_engine_is_one_sentence_with_the_way_out(engine_home: Path) -> None:
     for command in ([], ["no-such-program-here", "serve"]):
-        with pytest.raises(EngineMissing, match="pip install cellspan"):
-            Engine(command).check()
         with pytest.raises(EngineMissing, match="pip install cellspan"):
             Engine(command).segment(IMAGE, {})
     with pytest.raises(EngineMissing, match=r"could not be started.*No module named"):

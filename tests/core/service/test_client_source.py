@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from cellspan.core.service import client
 
 pytestmark = pytest.mark.quick

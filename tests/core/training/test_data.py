@@ -5,6 +5,7 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.flows import labels_to_flows
 from cellspan.core.labels import median_diameter

@@ -1,10 +1,12 @@
 """Training: it learns, resumes at the step it left, and writes a model that segments."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import find_model
 from cellspan.core.parameters import Parameters
@@ -67,6 +69,17 @@ def test_a_resumed_training_takes_the_same_steps(folder: Path, monkeypatch: pyte
     ends = [torch.load(folder / run / "training" / "checkpoint.pt", weights_only=True) for run in ("whole", "parts")]
     for name, value in ends[0]["network"].items():
         assert torch.allclose(value.float(), ends[1]["network"][name].float(), atol=1e-5), name
+
+
+def test_the_command_resumes_as_the_training_was_begun(folder: Path, cellspan: Callable) -> None:
+    options = ("--objects", "yeast", "--mean-diameter", "15", "--epochs", "1", "--batch", "2")
+    cellspan("train", folder / "data", "--out", folder / "out", *options)
+    cellspan("train", folder / "data", "--out", folder / "out", "--resume", "--epochs", "2")
+    about = find_model(str(folder / "out")).description
+    assert (about.objects, about.mean_diameter, about.training["steps"]) == ("yeast", 15, 4)
+    done = cellspan("train", folder / "data", "--out", folder / "nothing", "--resume", check=False)
+    assert done.returncode == 2
+    assert "no training to resume" in done.stderr
 
 
 def test_fine_tuning_starts_from_a_model_and_checks_its_widths(folder: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cellspan.core.parameters import Parameters
 from pydantic import ValidationError
+
+from cellspan.core.parameters import Parameters
 
 SCRIPTS = Path(__file__).parents[1] / "in_cellprofiler"
 

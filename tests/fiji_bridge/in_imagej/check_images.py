@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from cellspan.core.errors import CellspanError
-from cellspan.fiji_bridge import connect, image_from_imagej, image_to_imagej, labels_to_imagej
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
+from cellspan.core.errors import CellspanError
+from cellspan.fiji_bridge import connect, image_from_imagej, image_to_imagej, labels_to_imagej
 
 imagej = connect()
 assert imagej.version.startswith("1.54"), imagej

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from cellspan.fiji_bridge import connect, imagej_to_labels, rois_to_imagej
 
 imagej = connect(headless=False)

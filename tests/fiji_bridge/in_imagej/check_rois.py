@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import renumber
 from cellspan.core.outlines import labels_to_rois, write_roi_zip
 from cellspan.fiji_bridge import connect, image_to_imagej, imagej_to_labels, labels_to_imagej, rois_to_imagej
 from cellspan.fiji_bridge.rois import labels_to_java_rois
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 imagej = connect()
 folder = Path(sys.argv[1])

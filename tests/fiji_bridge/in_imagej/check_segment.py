@@ -6,6 +6,7 @@ import sys
 
 import imageio.v3 as imageio
 import numpy as np
+
 from cellspan.core import Parameters, Segmenter
 from cellspan.fiji_bridge import connect, image_to_imagej, imagej_to_labels, segment
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cellspan.core.labels import drop_on_edges, keep
-from cellspan.core.labels import renumber as core_renumber
 from cellspan_plugin.filters import border_of, discarded, filter_objects, renumber
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from cellspan.core.labels import drop_on_edges, keep
+from cellspan.core.labels import renumber as core_renumber
 
 pytestmark = pytest.mark.quick
 

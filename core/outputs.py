@@ -68,8 +68,8 @@ def overlay(image: Image, labels: Labels, parameters: Parameters) -> NDArray[np.
     return picture
 
 
-def objects_table(image: Image, result: Result, parameters: Parameters) -> list[dict[str, float]]:
-    """One row per object: position, area, diameter (pixels), mean probability logit, mean intensity."""
+def objects_table(image: Image, result: Result, parameters: Parameters) -> dict[str, NDArray[Any]]:
+    """Columns with one entry per object: position, area, diameter (pixels), mean probability logit, mean intensity."""
     labels, count = result.labels, result.count
     flat = labels.ravel()
     areas = np.bincount(flat, minlength=count + 1)[1:]
@@ -80,7 +80,7 @@ def objects_table(image: Image, result: Result, parameters: Parameters) -> list[
     def mean(values: NDArray[Any]) -> NDArray[np.float64]:
         return np.bincount(flat, weights=values.ravel(), minlength=count + 1)[1:] / np.maximum(areas, 1)
 
-    columns = {
+    return {
         "label": np.arange(1, count + 1),
         "y": mean(ys).round(2),
         "x": mean(xs).round(2),
@@ -89,16 +89,10 @@ def objects_table(image: Image, result: Result, parameters: Parameters) -> list[
         "mean_probability": mean(result.probability).round(4),
         "mean_intensity": mean(intensity).round(4),
     }
-    return [
-        dict(zip(columns, (value.item() for value in row), strict=True)) for row in zip(*columns.values(), strict=True)
-    ]
 
 
-COLUMNS = ("label", "y", "x", "area", "diameter", "mean_probability", "mean_intensity")
-
-
-def _write_table(path: Path, rows: list[dict[str, float]]) -> None:
+def _write_table(path: Path, columns: dict[str, NDArray[Any]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))

@@ -68,7 +68,7 @@ def fiji_segment(image: Path, rois: Path, labels: Path | None, device: str, para
         raise CellspanError(f"{image}: the file cannot be read ({error.strerror}).") from None
     also = {"rois": "application/zip", **({"labels": "image/tiff"} if labels else {})}
     engine = Engine([sys.executable, "-m", "cellspan.core.cli", "serve"])
-    given = {**parameters.model_dump(mode="json", exclude_defaults=True), "device": device}
+    given = {**parameters.changed(), "device": device}
     if len(Path(parameters.model).parts) > 1:
         given["model"] = str(Path(parameters.model).expanduser().absolute())  # the engine runs in another folder
     try:

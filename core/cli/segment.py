@@ -11,6 +11,7 @@ from cellspan.core.cli.options import device_option, parameter_options
 from cellspan.core.cli.progress import Progress
 from cellspan.core.parameters import Parameters
 
+# Those of core.outputs, written out because importing it would slow down --help; a test compares them.
 OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability"
 
 

@@ -62,8 +62,7 @@ def predict_tiled(
     style_sum: NDArray[np.float64] | float = 0.0
     height, width = grid.tile
     done = 0
-    for group in _groups(grid.starts, predictor.batch):
-        outputs, styles = predictor.predict(np.stack([padded[:, y : y + height, x : x + width] for y, x in group]))
+    for group, outputs, styles in _predictions(predictor, padded, grid.tile, grid.starts):
         for (y, x), output in zip(group, outputs, strict=True):
             total[:, y : y + height, x : x + width] += output * weight
             weights[y : y + height, x : x + width] += weight
@@ -102,16 +101,20 @@ def sample_style(predictor: Predictor, image: Floats, most: int = 9) -> Floats:
     """The mean style (S,) of at most `most` tiles spread over the image (2, Y, X)."""
     grid, padded = _padded(image, None, 0.1)
     chosen = np.unique(np.linspace(0, len(grid.starts) - 1, min(most, len(grid.starts))).round().astype(int))
-    height, width = grid.tile
-    styles = []
-    for group in _groups([grid.starts[i] for i in chosen], predictor.batch):
-        styles.append(predictor.predict(np.stack([padded[:, y : y + height, x : x + width] for y, x in group]))[1])
+    starts = [grid.starts[i] for i in chosen]
+    styles = [styles for _, _, styles in _predictions(predictor, padded, grid.tile, starts)]
     return _unit(np.concatenate(styles).sum(axis=0, dtype=np.float64))
 
 
-def _groups(starts: list[tuple[int, int]], size: int) -> Iterator[list[tuple[int, int]]]:
-    for i in range(0, len(starts), size):
-        yield starts[i : i + size]
+def _predictions(
+    predictor: Predictor, padded: Floats, tile: tuple[int, int], starts: list[tuple[int, int]]
+) -> Iterator[tuple[list[tuple[int, int]], Floats, Floats]]:
+    """The tiles' starts, outputs and styles, in groups of the size that the predictor likes."""
+    height, width = tile
+    for i in range(0, len(starts), predictor.batch):
+        group = starts[i : i + predictor.batch]
+        outputs, styles = predictor.predict(np.stack([padded[:, y : y + height, x : x + width] for y, x in group]))
+        yield group, outputs, styles
 
 
 def _padded(image: Floats, tile: int | None, overlap: float) -> tuple[Grid, Floats]:

@@ -24,9 +24,10 @@ from cellspan.core.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.outputs import write_labels
 from cellspan.core.parameters import Parameters, parse_parameters
 from cellspan.core.segmenter import Result
+from cellspan.core.service.client import NPY, as_npy
 from cellspan.core.service.jobs import Job, Jobs
 
-NPY, TIFF, PNG, ZIP = "application/x-npy", "image/tiff", "image/png", "application/zip"
+TIFF, PNG, ZIP = "image/tiff", "image/png", "application/zip"
 LONGEST_WAIT = 30.0  # seconds of one long poll
 Encoder = Callable[[Result], bytes]
 
@@ -130,12 +131,6 @@ def _load_npy(body: bytes) -> np.ndarray[Any, Any]:
         raise CellspanError(f"The array cannot be read ({error}).") from None
 
 
-def _npy(array: np.ndarray[Any, Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
 def _tiff(array: np.ndarray[Any, Any]) -> bytes:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, array, compression="zlib")
@@ -151,12 +146,12 @@ def _through_file(write: Callable[[Path], None]) -> bytes:
 
 ENCODERS: dict[str, dict[str, Encoder]] = {
     "labels": {
-        NPY: lambda result: _npy(result.labels),
+        NPY: lambda result: as_npy(result.labels),
         TIFF: lambda result: _through_file(lambda path: write_labels(path, result.labels)),
     },
     "rois": {ZIP: lambda result: _through_file(lambda path: write_roi_zip(path, labels_to_rois(result.labels)))},
-    "probability": {NPY: lambda result: _npy(result.probability), TIFF: lambda result: _tiff(result.probability)},
-    "flows": {NPY: lambda result: _npy(result.flows), TIFF: lambda result: _tiff(result.flows)},
+    "probability": {NPY: lambda result: as_npy(result.probability), TIFF: lambda result: _tiff(result.probability)},
+    "flows": {NPY: lambda result: as_npy(result.flows), TIFF: lambda result: _tiff(result.flows)},
 }
 
 

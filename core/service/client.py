@@ -95,7 +95,7 @@ class Engine:
 
         `parameters` are those of `core.parameters`, and `device`. A service that dies is started again once.
         """
-        return self.run(_as_npy(pixels), NPY, parameters, on_progress)[0]
+        return self.run(as_npy(pixels), NPY, parameters, on_progress)[0]
 
     def run(
         self,
@@ -291,7 +291,8 @@ def _wait(service: _Service, address: str, job: dict[str, Any], on_progress: OnP
     return job
 
 
-def _as_npy(pixels: np.ndarray) -> bytes:
+def as_npy(pixels: np.ndarray) -> bytes:
+    """An array as the bytes of a .npy file."""
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(pixels), allow_pickle=False)
     return buffer.getvalue()

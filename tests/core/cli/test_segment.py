@@ -178,6 +178,13 @@ def test_doctor_models_and_service_status(engine_home: Path, cellspan: Callable)
     assert "not running" in cellspan("service", "status").stdout
 
 
+def test_the_names_in_the_help_are_those_of_the_outputs() -> None:
+    from cellspan.core.cli.segment import OUTPUT_NAMES
+    from cellspan.core.outputs import ENDINGS
+
+    assert ", ".join(ENDINGS) == OUTPUT_NAMES
+
+
 def test_help_has_examples(cellspan: Callable) -> None:
     from cellspan.core.cli import VERBS
 

@@ -18,7 +18,7 @@ import pytest
 
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Segmenter
-from cellspan.core.service.client import Engine, EngineError, EngineMissing, running_service, service_file
+from cellspan.core.service.client import Engine, EngineError, EngineMissing, as_npy, running_service, service_file
 from cellspan.core.training.simulate import simulate_nuclei
 
 pytestmark = pytest.mark.end_to_end
@@ -148,7 +148,7 @@ def test_http_as_documented(engine_home: Path) -> None:
         assert {"diameter", "model", "flow_threshold", "device"} <= {row["name"] for row in documented}
         assert http.get("/v1/health").json()["status"] == "ok"
         assert "nuclei" in [model["name"] for model in http.get("/v1/models").json()["models"]]
-        body = _npy(IMAGE)
+        body = as_npy(IMAGE)
         post = {"Content-Type": "application/x-npy", "Idempotency-Key": "one"}
         jobs = [http.post("/v1/jobs?model=nuclei&diameter=26", content=body, headers=post) for _ in range(2)]
         assert [job.status_code for job in jobs] == [202, 202]
@@ -177,11 +177,3 @@ def test_a_cancelled_job_ends_and_the_next_one_runs(engine_home: Path) -> None:
         engine.segment(np.tile(IMAGE, (24, 24)), {"model": "nuclei", "diameter": 26}, press_stop)
     with ThreadPoolExecutor() as pool:
         assert pool.submit(engine.segment, IMAGE, {"model": "nuclei", "diameter": 26}).result(30).labels.max() > 0
-
-
-def _npy(array: np.ndarray) -> bytes:
-    import io
-
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.boxes import label_boxes
+from cellspan.core.compiled import PARALLEL, njit, prange
 from cellspan.core.errors import CellspanError
-from cellspan.core.flows import PARALLEL, labels_to_flows
-from cellspan.core.labels import Labels, drop_on_edges, fill_holes, keep, largest_pieces
+from cellspan.core.flows import labels_to_flows
+from cellspan.core.labels import Labels, areas, drop_on_edges, fill_holes, in_reading_order, keep, largest_pieces
 from cellspan.core.parameters import Parameters
 
 SEED_PIXELS = 10  # a point of arrival needs more pixels than this to found an object
@@ -45,13 +45,12 @@ def flows_to_labels(
             f"Flows must be (2, Y, X) and the probability (Y, X), not {flow.shape} and {logits.shape}; "
             "volumes are not supported yet."
         )
-    # Pixels without a direction (NaN, infinite) belong to nothing.
-    foreground = (logits > parameters.cellprob_threshold) & np.isfinite(flow).all(axis=0)
+    if logits.size > np.iinfo(np.int32).max:
+        raise CellspanError(
+            f"An image of {logits.shape[0]} x {logits.shape[1]} pixels is too large; cut it into parts."
+        )
     steps = parameters.iterations or iterations_for(diameter or parameters.diameter)
-    with PARALLEL:
-        arrivals = _arrivals(flow, foreground, steps)
-    labels = _group(foreground, arrivals)
-    labels = largest_pieces(labels)
+    labels = in_reading_order(largest_pieces(_group(_follow(flow, logits, parameters.cellprob_threshold, steps))))
     labels = _drop_large(labels, parameters.max_size_fraction)
     if parameters.flow_threshold > 0:
         labels = keep(labels, flow_errors(labels, flow) <= parameters.flow_threshold)
@@ -62,8 +61,7 @@ def flows_to_labels(
 
 def drop_unwanted(labels: Labels, parameters: Parameters) -> Labels:
     """Without objects under `min_size` pixels and, if `exclude_on_edges`, those at the border; renumbered."""
-    areas = np.bincount(labels.ravel(), minlength=1)[1:]
-    labels = keep(labels, areas >= max(parameters.min_size, 1))
+    labels = keep(labels, areas(labels) >= max(parameters.min_size, 1))
     return drop_on_edges(labels) if parameters.exclude_on_edges else labels
 
 
@@ -79,8 +77,18 @@ def flow_errors(labels: Labels, flows: NDArray[np.float32]) -> NDArray[np.float6
 
 
 def _drop_large(labels: Labels, fraction: float) -> Labels:
-    areas = np.bincount(labels.ravel(), minlength=1)[1:]
-    return keep(labels, (areas > 0) & (areas <= fraction * labels.size))
+    sizes = areas(labels)
+    return keep(labels, (sizes > 0) & (sizes <= fraction * labels.size))
+
+
+def _follow(flow: NDArray[np.float32], logits: NDArray[np.float32], threshold: float, steps: int) -> NDArray[np.int32]:
+    """Where every foreground pixel arrives, as an index into the flat image; -1 in the background; (Y, X)."""
+    foreground = logits > threshold
+    for component in flow:
+        # Pixels without a direction (NaN, infinite) belong to nothing.
+        foreground &= np.isfinite(component)
+    with PARALLEL:
+        return np.asarray(_arrivals(flow, foreground, steps))
 
 
 @njit(cache=True)
@@ -129,9 +137,9 @@ def _flow_at(flow: Any, foreground: Any, y: float, x: float) -> tuple[float, flo
 
 @njit(cache=True, parallel=True)
 def _arrivals(flow: Any, foreground: Any, steps: int) -> Any:
-    """Where every foreground pixel arrives, as (Y, X, 2) whole pixels."""
+    """See _follow."""
     height, width = foreground.shape
-    arrivals = np.zeros((height, width, 2), np.int32)
+    arrivals = np.full((height, width), -1, np.int32)
     for row in prange(height):
         for column in range(width):
             if not foreground[row, column]:
@@ -147,30 +155,29 @@ def _arrivals(flow: Any, foreground: Any, steps: int) -> Any:
                     if abs(y - earlier_y) < STILL and abs(x - earlier_x) < STILL:
                         break
                     earlier_y, earlier_x = y, x
-            arrivals[row, column, 0] = int(y)
-            arrivals[row, column, 1] = int(x)
+            arrivals[row, column] = int(y) * width + int(x)
     return arrivals
 
 
-def _group(foreground: NDArray[np.bool_], arrivals: NDArray[np.int32]) -> Labels:
+def _group(arrivals: NDArray[np.int32]) -> Labels:
     """Labels from points of arrival: local maxima of their histogram found objects and gather what lies around."""
-    histogram = _histogram(foreground, arrivals)
+    histogram = _histogram(arrivals)
     y, x = np.nonzero(_is_seed(histogram))
-    # The strongest seed first; equals in reading order.
-    order = np.argsort(-histogram[y, x], kind="stable")
-    return _collect(foreground, arrivals, histogram, y[order], x[order])
+    # The strongest seed last, because it takes what it shares with others; among equals the first in reading order.
+    order = np.lexsort((-np.arange(len(y)), histogram[y, x]))
+    catchment = _catchments(histogram, y[order], x[order])
+    return np.asarray(_caught(arrivals, catchment))
 
 
 @njit(cache=True)
-def _histogram(foreground: Any, arrivals: Any) -> Any:
+def _histogram(arrivals: Any) -> Any:
     """How many pixels arrive at each."""
-    height, width = foreground.shape
-    histogram = np.zeros((height, width), np.int32)
-    for y in range(height):
-        for x in range(width):
-            if foreground[y, x]:
-                histogram[arrivals[y, x, 0], arrivals[y, x, 1]] += 1
-    return histogram
+    height, width = arrivals.shape
+    histogram = np.zeros(height * width, np.int32)
+    for arrival in arrivals.ravel():
+        if arrival >= 0:
+            histogram[arrival] += 1
+    return histogram.reshape(height, width)
 
 
 @njit(cache=True)
@@ -193,26 +200,30 @@ def _is_seed(histogram: Any) -> Any:
 
 
 @njit(cache=True)
-def _collect(foreground: Any, arrivals: Any, histogram: Any, seed_y: Any, seed_x: Any) -> Any:
-    """Every pixel gets the number of the seed that gathered its point of arrival."""
-    height, width = foreground.shape
-    catchment = np.zeros((height, width), np.int32)
+def _catchments(histogram: Any, seed_y: Any, seed_x: Any) -> Any:
+    """The number of the seed that gathers what arrives at each pixel; 0 = none."""
+    catchment = np.zeros(histogram.shape, np.int32)
     for k in range(len(seed_y)):
         _gather(histogram, seed_y[k], seed_x[k], k + 1, catchment)
-    labels = np.zeros((height, width), np.int32)
-    for y in range(height):
-        for x in range(width):
-            if foreground[y, x]:
-                labels[y, x] = catchment[arrivals[y, x, 0], arrivals[y, x, 1]]
-    return labels
+    return catchment
+
+
+@njit(cache=True)
+def _caught(arrivals: Any, catchment: Any) -> Any:
+    """Every pixel gets the number of the seed that gathered its point of arrival."""
+    labels = np.zeros(arrivals.size, np.int32)
+    seeds = catchment.ravel()
+    flat = arrivals.ravel()
+    for i in range(len(flat)):
+        if flat[i] >= 0:
+            labels[i] = seeds[flat[i]]
+    return labels.reshape(arrivals.shape)
 
 
 @njit(cache=True)
 def _gather(histogram: Any, seed_y: int, seed_x: int, label: int, catchment: Any) -> None:
-    """Grow a seed over neighbouring points of arrival; points that a stronger seed took stay with it."""
+    """Grow a seed over neighbouring points of arrival, at most REACH steps."""
     height, width = histogram.shape
-    if catchment[seed_y, seed_x]:
-        return
     size = 2 * REACH + 1
     distance = np.full((size, size), -1, np.int32)
     queue = np.empty((size * size, 2), np.int32)
@@ -228,8 +239,8 @@ def _gather(histogram: Any, seed_y: int, seed_x: int, label: int, catchment: Any
             continue
         for ny in range(max(0, y - 1), min(height, y + 2)):
             for nx in range(max(0, x - 1), min(width, x + 2)):
-                free = catchment[ny, nx] == 0 and histogram[ny, nx] > TAIL_PIXELS
-                if free and distance[ny - seed_y + REACH, nx - seed_x + REACH] < 0:
+                new = distance[ny - seed_y + REACH, nx - seed_x + REACH] < 0
+                if new and histogram[ny, nx] > TAIL_PIXELS:
                     distance[ny - seed_y + REACH, nx - seed_x + REACH] = steps + 1
                     catchment[ny, nx] = label
                     queue[last, 0], queue[last, 1] = ny, nx

@@ -199,8 +199,10 @@ def normalise(plane: NDArray[Any], parameters: Parameters) -> tuple[Floats, bool
         low, high = (float(value) for value in np.percentile(plane, parameters.normalize))
         if low == high:  # a few bright pixels on a flat background, or the reverse
             low, high = float(plane.min()), float(plane.max())
-        # In float64, because 32-bit integers do not fit float32.
-        scaled = ((plane.astype(np.float64) - low) / (high - low)).astype(np.float32)
+        scaled = np.empty(plane.shape, np.float32)
+        for source, target in zip(plane, scaled, strict=True):  # row by row, to need no second image in memory
+            # In float64, because 32-bit integers do not fit float32.
+            target[:] = (source.astype(np.float64) - low) / (high - low)
     return (1 - scaled if parameters.invert else scaled), constant
 
 
@@ -211,4 +213,8 @@ def resize(planes: Floats, shape: tuple[int, int]) -> Floats:
     height, width = shape
     shrinks = height < planes.shape[1] or width < planes.shape[2]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.stack([np.asarray(cv2.resize(plane, (width, height), interpolation=method)) for plane in planes])
+    result = np.zeros((len(planes), height, width), np.float32)
+    for plane, resized in zip(planes, result, strict=True):
+        if plane.any():  # an empty channel stays one that takes no memory
+            cv2.resize(plane, (width, height), dst=resized, interpolation=method)
+    return result

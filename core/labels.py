@@ -6,13 +6,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.boxes import label_boxes
+from cellspan.core.compiled import njit
 from cellspan.core.errors import CellspanError
 
 Labels = NDArray[np.int32]
+ROWS = 1024  # of an image that are worked on at once where memory matters
 
 
 def as_labels(labels: ArrayLike) -> Labels:
@@ -33,15 +34,21 @@ def as_labels(labels: ArrayLike) -> Labels:
 
 def renumber(labels: Labels) -> Labels:
     """Labels 1..n without gaps, in their old order."""
-    present = np.bincount(labels.ravel(), minlength=1) > 0 if _dense(labels) else None
-    if present is None:
+    if not _dense(labels):
         values, inverse = np.unique(labels, return_inverse=True)
         shift = 0 if values.size and values[0] == 0 else 1
         return (inverse.reshape(labels.shape) + shift).astype(np.int32)
-    present[0] = False
-    table = np.cumsum(present, dtype=np.int32)
-    table[~present] = 0
-    return table[labels]
+    return keep(labels, areas(labels) > 0)
+
+
+def in_reading_order(labels: Labels) -> Labels:
+    """Labels 1..n numbered by their first pixels, row by row from the top, as CellProfiler and ImageJ count."""
+    return renumbered_by(labels, _ranks_in_reading_order(labels.ravel(), int(labels.max(initial=0))))
+
+
+def areas(labels: Labels) -> NDArray[np.int64]:
+    """Pixels of each of the labels 1..n; 0 for numbers that are missing."""
+    return np.asarray(_areas(labels.ravel(), int(labels.max(initial=0))))
 
 
 def _dense(labels: Labels) -> bool:
@@ -49,11 +56,28 @@ def _dense(labels: Labels) -> bool:
     return labels.size > 0 and int(labels.max()) <= 4 * labels.size + 1024
 
 
+def object_means(labels: Labels, values: NDArray[Any]) -> NDArray[np.float64]:
+    """The mean of `values` (Y, X) within each of the labels 1..n of an image (Y, X)."""
+    count = int(labels.max(initial=0))
+    sums = np.zeros(count + 1)
+    for y in range(0, len(labels), ROWS):  # numpy makes 64-bit copies of labels and values
+        block = slice(y, y + ROWS)
+        sums += np.bincount(labels[block].ravel(), values[block].ravel(), minlength=count + 1)
+    return np.asarray(sums[1:] / np.maximum(areas(labels), 1))
+
+
 def keep(labels: Labels, wanted: NDArray[np.bool_]) -> Labels:
     """Only the labels k with wanted[k - 1], renumbered 1..n."""
     table = np.zeros(len(wanted) + 1, np.int32)
     table[1:][wanted] = np.arange(1, np.count_nonzero(wanted) + 1)
-    return table[labels]
+    return renumbered_by(labels, table)
+
+
+def renumbered_by(labels: Labels, table: NDArray[np.int32]) -> Labels:
+    """`table[labels]`, but without the copy of all labels in 64 bits that numpy makes: large images cannot afford it."""
+    result = np.empty(labels.shape, np.int32)
+    _look_up(labels.ravel(), table, result.ravel())
+    return result
 
 
 def drop_on_edges(labels: Labels) -> Labels:
@@ -66,8 +90,8 @@ def drop_on_edges(labels: Labels) -> Labels:
 
 def diameters(labels: Labels) -> NDArray[np.float64]:
     """Diameter in pixels of the circle with each object's area, for labels 1..n of a (Y, X) image."""
-    areas = np.bincount(labels.ravel())[1:]
-    return 2 * np.sqrt(areas[areas > 0] / np.pi)
+    sizes = areas(labels)
+    return 2 * np.sqrt(sizes[sizes > 0] / np.pi)
 
 
 def median_diameter(labels: Labels) -> float:
@@ -82,6 +106,32 @@ def resize_labels(labels: Labels, shape: tuple[int, int]) -> Labels:
     # OpenCV resizes no int32; float64 holds every int32 exactly.
     scaled = cv2.resize(labels.astype(np.float64), (width, height), interpolation=cv2.INTER_NEAREST)
     return np.ascontiguousarray(scaled, np.int32)
+
+
+@njit(cache=True)
+def _areas(labels: Any, count: int) -> Any:
+    sizes = np.zeros(count + 1, np.int64)
+    for label in labels:
+        sizes[label] += 1
+    return sizes[1:]
+
+
+@njit(cache=True)
+def _look_up(labels: Any, table: Any, result: Any) -> None:
+    for i in range(len(labels)):
+        result[i] = table[labels[i]]
+
+
+@njit(cache=True)
+def _ranks_in_reading_order(labels: Any, count: int) -> Any:
+    """Entry k is the new number of label k."""
+    table = np.zeros(count + 1, np.int32)
+    last = 0
+    for label in labels:
+        if label and table[label] == 0:
+            last += 1
+            table[label] = last
+    return table
 
 
 def largest_pieces(labels: Labels) -> Labels:
@@ -102,8 +152,8 @@ def _largest_pieces(labels: Any, count: int) -> Any:
     """Union-find over pieces of equal label; pieces are numbered in reading order."""
     height, width = labels.shape
     piece = np.zeros((height, width), np.int32)
-    parents = np.zeros(labels.size // 2 + 2, np.int32)
-    sizes = np.zeros(labels.size // 2 + 2, np.int64)
+    parents = np.zeros(labels.size // 64 + 1024, np.int32)  # grows when it must
+    sizes = np.zeros(len(parents), np.int64)
     pieces = 0
     for y in range(height):
         for x in range(width):

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from roifile import ROI_TYPE, ImagejRoi
 
+from cellspan.core.compiled import njit
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import Labels, as_labels
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import make_folder, write_atomically
 from cellspan.core.images import Image, network_input
-from cellspan.core.labels import Labels
+from cellspan.core.labels import Labels, areas, object_means
 from cellspan.core.outlines import draw_outlines, labels_to_rois, write_roi_zip
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Result
@@ -71,23 +71,18 @@ def overlay(image: Image, labels: Labels, parameters: Parameters) -> NDArray[np.
 def objects_table(image: Image, result: Result, parameters: Parameters) -> dict[str, NDArray[Any]]:
     """Columns with one entry per object: position, area, diameter (pixels), mean probability logit, mean intensity."""
     labels, count = result.labels, result.count
-    flat = labels.ravel()
-    areas = np.bincount(flat, minlength=count + 1)[1:]
+    sizes = areas(labels)
     plain = parameters.model_copy(update={"normalize": None, "invert": False})
     intensity = network_input(image, plain)[0][0]
     ys, xs = (np.broadcast_to(axis, labels.shape) for axis in np.ogrid[: labels.shape[0], : labels.shape[1]])
-
-    def mean(values: NDArray[Any]) -> NDArray[np.float64]:
-        return np.bincount(flat, weights=values.ravel(), minlength=count + 1)[1:] / np.maximum(areas, 1)
-
     return {
         "label": np.arange(1, count + 1),
-        "y": mean(ys).round(2),
-        "x": mean(xs).round(2),
-        "area": areas,
-        "diameter": (2 * np.sqrt(areas / np.pi)).round(2),
-        "mean_probability": mean(result.probability).round(4),
-        "mean_intensity": mean(intensity).round(4),
+        "y": object_means(labels, ys).round(2),
+        "x": object_means(labels, xs).round(2),
+        "area": sizes,
+        "diameter": (2 * np.sqrt(sizes / np.pi)).round(2),
+        "mean_probability": object_means(labels, result.probability).round(4),
+        "mean_intensity": object_means(labels, intensity).round(4),
     }
 
 

@@ -13,8 +13,6 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.images import Floats
 from cellspan.core.models.registry import Model
 
-TILE = 256  # pixels; a good compromise between context, memory and small images
-
 
 class Predictor(Protocol):
     """The network of one model on one device."""

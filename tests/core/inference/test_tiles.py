@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellspan.core.inference.tiles import predict_augmented, predict_tiled, tile_grid
+from cellspan.core.inference.tiles import MARGIN, predict_augmented, predict_tiled, tile_grid
 
 pytestmark = pytest.mark.quick
 
@@ -20,16 +20,22 @@ class Gradient:
         return np.stack([dy, dx, tiles[:, 1]], 1).astype(np.float32), np.ones((len(tiles), 4), np.float32)
 
 
-@given(st.integers(1, 700), st.integers(1, 700), st.sampled_from([64, 192, 256]), st.floats(0.05, 0.5))
-def test_every_pixel_lies_in_a_tile(height: int, width: int, tile: int, overlap: float) -> None:
+@given(st.integers(1, 700), st.integers(1, 700), st.sampled_from([None, 64, 192, 256]), st.floats(0.05, 0.5))
+def test_every_pixel_lies_in_a_tile(height: int, width: int, tile: int | None, overlap: float) -> None:
     grid = tile_grid((height, width), tile, overlap)
-    covered = np.zeros(grid.padded, bool)
-    for y, x in grid.starts:
-        assert 0 <= y <= grid.padded[0] - grid.tile[0]
-        assert 0 <= x <= grid.padded[1] - grid.tile[1]
-        covered[y : y + grid.tile[0], x : x + grid.tile[1]] = True
+    covered = np.zeros((height + 2 * MARGIN, width + 2 * MARGIN), bool)
+    for y, x in grid.corners:
+        assert y == 0 or 0 < y <= len(covered) - grid.y.side
+        assert x == 0 or 0 < x <= covered.shape[1] - grid.x.side
+        covered[y : y + grid.y.side, x : x + grid.x.side] = True
     assert covered.all()
-    assert all(side % 64 == 0 for side in grid.tile)
+    assert grid.y.side % 64 == grid.x.side % 64 == 0
+
+
+def test_the_cheapest_tiles_are_chosen() -> None:
+    assert (tile_grid((1024, 1024)).x.side, len(tile_grid((1024, 1024)).corners)) == (384, 9)
+    assert (tile_grid((360, 360)).x.side, len(tile_grid((360, 360)).corners)) == (448, 1)
+    assert tile_grid((40, 1000)).y.side == 128
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (17, 33), (64, 300), (500, 410)])

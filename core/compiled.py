@@ -1,0 +1,86 @@
+"""Machine code for the loops over pixels: compiled by numba once per installation, kept where it can be written.
+
+Every module with such loops takes `njit` from here, so that the folder is chosen before numba is loaded.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+FOLDER_VARIABLE = "NUMBA_CACHE_DIR"  # numba's own name for it
+PATIENCE = 2.0  # seconds of compiling after which people are told what they wait for
+
+log = logging.getLogger(__name__)
+
+
+def cache_folder(package: Path, user: Path) -> Path | None:
+    """Where compiled code goes: None = beside the package's files, as numba likes it, else the first that is writable.
+
+    A read-only installation (an administrator's, a container's) uses the user's cache; without a writable home, a
+    folder for this process only, because a shared one could be filled by somebody else.
+    """
+    if os.access(package, os.W_OK):
+        return None
+    try:
+        user.mkdir(parents=True, exist_ok=True)
+        if os.access(user, os.W_OK):
+            return user
+    except OSError:
+        pass
+    private = tempfile.mkdtemp(prefix="cellspan-numba-")
+    atexit.register(shutil.rmtree, private, ignore_errors=True)
+    return Path(private)
+
+
+if FOLDER_VARIABLE not in os.environ:
+    _folder = cache_folder(Path(__file__).parent, user_cache_path("cellspan") / "numba")
+    if _folder is not None:
+        os.environ[FOLDER_VARIABLE] = str(_folder)
+
+from numba import njit, prange  # noqa: E402
+from numba.core import event  # noqa: E402
+
+# Where numba finds neither OpenMP nor TBB, two parallel loops at once would end the process.
+PARALLEL = threading.Lock()
+
+
+class _Announcer(event.Listener):  # type: ignore[misc]
+    """Says once, in the log (and so on the terminal), that compiling takes a while."""
+
+    def __init__(self) -> None:
+        self._spent = 0.0
+        self._depth = 0  # compiling a function compiles those that it calls
+        self._start = 0.0
+        self._timer: threading.Timer | None = None
+
+    def on_start(self, event: Any) -> None:
+        """Something is not in the cache."""
+        self._depth += 1
+        if self._depth == 1 and self._spent < PATIENCE:
+            self._start = time.perf_counter()
+            self._timer = threading.Timer(PATIENCE - self._spent, log.warning, [MESSAGE])
+            self._timer.daemon = True
+            self._timer.start()
+
+    def on_end(self, event: Any) -> None:
+        """It is ready."""
+        self._depth -= 1
+        if self._depth == 0 and self._timer is not None:
+            self._timer.cancel()
+            self._spent += time.perf_counter() - self._start
+
+
+MESSAGE = "Preparing the computation for this computer; it takes about 20 seconds and happens once per installation."
+event.register("numba:compile", _Announcer())
+
+__all__ = ["PARALLEL", "cache_folder", "njit", "prange"]

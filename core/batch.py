@@ -42,7 +42,7 @@ def segment_files(
     run = {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "parameters": parameters.model_dump(mode="json"),
-        "model": {"name": segmenter.model.name, "weights_sha256": segmenter.model.sha256},
+        "model": segmenter.model.identity,
         "device": segmenter.predictor.device,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS_OF}},
         "inputs": records,

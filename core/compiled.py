@@ -43,7 +43,7 @@ def cache_folder(package: Path, user: Path) -> Path | None:
 
 
 if FOLDER_VARIABLE not in os.environ:
-    _folder = cache_folder(Path(__file__).parent, user_cache_path("cellspan") / "numba")
+    _folder = cache_folder(Path(__file__).parent, user_cache_path("cellspan", appauthor=False) / "numba")
     if _folder is not None:
         os.environ[FOLDER_VARIABLE] = str(_folder)
 
@@ -54,7 +54,7 @@ from numba.core import event  # noqa: E402
 PARALLEL = threading.Lock()
 
 
-class _Announcer(event.Listener):  # type: ignore[misc]
+class _Announcer(event.Listener):
     """Says once, in the log (and so on the terminal), that compiling takes a while."""
 
     def __init__(self) -> None:

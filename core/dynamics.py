@@ -6,6 +6,7 @@ histogram of the points of arrival, and a check of each object against the flows
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,23 +41,41 @@ def flows_to_labels(
     parameters = parameters or Parameters()
     flow = np.ascontiguousarray(flows, np.float32)
     logits = np.ascontiguousarray(probability, np.float32)
-    if flow.ndim != 3 or flow.shape[0] != 2 or flow.shape[1:] != logits.shape:
+    check_shapes(flow.shape, logits.shape)
+    steps = parameters.iterations or iterations_for(diameter or parameters.diameter)
+    found = _group(_follow(flow, logits, parameters.cellprob_threshold, steps))
+    return cleaned(found, parameters, lambda labels: flow_errors(labels, flow))
+
+
+def check_shapes(flows: tuple[int, ...], logits: tuple[int, ...]) -> None:
+    """Refuse outputs that are not those of one plane, or too large for 32-bit numbers; raises CellspanError."""
+    if len(flows) != 3 or flows[0] != 2 or flows[1:] != logits:
         raise CellspanError(
-            f"Flows must be (2, Y, X) and the probability (Y, X), not {flow.shape} and {logits.shape}; "
+            f"Flows must be (2, Y, X) and the probability (Y, X), not {flows} and {logits}; "
             "volumes are not supported yet."
         )
-    if logits.size > np.iinfo(np.int32).max:
-        raise CellspanError(
-            f"An image of {logits.shape[0]} x {logits.shape[1]} pixels is too large; cut it into parts."
-        )
-    steps = parameters.iterations or iterations_for(diameter or parameters.diameter)
-    labels = in_reading_order(largest_pieces(_group(_follow(flow, logits, parameters.cellprob_threshold, steps))))
-    labels = _drop_large(labels, parameters.max_size_fraction)
+    height, width = logits
+    if height * width > np.iinfo(np.int32).max:
+        raise CellspanError(f"An image of {height} x {width} pixels is too large; cut it into parts.")
+
+
+def cleaned(found: Labels, parameters: Parameters, errors: Callable[[Labels], NDArray[np.float64]]) -> Labels:
+    """What the dynamics found, less what the parameters refuse; `errors` gives the flow error of each label."""
+    labels = in_reading_order(largest_pieces(found))
+    sizes = areas(labels)
+    labels = keep(labels, (sizes > 0) & (sizes <= parameters.max_size_fraction * labels.size))
     if parameters.flow_threshold > 0:
-        labels = keep(labels, flow_errors(labels, flow) <= parameters.flow_threshold)
+        labels = keep(labels, errors(labels) <= parameters.flow_threshold)
     if parameters.fill_holes:
         labels = fill_holes(labels)
     return drop_unwanted(labels, parameters)
+
+
+def warm_up() -> None:
+    """Load the compiled loops (0.7 s; once per installation 20 s to compile them), for a thread beside the network."""
+    square = np.zeros((16, 16), np.int32)
+    square[4:12, 4:12] = 1
+    flows_to_labels(labels_to_flows(square), np.where(square > 0, 1.0, -1.0), Parameters(max_size_fraction=1))
 
 
 def drop_unwanted(labels: Labels, parameters: Parameters) -> Labels:
@@ -74,11 +93,6 @@ def flow_errors(labels: Labels, flows: NDArray[np.float32]) -> NDArray[np.float6
     """Mean squared difference between each object's flows and those its shape implies; (n,) for labels 1..n."""
     count = int(labels.max(initial=0))
     return _mean_squared_difference(labels, count, labels_to_flows(labels), flows)
-
-
-def _drop_large(labels: Labels, fraction: float) -> Labels:
-    sizes = areas(labels)
-    return keep(labels, (sizes > 0) & (sizes <= fraction * labels.size))
 
 
 def _follow(flow: NDArray[np.float32], logits: NDArray[np.float32], threshold: float, steps: int) -> NDArray[np.int32]:

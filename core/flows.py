@@ -34,7 +34,7 @@ def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
 
 
 @njit(cache=True)
-def _centre(labels: Any, label: int, area: int, box: Any) -> tuple[int, int]:
+def centre(labels: Any, label: int, area: int, box: Any) -> tuple[int, int]:
     """The object's pixel nearest the mean of its pixels, the first in reading order among equals."""
     y0, x0, y1, x1 = box
     sum_y = sum_x = 0
@@ -62,7 +62,7 @@ def _diffuse_objects(labels: Any, boxes: Any, areas: Any, flows: Any) -> None:
             continue
         label = k + 1
         y0, x0, y1, x1 = boxes[k]
-        centre_y, centre_x = _centre(labels, label, areas[k], boxes[k])
+        centre_y, centre_x = centre(labels, label, areas[k], boxes[k])
         height, width = y1 - y0, x1 - x0
         # One pixel of cold border on every side.
         inside = np.zeros((height + 2, width + 2))

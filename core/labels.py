@@ -74,7 +74,7 @@ def keep(labels: Labels, wanted: NDArray[np.bool_]) -> Labels:
 
 
 def renumbered_by(labels: Labels, table: NDArray[np.int32]) -> Labels:
-    """`table[labels]`, but without the copy of all labels in 64 bits that numpy makes: large images cannot afford it."""
+    """`table[labels]`, but without numpy's copy of all labels in 64 bits, which large images cannot afford."""
     result = np.empty(labels.shape, np.int32)
     _look_up(labels.ravel(), table, result.ravel())
     return result

@@ -7,9 +7,8 @@ Module names follow the official checkpoints of Cellpose 1 to 3 (cyto, cyto2, cy
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -137,10 +136,3 @@ class FlowNetwork(nn.Module):
         style = features[-1].mean(dim=(2, 3))
         style = style / style.square().sum(dim=1, keepdim=True).sqrt()
         return self.output(self.upsample(style, features)), style
-
-
-def widths_of(state: Mapping[str, Any]) -> tuple[int, ...]:
-    """The widths of the network that a state_dict (tensors or arrays by name) belongs to."""
-    first = state["downsample.down.res_down_0.conv.conv_0.2.weight"].shape[1]
-    levels = sorted(key for key in state if key.startswith("downsample.") and key.endswith("proj.1.weight"))
-    return (int(first), *(int(state[key].shape[0]) for key in levels))

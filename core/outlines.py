@@ -174,11 +174,18 @@ def rois_to_labels(rois: Sequence[ImagejRoi], shape: tuple[int, int]) -> Labels:
 
 def paint_loops(labels: Labels, loops: list[Loop], value: int) -> None:
     """Set the pixels whose centres lie inside the loops (even-odd rule) to `value`; what lies outside is cut off."""
-    height, width = labels.shape
-    crossings = np.zeros((height, width + 1), np.int32)
+    points = np.concatenate([np.zeros((0, 2), np.int32), *loops])
+    if not len(points):
+        return
+    first = points.min(axis=0).clip(0)
+    x1, y1 = np.minimum(points.max(axis=0), labels.shape[::-1])
+    box = labels[first[1] : y1, first[0] : x1]
+    if not box.size:
+        return
+    crossings = np.zeros((box.shape[0], box.shape[1] + 1), np.int32)
     for loop in loops:
-        _cross(loop, crossings)
-    labels[np.cumsum(crossings, axis=1)[:, :width] % 2 == 1] = value
+        _cross(loop - first, crossings)
+    box[np.cumsum(crossings, axis=1)[:, :-1] % 2 == 1] = value
 
 
 @njit(cache=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ import numpy as np
 import psutil
 from numpy.typing import ArrayLike
 
-from cellspan.core.dynamics import drop_unwanted, flows_to_labels
+from cellspan.core.dynamics import drop_unwanted, flows_to_labels, warm_up
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import Floats, Image, image_from_array, network_input, read_image, resize
 from cellspan.core.inference.predictor import Predictor, make_predictor
@@ -58,6 +60,7 @@ class Segmenter:
         """Load a model by name or path; device is auto, cpu, cuda, cuda:N or mps. Raises CellspanError."""
         self.model = model if isinstance(model, Model) else find_model(model)
         self.predictor: Predictor = make_predictor(self.model, device)
+        self._warming = threading.Thread(target=warm_up)
 
     def segment(
         self,
@@ -71,6 +74,8 @@ class Segmenter:
         words; an exception that it raises (such as Cancelled) ends the work. Raises CellspanError.
         """
         started = time.perf_counter()
+        with contextlib.suppress(RuntimeError):  # started already
+            self._warming.start()  # while the network is prepared and runs
         parameters = parameters or Parameters(model=self.model.name)
         _refuse_volumes(parameters)
         report = on_progress or (lambda fraction, message: None)
@@ -131,11 +136,11 @@ class Segmenter:
                 f"at diameter = {diameter:g} pixels the network would see {scaled_shape[0]} x {scaled_shape[1]} "
                 f"pixels, which takes {needed / 1e9:.0f} GB of memory; give a larger diameter or parts of the image."
             )
-        scaled = resize(pixels.planes, scaled_shape)
-        predict = predict_augmented if parameters.augment else predict_tiled
+        stages = _stages(self.predictor)
+        predict = stages.predict_augmented if parameters.augment else stages.predict_tiled
         outputs, style = predict(
             self.predictor,
-            scaled,
+            resize(pixels.planes, scaled_shape),
             parameters.tile,
             parameters.tile_overlap,
             lambda part: report(0.9 * part, "running the network"),
@@ -143,10 +148,38 @@ class Segmenter:
         outputs[:2] /= FLOW_SCALE
         report(0.9, "following the flows")
         if parameters.resample:
-            outputs = resize(outputs, shape)
-            return flows_to_labels(outputs[:2], outputs[2], everything, diameter), outputs, style
-        labels = flows_to_labels(outputs[:2], outputs[2], everything, diameter * factor)
-        return resize_labels(labels, shape), resize(outputs, shape), style
+            outputs = stages.resize(outputs, shape)
+            labels = stages.flows_to_labels(outputs[:2], outputs[2], everything, diameter)
+            return labels, stages.fetch(outputs), style
+        labels = stages.flows_to_labels(outputs[:2], outputs[2], everything, diameter * factor)
+        return resize_labels(labels, shape), stages.fetch(stages.resize(outputs, shape)), style
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """From planes to labels: with arrays on the CPU, or with tensors that stay on the predictor's device."""
+
+    predict_tiled: Callable[..., tuple[Any, Floats]]
+    predict_augmented: Callable[..., tuple[Any, Floats]]
+    resize: Callable[[Any, tuple[int, int]], Any]
+    flows_to_labels: Callable[[Any, Any, Parameters, float], Labels]
+    fetch: Callable[[Any], Floats]  # the outputs as an array
+
+
+def _stages(predictor: Predictor) -> _Stages:
+    if not predictor.tensors:
+        return _Stages(predict_tiled, predict_augmented, resize, flows_to_labels, np.asarray)
+    # Only here, because the base install has no torch.
+    from cellspan.core.dynamics_torch import flows_to_labels_torch
+    from cellspan.core.inference.torch_tiles import predict_augmented_torch, predict_tiled_torch, resize_torch
+
+    return _Stages(
+        predict_tiled_torch,
+        predict_augmented_torch,
+        resize_torch,
+        flows_to_labels_torch,
+        lambda outputs: outputs.cpu().numpy(),
+    )
 
 
 @dataclass(frozen=True)

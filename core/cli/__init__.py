@@ -15,7 +15,7 @@ VERBS = {
     "demo": ("demo", "demo", "Segment a simulated picture: try this first."),
     "evaluate": ("evaluate", "evaluate", "Compare label images with true ones."),
     "train": ("train", "train", "Train or fine-tune a model on annotated images."),
-    "models": ("models", "models", "List and describe the models."),
+    "models": ("models", "models", "List, fetch, import and export models."),
     "serve": ("service", "serve", "Run the engine that CellProfiler and Fiji share."),
     "service": ("service", "service", "Look at or stop the running engine."),
     "install": ("install", "install", "Put cellspan into CellProfiler or Fiji."),

@@ -25,6 +25,21 @@ from cellspan.core.models.registry import find_model
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Crops a step.  [default: 8]")
 @click.option("--seed", type=int, help="Seed of the weights and crops.  [default: 0]")
+@click.option(
+    "--simulated",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Fraction of the training that is done on simulated cells of many kinds.  [default: 0]",
+)
+@click.option(
+    "--invert",
+    type=click.FloatRange(0, 1),
+    help="Fraction of the crops with bright and dark exchanged, for models of every microscope.  [default: 0]",
+)
+@click.option(
+    "--balance",
+    type=click.FloatRange(0, 1),
+    help="0: every folder of images counts the same; 1: every image does.  [default: 0.5]",
+)
 def train(
     data: tuple[Path, ...],
     out: Path,
@@ -36,6 +51,9 @@ def train(
     mean_diameter: float | None,
     batch: int | None,
     seed: int | None,
+    simulated: float | None,
+    invert: float | None,
+    balance: float | None,
 ) -> None:
     """Train a model on folders DATA of annotated images.
 
@@ -60,6 +78,7 @@ def train(
 
     first = find_model(start) if start else None
     options = {"objects": objects, "minutes": minutes, "epochs": epochs, "batch": batch, "seed": seed}
+    options |= {"simulated": simulated, "invert": invert, "balance": balance}
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if resume:
         recipe = resumed_recipe(out, given)

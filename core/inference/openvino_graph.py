@@ -16,10 +16,16 @@ State = Mapping[str, NDArray[Any]]
 EPSILON = 1e-5  # of batch normalisation, as in training
 
 
-def build_graph(state: State) -> ov.Model:
-    """A model (N, 2, Y, X) -> outputs (N, 3, Y, X) and style (N, S), all sizes open; raises CellspanError."""
+def build_graphs(state: State, height: int, width: int) -> tuple[ov.Model, ov.Model]:
+    """The two halves of the network for one image (2, height, width), with a leading axis of 1 everywhere.
+
+    The encoder gives the features of each level; the decoder takes them and the style (S,), the mean over the deepest
+    of them in the whole image, of unit length, and gives the outputs (3, height, width).
+    Raises CellspanError if weights are missing.
+    """
     try:
-        return _Builder(state).model()
+        builder = _Builder(state)
+        return builder.encoder(height, width), builder.decoder(height, width)
     except KeyError as error:
         raise CellspanError(f"The weights lack {error}: they are not those of a Cellpose-style network.") from None
 
@@ -31,22 +37,27 @@ class _Builder:
         self.state = state
         self.levels = sum(name.startswith("downsample.") and name.endswith(".proj.1.weight") for name in state)
 
-    def model(self) -> ov.Model:
+    def encoder(self, height: int, width: int) -> ov.Model:
         channels = self._array("downsample.down.res_down_0.conv.conv_0.0.weight").shape[0]
-        images = ops.parameter([-1, channels, -1, -1], np.float32, name="images")
+        images = ops.parameter([1, channels, height, width], np.float32, name="images")
         features: list[ov.Node] = []
         for level in range(self.levels):
             below = self._max_pool(features[-1]) if level else images
             features.append(self._encoder_block(f"downsample.down.res_down_{level}", below))
-        style = self._style(features[-1])
+        return ov.Model([ops.result(node) for node in features], [images], "encoder")
+
+    def decoder(self, height: int, width: int) -> ov.Model:
+        features = [
+            ops.parameter([1, len(self._array(f"downsample.down.res_down_{k}.proj.1.bias")), height >> k, width >> k])
+            for k in range(self.levels)
+        ]
+        style = ops.parameter([1, features[-1].shape[1]], np.float32, name="style")
         x = features[-1]
         for level in reversed(range(self.levels)):
             if level < self.levels - 1:
                 x = self._double(x)
             x = self._decoder_block(f"upsample.up.res_up_{level}", x, features[level], style)
-        outputs = self._convolution("output", x)
-        results = [ops.result(outputs, name="outputs"), ops.result(style, name="style")]
-        return ov.Model(results, [images], "cellspan")
+        return ov.Model([ops.result(self._convolution("output", x))], [*features, style], "decoder")
 
     def _array(self, name: str) -> NDArray[np.float64]:
         return np.asarray(self.state[name], np.float64)
@@ -110,12 +121,6 @@ class _Builder:
             nearest_mode="floor",
             axes=ops.constant(np.array([2, 3])),
         )
-
-    @staticmethod
-    def _style(x: ov.Node) -> ov.Node:
-        mean = ops.reduce_mean(x, ops.constant(np.array([2, 3])), False)
-        length = ops.sqrt(ops.reduce_sum(ops.multiply(mean, mean), ops.constant(np.array([1])), True))
-        return ops.divide(mean, length)
 
 
 def _constant(array: NDArray[np.float64]) -> ov.Node:

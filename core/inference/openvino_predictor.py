@@ -8,35 +8,54 @@ import numpy as np
 import openvino as ov
 
 from cellspan.core.images import Floats
-from cellspan.core.inference.openvino_graph import build_graph
-from cellspan.core.models.registry import Model
+from cellspan.core.inference.openvino_graph import State, build_graphs
 
 # float32 on purpose: OpenVINO would use bfloat16 where the CPU has it, and labels would depend on the machine.
-SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+# Not bound to cores: beside another busy program a bound thread waits although a core is free.
+SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
 
 
 class OpenVinoPredictor:
-    """A graph compiled once for each size of tile.
+    """Graphs compiled once for each size of tile.
 
     One graph for all sizes would be simpler, but OpenVINO then prepares its kernels again whenever the size changes:
     measured 0.6 s a call instead of 0.1 s, on two images of 256x256 that take turns with their own resized copies.
     """
 
     device = "cpu"
-    batch = 4
+    tensors = False
+    batch = 1  # 4 tiles at once take longer than one after the other (docs/performance.md)
 
-    def __init__(self, model: Model) -> None:
-        """Build the model's graph; it is compiled (about 0.3 s) when the first tile comes."""
-        self._weights = model.weights()
+    def __init__(self, weights: State) -> None:
+        """Keep a model's weights; graphs are compiled (about 0.3 s) when the first tile comes."""
+        self._weights = weights
         self._compiled = lru_cache(maxsize=16)(self._compile)
 
-    def _compile(self, channels: int, height: int, width: int) -> ov.CompiledModel:
-        graph = build_graph(self._weights)
-        graph.reshape([1, channels, height, width])
-        return ov.Core().compile_model(graph, "CPU", SETTINGS)
+    def _compile(self, height: int, width: int) -> tuple[ov.CompiledModel, ov.CompiledModel]:
+        encoder, decoder = build_graphs(self._weights, height, width)
+        core = ov.Core()
+        return core.compile_model(encoder, "CPU", SETTINGS), core.compile_model(decoder, "CPU", SETTINGS)
 
-    def predict(self, tiles: Floats) -> tuple[Floats, Floats]:
+    def encode(self, tiles: Floats) -> tuple[list[ov.InferRequest], Floats]:
         """See Predictor."""
-        compiled = self._compiled(*tiles.shape[1:])
-        results = [compiled(tile[None]) for tile in tiles]
-        return np.concatenate([result[0] for result in results]), np.concatenate([result[1] for result in results])
+        encoder, _ = self._compiled(*tiles.shape[2:])
+        requests = [encoder.create_infer_request() for _ in tiles]  # each keeps the features of its tile
+        for request, tile in zip(requests, tiles, strict=True):
+            request.infer({0: tile[None]}, share_inputs=True)
+        last = len(encoder.outputs) - 1
+        return requests, np.concatenate([request.get_output_tensor(last).data for request in requests])
+
+    def decode(self, features: list[ov.InferRequest], style: Floats) -> Floats:
+        """See Predictor."""
+        height, width = features[0].get_output_tensor(0).shape[2:]
+        _, decoder = self._compiled(height, width)
+        request = decoder.create_infer_request()
+        last = len(decoder.inputs) - 1
+        request.set_input_tensor(last, ov.Tensor(style[None]))
+        outputs = []
+        for encoded in features:
+            for k in range(last):
+                request.set_input_tensor(k, encoded.get_output_tensor(k))
+            request.infer()
+            outputs.append(request.get_output_tensor(0).data[0].copy())
+        return np.stack(outputs)

@@ -7,7 +7,7 @@ import os
 import platform
 import re
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import Floats
@@ -19,9 +19,17 @@ class Predictor(Protocol):
 
     device: str
     batch: int  # tiles that are worth giving at once
+    tensors: bool  # whether images and outputs should stay on the device, as torch tensors
 
-    def predict(self, tiles: Floats) -> tuple[Floats, Floats]:
-        """Tiles (N, 2, Y, X), sides multiples of 8 -> outputs (N, 3, Y, X) and styles (N, S)."""
+    def encode(self, tiles: Floats) -> tuple[Any, Floats]:
+        """Tiles (N, 2, Y, X), sides multiples of 8 -> features that only `decode` understands, the deepest as arrays.
+
+        The mean over the deepest features (N, S, Y / 8, X / 8) is the style.
+        """
+        ...
+
+    def decode(self, features: Any, style: Floats) -> Floats:
+        """The features of N tiles and the style (S,) of the whole image -> outputs (N, 3, Y, X)."""
         ...
 
 
@@ -31,7 +39,7 @@ def make_predictor(model: Model, device: str = "auto") -> Predictor:
     if wanted == "cpu":
         from cellspan.core.inference.openvino_predictor import OpenVinoPredictor
 
-        return OpenVinoPredictor(model)
+        return OpenVinoPredictor(model.weights())
     from cellspan.core.inference.torch_predictor import TorchPredictor
 
     return TorchPredictor(model, wanted)

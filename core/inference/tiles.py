@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +14,20 @@ from numpy.typing import NDArray
 from cellspan.core.images import Floats
 from cellspan.core.inference.predictor import Predictor
 
-MULTIPLE = 64  # sides of tiles: the network halves them three times; coarser, so that few sizes are compiled
+STRIDE = 8  # pixels: the network halves images three times; tiles start at multiples, so that all pool alike
+MULTIPLE = 64  # of pixels, for the sides of tiles: coarser than STRIDE, so that few sizes are compiled
 SIDES = (256, 320, 384)  # pixels; a good compromise between context, memory and speed
 LARGEST_SINGLE = 512  # pixels; along a side up to this, one tile is enough
 # Black pixels around the image, as in training: without them, objects at the border look cut by a tile, and with mirror
 # images instead they look whole; either way their flows lead out of the image.
 MARGIN = 16
+# The style describes the whole image, whatever the tiles. Of a larger image, tiles with so many pixels in all stand for
+# the rest; their features are kept meanwhile, 112 to 240 bytes a pixel.
+STYLE_PIXELS = 1_500_000
+OVERLAP = 0.1
 OnProgress = Callable[[float], None]
+T = TypeVar("T")
+Encoded = tuple[list[tuple[int, int]], Any, Floats]  # corners of tiles, their features, the deepest of them
 
 
 @dataclass(frozen=True)
@@ -47,85 +57,101 @@ class Grid:
         return [(y, x) for y in self.y.starts for x in self.x.starts]
 
 
-def tile_grid(shape: tuple[int, int], tile: int | None = None, overlap: float = 0.1) -> Grid:
+def tile_grid(shape: tuple[int, int], tile: int | None = None, overlap: float = OVERLAP) -> Grid:
     """Tiles of side `tile` (None = the cheapest), spread evenly over an image (Y, X) and its margin."""
     return Grid(*(_axis(length, tile, overlap) for length in shape))
 
 
 def _axis(length: int, tile: int | None, overlap: float) -> Axis:
     """The tiles that see the fewest pixels in all."""
-    padded = length + 2 * MARGIN
-    whole = _round_up(padded)
-    sides = [_round_up(tile)] if tile else [*SIDES, *([whole] if whole <= LARGEST_SINGLE else [])]
+    padded = _round_up(length + 2 * MARGIN, STRIDE)
+    whole = _round_up(padded, MULTIPLE)
+    sides = [_round_up(tile, MULTIPLE)] if tile else [*SIDES, *([whole] if whole <= LARGEST_SINGLE else [])]
     # A tile is never longer than the image.
     options = [Axis(length, side, _starts(padded, side, overlap)) for side in {min(side, whole) for side in sides}]
     return min(options, key=lambda axis: (axis.side * len(axis.starts), axis.side))
 
 
-def _round_up(length: int) -> int:
-    return -(-length // MULTIPLE) * MULTIPLE
+def _round_up(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple
 
 
 def _starts(length: int, side: int, overlap: float) -> list[int]:
     if length <= side:
         return [0]
-    count = 1 + int(np.ceil((length - side) / (side * (1 - overlap))))
-    return [round(i * (length - side) / (count - 1)) for i in range(count)]
+    farthest = int(side * (1 - overlap)) // STRIDE * STRIDE  # from one tile to the next
+    count = 1 + int(np.ceil((length - side) / farthest))
+    return [i * (length - side) // (count - 1) // STRIDE * STRIDE for i in range(count)]
 
 
 def predict_tiled(
     predictor: Predictor,
     image: Floats,
     tile: int | None = None,
-    overlap: float = 0.1,
+    overlap: float = OVERLAP,
     on_progress: OnProgress | None = None,
 ) -> tuple[Floats, Floats]:
-    """Image (2, Y, X) -> outputs (3, Y, X), blended over the tiles, and the mean style (S,) of unit length.
+    """Image (2, Y, X) -> outputs (3, Y, X), blended over the tiles, and the image's style (S,) of unit length.
 
     Besides image and outputs no array of the image's size is made, so that images of gigabytes fit.
     """
     shape = image.shape[1], image.shape[2]
     grid = tile_grid(shape, tile, overlap)
-    shares_y, shares_x = _shares(grid.y, overlap), _shares(grid.x, overlap)
+    shares_y, shares_x = shares(grid.y), shares(grid.x)
+    chosen = style_corners(grid)
+    encoded = deque(_encoded(predictor, image, grid, chosen))
+    style = _style(encoded, shares_y, shares_x)
+    rest = _encoded(predictor, image, grid, [corner for corner in grid.corners if corner not in chosen])
     total = np.zeros((3, *shape), np.float32)
-    style_sum: NDArray[np.float64] | float = 0.0
     done = 0
-    for group, outputs, styles in _predictions(predictor, image, grid, grid.corners):
-        for (y, x), output in zip(group, outputs, strict=True):
+    for group, features, _ in chain(drained(encoded), rest):
+        for (y, x), output in zip(group, predictor.decode(features, style), strict=True):
             (within_y, at_y), (within_x, at_x) = grid.y.overlap(y), grid.x.overlap(x)
-            total[:, at_y, at_x] += output[:, within_y, within_x] * shares_y[y][:, None] * shares_x[x]
-        style_sum = style_sum + styles.sum(axis=0, dtype=np.float64)
+            share = shares_y[y][within_y, None] * shares_x[x][within_x]
+            total[:, at_y, at_x] += output[:, within_y, within_x] * share
         done += len(group)
         if on_progress:
             on_progress(done / len(grid.corners))
-    return total, _unit(np.asarray(style_sum))
+    return total, style
 
 
-def _shares(axis: Axis, overlap: float) -> dict[int, Floats]:
-    """For each tile's start, its share in every pixel of the image that it covers along this axis.
+def shares(axis: Axis) -> dict[int, Floats]:
+    """For each tile's start, the share of each of its pixels (side,) in the result along this axis; 0 in the margin.
 
     Tiles lie on a grid, so a pixel's share is the product of those along y and x.
     """
-    taper = _taper(axis.side, overlap)
-    places = {start: axis.overlap(start) for start in axis.starts}
+    weights = {start: _weights(axis, start) for start in axis.starts}
     total = np.zeros(axis.length, np.float32)
-    for within, at in places.values():
-        total[at] += taper[within]
-    return {start: taper[within] / total[at] for start, (within, at) in places.items()}
+    for start, weight in weights.items():
+        within, at = axis.overlap(start)
+        total[at] += weight[within]
+    for start, weight in weights.items():
+        within, at = axis.overlap(start)
+        weight[within] /= total[at]
+        weight[: within.start] = weight[within.stop :] = 0
+    return weights
 
 
-def _taper(side: int, overlap: float) -> Floats:
-    """Weights along a tile: 1 inside, falling as a cosine over the overlap to nearly 0 at the border."""
-    ramp = max(1.0, overlap * side)
-    distance = np.minimum(np.arange(side), np.arange(side)[::-1]) + 0.5
-    return (np.sin(np.pi / 2 * np.minimum(distance / ramp, 1)) ** 2).astype(np.float32)
+def _weights(axis: Axis, start: int) -> Floats:
+    """Along a tile, 1 inside; where it overlaps a neighbour, a cosine that falls from 1 to 0 in the middle third.
+
+    The outermost pixels do not count, because there the network sees less of their surroundings than the neighbour.
+    """
+    weights = np.ones(axis.side, np.float32)
+    k = axis.starts.index(start)
+    for neighbours, ends in ((axis.starts[:k][-1:], weights), (axis.starts[k + 1 :][:1], weights[::-1])):
+        for neighbour in neighbours:
+            overlap = axis.side - abs(neighbour - start)
+            third = np.clip((np.arange(overlap) + 0.5) * 3 / overlap - 1, 0, 1)
+            ends[:overlap] *= (np.sin(np.pi / 2 * third) ** 2).astype(np.float32)
+    return weights
 
 
 def predict_augmented(
     predictor: Predictor,
     image: Floats,
     tile: int | None = None,
-    overlap: float = 0.1,
+    overlap: float = OVERLAP,
     on_progress: OnProgress | None = None,
 ) -> tuple[Floats, Floats]:
     """As `predict_tiled`, averaged over the image and its mirror images along y, x and both."""
@@ -140,26 +166,45 @@ def predict_augmented(
         total = turned if total is None else total + turned
         style_sum = style_sum + style
     assert total is not None
-    return total / np.float32(len(flips)), _unit(style_sum)
+    return total / np.float32(len(flips)), unit(style_sum)
 
 
-def sample_style(predictor: Predictor, image: Floats, most: int = 9) -> Floats:
-    """The mean style (S,) of at most `most` tiles spread over the image (2, Y, X)."""
+def sample_style(predictor: Predictor, image: Floats) -> Floats:
+    """The style (S,) of the image (2, Y, X), of unit length: the mean over a sample of its tiles."""
     grid = tile_grid((image.shape[1], image.shape[2]))
+    encoded = _encoded(predictor, image, grid, style_corners(grid))
+    return _style(encoded, shares(grid.y), shares(grid.x))
+
+
+def style_corners(grid: Grid) -> list[tuple[int, int]]:
+    """Corners of tiles of STYLE_PIXELS in all, or of all tiles, spread over the grid."""
     corners = grid.corners
-    chosen = np.unique(np.linspace(0, len(corners) - 1, min(most, len(corners))).round().astype(int))
-    styles = [styles for _, _, styles in _predictions(predictor, image, grid, [corners[i] for i in chosen])]
-    return _unit(np.concatenate(styles).sum(axis=0, dtype=np.float64))
+    most = max(1, STYLE_PIXELS // (grid.y.side * grid.x.side))
+    indices = np.linspace(0, len(corners) - 1, min(most, len(corners))).round().astype(int)
+    return [corners[i] for i in np.unique(indices)]
 
 
-def _predictions(
-    predictor: Predictor, image: Floats, grid: Grid, corners: list[tuple[int, int]]
-) -> Iterator[tuple[list[tuple[int, int]], Floats, Floats]]:
-    """The tiles' corners, outputs and styles, in groups of the size that the predictor likes."""
+def _style(encoded: Iterable[Encoded], shares_y: dict[int, Floats], shares_x: dict[int, Floats]) -> Floats:
+    """The mean (S,) of the deepest features over the pixels of the image, of unit length, whatever the tiles."""
+    total: NDArray[np.float64] | float = 0.0
+    for corners, _, deepest in encoded:
+        for (y, x), features in zip(corners, deepest, strict=True):
+            rows, columns = (share.reshape(-1, STRIDE).mean(1) for share in (shares_y[y], shares_x[x]))
+            total = total + np.einsum("syx,y,x->s", features, rows, columns, dtype=np.float64)
+    return unit(np.asarray(total))
+
+
+def _encoded(predictor: Predictor, image: Floats, grid: Grid, corners: list[tuple[int, int]]) -> Iterator[Encoded]:
+    """The tiles in groups of the size that the predictor likes."""
     for i in range(0, len(corners), predictor.batch):
         group = corners[i : i + predictor.batch]
-        outputs, styles = predictor.predict(np.stack([_cut(image, grid, corner) for corner in group]))
-        yield group, outputs, styles
+        yield group, *predictor.encode(np.stack([_cut(image, grid, corner) for corner in group]))
+
+
+def drained(items: deque[T]) -> Iterator[T]:
+    """Give the items away one by one, so that their memory is free as soon as they are used."""
+    while items:
+        yield items.popleft()
 
 
 def _cut(image: Floats, grid: Grid, corner: tuple[int, int]) -> Floats:
@@ -170,5 +215,6 @@ def _cut(image: Floats, grid: Grid, corner: tuple[int, int]) -> Floats:
     return tile
 
 
-def _unit(style: NDArray[np.float64]) -> Floats:
+def unit(style: NDArray[np.float64]) -> Floats:
+    """A vector scaled to length 1; zeros stay zeros."""
     return (style / max(float(np.linalg.norm(style)), 1e-12)).astype(np.float32)

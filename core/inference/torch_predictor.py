@@ -1,21 +1,60 @@
-"""The network on a graphics card (or any torch device)."""
+"""The network on a graphics card (or any torch device), and what people read when the card's memory is full."""
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
+import torch
+from torch import Tensor
+
+from cellspan.core.errors import CellspanError
 from cellspan.core.images import Floats
 from cellspan.core.models.registry import Model
 from cellspan.core.network import FlowNetwork
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Features = list[Tensor]  # of each level of the network, (N, C, Y, X)
+
+
+def explains_full_memory(function: Callable[P, T]) -> Callable[P, T]:
+    """A function that works on a device and says in one CellspanError when the device's memory does not suffice."""
+
+    @wraps(function)
+    def explained(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except RuntimeError as error:
+            if not _is_full_memory(error):
+                raise
+        # Raised here, where torch's error with all the tensors that its frames hold is gone.
+        raise CellspanError(
+            "The device has too little free memory for this image: take a smaller tile (--tile 256), close other "
+            "programs that use the device, or choose --device cpu."
+        )
+
+    return explained
+
+
+def _is_full_memory(error: RuntimeError) -> bool:
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return True
+    # Apple graphics and the libraries below torch have no type of their own for it.
+    text = str(error).lower()
+    return "out of memory" in text or "alloc_failed" in text or "can't allocate memory" in text
 
 
 class TorchPredictor:
     """The torch network in float32."""
 
     batch = 16
+    tensors = True  # the Segmenter leaves everything on the device that can stay there
 
+    @explains_full_memory
     def __init__(self, model: Model, device: str) -> None:
-        """Load the model's weights onto the device."""
+        """Load the model's weights onto the device; raises CellspanError if its memory is full."""
         self.device = device
         # By default convolutions on newer cards use TF32, with 10 bits of mantissa.
         torch.backends.cudnn.allow_tf32 = False
@@ -23,8 +62,26 @@ class TorchPredictor:
         network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in model.weights().items()})
         self._network = network.eval().to(device).to(memory_format=torch.channels_last)
 
-    def predict(self, tiles: Floats) -> tuple[Floats, Floats]:
+    @explains_full_memory
+    def encode(self, tiles: Floats) -> tuple[Features, Floats]:
+        """See Predictor; the features stay on the device."""
+        features, deepest = self.encode_tensors(torch.from_numpy(tiles).to(self.device))
+        return features, deepest.cpu().numpy()
+
+    @explains_full_memory
+    def decode(self, features: Features, style: Floats) -> Floats:
         """See Predictor."""
+        return self.decode_tensors(features, torch.from_numpy(style).to(self.device)).cpu().numpy()
+
+    def encode_tensors(self, tiles: Tensor) -> tuple[Features, Tensor]:
+        """As `encode`, with tensors that are on the device and stay there."""
         with torch.inference_mode():
-            outputs, styles = self._network(torch.from_numpy(tiles).to(self.device))
-        return outputs.cpu().numpy(), styles.cpu().numpy()
+            features: Features = self._network.downsample(tiles)
+        return features, features[-1]
+
+    def decode_tensors(self, features: Features, style: Tensor) -> Tensor:
+        """As `decode`, with tensors that are on the device and stay there."""
+        with torch.inference_mode():
+            styles = style.expand(len(features[0]), -1)
+            outputs: Tensor = self._network.output(self._network.upsample(styles, features))
+        return outputs

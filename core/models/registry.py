@@ -1,84 +1,65 @@
-"""Where models are kept and what is known of them: bundled ones, the user's own, and model folders by path."""
+"""Where models are kept and how they are found by name.
+
+A name means, in this order: a model of the user's own, a bundled one, a checkpoint in Cellpose's folder. The last can
+always be meant by `cellpose/<name>`, and any model by the path of its folder or checkpoint.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.models.cellpose import examine, load_checkpoint
+from cellspan.core.models.description import (
+    DESCRIPTION,
+    WEIGHTS,
+    Model,
+    ModelDescription,
+    SizeModel,
+    load_model,
+    sha256_of,
+)
+from cellspan.core.models.official import FILE_OF, NAME_OF, OFFICIAL
+from cellspan.core.models.torch_file import is_torch_file
+
+__all__ = [
+    "BUNDLED",
+    "DESCRIPTION",
+    "WEIGHTS",
+    "ListedModel",
+    "Model",
+    "ModelDescription",
+    "SizeModel",
+    "cellpose_folder",
+    "find_model",
+    "known_models",
+    "list_models",
+    "load_model",
+    "origin_of",
+    "sha256_of",
+    "user_models",
+]
 
 BUNDLED = Path(__file__).parent / "bundled"
-DESCRIPTION = "model.json"
-WEIGHTS = "weights.safetensors"
-
-
-class SizeModel(BaseModel):
-    """log(diameter in pixels) = intercept + coefficients . style (ridge regression)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    coefficients: list[float]
-    intercept: float
-    smallest: float = Field(description="smallest diameter in the regression, pixels")
-    largest: float = Field(description="largest diameter in the regression, pixels")
-    median_error: float | None = Field(None, description="median relative error on held-out images")
-
-
-class ModelDescription(BaseModel):
-    """The content of model.json."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    objects: str = Field(description="what the model finds, for people: nuclei, cells, ...")
-    widths: tuple[int, ...]
-    mean_diameter: float = Field(gt=0, description="pixels; images are resized so that objects have it")
-    size_model: SizeModel | None = None
-    weights_sha256: str
-    training: dict[str, Any] = Field(default_factory=dict, description="sources, licences, steps, versions")
-    scores: dict[str, Any] = Field(default_factory=dict)
+CELLPOSE = "cellpose/"  # before a name: the one in Cellpose's folder
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model on disk; weights are read when they are asked for."""
+class ListedModel:
+    """A model as lists show it; nothing but its description was read."""
 
-    folder: Path
-    description: ModelDescription
-
-    @property
-    def name(self) -> str:
-        """The name that users type."""
-        return self.description.name
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the weights, recorded with every result."""
-        return self.description.weights_sha256
-
-    def weights(self) -> dict[str, NDArray[Any]]:
-        """The network's state, name -> array; raises CellspanError if the file is damaged."""
-        path = self.folder / WEIGHTS
-        try:
-            found = sha256_of(path)
-            state = load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise CellspanError(f"{path}: the model's weights cannot be read ({error}).") from None
-        if found != self.sha256:
-            raise CellspanError(
-                f"{path}: the weights are not those that {DESCRIPTION} describes; copy the model again."
-            )
-        return {name: np.asarray(array) for name, array in state.items()}
+    name: str
+    origin: str
+    file: Path  # of the weights, or what is in their place
+    objects: str = ""
+    mean_diameter: float = 0.0  # pixels
+    estimates_diameters: bool = False
+    problem: str = ""  # why it cannot be used, if so
 
 
 def user_models() -> Path:
@@ -86,43 +67,103 @@ def user_models() -> Path:
     return user_data_path("cellspan", appauthor=False) / "models"
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def cellpose_folder() -> Path:
+    """Where Cellpose keeps its models, on this machine and for this user."""
+    named = os.environ.get("CELLPOSE_LOCAL_MODELS_PATH")
+    return Path(named).expanduser() if named else Path.home() / ".cellpose" / "models"
 
 
-def load_model(folder: Path) -> Model:
-    """The model in a folder; raises CellspanError with the reason if it is none."""
-    path = folder / DESCRIPTION
-    try:
-        description = ModelDescription.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise CellspanError(f"{folder}: this is no model folder, it has no readable {DESCRIPTION}.") from None
-    except ValidationError as error:
-        raise CellspanError(f"{path}: {error.errors()[0]['msg']} ({error.errors()[0]['loc']}).") from None
-    return Model(folder, description)
+def origin_of(model: Model) -> str:
+    """Where a model comes from, in a word or two."""
+    places = {BUNDLED: "bundled", user_models(): "your own"}
+    return places.get(model.folder.parent) or ("Cellpose" if model.folder == cellpose_folder() else "path")
 
 
-def list_models() -> list[Model]:
-    """Bundled models first, then the user's own, each in alphabetical order; the user's win over bundled names."""
-    models: dict[str, Model] = {}
-    for root in (BUNDLED, user_models()):
+def known_models() -> list[ListedModel]:
+    """Bundled ones, the user's own, those in Cellpose's folder, each in alphabetical order; weights are not read."""
+    models: dict[str, ListedModel] = {}
+    for root, origin in ((BUNDLED, "bundled"), (user_models(), "your own")):
         for path in sorted(root.glob(f"*/{DESCRIPTION}")):
-            models[path.parent.name] = load_model(path.parent)
+            models[path.parent.name] = _listed(path.parent, origin)
+    for file in _cellpose_files():
+        listed = _listed_checkpoint(file)
+        models.setdefault(listed.name, listed)
     return list(models.values())
 
 
+def list_models() -> list[Model]:
+    """The models that can be used; raises CellspanError if one of the bundled or of the user's own is damaged."""
+    usable = [item for item in known_models() if item.origin != "Cellpose" or not item.problem]
+    return [find_model(item.name) for item in usable]
+
+
+def _listed(folder: Path, origin: str) -> ListedModel:
+    file = folder / WEIGHTS
+    try:
+        about = load_model(folder).description
+    except CellspanError as error:
+        return ListedModel(folder.name, origin, file, problem=str(error))
+    return ListedModel(folder.name, origin, file, about.objects, about.mean_diameter, about.size_model is not None)
+
+
+def _listed_checkpoint(file: Path) -> ListedModel:
+    name = _cellpose_name(file)
+    try:
+        found = examine(file)
+    except CellspanError as error:
+        return ListedModel(name, "Cellpose", file, problem=str(error))
+    return ListedModel(name, "Cellpose", file, found.objects, found.mean_diameter, found.size_file is not None)
+
+
+def _cellpose_files() -> Iterator[Path]:
+    """Checkpoints of any version; the size models and lists of names beside them are none."""
+    try:
+        files = sorted(path for path in cellpose_folder().iterdir() if path.is_file() and path.name[0] != ".")
+    except OSError:  # there is no such folder, or not for this user
+        return
+    yield from filter(is_torch_file, files)
+
+
+def _cellpose_name(file: Path) -> str:
+    """The shortest name that means this file."""
+    name = NAME_OF.get(file.name, file.name)
+    return name if _own_folder(name) is None else CELLPOSE + name
+
+
+def _own_folder(name: str) -> Path | None:
+    """Where the user's own or the bundled model of this name is."""
+    if not _is_plain(name):
+        return None
+    folders = (root / name for root in (user_models(), BUNDLED))
+    return next((folder for folder in folders if (folder / DESCRIPTION).is_file()), None)
+
+
+def _cellpose_file(name: str) -> Path | None:
+    """The file in Cellpose's folder that a name, with or without cellpose/, means."""
+    name = name.removeprefix(CELLPOSE)
+    if not _is_plain(name):
+        return None
+    candidates = (cellpose_folder() / file for file in (FILE_OF.get(name, name), name))
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name) and Path(name).name == name and not name.startswith(".")
+
+
 def find_model(name: str) -> Model:
-    """A model by name or by the path of its folder; raises CellspanError that lists the names there are."""
-    for root in (user_models(), BUNDLED):
-        if name and Path(name).name == name and (root / name / DESCRIPTION).is_file():
-            return load_model(root / name)
+    """A model by name, or by the path of its folder or checkpoint; raises CellspanError that lists the names."""
+    if folder := _own_folder(name):
+        return load_model(folder)
+    if file := _cellpose_file(name):
+        return load_checkpoint(file, _cellpose_name(file))
     path = Path(os.path.expanduser(name))
     if name and (path.is_dir() or path.name == DESCRIPTION):
         return load_model(path.parent if path.name == DESCRIPTION else path)
-    names = ", ".join(model.name for model in list_models()) or "none"
-    raise CellspanError(f"There is no model '{name}'; the models are: {names}. A model folder's path works too.")
+    if name and path.is_file():
+        return load_checkpoint(path, path.name)
+    names = ", ".join(item.name for item in known_models() if not item.problem) or "none"
+    advice = "The path of a model's folder or of a Cellpose checkpoint works too."
+    if (official := name.removeprefix(CELLPOSE)) in OFFICIAL:
+        advice = f"Cellpose's own comes with: cellspan models fetch {official}"
+    raise CellspanError(f"There is no model '{name}'; the models are: {names}. {advice}")

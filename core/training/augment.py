@@ -1,4 +1,4 @@
-"""Random crops: rotation, flip, scale, intensity, gamma, blur and noise, with the flows turned along."""
+"""Random crops: rotation, flip, scale, brightness, sharpness, noise and contrast, with the flows turned along."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cellspan.core.images import Floats
 from cellspan.core.training.data import Field
 
-SCALES = (0.6, 1.6)  # around the model's mean diameter
+SCALE = 2.0  # at most so many times larger or smaller than the model's mean diameter; mostly much less
 BEYOND = 32  # pixels by which a crop may reach beyond the border of the image, into black, as in inference
 
 
@@ -24,21 +24,30 @@ class Crop:
     foreground: Floats  # 0 or 1
 
 
-def random_crop(field: Field, size: int, rng: np.random.Generator) -> Crop:
-    """A square crop of `size` pixels at a random place, angle, scale and brightness."""
+@dataclass(frozen=True)
+class Contrast:
+    """How often a crop's contrast is changed in ways that not every model should get used to."""
+
+    invert: float = 0.0  # probability that bright and dark change places
+    drop_nuclei: float = 0.3  # probability that the channel of nuclei is left out, if there is one
+
+
+def random_crop(field: Field, size: int, rng: np.random.Generator, contrast: Contrast | None = None) -> Crop:
+    """A square crop of `size` pixels at a random place, angle, scale, brightness and contrast."""
     matrix, linear = _random_view(field, size, rng)
     image = np.stack([_warp(plane, matrix, size) for plane in field.image])
     foreground = _warp((field.labels > 0).astype(np.float32), matrix, size, method=cv2.INTER_NEAREST)
     warped = np.stack([_warp(plane, matrix, size) for plane in field.flows])
     flows = np.tensordot(linear, warped, axes=1).astype(np.float32) * foreground
+    image = _random_contrast(_random_intensity(image, rng), contrast or Contrast(), rng)
     # After the change of brightness, so that beyond the border it is as black as in inference.
     inside = _warp(np.ones(field.labels.shape, np.float32), matrix, size)
-    return Crop(_random_intensity(image, rng) * inside, flows, foreground)
+    return Crop(image * inside, flows, foreground)
 
 
 def _random_view(field: Field, size: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The affine map from field to crop in OpenCV's (x, y) order, and the turn it gives to flows in (y, x) order."""
-    scale = np.exp(rng.uniform(*np.log(SCALES)))
+    scale = np.exp(rng.triangular(-1, 0, 1) * np.log(SCALE))
     angle = rng.uniform(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if rng.random() < 0.5:
@@ -62,7 +71,7 @@ def _warp(plane: Floats, matrix: NDArray[np.float64], size: int, method: int = c
 
 
 def _random_intensity(image: Floats, rng: np.random.Generator) -> Floats:
-    """Other exposure, gamma, sharpness and noise; an empty channel stays empty."""
+    """Other exposure, gamma, illumination, sharpness and noise; an empty channel stays empty."""
     result = image.copy()
     for plane in result:
         if not plane.any():
@@ -70,8 +79,26 @@ def _random_intensity(image: Floats, rng: np.random.Generator) -> Floats:
         gamma = np.exp(rng.uniform(-0.5, 0.5))
         plane[:] = np.sign(plane) * np.abs(plane) ** gamma
         plane[:] = plane * rng.uniform(0.6, 1.4) + rng.uniform(-0.1, 0.1)
+        if rng.random() < 0.2:
+            plane *= _tilt(plane.shape, rng)
         if rng.random() < 0.3:
             plane[:] = cv2.GaussianBlur(plane, (0, 0), rng.uniform(0.3, 1.5))
         if rng.random() < 0.5:
-            plane += rng.normal(0, rng.uniform(0, 0.1), plane.shape).astype(np.float32)
+            plane += rng.uniform(0, 0.1) * rng.standard_normal(plane.shape, np.float32)
     return result
+
+
+def _tilt(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Light that grows from one side to the other (Y, X), around 1."""
+    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.4)
+    y, x = np.ogrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
+    return np.asarray(1 + strength * (np.sin(angle) * y + np.cos(angle) * x), np.float32)
+
+
+def _random_contrast(image: Floats, contrast: Contrast, rng: np.random.Generator) -> Floats:
+    """Sometimes dark objects instead of bright ones, sometimes without the channel of nuclei."""
+    if rng.random() < contrast.invert:
+        image[0] = 1 - image[0]
+    if rng.random() < contrast.drop_nuclei:
+        image[1] = 0
+    return image

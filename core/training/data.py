@@ -84,14 +84,21 @@ def read_pair(pair: Pair) -> tuple[Floats, Labels]:
 
 def load_field(pair: Pair, mean_diameter: float) -> Field | None:
     """A pair at the resolution where its objects have `mean_diameter` pixels; None if it holds no object."""
-    image, labels = read_pair(pair)
+    return field_at(pair.source, *read_pair(pair), mean_diameter)
+
+
+def field_at(source: str, image: Floats, labels: Labels, mean_diameter: float) -> Field | None:
+    """A normalised image (2, Y, X) and labels (Y, X) at the resolution where objects have `mean_diameter` pixels.
+
+    None if there is no object.
+    """
     diameter = median_diameter(labels)
     if diameter == 0:
         return None
     factor = mean_diameter / diameter
     height, width = (max(1, round(side * factor)) for side in labels.shape)
     scaled = resize_labels(labels, (height, width))
-    return Field(pair.source, resize(image, (height, width)), scaled, labels_to_flows(scaled), diameter)
+    return Field(source, resize(image, (height, width)), scaled, labels_to_flows(scaled), diameter)
 
 
 def load_fields(pairs: Iterable[Pair], mean_diameter: float) -> list[Field]:
@@ -102,8 +109,11 @@ def load_fields(pairs: Iterable[Pair], mean_diameter: float) -> list[Field]:
     return fields
 
 
-def source_weights(fields: list[Field]) -> NDArray[np.float64]:
-    """Probability of each field: a source counts with the square root of its size, so none drowns the others."""
+def source_weights(fields: list[Field], balance: float = 0.5) -> NDArray[np.float64]:
+    """Probability of each field: a source of n images counts n to the power of `balance`.
+
+    With 0 all sources count the same, with 1 all images do; between them no source drowns the others.
+    """
     _, index, counts = np.unique([field.source for field in fields], return_inverse=True, return_counts=True)
-    weights = 1 / np.sqrt(counts[index].astype(np.float64))
+    weights = counts[index].astype(np.float64) ** (balance - 1)
     return weights / weights.sum()

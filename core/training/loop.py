@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 
 from cellspan.core.dynamics import flows_to_labels
 from cellspan.core.errors import CellspanError
@@ -27,14 +28,19 @@ from cellspan.core.inference.tiles import MARGIN
 from cellspan.core.metrics import average_precision
 from cellspan.core.models.registry import DESCRIPTION, WEIGHTS, Model, ModelDescription, sha256_of
 from cellspan.core.network import COMPACT_WIDTHS, FlowNetwork
-from cellspan.core.training.augment import Crop, random_crop
+from cellspan.core.training.augment import Contrast, Crop, random_crop
 from cellspan.core.training.data import Field, Pair, licence, load_fields, source_weights
+from cellspan.core.training.pictures import Example, draw_curves, draw_examples
+from cellspan.core.training.simulated import SimulatedPool
 from cellspan.core.training.size import train_size_model
 
 CHECKPOINT_SECONDS = 120.0
-VALIDATION_FIELDS = 24
+VALIDATION_FIELDS = 24  # of all sources together
+SIMULATED_VALIDATION_FIELDS = 6
 VALIDATION_SIDE = 320  # pixels; larger validation images are cut
 WARM_UP = 0.02  # fraction of the budget
+LONGEST_MEMORY = 0.999  # the averaged weights forget what is some 1,000 steps old
+SIZE_FIELDS = (16, 256)  # at least and at most so many fields train the size model, drawn as the crops are
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,10 @@ class Recipe:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     seed: int = 0
+    simulated: float = 0.0  # fraction of the crops that come from the simulator
+    invert: float = 0.0  # probability that a crop's bright and dark change places
+    drop_nuclei: float = 0.3  # probability that a crop's channel of nuclei is left out
+    balance: float = 0.5  # a source of n images counts n to this power
 
 
 @dataclass
@@ -131,8 +141,15 @@ class _Run:
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
+        # Averaged weights segment better than those of any one step, above all before the rate has come down.
+        self.average = AveragedModel(self.network, avg_fn=_averaged, use_buffers=True)
         self.progress = Progress()
-        self.weights = source_weights(fields)
+        self.weights = source_weights(fields, recipe.balance)
+        self.contrast = Contrast(recipe.invert, recipe.drop_nuclei)
+        self.pool = SimulatedPool(recipe.seed, recipe.mean_diameter) if recipe.simulated else None
+        self.validation = _some_of_each(held_out, VALIDATION_FIELDS)
+        if self.pool and held_out:
+            self.validation += self.pool.held_out(SIMULATED_VALIDATION_FIELDS)
         self.total_steps = self._steps_of_epochs()
 
     def _steps_of_epochs(self) -> int | None:
@@ -152,6 +169,7 @@ class _Run:
             try:
                 saved = torch.load(self.checkpoint, weights_only=True)
                 self.network.load_state_dict(saved["network"])
+                self.average.load_state_dict(saved["average"])
                 self.optimiser.load_state_dict(saved["optimiser"])
                 self.progress = Progress(**saved["progress"])
             except Exception as error:  # noqa: BLE001 - torch raises anything on damaged files
@@ -162,6 +180,8 @@ class _Run:
                 self.network.load_state_dict(state)
             except RuntimeError:
                 raise CellspanError(f"The model '{start.name}' has other widths than {self.recipe.widths}.") from None
+        if not resume:
+            self.average.module.load_state_dict(self.network.state_dict())
         write_json(self.folder / "recipe.json", asdict(self.recipe))
 
     def fit(self, on_progress: Callable[[float], None] | None = None) -> None:
@@ -169,6 +189,9 @@ class _Run:
         step = _compiled(self.network)
         self.network.train()
         losses: list[float] = []
+        if self.pool:
+            self.report("Simulating the first fields.")
+            self.pool.at(self.progress.step)
         started = time.monotonic() - self.progress.seconds
         saved = time.monotonic()
         while (fraction := self._fraction()) < 1:
@@ -182,7 +205,8 @@ class _Run:
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 self._save(float(np.mean(losses)))
                 losses, saved = [], time.monotonic()
-        self._save(float(np.mean(losses)) if losses else math.nan)
+        if losses:  # none where a finished training is resumed
+            self._save(float(np.mean(losses)))
 
     def _fraction(self) -> float:
         if self.total_steps is not None:
@@ -192,60 +216,75 @@ class _Run:
     def _step(self, network: Callable[[Tensor], tuple[Tensor, Tensor]]) -> float:
         # Seeded by the step, so that a resumed training sees the crops that an unbroken one would have seen.
         rng = np.random.default_rng((self.recipe.seed, self.progress.step))
-        chosen = rng.choice(len(self.fields), self.recipe.batch, p=self.weights)
-        crops = [random_crop(self.fields[i], self.recipe.crop, rng) for i in chosen]
+        fields = self._draw(self.recipe.batch, rng)
+        crops = [random_crop(field, self.recipe.crop, rng, self.contrast) for field in fields]
         self.optimiser.zero_grad(set_to_none=True)
         outputs, _ = network(_stack(crops, "image"))
         loss = flow_loss(outputs, _stack(crops, "flows"), _stack(crops, "foreground"))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimiser.step()
+        self.average.update_parameters(self.network)
         return float(loss.detach())
 
+    def _draw(self, count: int, rng: np.random.Generator) -> list[Field]:
+        """Fields for `count` crops, simulated ones and real ones of balanced sources."""
+        simulated = int(rng.binomial(count, self.recipe.simulated)) if self.pool else 0
+        chosen = rng.choice(len(self.fields), count - simulated, p=self.weights)
+        fields = [self.fields[i] for i in chosen]
+        if self.pool:
+            pool = self.pool.at(self.progress.step)
+            fields += [pool[i] for i in rng.integers(0, len(pool), simulated)]
+        return fields
+
     def _save(self, loss: float) -> None:
-        score = self._validate()
+        scores = self._validate()
+        score = float(np.mean(list(scores.values()))) if scores else 0.0
         if score >= self.progress.best:
             self.progress.best = score
-            _save_weights(self.network, self.folder / "best.safetensors")
-        write_atomically(
-            self.checkpoint,
-            lambda path: torch.save(
-                {
-                    "network": self.network.state_dict(),
-                    "optimiser": self.optimiser.state_dict(),
-                    "progress": asdict(self.progress),
-                },
-                path,
-            ),
-        )
-        line = {"step": self.progress.step, "seconds": round(self.progress.seconds), "loss": loss, "val_ap50": score}
+            _save_weights(self.average.module, self.folder / "best.safetensors")
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "progress": asdict(self.progress),
+        }
+        write_atomically(self.checkpoint, lambda path: torch.save(state, path))
+        self._log({"step": self.progress.step, "seconds": round(self.progress.seconds), "loss": loss}, score, scores)
+        draw_curves(self.folder / "log.jsonl", self.folder / "curves.png")
+
+    def _log(self, line: dict[str, float], score: float, scores: dict[str, float]) -> None:
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
+            log.write(json.dumps({**line, "val_ap50": score, "val_ap50_of": scores}) + "\n")
+        of_sources = "  ".join(f"{source} {value:.2f}" for source, value in scores.items()) if len(scores) > 1 else ""
         self.report(
-            f"step {self.progress.step}  {self.progress.seconds / 60:.1f} min  loss {loss:.3f}  "
-            f"validation AP@0.5 {score:.3f}"
+            f"step {line['step']}  {self.progress.seconds / 60:.1f} min  loss {line['loss']:.3f}  "
+            f"validation AP@0.5 {score:.3f}" + (f"  ({of_sources})" if of_sources else "")
         )
 
-    def _validate(self) -> float:
-        """Mean AP@0.5 on some held-out images at their true diameter; 0 without any."""
-        some = self.held_out[:: max(1, len(self.held_out) // VALIDATION_FIELDS)][:VALIDATION_FIELDS]
-        if not some:
-            return 0.0
-        self.network.eval()
-        scores = []
-        for field in some:
+    def _validate(self) -> dict[str, float]:
+        """Mean AP@0.5 of the averaged weights on some held-out images of each source at their true diameter."""
+        scores: dict[str, list[float]] = {}
+        examples: list[Example] = []
+        self.average.module.eval()
+        for field in self.validation:
             cut = (slice(None), slice(0, VALIDATION_SIDE), slice(0, VALIDATION_SIDE))
             outputs = self._predict(field.image[cut])
             predicted = flows_to_labels(outputs[:2] / 5, outputs[2], diameter=self.recipe.mean_diameter)
-            scores.append(average_precision(field.labels[cut[1:]], predicted, (0.5,))[0])
-        self.network.train()
-        return float(np.mean(scores))
+            true = field.labels[cut[1:]]
+            score = average_precision(true, predicted, (0.5,))[0]
+            if field.source not in scores:
+                examples.append(Example(field.source, field.image[cut], true, predicted, score))
+            scores.setdefault(field.source, []).append(score)
+        if examples:
+            draw_examples(examples, self.folder / "examples.png")
+        return {source: round(float(np.mean(values)), 4) for source, values in sorted(scores.items())}
 
     def _predict(self, image: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
         height, width = image.shape[1:]
         margins = ((0, 0), (MARGIN, MARGIN + -height % 16), (MARGIN, MARGIN + -width % 16))
         with torch.inference_mode():
-            outputs, _ = self.network(torch.from_numpy(np.pad(image, margins)[None]))
+            outputs, _ = self.average.module(torch.from_numpy(np.pad(image, margins)[None]))
         return outputs[0, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width].numpy()
 
     def finish(self) -> Model:
@@ -254,10 +293,13 @@ class _Run:
         _load_weights(self.network, best)
         self.network.eval()
         self.report("Fitting the size model.")
+        rng = np.random.default_rng(self.recipe.seed)
+        # Drawn as the crops are, so that the many images of one source do not decide about all.
+        fields = self._draw(int(np.clip(len(self.fields), *SIZE_FIELDS)), rng)
         size_model = train_size_model(
-            self._styles, self.fields, self.held_out, self.recipe.mean_diameter, self.recipe.seed
+            self._styles, fields, self.validation, self.recipe.mean_diameter, self.recipe.seed
         )
-        sources = sorted({field.source for field in self.fields})
+        sources = sorted({field.source for field in self.fields} | ({"simulated"} if self.pool else set()))
         description = ModelDescription(
             name=self.recipe.name,
             objects=self.recipe.objects,
@@ -289,6 +331,23 @@ class _Run:
             return self.network(torch.from_numpy(images.copy()))[1].numpy()
 
 
+def _averaged(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
+    """The running average of one tensor after `count` steps; a short training has a short memory."""
+    memory = min(LONGEST_MEMORY, (1 + int(count)) / (10 + int(count)))
+    return memory * old + (1 - memory) * new
+
+
+def _some_of_each(fields: list[Field], count: int) -> list[Field]:
+    """About `count` fields, as many of each source, evenly over its images."""
+    sources = sorted({field.source for field in fields})
+    some: list[Field] = []
+    for source in sources:
+        own = [field for field in fields if field.source == source]
+        places = np.linspace(0, len(own) - 1, min(len(own), max(1, count // len(sources))))
+        some += [own[round(place)] for place in places]
+    return some
+
+
 def flow_loss(outputs: Tensor, flows: Tensor, foreground: Tensor) -> Tensor:
     """Half the mean squared error of 5 x flows plus the cross-entropy of the probability.
 
@@ -318,7 +377,7 @@ def _stack(crops: list[Crop], part: str) -> Tensor:
     return torch.from_numpy(np.stack([getattr(crop, part) for crop in crops]))
 
 
-def _save_weights(network: FlowNetwork, path: Path) -> None:
+def _save_weights(network: torch.nn.Module, path: Path) -> None:
     from safetensors.torch import save_file
 
     state = {name: value.contiguous() for name, value in network.state_dict().items()}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.metrics import Matches, average_precision, intersection_over_union, match
@@ -20,7 +21,7 @@ def test_perfect_shifted_and_missing() -> None:
 
 
 def test_matching_is_one_to_one() -> None:
-    iou = np.array([[0.6, 0.55], [0.58, 0.0]])
+    iou = csr_array(np.array([[0.6, 0.55], [0.58, 0.0]]))
     assert match(iou, 0.5) == Matches(2, 0, 0)  # the greedy choice of 0.6 would lose the second pair
 
 
@@ -31,6 +32,12 @@ def test_nothing_in_nothing_is_right() -> None:
     some[1, 1] = 1
     assert average_precision(some, nothing).tolist() == [0, 0, 0]
     assert average_precision(nothing, some).tolist() == [0, 0, 0]
+
+
+def test_many_objects_need_no_table_of_all_pairs() -> None:
+    true = np.arange(300 * 300).reshape(300, 300) + 1
+    assert average_precision(true, true).tolist() == [1, 1, 1]
+    assert average_precision(true, np.where(true % 2, true, 0))[0] == 0.5
 
 
 def test_shapes_must_agree() -> None:

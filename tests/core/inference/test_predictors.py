@@ -1,10 +1,11 @@
 """The OpenVINO graph and the torch network are the same maths; devices are checked."""
 
 import numpy as np
+import openvino
 import pytest
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.inference.openvino_graph import build_graph
+from cellspan.core.inference.openvino_graph import build_graphs
 from cellspan.core.inference.predictor import make_predictor, resolve_device
 from cellspan.core.models.registry import find_model
 
@@ -14,8 +15,6 @@ pytestmark = pytest.mark.quick
 @pytest.mark.parametrize("widths", [(2, 16, 32, 48, 64), (2, 32, 64, 128, 256)])
 def test_openvino_agrees_with_torch_for_random_weights(widths: tuple[int, ...]) -> None:
     torch = pytest.importorskip("torch")
-    import openvino
-
     from cellspan.core.network import FlowNetwork
 
     torch.manual_seed(0)
@@ -23,13 +22,24 @@ def test_openvino_agrees_with_torch_for_random_weights(widths: tuple[int, ...]) 
     with torch.no_grad():
         network.train()(torch.randn(4, 2, 64, 64) * 2 + 1)  # running means and variances that are not 0 and 1
         network.eval()
-        images = torch.randn(2, 2, 64, 96)
+        images = torch.randn(1, 2, 64, 96)
         outputs, style = (value.numpy() for value in network(images))
-    state = {name: value.numpy() for name, value in network.state_dict().items()}
-    compiled = openvino.Core().compile_model(build_graph(state), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    result = compiled(images.numpy())
-    assert np.abs(result[0] - outputs).max() < 1e-3 * np.ptp(outputs)
-    assert np.abs(result[1] - style).max() < 1e-3
+    encoder, decoder = build_graphs({name: value.numpy() for name, value in network.state_dict().items()}, 64, 96)
+    features = run(encoder, [images.numpy()])
+    found_style = style_of(features[-1])
+    [found] = run(decoder, [*features, found_style])
+    assert np.abs(found - outputs).max() < 1e-3 * np.ptp(outputs)
+    assert np.abs(found_style - style).max() < 1e-3
+
+
+def style_of(deepest: np.ndarray) -> np.ndarray:
+    mean = deepest.mean((2, 3))
+    return mean / np.linalg.norm(mean, axis=1, keepdims=True)
+
+
+def run(graph: openvino.Model, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    compiled = openvino.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return list(compiled(inputs).to_tuple())
 
 
 def test_both_predictors_of_the_bundled_model_agree() -> None:
@@ -38,9 +48,13 @@ def test_both_predictors_of_the_bundled_model_agree() -> None:
 
     model = find_model("nuclei")
     tiles = np.random.default_rng(0).random((2, 2, 64, 64), np.float32)
-    ours, theirs = make_predictor(model, "cpu").predict(tiles), TorchPredictor(model, "cpu").predict(tiles)
-    assert np.abs(ours[0] - theirs[0]).max() < 1e-3 * np.ptp(theirs[0])
-    assert np.abs(ours[1] - theirs[1]).max() < 1e-3
+    ours, theirs = make_predictor(model, "cpu"), TorchPredictor(model, "cpu")
+    features, deepest = ours.encode(tiles)
+    their_features, their_deepest = theirs.encode(tiles)
+    style = style_of(deepest)[0]
+    outputs, their_outputs = ours.decode(features, style), theirs.decode(their_features, style)
+    assert np.abs(outputs - their_outputs).max() < 1e-3 * np.ptp(their_outputs)
+    assert np.abs(style - style_of(their_deepest)[0]).max() < 1e-3
 
 
 def test_unknown_devices_and_missing_weights_are_named() -> None:
@@ -49,5 +63,5 @@ def test_unknown_devices_and_missing_weights_are_named() -> None:
     with pytest.raises(CellspanError, match=r"cuda:77.*not available|needs torch"):
         resolve_device("cuda:77")
     with pytest.raises(CellspanError, match="lack"):
-        build_graph({"other": np.zeros(3)})
+        build_graphs({"other": np.zeros(3)}, 64, 64)
     assert resolve_device("cpu") == "cpu"

@@ -10,21 +10,12 @@ import pytest
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.importing import export_checkpoint, import_model
-from cellspan.core.models.registry import find_model, list_models, user_models
+from cellspan.core.models.registry import find_model, list_models, sha256_of
 from cellspan.core.network import CELLPOSE_WIDTHS, FlowNetwork
 from cellspan.core.sizing import diameter_from_style
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.quick
-
-
-@pytest.fixture(autouse=True)
-def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of user's models of one's own."""
-    folder = tmp_path / "user models"
-    monkeypatch.setattr("cellspan.core.models.registry.user_models", lambda: folder)
-    monkeypatch.setattr("cellspan.core.models.importing.user_models", lambda: folder)
-    return folder
 
 
 @pytest.fixture
@@ -46,7 +37,12 @@ def test_weights_and_diameter_are_taken_over(checkpoint: Path) -> None:
     assert model.name == "my_cells"
     assert model.description.mean_diameter == 28
     assert model.description.widths == CELLPOSE_WIDTHS
-    assert len(model.description.training["source_sha256"]) == 64
+    assert model.description.source_sha256 == sha256_of(checkpoint)
+    assert model.identity == {
+        "name": "my_cells",
+        "weights_sha256": sha256_of(model.weights_file),
+        "source_sha256": sha256_of(checkpoint),
+    }
     weights = find_model("my_cells").weights()
     for name, value in torch.load(checkpoint, weights_only=True).items():
         assert np.array_equal(weights[name], value.numpy()), name
@@ -58,7 +54,8 @@ def test_old_checkpoints_lack_diameters_and_counters(checkpoint: Path) -> None:
     assert import_model(old, "old").description.mean_diameter == 30
     nuclei = old.rename(old.with_name("nucleitorch_0"))
     assert import_model(nuclei).description.mean_diameter == 17
-    assert import_model(nuclei, "mine", mean_diameter=12).description.mean_diameter == 12
+    mine = import_model(nuclei, "mine", mean_diameter=12)
+    assert mine.description.mean_diameter == mine.weights()["diam_mean"][0] == 12
 
 
 def test_a_size_model_beside_it_comes_along(checkpoint: Path) -> None:
@@ -82,7 +79,7 @@ class Harmful:
         return os.mkdir, (str(self.trace),)
 
 
-def test_nothing_in_the_files_is_executed(checkpoint: Path, tmp_path: Path) -> None:
+def test_nothing_in_the_files_is_executed(checkpoint: Path, tmp_path: Path, own_models: Path) -> None:
     trace = tmp_path / "executed"
     np.save(checkpoint.with_name("size_my_cells.npy"), {"A": Harmful(trace)}, allow_pickle=True)
     with pytest.raises(CellspanError, match="size_my_cells"):
@@ -91,7 +88,7 @@ def test_nothing_in_the_files_is_executed(checkpoint: Path, tmp_path: Path) -> N
     with pytest.raises(CellspanError, match="not a torch checkpoint"):
         import_model(checkpoint)
     assert not trace.exists()
-    assert not list(user_models().glob("*/*"))
+    assert not list(own_models.glob("*/*"))
 
 
 def test_other_networks_are_refused_with_a_reason(checkpoint: Path, tmp_path: Path) -> None:

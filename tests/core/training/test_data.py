@@ -1,4 +1,4 @@
-"""Training data: pairs are found, brought to the mean diameter, balanced; crops turn their flows along."""
+"""Training data: pairs are found, brought to the mean diameter, balanced."""
 
 from pathlib import Path
 
@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.flows import labels_to_flows
 from cellspan.core.labels import median_diameter
-from cellspan.core.training.augment import random_crop
 from cellspan.core.training.data import Field, find_pairs, licence, load_field, load_fields, source_weights
 from cellspan.core.training.simulate import simulate_nuclei
 
@@ -66,17 +64,5 @@ def test_small_sources_are_not_drowned() -> None:
     weights = source_weights(fields)
     assert weights.sum() == pytest.approx(1)
     assert weights[-1] == pytest.approx(1 / 11)
-
-
-def test_crops_turn_their_flows() -> None:
-    y, x = np.mgrid[:160, :160]
-    labels = ((y - 80) ** 2 / 900 + (x - 80) ** 2 / 400 < 1).astype(np.int32)
-    image = np.stack([labels, labels * 0]).astype(np.float32)
-    field = Field("one", image, labels, labels_to_flows(labels), 50)
-    for seed in range(10):
-        crop = random_crop(field, 224, np.random.default_rng(seed))
-        inside = crop.foreground > 0
-        again = labels_to_flows(inside.astype(np.int32))
-        assert (again * crop.flows).sum(0)[inside].mean() > 0.95
-        assert crop.image.shape == (2, 224, 224)
-        assert not crop.image[1].any()
+    assert source_weights(fields, 0)[-1] == pytest.approx(1 / 2)
+    assert source_weights(fields, 1)[-1] == pytest.approx(1 / 101)

@@ -71,6 +71,44 @@ def test_a_resumed_training_takes_the_same_steps(folder: Path, monkeypatch: pyte
         assert torch.allclose(value.float(), ends[1]["network"][name].float(), atol=1e-5), name
 
 
+def test_simulated_fields_are_the_same_after_resuming(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cellspan.core.training.loop.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("cellspan.core.training.loop.SIMULATED_VALIDATION_FIELDS", 1)
+    monkeypatch.setattr("cellspan.core.training.loop.SIZE_FIELDS", (4, 4))
+    monkeypatch.setattr("cellspan.core.training.simulated.POOL", 3)
+    monkeypatch.setattr("cellspan.core.training.simulated.SIDE", 96)
+    recipe = Recipe(**{**vars(RECIPE), "epochs": 2, "simulated": 0.7, "invert": 0.2})
+    pairs = find_pairs(folder / "data")
+    whole = train(recipe, pairs, folder / "whole", report=silent)
+
+    def interrupt(line: str) -> None:
+        """As a closed laptop does, right after a checkpoint."""
+        if line.startswith("step 2 "):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, pairs, folder / "parts", report=interrupt)
+    train(recipe, pairs, folder / "parts", resume=True, report=silent)
+    ends = [torch.load(folder / run / "training" / "checkpoint.pt", weights_only=True) for run in ("whole", "parts")]
+    for kind in ("network", "average"):
+        for name, value in ends[0][kind].items():
+            assert torch.allclose(value.float(), ends[1][kind][name].float(), atol=1e-5), name
+    assert whole.description.training["sources"] == ["data", "simulated"]
+    logged = [json.loads(line) for line in (folder / "whole" / "training" / "log.jsonl").read_text().splitlines()]
+    assert set(logged[-1]["val_ap50_of"]) == {"data", "simulated"}
+    for picture in ("curves.png", "examples.png"):
+        assert (folder / "whole" / "training" / picture).stat().st_size > 1000
+
+
+def test_resuming_a_finished_training_logs_nothing_new(folder: Path) -> None:
+    recipe, pairs = Recipe(**{**vars(RECIPE), "epochs": 1}), find_pairs(folder / "data")
+    train(recipe, pairs, folder / "out", report=silent)
+    log = folder / "out" / "training" / "log.jsonl"
+    before = log.read_text()
+    train(recipe, pairs, folder / "out", resume=True, report=silent)
+    assert log.read_text() == before
+
+
 def test_the_command_resumes_as_the_training_was_begun(folder: Path, cellspan: Callable) -> None:
     options = ("--objects", "yeast", "--mean-diameter", "15", "--epochs", "1", "--batch", "2")
     cellspan("train", folder / "data", "--out", folder / "out", *options)

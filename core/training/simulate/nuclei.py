@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cellspan.core.images import Floats
 from cellspan.core.labels import Labels, renumber
+from cellspan.core.training.simulate.field import SimulatedField
 
 OFFSET, GAIN = 200.0, 12.0  # camera: grey values in the dark, grey values per photo-electron
-
-
-@dataclass(frozen=True)
-class SimulatedField:
-    """An image (Y, X) of 16 bit and the true labels (Y, X)."""
-
-    image: NDArray[np.uint16]
-    labels: Labels
 
 
 def simulate_nuclei(

@@ -1,0 +1,59 @@
+"""The tensors of the network by name and shape, without torch: what a checkpoint must hold to be one of this method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+Shapes = dict[str, tuple[int, ...]]
+CHANNELS = 2  # the one to segment and the nuclei
+OUTPUTS = 3  # y flow, x flow, cell probability
+DIAMETERS = ("diam_mean", "diam_labels")
+COUNTER = "num_batches_tracked"  # of batch normalisation; plays no part in predictions
+
+
+def widths_from_shapes(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """The widths of the network that has these tensors; raises KeyError or IndexError if it is another one."""
+    first = shapes["downsample.down.res_down_0.conv.conv_0.2.weight"][1]
+    levels = sum(name.startswith("downsample.") and name.endswith(".proj.1.weight") for name in shapes)
+    return (first, *(shapes[f"downsample.down.res_down_{level}.proj.1.weight"][0] for level in range(levels)))
+
+
+def network_shapes(widths: Sequence[int]) -> Shapes:
+    """Name -> shape of every tensor of `core.network.FlowNetwork(widths)`."""
+    shapes: Shapes = dict.fromkeys(DIAMETERS, (1,))
+    for level, (inputs, outputs) in enumerate(pairwise(widths)):
+        shapes |= _encoder_block(f"downsample.down.res_down_{level}", inputs, outputs)
+    style = widths[-1]
+    levels = [*widths[1:], style]  # the deepest block keeps its width
+    for level, (outputs, inputs) in enumerate(pairwise(levels)):
+        shapes |= _decoder_block(f"upsample.up.res_up_{level}", inputs, outputs, style)
+    return shapes | _normalised_convolution("output", 2, widths[1], OUTPUTS, 1)
+
+
+def _encoder_block(name: str, inputs: int, outputs: int) -> Shapes:
+    shapes = _normalised_convolution(f"{name}.proj", 1, inputs, outputs, 1)
+    for index, width in enumerate((inputs, outputs, outputs, outputs)):
+        shapes |= _normalised_convolution(f"{name}.conv.conv_{index}", 2, width, outputs, 3)
+    return shapes
+
+
+def _decoder_block(name: str, inputs: int, outputs: int, style: int) -> Shapes:
+    shapes = _normalised_convolution(f"{name}.proj", 1, inputs, outputs, 1)
+    shapes |= _normalised_convolution(f"{name}.conv.conv_0", 2, inputs, outputs, 3)
+    for index in (1, 2, 3):
+        styled = f"{name}.conv.conv_{index}"
+        shapes |= _normalised_convolution(f"{styled}.conv", 2, outputs, outputs, 3)
+        shapes |= {f"{styled}.full.weight": (outputs, style), f"{styled}.full.bias": (outputs,)}
+    return shapes
+
+
+def _normalised_convolution(name: str, place: int, inputs: int, outputs: int, kernel: int) -> Shapes:
+    """Batch normalisation, then a convolution at `place` of the sequence (2 behind a ReLU, else 1)."""
+    normalisation = ("weight", "bias", "running_mean", "running_var")
+    return {
+        **{f"{name}.0.{part}": (inputs,) for part in normalisation},
+        f"{name}.0.{COUNTER}": (),
+        f"{name}.{place}.weight": (outputs, inputs, kernel, kernel),
+        f"{name}.{place}.bias": (outputs,),
+    }

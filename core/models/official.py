@@ -1,0 +1,44 @@
+"""The official models of Cellpose 1 to 3: their names, and the files that Cellpose 3.1.1.2 downloads for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ADDRESS = "https://www.cellpose.org/models"
+
+
+@dataclass(frozen=True)
+class OfficialFile:
+    """A file on the server; Cellpose publishes no checksums, so `sha256` is None until one is known for certain."""
+
+    name: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class OfficialModel:
+    """The network's weights, and the size model where there is one."""
+
+    weights: OfficialFile
+    sizes: OfficialFile | None = None
+
+
+# The first four estimate diameters. Left out: the transformers and what restores images, which are other networks.
+OFFICIAL = {
+    "cyto": OfficialModel(OfficialFile("cytotorch_0"), OfficialFile("size_cytotorch_0.npy")),
+    "cyto2": OfficialModel(OfficialFile("cyto2torch_0"), OfficialFile("size_cyto2torch_0.npy")),
+    "cyto3": OfficialModel(OfficialFile("cyto3"), OfficialFile("size_cyto3.npy")),
+    "nuclei": OfficialModel(OfficialFile("nucleitorch_0"), OfficialFile("size_nucleitorch_0.npy")),
+    "cyto2_cp3": OfficialModel(OfficialFile("cyto2_cp3")),
+    "tissuenet_cp3": OfficialModel(OfficialFile("tissuenet_cp3")),
+    "livecell_cp3": OfficialModel(OfficialFile("livecell_cp3")),
+    "yeast_PhC_cp3": OfficialModel(OfficialFile("yeast_PhC_cp3")),
+    "yeast_BF_cp3": OfficialModel(OfficialFile("yeast_BF_cp3")),
+    "bact_phase_cp3": OfficialModel(OfficialFile("bact_phase_cp3")),
+    "bact_fluor_cp3": OfficialModel(OfficialFile("bact_fluor_cp3")),
+    "deepbacs_cp3": OfficialModel(OfficialFile("deepbacs_cp3")),
+}
+OFFICIAL_FILES = frozenset(model.weights.name for model in OFFICIAL.values())
+# Cellpose keeps some models in files of other names.
+FILE_OF = {name: model.weights.name for name, model in OFFICIAL.items() if name != model.weights.name}
+NAME_OF = {file: name for name, file in FILE_OF.items()}

@@ -1,0 +1,225 @@
+"""Files of torch.save read without torch: the tensors of a state_dict by name; nothing that a file carries is executed.
+
+There are two formats: a zip archive (torch 1.6 and later), and before that pickles followed by the numbers. In both, a
+pickle says which tensor has which shape and lies where. It may name only tensors and plain containers here.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellspan.core.errors import CellspanError
+
+ZIP_START = b"PK\x03\x04"
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number, pickled
+
+# torch stores numbers in the order of the machine, and every machine that it runs on is little-endian.
+STORAGES = {
+    "DoubleStorage": "<f8",
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "BFloat16Storage": "V2",  # numpy has no such numbers: such a tensor can be named, but not used
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ShortStorage": "<i2",
+    "CharStorage": "i1",
+    "ByteStorage": "u1",
+    "BoolStorage": "?",
+}
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A run of numbers in the file."""
+
+    key: str
+    dtype: np.dtype[Any]
+    count: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.count * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """Where in the file a tensor is; offset and strides count numbers."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def array(self, numbers: bytes) -> NDArray[Any]:
+        """The tensor as an array of its own; raises ValueError or TypeError if it is not within the storage."""
+        size = self.storage.dtype.itemsize
+        steps = [step * size for step in self.strides]
+        # ndarray itself checks that no element lies outside of `numbers`.
+        return np.ndarray(self.shape, self.storage.dtype, numbers, self.offset * size, steps).copy()
+
+
+class _Numbers(Protocol):
+    """The part of a file that holds the numbers."""
+
+    def read(self, storage: Storage) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class TorchFile:
+    """An open file: the tensors by name, and their numbers when they are asked for."""
+
+    path: Path
+    tensors: Mapping[str, StoredTensor]
+    numbers: _Numbers
+
+    def array(self, name: str) -> NDArray[Any]:
+        """One tensor; raises CellspanError if the file is damaged."""
+        tensor = self.tensors[name]
+        try:
+            return tensor.array(self.numbers.read(tensor.storage))
+        except Exception:  # noqa: BLE001 - a damaged archive raises a dozen kinds of errors
+            raise CellspanError(f"{self.path}: the file is damaged or cut short at '{name}'; copy it again.") from None
+
+
+def is_torch_file(path: Path) -> bool:
+    """Whether a file begins like one of torch.save; only a few bytes are read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(LEGACY_START))
+    except OSError:
+        return False
+    return start.startswith(ZIP_START) or start == LEGACY_START
+
+
+@contextmanager
+def open_torch_file(path: Path) -> Iterator[TorchFile]:
+    """Read which tensors a file holds, and keep it open for their numbers; raises CellspanError with the reason."""
+    if not path.is_file():
+        raise CellspanError(f"{path}: there is no such file.")
+    if not os.access(path, os.R_OK):
+        raise CellspanError(f"{path}: you may not read this file.")
+    if not is_torch_file(path):
+        raise CellspanError(f"{path}: this is not a torch checkpoint.")
+    with path.open("rb") as file:
+        is_zip = file.read(len(ZIP_START)) == ZIP_START
+        try:
+            content, numbers = _open_zip(file) if is_zip else _open_legacy(file)
+        except (zipfile.BadZipFile, EOFError):
+            raise CellspanError(f"{path}: the file is damaged or cut short; copy it again.") from None
+        except Exception as error:  # noqa: BLE001 - unpickling raises anything on foreign files
+            reason = str(error) if isinstance(error, pickle.UnpicklingError) else type(error).__name__
+            raise CellspanError(f"{path}: this is not a torch checkpoint of tensors ({reason}).") from None
+        yield TorchFile(path, _state_dict(path, content), numbers)
+
+
+def _state_dict(path: Path, content: object) -> dict[str, StoredTensor]:
+    if not isinstance(content, dict) or not content:
+        raise CellspanError(f"{path}: this torch file holds no state_dict.")
+    if not all(isinstance(key, str) and isinstance(value, StoredTensor) for key, value in content.items()):
+        raise CellspanError(f"{path}: this torch file holds other things than a state_dict of tensors.")
+    return {key.removeprefix("module."): value for key, value in content.items()}  # DataParallel adds the prefix
+
+
+class _Archive:
+    """A zip archive: a member for the pickle, one for each storage; each has a CRC-32, which reading compares."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.archive = zipfile.ZipFile(file)
+        pickles = [name for name in self.archive.namelist() if name.endswith("/data.pkl")]
+        if len(pickles) != 1:
+            raise pickle.UnpicklingError("it holds no data.pkl")
+        self.prefix = pickles[0].removesuffix("data.pkl")
+
+    def content(self) -> object:
+        return _TensorsOnly(io.BytesIO(self.archive.read(f"{self.prefix}data.pkl"))).load()
+
+    def read(self, storage: Storage) -> bytes:
+        member = self.archive.getinfo(f"{self.prefix}data/{storage.key}")
+        if member.file_size != storage.size:
+            raise EOFError
+        return self.archive.read(member)
+
+
+class _Legacy:
+    """The numbers behind the pickles: for each storage its length in 8 bytes, then the numbers."""
+
+    def __init__(self, file: BinaryIO, keys: list[str], storages: Mapping[str, Storage]) -> None:
+        self.file = file
+        self.starts: dict[str, int] = {}
+        place = file.tell()
+        for key in keys:
+            self.starts[key] = place + 8
+            place += 8 + storages[key].size
+        if place > os.fstat(file.fileno()).st_size:
+            raise EOFError
+
+    def read(self, storage: Storage) -> bytes:
+        self.file.seek(self.starts[storage.key])
+        return self.file.read(storage.size)
+
+
+def _open_zip(file: BinaryIO) -> tuple[object, _Numbers]:
+    archive = _Archive(file)
+    return archive.content(), archive
+
+
+def _open_legacy(file: BinaryIO) -> tuple[object, _Numbers]:
+    file.seek(0)
+    if _TensorsOnly(file).load() != LEGACY_MAGIC:
+        raise pickle.UnpicklingError("it has another format")
+    _TensorsOnly(file).load()  # the format's version, always 1001
+    _TensorsOnly(file).load()  # sizes of C's types on the machine that wrote it, which play no part
+    unpickler = _TensorsOnly(file)
+    content = unpickler.load()
+    return content, _Legacy(file, _TensorsOnly(file).load(), unpickler.storages)
+
+
+# The unpickler in Python: that in C takes as many gigabytes as a damaged file asks for, and the process is killed.
+Unpickler = pickle._Unpickler
+
+
+class _TensorsOnly(Unpickler):
+    """Rebuilds descriptions of tensors in plain containers; anything else is refused before it can run."""
+
+    def __init__(self, file: Any) -> None:
+        super().__init__(file)
+        self.storages: dict[str, Storage] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _tensor
+        if (module, name) == ("torch._utils", "_rebuild_parameter"):
+            return _parameter
+        if module == "torch" and name in STORAGES:
+            return np.dtype(STORAGES[name])
+        raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not a tensor")
+
+    def persistent_load(self, pid: Any) -> Storage:
+        kind, dtype, key, _device, count, *view = pid
+        if kind != "storage" or not isinstance(dtype, np.dtype) or any(part is not None for part in view):
+            raise pickle.UnpicklingError("its tensors are kept in another way")
+        return self.storages.setdefault(key, Storage(key, dtype, count))
+
+
+def _tensor(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> StoredTensor:
+    return StoredTensor(storage, offset, tuple(shape), tuple(strides))
+
+
+def _parameter(tensor: StoredTensor, *_: Any) -> StoredTensor:
+    return tensor

@@ -1,0 +1,300 @@
+"""Where cells lie: packing them into a field, painting them so that upper cells hide lower ones, and their nuclei."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cellspan.core.compiled import njit
+from cellspan.core.images import Floats
+from cellspan.core.labels import Labels, diameters, drop_on_edges, largest_pieces, median_diameter
+from cellspan.core.training.simulate.shapes import (
+    EXTENT,
+    KIND,
+    LENGTH,
+    RADIAL,
+    WIDTH,
+    Outlines,
+    Values,
+    X,
+    Y,
+    distance,
+    draw_outlines,
+)
+from cellspan.core.training.simulate.textures import noise
+
+CORRECTIONS = 2  # times that radii are corrected until the median diameter is as asked
+ENOUGH = 6  # whole cells that a median is taken of
+STRIDE = 2  # packing looks at every second pixel
+SMALLEST = 12  # pixels that a visible cell has at least
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the cells of a field are shaped and arranged."""
+
+    shape: str  # one of SHAPES
+    second_shape: str  # of some cells
+    second_part: float  # fraction of the cells with the second shape
+    spread: float  # of the logarithm of the radii
+    coverage: float  # fraction of the area under cells that is aimed at; 1 = as many as fit
+    islands: float  # 0 = everywhere; otherwise the fraction of the area with islands
+    overlap: float  # fraction of a cell that may lie over or under others
+    growth: float  # how far cells grow beyond their outline to meet their neighbours; 1 = not at all
+    aligned: bool  # neighbours point the same way
+    ruffled: float  # how far outlines are pushed about, in diameters
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The cells of a field, before anybody looks at them; tables have one entry a label, the first for background."""
+
+    labels: Labels  # (Y, X)
+    under: Labels  # (Y, X): the cell below the uppermost one, 0 without
+    nuclei: Labels  # (Y, X): the label of the cell whose nucleus is here
+    edge: Floats  # (Y, X): pixels to the cell's outline, 0 outside
+    radius: Values  # (n + 1,): pixels to the outline at most
+    angle: Values  # (n + 1,): of the long axis
+    diameter: float  # median, pixels
+
+    def of_cell(self, values: Values) -> Floats:
+        """A picture (Y, X) of numbers (n + 1,) that belong to cells."""
+        return np.asarray(values, np.float32)[self.labels]
+
+
+def arrange(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.Generator) -> Scene:
+    """Cells and nuclei of a field (Y, X) whose median diameter is about `diameter` pixels."""
+    seed = int(rng.integers(2**62))
+    asked = diameter
+    for _ in range(1 + CORRECTIONS):
+        # The same random numbers again, so that only the size changes.
+        outlines, labels, under = _attempt(shape, asked, plan, np.random.default_rng(seed))
+        found = _whole_diameter(labels, diameter)
+        if abs(found / diameter - 1) < 0.08:
+            break
+        asked *= float(np.clip(diameter / found, 0.5, 2))
+    edge = _edge_distance(labels)
+    radius = _largest_of_each(edge, labels, len(outlines.rows))
+    nuclei = _nuclei(labels, edge, outlines, plan, rng)
+    angle = np.concatenate(([0.0], np.arctan2(outlines.rows[:, 3], outlines.rows[:, 2])))
+    return Scene(labels, under, nuclei, edge, radius, angle, median_diameter(labels) or diameter)
+
+
+def _whole_diameter(labels: Labels, otherwise: float) -> float:
+    """Median diameter of the cells that the field's border does not cut; `otherwise` where they are too few to tell."""
+    whole = drop_on_edges(labels)
+    return median_diameter(whole) if whole.max(initial=0) >= ENOUGH else otherwise
+
+
+def _attempt(
+    shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.Generator
+) -> tuple[Outlines, Labels, Labels]:
+    """Outlines of the cells that are visible, their labels (Y, X), and the labels under those."""
+    outlines = _candidates(shape, diameter, plan, rng)
+    warp = np.stack([_push(shape, diameter, plan.ruffled, rng) for _ in range(2)])
+    room = float(np.abs(warp).max(initial=0)) + 1
+    parts = (outlines.rows, outlines.tables, outlines.arms)
+    chosen = _pack(*parts, warp, room, plan.overlap, plan.coverage * shape[0] * shape[1])
+    outlines = outlines.some(chosen)
+    labels, under = _paint(outlines.rows, outlines.tables, outlines.arms, warp, room, plan.growth)
+    labels = largest_pieces(labels)
+    areas = np.bincount(labels.ravel(), minlength=len(outlines.rows) + 1)
+    visible = areas >= max(SMALLEST, 0.02 * np.pi / 4 * diameter**2)
+    visible[0] = False
+    table = np.zeros(len(visible), np.int32)
+    table[visible] = np.arange(1, visible.sum() + 1)
+    under = table[under]
+    under[table[labels] == 0] = 0
+    return outlines.some(visible[1:]), table[labels], under
+
+
+def _candidates(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.Generator) -> Outlines:
+    """Many more cells than fit, at random places where the plan has cells."""
+    margin = diameter
+    height, width = (side + 2 * margin for side in shape)
+    tries = 4 if plan.coverage == 1 else 2
+    count = int(np.clip(tries * height * width / (np.pi / 4 * diameter**2), 8, 20000))
+    centres = rng.uniform(0, 1, (count, 2)) * (height, width)
+    if plan.islands:
+        density = noise((int(height) + 1, int(width) + 1), rng.uniform(3, 12) * diameter, rng)
+        allowed = density > np.quantile(density, 1 - plan.islands)
+        centres = centres[allowed[tuple(centres.astype(int).T)]]
+    centres -= margin
+    count = len(centres)
+    radii = diameter / 2 * np.exp(rng.normal(0, plan.spread, count))
+    # Cells that grow into free space start smaller.
+    radii /= np.sqrt(plan.growth)
+    angles = rng.uniform(0, np.pi, count)
+    if plan.aligned:
+        # Twice the angle is noise: a field of directions without a preferred one.
+        parts = [noise((int(height) + 1, int(width) + 1), 8 * diameter, rng) for _ in range(2)]
+        at = tuple(np.clip(centres + margin, 0, None).astype(int).T)
+        angles = np.arctan2(parts[0][at], parts[1][at]) / 2 + rng.normal(0, 0.12, count)
+    second = rng.random(count) < plan.second_part
+    outlines = draw_outlines(plan.shape, centres[~second], angles[~second], radii[~second], rng)
+    others = draw_outlines(plan.second_shape, centres[second], angles[second], radii[second], rng)
+    outlines = outlines.followed_by(others)
+    outlines = outlines.some(rng.permutation(count))
+    return _with_buds(outlines, rng) if plan.shape == "budding" else outlines
+
+
+def _with_buds(mothers: Outlines, rng: np.random.Generator) -> Outlines:
+    """Beside half of the cells a smaller one that touches them; the mothers come first."""
+    chosen = rng.random(len(mothers.rows)) < 0.5
+    rows = mothers.rows[chosen]
+    size = np.sqrt(rows[:, LENGTH] * rows[:, WIDTH])
+    bud = size * rng.uniform(0.3, 0.85, len(rows))
+    direction = rng.uniform(0, 2 * np.pi, len(rows))
+    away = (size + bud) * 0.97
+    centres = rows[:, (Y, X)] + away[:, None] * np.stack((np.sin(direction), np.cos(direction)), axis=1)
+    buds = draw_outlines("budding", centres, direction, bud, rng)
+    order = np.concatenate((np.arange(len(mothers.rows)), np.flatnonzero(chosen) + 0.5))
+    return mothers.followed_by(buds).some(np.argsort(order))
+
+
+def _push(shape: tuple[int, int], diameter: float, amount: float, rng: np.random.Generator) -> Floats:
+    """Displacement (Y, X) in pixels that makes outlines irregular: a wide and a narrow part."""
+    wide = noise(shape, diameter * rng.uniform(0.6, 1.5), rng) * (amount * diameter * 0.5)
+    fine = rng.uniform(0, 0.1) * amount * diameter
+    return wide + noise(shape, max(2.0, diameter * rng.uniform(0.1, 0.3)), rng) * fine
+
+
+@njit(cache=True, fastmath=True)
+def _box(row: Any, room: float, growth: float, height: int, width: int) -> tuple[int, int, int, int]:
+    reach = row[EXTENT] * growth + room
+    y0, y1 = max(0, int(row[Y] - reach)), min(height, int(row[Y] + reach) + 2)
+    x0, x1 = max(0, int(row[X] - reach)), min(width, int(row[X] + reach) + 2)
+    return y0, x0, y1, x1
+
+
+@njit(cache=True, fastmath=True)
+def _pack(rows: Any, tables: Any, arms: Any, warp: Any, room: float, overlap: float, wanted: float) -> Any:
+    """Which of the candidates, taken in turn, find room: at most `overlap` of each lies on others."""
+    height, width = warp.shape[1:]
+    taken = np.zeros((height, width), np.bool_)
+    chosen = np.zeros(len(rows), np.bool_)
+    mine = np.zeros((height, width), np.bool_)
+    covered = 0
+    for k in range(len(rows)):
+        if covered >= wanted:
+            break
+        y0, x0, y1, x1 = _box(rows[k], room, 1.0, height, width)
+        y, x = int(rows[k, Y]), int(rows[k, X])
+        if overlap < 0.3 and 0 <= y < height and 0 <= x < width and taken[y // STRIDE * STRIDE, x // STRIDE * STRIDE]:
+            continue
+        reach = rows[k, EXTENT] ** 2
+        inside = hidden = 0
+        y0, x0 = y0 // STRIDE * STRIDE, x0 // STRIDE * STRIDE
+        for y in range(y0, y1, STRIDE):
+            for x in range(x0, x1, STRIDE):
+                dy, dx = y + warp[0, y, x] - rows[k, Y], x + warp[1, y, x] - rows[k, X]
+                near = dy * dy + dx * dx < reach
+                mine[y, x] = near and distance(dy, dx, rows[k], tables[k], arms[k]) < 1
+                inside += mine[y, x]
+                hidden += mine[y, x] and taken[y, x]
+        if inside == 0 or hidden > overlap * inside:
+            continue
+        chosen[k] = True
+        covered += (inside - hidden) * STRIDE * STRIDE
+        for y in range(y0, y1, STRIDE):
+            for x in range(x0, x1, STRIDE):
+                taken[y, x] |= mine[y, x]
+    return chosen
+
+
+@njit(cache=True, fastmath=True)
+def _paint(rows: Any, tables: Any, arms: Any, warp: Any, room: float, growth: float) -> Any:
+    """Labels (Y, X), later cells over earlier ones, grown to meet each other; and the labels below the uppermost."""
+    height, width = warp.shape[1:]
+    labels = np.zeros((height, width), np.int32)
+    under = np.zeros((height, width), np.int32)
+    nearest = np.full((height, width), 1e9, np.float32)
+    for k in range(len(rows)):
+        y0, x0, y1, x1 = _box(rows[k], room, growth, height, width)
+        reach = (rows[k, EXTENT] * growth) ** 2
+        for y in range(y0, y1):
+            for x in range(x0, x1):
+                dy, dx = y + warp[0, y, x] - rows[k, Y], x + warp[1, y, x] - rows[k, X]
+                if dy * dy + dx * dx > reach:
+                    continue
+                away = distance(dy, dx, rows[k], tables[k], arms[k])
+                if away < 1:
+                    if nearest[y, x] < 1:
+                        under[y, x] = labels[y, x]
+                    labels[y, x] = k + 1
+                    nearest[y, x] = away
+                elif away < growth and away < nearest[y, x]:
+                    labels[y, x] = k + 1
+                    nearest[y, x] = away
+    return labels, under
+
+
+@njit(cache=True, fastmath=True)
+def _paint_nuclei(owners: Any, rows: Any, tables: Any, arms: Any, labels: Any, edge: Any, rim: float) -> Any:
+    """Each nucleus inside its own cell only, at least `rim` pixels from the outline."""
+    nuclei = np.zeros_like(labels)
+    height, width = labels.shape
+    for k in range(len(rows)):
+        y0, x0, y1, x1 = _box(rows[k], 1.0, 1.0, height, width)
+        for y in range(y0, y1):
+            for x in range(x0, x1):
+                dy, dx = y - rows[k, Y], x - rows[k, X]
+                if labels[y, x] != owners[k] or edge[y, x] <= rim or dy * dy + dx * dx > rows[k, EXTENT] ** 2:
+                    continue
+                if distance(dy, dx, rows[k], tables[k], arms[k]) < 1:
+                    nuclei[y, x] = owners[k]
+    return nuclei
+
+
+@njit(cache=True)
+def _largest_of_each(values: Any, labels: Any, count: int) -> Any:
+    """The largest value (n + 1,) within each label, at least 1."""
+    largest = np.ones(count + 1)
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            if values[y, x] > largest[labels[y, x]]:
+                largest[labels[y, x]] = values[y, x]
+    return largest
+
+
+def _edge_distance(labels: Labels) -> Floats:
+    """Pixels to the nearest pixel of another label or of the background, for pixels of cells."""
+    inner = labels > 0
+    same = labels[:, 1:] == labels[:, :-1]
+    inner[:, 1:] &= same
+    inner[:, :-1] &= same
+    same = labels[1:] == labels[:-1]
+    inner[1:] &= same
+    inner[:-1] &= same
+    # Cells go on beyond the field, so its border is no outline.
+    away = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, 3)
+    # Without any outline in the field the distance would be endless.
+    return np.where(labels > 0, np.minimum(away, max(labels.shape)) + 0.5, 0).astype(np.float32)
+
+
+def _nuclei(labels: Labels, edge: Floats, cells: Outlines, plan: Plan, rng: np.random.Generator) -> Labels:
+    """One nucleus, seldom two or none, in each cell."""
+    rows, n = cells.rows, len(cells.rows)
+    if n == 0:
+        return np.zeros_like(labels)
+    size = np.concatenate(([0.0], diameters(labels)))[1:] / 2
+    part = rng.uniform(0.35, 0.75) * np.exp(rng.normal(0, 0.08, n))
+    radii = np.minimum(part * size, 0.85 * np.where(rows[:, KIND] == RADIAL, size, rows[:, WIDTH]) + 1)
+    jitter = rng.normal(0, 0.12, (n, 2)) * np.minimum(rows[:, WIDTH], size)[:, None]
+    angles = np.arctan2(rows[:, 3], rows[:, 2])
+    owners = np.arange(1, n + 1, dtype=np.int32)
+    two = rng.random(n) < 0.04
+    shift = np.where(two, 0.8, 0.0)[:, None] * radii[:, None] * np.stack((np.sin(angles), np.cos(angles)), axis=1)
+    centres = rows[:, (Y, X)] + jitter
+    shape = "lobed" if rng.random() < 0.15 else "round"
+    first = draw_outlines(shape, centres + shift, angles, radii * np.where(two, 0.8, 1), rng)
+    second = draw_outlines(shape, centres - shift, angles, radii * 0.8, rng).some(two)
+    both = first.followed_by(second)
+    long = np.concatenate((rows[:, KIND], rows[two][:, KIND])) != RADIAL
+    both.rows[long, LENGTH] *= 1.3
+    both.rows[long, EXTENT] *= 1.3
+    rim = 1.0 + 0.03 * float(np.median(size))
+    return _paint_nuclei(np.concatenate((owners, owners[two])), both.rows, both.tables, both.arms, labels, edge, rim)

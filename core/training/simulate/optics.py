@@ -1,0 +1,91 @@
+"""From light to grey values: blur, haze, uneven illumination, debris, the camera's noise and limits."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from cellspan.core.images import Floats
+from cellspan.core.training.simulate.textures import blurred, noise, spots
+
+WHITE = 255.0  # grey values
+
+
+def focus(light: Floats, diameter: float, rng: np.random.Generator) -> Floats:
+    """What the objective makes of light (Y, X): blur, and the haze of what lies above and below."""
+    sharpness = np.exp(rng.uniform(*np.log((0.5, max(0.8, 0.05 * diameter)))))
+    image = blurred(light, float(sharpness))
+    if rng.random() < 0.6:
+        image = image + rng.uniform(0.05, 0.6) * blurred(light, diameter * rng.uniform(0.3, 1.5))
+    if rng.random() < 0.2:  # cells of another layer, out of focus
+        other = cv2.flip(light, int(rng.integers(-1, 2)))
+        image = image + rng.uniform(0.1, 0.6) * blurred(
+            np.asarray(other, np.float32), diameter * rng.uniform(0.1, 0.35)
+        )
+    return np.asarray(image, np.float32)
+
+
+def illumination(shape: tuple[int, int], strength: float, rng: np.random.Generator) -> Floats:
+    """A picture (Y, X) around 1: brighter on one side or in the middle; a `strength` of 1 shows clearly."""
+    y = np.linspace(-1, 1, shape[0], dtype=np.float32)[:, None]
+    x = np.linspace(-1, 1, shape[1], dtype=np.float32)[None]
+    tilt, centre = rng.normal(0, 0.12 * strength, 2), rng.uniform(-0.6, 0.6, 2)
+    bowl = abs(rng.normal(0, 0.15 * strength)) * ((y - centre[0]) ** 2 + (x - centre[1]) ** 2)
+    return np.asarray(np.maximum(1 + tilt[0] * y + tilt[1] * x - bowl, 0.3), np.float32)
+
+
+def debris(shape: tuple[int, int], diameter: float, rng: np.random.Generator) -> Floats:
+    """Specks, blobs out of focus and lint (Y, X), with brightness 1 on average; 0 between."""
+    light = np.zeros(shape, np.float32)
+    per_cell = 1 / diameter**2
+    if rng.random() < 0.5:
+        light += spots(shape, per_cell * 10 ** rng.uniform(-2, 0), rng.uniform(1.5, 0.2 * diameter + 1.5), rng)
+    if rng.random() < 0.3:
+        light += 0.7 * spots(shape, per_cell * 0.03, diameter * rng.uniform(0.2, 0.8), rng)
+    if rng.random() < 0.1:
+        lint = np.zeros(shape, np.float32)
+        points = np.cumsum(rng.normal(0, diameter, (12, 2)), axis=0) + rng.uniform(0, 1, 2) * shape
+        thick = max(1, round(0.06 * diameter))
+        cv2.polylines(lint, [points[:, ::-1].astype(np.int32)], False, 1.0, thick, cv2.LINE_AA)
+        light += blurred(lint, float(rng.uniform(0.5, 0.1 * diameter + 0.5)))
+    return light
+
+
+def fluorescence_camera(light: Floats, rng: np.random.Generator) -> Floats:
+    """Grey values of light (Y, X, cells about 1): offset, background, photons, read noise, saturation."""
+    background = 10 ** rng.uniform(-2.5, -0.3)
+    photons = 10 ** rng.uniform(0.9, 3.2)
+    light = np.maximum(light, 0) * illumination(light.shape, 10 ** rng.uniform(-0.7, 0.2), rng) + background * (
+        1 + 0.3 * noise(light.shape, 0.3 * min(light.shape), rng)
+    )
+    electrons = _poisson(np.asarray(np.maximum(light, 0) * photons, np.float32), rng)
+    electrons += rng.standard_normal(light.shape, np.float32) * rng.uniform(0.5, 4)
+    full = float(np.percentile(electrons[::4, ::4], rng.uniform(97, 99.9))) if rng.random() < 0.25 else electrons.max()
+    return _stored(electrons / max(float(full), 1e-6), rng)
+
+
+def transmission_camera(light: Floats, rng: np.random.Generator) -> Floats:
+    """Grey values of transmitted light (Y, X, empty field about 0.5): illumination, dust, noise."""
+    image = light * illumination(light.shape, 10 ** rng.uniform(-1.5, -0.5), rng)
+    low, high = np.percentile(image[::4, ::4], (0.1, 99.9))
+    noisy = float(high - low) * 10 ** rng.uniform(-2.3, -1.0)
+    image = image + noisy * rng.standard_normal(light.shape, np.float32)
+    room = 0.3 * (high - low) * rng.random(2)
+    return _stored((image - low + room[0]) / max(float(high - low + room.sum()), 1e-6), rng)
+
+
+def _poisson(mean: Floats, rng: np.random.Generator) -> Floats:
+    if mean.mean() < 30:
+        return rng.poisson(mean).astype(np.float32)
+    # Many photons: the normal distribution, five times as fast.
+    return np.asarray(mean + np.sqrt(mean) * rng.standard_normal(mean.shape, np.float32), np.float32)
+
+
+def _stored(image: Floats, rng: np.random.Generator) -> Floats:
+    """As the file keeps it: cut off at black and white, sometimes 8 bit, sometimes JPEG."""
+    grey = np.clip(image, 0, 1) * WHITE
+    kind = rng.random()
+    if kind < 0.12:
+        _, data = cv2.imencode(".jpg", grey.astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 92))])
+        return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.float32)
+    return np.asarray(np.round(grey) if kind < 0.5 else grey, np.float32)

@@ -1,0 +1,58 @@
+"""A sheet of simulated fields, to look at: `python -m cellspan.core.training.simulate.sheet SHEET.png`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cellspan.core.files import write_atomically
+from cellspan.core.outlines import draw_outlines
+from cellspan.core.training.simulate.cells import simulate_cells
+from cellspan.core.training.simulate.field import SimulatedField
+
+SIDE = 132  # pixels of one field
+SHADES = 24  # of grey: noise makes large files
+
+
+def sheet(rows: int = 5, columns: int = 8, first: int = 0, look: str | None = None) -> NDArray[np.uint8]:
+    """Fields in a grid, RGB (Y, X, 3); every second column with the true outlines."""
+    lines = []
+    for row in range(rows):
+        line = []
+        for column in range(columns):
+            seed = first + row * columns + column
+            diameter = float(np.random.default_rng(seed).uniform(12, 34))
+            line.append(_tile(simulate_cells((SIDE, SIDE), diameter, seed, look), column % 2 == 1))
+        lines.append(np.hstack(line))
+    return np.vstack(lines)
+
+
+def _tile(field: SimulatedField, outlined: bool) -> NDArray[np.uint8]:
+    """Grey, with the nuclei in blue where there is a channel of them."""
+    grey, nuclei = (_stretched(plane) for plane in field.image)
+    picture = np.stack((grey, grey, np.maximum(grey, nuclei)), axis=-1)
+    if outlined:
+        draw_outlines(picture, field.labels)
+    picture[0], picture[:, 0] = 90, 90
+    return np.asarray(picture, np.uint8)
+
+
+def _stretched(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
+    low, high = np.percentile(plane, (0.5, 99.7))
+    shade = np.round(np.clip((plane - low) / max(high - low, 1e-6), 0, 1) * (SHADES - 1))
+    return np.asarray(shade * (255 / (SHADES - 1)), np.uint8)
+
+
+def write_sheet(path: Path, rows: int = 5, columns: int = 8) -> None:
+    """Write a sheet as PNG."""
+    picture = cv2.cvtColor(sheet(rows, columns), cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    write_atomically(path, lambda part: part.write_bytes(data.tobytes()))
+
+
+if __name__ == "__main__":
+    write_sheet(Path(sys.argv[1] if len(sys.argv) > 1 else "simulator_sheet.png"))

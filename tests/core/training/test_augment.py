@@ -1,0 +1,53 @@
+"""Augmentation: crops turn their flows along, and change contrast only as often as asked."""
+
+import numpy as np
+import pytest
+
+from cellspan.core.flows import labels_to_flows
+from cellspan.core.training.augment import Contrast, random_crop
+from cellspan.core.training.data import Field
+
+pytestmark = pytest.mark.quick
+
+
+@pytest.fixture
+def field() -> Field:
+    """One bright ellipse with a nucleus in the second channel."""
+    y, x = np.mgrid[:160, :160]
+    labels = ((y - 80) ** 2 / 900 + (x - 80) ** 2 / 400 < 1).astype(np.int32)
+    nucleus = (y - 80) ** 2 + (x - 80) ** 2 < 100
+    image = np.stack([labels, nucleus]).astype(np.float32)
+    return Field("one", image, labels, labels_to_flows(labels), 50)
+
+
+def test_crops_turn_their_flows(field: Field) -> None:
+    for seed in range(10):
+        crop = random_crop(field, 224, np.random.default_rng(seed))
+        inside = crop.foreground > 0
+        again = labels_to_flows(inside.astype(np.int32))
+        assert (again * crop.flows).sum(0)[inside].mean() > 0.95
+        assert crop.image.shape == (2, 224, 224)
+
+
+def test_an_empty_second_channel_stays_empty(field: Field) -> None:
+    field.image[1] = 0
+    for seed in range(10):
+        assert not random_crop(field, 96, np.random.default_rng(seed), Contrast(invert=1)).image[1].any()
+
+
+@pytest.mark.parametrize("invert", [0, 1])
+def test_bright_and_dark_change_places_where_asked(field: Field, invert: float) -> None:
+    for seed in range(10):
+        crop = random_crop(field, 96, np.random.default_rng(seed), Contrast(invert=invert))
+        # Away from the outline and from what lies beyond the border of the image.
+        inside = crop.foreground > 0
+        if 0.1 < inside.mean() < 0.6:
+            brighter = np.median(crop.image[0][inside]) > np.median(crop.image[0][~inside])
+            assert brighter == (invert == 0)
+
+
+def test_nuclei_are_dropped_where_asked(field: Field) -> None:
+    crops = [random_crop(field, 224, np.random.default_rng(seed), Contrast(drop_nuclei=0.5)) for seed in range(20)]
+    assert 3 <= sum(not crop.image[1].any() for crop in crops) <= 17
+    crops = [random_crop(field, 224, np.random.default_rng(seed), Contrast(drop_nuclei=0)) for seed in range(20)]
+    assert all(crop.image[1].any() for crop in crops)

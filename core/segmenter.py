@@ -19,15 +19,18 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.images import Floats, Image, image_from_array, network_input, read_image, resize
 from cellspan.core.inference.predictor import Predictor, make_predictor
 from cellspan.core.inference.tiles import predict_augmented, predict_tiled, sample_style
-from cellspan.core.labels import Labels, median_diameter, resize_labels
+from cellspan.core.labels import Labels, diameters, drop_on_edges, median_diameter, resize_labels
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.sizing import diameter_from_style
 
 FLOW_SCALE = 5  # the network's flows are 5 times too long, see core.network
 LARGEST_ENLARGEMENT = 16  # times; beyond this the given diameter cannot be meant
-BYTES_PER_PIXEL = 40  # two channels, padded once more, three outputs and their weights, in float32
+BYTES_PER_PIXEL = 24  # two channels and three outputs in float32, and a little more
 REFINE_FROM = 1.15  # ratio of found to estimated diameter that is worth a second pass
+WINDOW = 480  # side of the windows in which a large image's diameter is measured, in pixels that the network sees
+ENOUGH = 10  # objects in all windows that a median is taken of
+FEWER = 4  # so many times fewer pixels than the image must the windows have
 
 OnProgress = Callable[[float, str], None]
 
@@ -88,8 +91,10 @@ class Segmenter:
             report(0.0, "estimating the diameter")
             diameter, note = self._estimate(pixels)
             notes += note
+        measured = self._measured(pixels, diameter, report) if parameters.diameter is None else None
+        diameter = measured or diameter
         labels, outputs, style = self._pass(pixels, diameter, report)
-        if parameters.diameter is None:
+        if parameters.diameter is None and measured is None:
             found = median_diameter(drop_unwanted(labels, Parameters()))
             if found and max(found / diameter, diameter / found) > REFINE_FROM:
                 diameter = found
@@ -114,6 +119,17 @@ class Segmenter:
             mean = self.model.description.mean_diameter
             return mean, [f"The model cannot estimate diameters; its mean, {mean:g} pixels, is taken (set diameter)."]
         return diameter_from_style(sample_style(self.predictor, pixels.planes), size_model), []
+
+    def _measured(self, pixels: _Pixels, diameter: float, report: OnProgress) -> float | None:
+        """The median diameter of what is found in parts of a large image; None if it is small or too little is found.
+
+        So a large image is segmented once, at the right diameter, instead of twice.
+        """
+        sizes: list[float] = []
+        for window in pixels.windows(WINDOW * diameter / self.model.description.mean_diameter):
+            labels, _, _ = self._pass(window, diameter, lambda part, words: report(0.0, "measuring the diameter"))
+            sizes.extend(diameters(drop_unwanted(drop_on_edges(labels), Parameters())))
+        return float(np.median(sizes)) if len(sizes) >= ENOUGH else None
 
     def _pass(self, pixels: _Pixels, diameter: float, report: OnProgress) -> tuple[Labels, Floats, Floats]:
         """Network and dynamics at one diameter: labels, outputs (3, Y, X) with flows in pixels, style.
@@ -192,6 +208,19 @@ class _Pixels:
     @property
     def shape(self) -> tuple[int, int]:
         return self.planes.shape[1], self.planes.shape[2]
+
+    def windows(self, side: float) -> list[_Pixels]:
+        """Four parts of this side in pixels, for measuring; none if the image is too small for that to save time."""
+        height, width = self.shape
+        if height * width < FEWER * 4 * side**2 or min(height, width) < 2 * side:
+            return []
+        corners = [
+            (round((k + 0.5) * height / 2 - side / 2), round((m + 0.5) * width / 2 - side / 2))
+            for k in (0, 1)
+            for m in (0, 1)
+        ]
+        parts = [self.planes[:, y : y + round(side), x : x + round(side)] for y, x in corners]
+        return [_Pixels(np.ascontiguousarray(part), self.parameters) for part in parts]
 
     @property
     def is_flat(self) -> bool:

@@ -54,9 +54,8 @@ class _Builder:
         style = ops.parameter([1, features[-1].shape[1]], np.float32, name="style")
         x = features[-1]
         for level in reversed(range(self.levels)):
-            if level < self.levels - 1:
-                x = self._double(x)
-            x = self._decoder_block(f"upsample.up.res_up_{level}", x, features[level], style)
+            doubled = level < self.levels - 1
+            x = self._decoder_block(f"upsample.up.res_up_{level}", x, features[level], style, doubled)
         return ov.Model([ops.result(self._convolution("output", x))], [*features, style], "decoder")
 
     def _array(self, name: str) -> NDArray[np.float64]:
@@ -73,10 +72,21 @@ class _Builder:
         inner = self._convolution(f"{name}.conv.conv_3", self._convolution(f"{name}.conv.conv_2", x))
         return ops.add(x, inner)
 
-    def _decoder_block(self, name: str, x: ov.Node, skip: ov.Node, style: ov.Node) -> ov.Node:
-        inner = ops.add(self._convolution(f"{name}.conv.conv_0", x), skip)
-        inner = self._styled_convolution(f"{name}.conv.conv_1", inner, style)
-        x = ops.add(self._projection(f"{name}.proj", x), inner)
+    def _decoder_block(self, name: str, x: ov.Node, skip: ov.Node, style: ov.Node, doubled: bool) -> ov.Node:
+        """The features below, half as high and wide as the skip if `doubled`, and the encoder's of this level.
+
+        Nearest-pixel doubling is never done by itself: the projection comes before it, and with the 3x3 convolution
+        after it, it is one transposed convolution with 4 instead of 9 multiplications a pixel.
+        """
+        projected = self._projection(f"{name}.proj", x)
+        first = f"{name}.conv.conv_0"
+        x = self._normalised(f"{first}.0", x)
+        weight, bias = self._array(f"{first}.2.weight"), self._array(f"{first}.2.bias")
+        if doubled:
+            projected, inner = self._double(projected), _convolve_doubled(x, weight, bias)
+        else:
+            inner = _convolve(x, weight, bias)
+        x = ops.add(projected, self._styled_convolution(f"{name}.conv.conv_1", ops.add(inner, skip), style))
         inner = self._styled_convolution(f"{name}.conv.conv_2", x, style)
         return ops.add(x, self._styled_convolution(f"{name}.conv.conv_3", inner, style))
 
@@ -91,10 +101,12 @@ class _Builder:
         return self._plain_convolution(f"{name}.conv.2", ops.relu(x))
 
     def _convolution(self, name: str, x: ov.Node) -> ov.Node:
-        factor, offset = self._affine(f"{name}.0")
+        return self._plain_convolution(f"{name}.2", self._normalised(f"{name}.0", x))
+
+    def _normalised(self, name: str, x: ov.Node) -> ov.Node:
+        factor, offset = self._affine(name)
         x = ops.multiply(x, _constant(factor[None, :, None, None]))
-        x = ops.add(x, _constant(offset[None, :, None, None]))
-        return self._plain_convolution(f"{name}.2", ops.relu(x))
+        return ops.relu(ops.add(x, _constant(offset[None, :, None, None])))
 
     def _projection(self, name: str, x: ov.Node) -> ov.Node:
         """Normalisation and 1x1 convolution with nothing between them: one convolution."""
@@ -131,3 +143,18 @@ def _convolve(x: ov.Node, weight: NDArray[np.float64], bias: NDArray[np.float64]
     margin = weight.shape[-1] // 2
     convolved = ops.convolution(x, _constant(weight), [1, 1], [margin, margin], [margin, margin], [1, 1])
     return ops.add(convolved, _constant(bias[None, :, None, None]))
+
+
+def _convolve_doubled(x: ov.Node, weight: NDArray[np.float64], bias: NDArray[np.float64]) -> ov.Node:
+    """A 3x3 convolution of `x` with every pixel doubled along y and x, as a transposed one of 4x4 with stride 2.
+
+    Pixel i of x lies under pixels 2i and 2i + 1, so output o sees it with the taps 2i - o and 2i + 1 - o of the kernel.
+    """
+    taps = np.zeros((4, 3))  # position in the transposed kernel, o - 2i + 1; tap of the kernel, -1, 0 or 1
+    for position in range(4):
+        for tap in (1 - position, 2 - position):
+            if abs(tap) <= 1:
+                taps[position, tap + 1] = 1
+    spread = np.einsum("ak,bl,oikl->ioab", taps, taps, weight)
+    doubled = ops.convolution_backprop_data(x, _constant(spread), [2, 2], None, [1, 1], [1, 1], [1, 1])
+    return ops.add(doubled, _constant(bias[None, :, None, None]))

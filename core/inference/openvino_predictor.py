@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 
 import numpy as np
 import openvino as ov
 
+from cellspan.core.errors import CellspanError
 from cellspan.core.images import Floats
 from cellspan.core.inference.openvino_graph import State, build_graphs
 
-# float32 on purpose: OpenVINO would use bfloat16 where the CPU has it, and labels would depend on the machine.
-# Not bound to cores: beside another busy program a bound thread waits although a core is free.
-SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False}
+# float32 unless somebody asks: left alone, OpenVINO uses bfloat16 where the CPU has it, so that labels would depend on
+# the machine.
+PRECISION_VARIABLE = "CELLSPAN_PRECISION"
+PRECISIONS = {"float32": ov.Type.f32, "bfloat16": ov.Type.bf16}
 
 
 class OpenVinoPredictor:
@@ -22,19 +25,29 @@ class OpenVinoPredictor:
     measured 0.6 s a call instead of 0.1 s, on two images of 256x256 that take turns with their own resized copies.
     """
 
-    device = "cpu"
     tensors = False
     batch = 1  # 4 tiles at once take longer than one after the other (docs/performance.md)
 
     def __init__(self, weights: State) -> None:
-        """Keep a model's weights; graphs are compiled (about 0.3 s) when the first tile comes."""
+        """Keep a model's weights; graphs are compiled (about 0.3 s) when the first tile comes.
+
+        Raises CellspanError if the environment asks for a precision that does not exist or that this CPU lacks.
+        """
         self._weights = weights
+        precision = _precision()
+        self.device = "cpu" if precision == "float32" else f"cpu, {precision}"
+        self._settings = {
+            "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
+            "PERFORMANCE_HINT": "LATENCY",
+            # Beside another busy program a thread that is bound to its core waits although another core is free.
+            "ENABLE_CPU_PINNING": False,
+        }
         self._compiled = lru_cache(maxsize=16)(self._compile)
 
     def _compile(self, height: int, width: int) -> tuple[ov.CompiledModel, ov.CompiledModel]:
         encoder, decoder = build_graphs(self._weights, height, width)
         core = ov.Core()
-        return core.compile_model(encoder, "CPU", SETTINGS), core.compile_model(decoder, "CPU", SETTINGS)
+        return core.compile_model(encoder, "CPU", self._settings), core.compile_model(decoder, "CPU", self._settings)
 
     def encode(self, tiles: Floats) -> tuple[list[ov.InferRequest], Floats]:
         """See Predictor."""
@@ -59,3 +72,13 @@ class OpenVinoPredictor:
             request.infer()
             outputs.append(request.get_output_tensor(0).data[0].copy())
         return np.stack(outputs)
+
+
+def _precision() -> str:
+    """What the environment asks for, else float32."""
+    wanted = os.environ.get(PRECISION_VARIABLE) or "float32"
+    if wanted not in PRECISIONS:
+        raise CellspanError(f"{PRECISION_VARIABLE} is '{wanted}'; it can be {' or '.join(PRECISIONS)}.")
+    if wanted == "bfloat16" and "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise CellspanError(f"{PRECISION_VARIABLE} is 'bfloat16', which this CPU cannot compute in; unset it.")
+    return wanted

@@ -6,6 +6,7 @@ import pytest
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.inference.openvino_graph import build_graphs
+from cellspan.core.inference.openvino_predictor import PRECISION_VARIABLE
 from cellspan.core.inference.predictor import make_predictor, resolve_device
 from cellspan.core.models.registry import find_model
 
@@ -65,3 +66,18 @@ def test_unknown_devices_and_missing_weights_are_named() -> None:
     with pytest.raises(CellspanError, match="lack"):
         build_graphs({"other": np.zeros(3)}, 64, 64)
     assert resolve_device("cpu") == "cpu"
+
+
+def test_the_precision_is_float32_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = find_model("nuclei")
+    monkeypatch.delenv(PRECISION_VARIABLE, raising=False)
+    assert make_predictor(model, "cpu").device == "cpu"
+    monkeypatch.setenv(PRECISION_VARIABLE, "half")
+    with pytest.raises(CellspanError, match="float32 or bfloat16"):
+        make_predictor(model, "cpu")
+    monkeypatch.setenv(PRECISION_VARIABLE, "bfloat16")
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        assert make_predictor(model, "cpu").device == "cpu, bfloat16"
+    else:
+        with pytest.raises(CellspanError, match="this CPU cannot"):
+            make_predictor(model, "cpu")

@@ -19,7 +19,7 @@ nox.needs_version = ">=2024.3.2"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["lint", "tests"]
+nox.options.sessions = ["lint", "tests", "peer"]
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # the one that runs nox
 CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network
@@ -112,7 +112,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON)
 def peer(session: nox.Session) -> None:
-    """The same method as cellpose 3.1.1.2, against the real one; on demand (a few minutes)."""
+    """The same method as cellpose 3.1.1.2, against the real one."""
     session.install(f"cellpose=={CELLPOSE}", ".[train,test]")
     session.run("pytest", "tests/peer", "-s", *session.posargs, env={"CELLSPAN_PEER": "1"})
 

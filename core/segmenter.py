@@ -30,7 +30,7 @@ BYTES_PER_PIXEL = 24  # two channels and three outputs in float32, and a little 
 REFINE_FROM = 1.15  # ratio of found to estimated diameter that is worth a second pass
 WINDOW = 480  # side of the windows in which a large image's diameter is measured, in pixels that the network sees
 ENOUGH = 10  # objects in all windows that a median is taken of
-FEWER = 4  # so many times fewer pixels than the image must the windows have
+FEWER = 2  # so many times fewer pixels than the image must the windows have
 
 OnProgress = Callable[[float, str], None]
 

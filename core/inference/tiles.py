@@ -189,7 +189,9 @@ def _style(encoded: Iterable[Encoded], shares_y: dict[int, Floats], shares_x: di
     total: NDArray[np.float64] | float = 0.0
     for corners, _, deepest in encoded:
         for (y, x), features in zip(corners, deepest, strict=True):
-            rows, columns = (share.reshape(-1, STRIDE).mean(1) for share in (shares_y[y], shares_x[x]))
+            # The deepest features are coarser than pixels.
+            rows = shares_y[y].reshape(features.shape[1], -1).mean(1)
+            columns = shares_x[x].reshape(features.shape[2], -1).mean(1)
             total = total + np.einsum("syx,y,x->s", features, rows, columns, dtype=np.float64)
     return unit(np.asarray(total))
 

@@ -19,7 +19,6 @@ from torch.nn.functional import interpolate
 from cellspan.core.images import Floats
 from cellspan.core.inference.tiles import (
     OVERLAP,
-    STRIDE,
     Axis,
     Grid,
     OnProgress,
@@ -140,7 +139,8 @@ def _mean_features(
     parts: list[Tensor] = []
     for corners, _, deepest in encoded:
         for (y, x), features in zip(corners, deepest, strict=True):
-            rows, columns = (share.view(-1, STRIDE).mean(1) for share in (shares_y[y], shares_x[x]))
+            rows = shares_y[y].view(features.shape[1], -1).mean(1)
+            columns = shares_x[x].view(features.shape[2], -1).mean(1)
             parts.append(features @ columns @ rows)
     return torch.stack(parts).cpu().numpy().sum(axis=0, dtype=np.float64)
 

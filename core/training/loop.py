@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from torch.optim.swa_utils import AveragedModel
 from cellspan.core.dynamics import flows_to_labels
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import make_folder, write_atomically, write_json
-from cellspan.core.inference.tiles import MARGIN
+from cellspan.core.inference.openvino_predictor import OpenVinoPredictor
+from cellspan.core.inference.tiles import MARGIN, sample_style
 from cellspan.core.metrics import average_precision
 from cellspan.core.models.registry import DESCRIPTION, WEIGHTS, Model, ModelDescription, sha256_of
 from cellspan.core.network import COMPACT_WIDTHS, FlowNetwork
@@ -296,8 +298,9 @@ class _Run:
         rng = np.random.default_rng(self.recipe.seed)
         # Drawn as the crops are, so that the many images of one source do not decide about all.
         fields = self._draw(int(np.clip(len(self.fields), *SIZE_FIELDS)), rng)
+        predictor = OpenVinoPredictor({name: value.numpy() for name, value in self.network.state_dict().items()})
         size_model = train_size_model(
-            self._styles, fields, self.validation, self.recipe.mean_diameter, self.recipe.seed
+            partial(sample_style, predictor), fields, self.validation, self.recipe.mean_diameter, self.recipe.seed
         )
         sources = sorted({field.source for field in self.fields} | ({"simulated"} if self.pool else set()))
         description = ModelDescription(
@@ -325,10 +328,6 @@ class _Run:
     def _scores(self) -> dict[str, float]:
         """What chose the weights; nothing without validation images."""
         return {"validation_ap50_true_diameter": round(self.progress.best, 4)} if self.held_out else {}
-
-    def _styles(self, images: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        with torch.inference_mode():
-            return self.network(torch.from_numpy(images.copy()))[1].numpy()
 
 
 def _averaged(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:

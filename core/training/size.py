@@ -16,41 +16,40 @@ SMALLEST, LARGEST = 6.0, 150.0  # pixels
 CROP = 256
 VIEWS = 3  # magnifications per training image
 
-Styles = Callable[[Floats], NDArray[np.float32]]  # (N, 2, CROP, CROP) -> (N, style)
+Style = Callable[[Floats], NDArray[np.float32]]  # of an image (2, Y, X), as in segmentation
 
 
 def train_size_model(
-    styles: Styles, train: Sequence[Field], held_out: Sequence[Field], mean_diameter: float, seed: int
+    style: Style, train: Sequence[Field], held_out: Sequence[Field], mean_diameter: float, seed: int
 ) -> SizeModel:
     """Fit on `train`, report the median relative error on `held_out`."""
     rng = np.random.default_rng(seed)
-    model = fit_size_model(*_views(styles, train, mean_diameter, rng))
+    model = fit_size_model(*_views(style, train, mean_diameter, rng))
     if not held_out:
         return model
-    seen, true = _views(styles, held_out, mean_diameter, rng)
+    seen, true = _views(style, held_out, mean_diameter, rng)
     predicted = np.array([diameter_from_style(style, model) for style in seen])
     return model.model_copy(update={"median_error": float(np.median(np.abs(predicted / true - 1)))})
 
 
 def _views(
-    styles: Styles, fields: Sequence[Field], mean_diameter: float, rng: np.random.Generator
+    style: Style, fields: Sequence[Field], mean_diameter: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     seen: list[NDArray[np.float32]] = []
     true: list[float] = []
     for field in fields:
         for diameter in np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST), VIEWS)):
-            seen.append(styles(_view(field.image, float(diameter) / mean_diameter, rng)[None])[0])
+            seen.append(style(_view(field.image, float(diameter) / mean_diameter, rng)))
             true.append(float(diameter))
     return np.stack(seen), np.array(true)
 
 
 def _view(image: Floats, factor: float, rng: np.random.Generator) -> Floats:
-    """A random part of the image, magnified, with black around it where it is too small."""
+    """A random part of the image, magnified, at most CROP pixels high and wide."""
     height, width = image.shape[1:]
     side = min(max(16, int(np.ceil(CROP / factor))), max(height, width))
     y = rng.integers(0, max(1, height - side + 1))
     x = rng.integers(0, max(1, width - side + 1))
     part = image[:, y : y + side, x : x + side]
     shape = (max(1, round(part.shape[1] * factor)), max(1, round(part.shape[2] * factor)))
-    view = resize(part, (min(shape[0], CROP), min(shape[1], CROP)))
-    return np.pad(view, [(0, 0), (0, CROP - view.shape[1]), (0, CROP - view.shape[2])])
+    return resize(part, (min(shape[0], CROP), min(shape[1], CROP)))

@@ -38,7 +38,6 @@ def demo(output: Path, device: str) -> None:
     make_folder(output)
     field = simulate_nuclei()
     picture = write_atomically(output / "demo.tif", lambda part: tifffile.imwrite(part, field.image))
-    click.echo("Getting ready (the first run on a machine compiles the dynamics and takes a minute) ...", err=True)
     parameters = Parameters(model="nuclei")
     [record] = segment_files(
         Segmenter("nuclei", device), [Input(picture, Path())], output, parameters, list(ENDINGS), overwrite=True

@@ -27,6 +27,7 @@ STYLE_PIXELS = 1_500_000
 OVERLAP = 0.1
 OnProgress = Callable[[float], None]
 T = TypeVar("T")
+Group = TypeVar("Group", bound=tuple[list[tuple[int, int]], Any, Any])
 Encoded = tuple[list[tuple[int, int]], Any, Floats]  # corners of tiles, their features, the deepest of them
 
 
@@ -99,19 +100,17 @@ def predict_tiled(
     grid = tile_grid(shape, tile, overlap)
     shares_y, shares_x = shares(grid.y), shares(grid.x)
     chosen = style_corners(grid)
-    encoded = deque(_encoded(predictor, image, grid, chosen))
+    tally = Tally(2 * len(grid.corners), on_progress)  # each tile is encoded and decoded
+    encoded = deque(tally.of(_encoded(predictor, image, grid, chosen)))
     style = _style(encoded, shares_y, shares_x)
-    rest = _encoded(predictor, image, grid, [corner for corner in grid.corners if corner not in chosen])
+    rest = tally.of(_encoded(predictor, image, grid, [corner for corner in grid.corners if corner not in chosen]))
     total = np.zeros((3, *shape), np.float32)
-    done = 0
     for group, features, _ in chain(drained(encoded), rest):
         for (y, x), output in zip(group, predictor.decode(features, style), strict=True):
             (within_y, at_y), (within_x, at_x) = grid.y.overlap(y), grid.x.overlap(x)
             share = shares_y[y][within_y, None] * shares_x[x][within_x]
             total[:, at_y, at_x] += output[:, within_y, within_x] * share
-        done += len(group)
-        if on_progress:
-            on_progress(done / len(grid.corners))
+        tally.add(len(group))
     return total, style
 
 
@@ -167,6 +166,28 @@ def predict_augmented(
         style_sum = style_sum + style
     assert total is not None
     return total / np.float32(len(flips)), unit(style_sum)
+
+
+class Tally:
+    """Counts what is done and tells it as a fraction; whoever is told may raise an exception to end the work."""
+
+    def __init__(self, total: int, on_progress: OnProgress | None) -> None:
+        """`total` is what there is to do."""
+        self._total, self._tell = total, on_progress
+        self._done = 0
+        self.add(0)
+
+    def add(self, count: int) -> None:
+        """So much more is done."""
+        self._done += count
+        if self._tell:
+            self._tell(self._done / self._total)
+
+    def of(self, groups: Iterable[Group]) -> Iterator[Group]:
+        """The same groups of tiles, each counted when it comes."""
+        for group in groups:
+            self.add(len(group[0]))
+            yield group
 
 
 def sample_style(predictor: Predictor, image: Floats) -> Floats:

@@ -22,6 +22,7 @@ from cellspan.core.inference.tiles import (
     Axis,
     Grid,
     OnProgress,
+    Tally,
     drained,
     shares,
     style_corners,
@@ -114,21 +115,19 @@ def _blended(
     grid = tile_grid((image.shape[1], image.shape[2]), tile, overlap)
     shares_y, shares_x = _shares_on(image.device, grid.y), _shares_on(image.device, grid.x)
     chosen = style_corners(grid)
-    encoded = deque(_encoded(predictor, image, grid, chosen))
+    tally = Tally(2 * len(grid.corners), on_progress)  # each tile is encoded and decoded
+    encoded = deque(tally.of(_encoded(predictor, image, grid, chosen)))
     style = unit(_mean_features(encoded, shares_y, shares_x))
     style_there = torch.from_numpy(style).to(image.device)
-    rest = _encoded(predictor, image, grid, [corner for corner in grid.corners if corner not in chosen])
+    rest = tally.of(_encoded(predictor, image, grid, [corner for corner in grid.corners if corner not in chosen]))
     total = torch.zeros((3, *image.shape[1:]), device=image.device)
-    done = 0
     for group, features, _ in chain(drained(encoded), rest):
         for (y, x), output in zip(group, predictor.decode_tensors(features, style_there), strict=True):
             (within_y, at_y), (within_x, at_x) = grid.y.overlap(y), grid.x.overlap(x)
             share = shares_y[y][within_y, None] * shares_x[x][within_x]
             total[:, at_y, at_x] += output[:, within_y, within_x] * share
-        done += len(group)
-        if on_progress:
-            total[0, 0, 0].item()  # waits for the device, so that the progress is true and a user can stop the work
-            on_progress(done / len(grid.corners))
+        total[0, 0, 0].item()  # waits for the device, so that the progress is true and a user can stop the work
+        tally.add(len(group))
     return total, style
 
 

@@ -54,7 +54,7 @@ def test_a_checkpoint_is_found_by_name_and_used_as_it_is(
 
 
 @pytest.mark.parametrize(
-    ("file", "name"), [("cytotorch_0", "cellpose/cyto"), ("cyto2torch_0", "cyto2"), ("livecell_cp3", "livecell_cp3")]
+    ("file", "name"), [("cyto2torch_0", "cyto2"), ("cyto3", "cyto3"), ("livecell_cp3", "livecell_cp3")]
 )
 def test_names_are_those_of_cellpose(cellpose_models: Path, save_checkpoint: Save, file: str, name: str) -> None:
     path = save_checkpoint(cellpose_models / file)

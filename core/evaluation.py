@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import IMAGE_SUFFIXES, read_labels
+from cellspan.core.files import IMAGE_SUFFIXES
+from cellspan.core.images import read_labels
 from cellspan.core.metrics import THRESHOLDS, Matches, intersection_over_union, match
 
 

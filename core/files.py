@@ -14,8 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import IMAGE_SUFFIXES
 
+TIFF_SUFFIXES = {".tif", ".tiff", ".stk", ".lsm"}
+IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp"}
 # What cellspan itself writes, and annotations, are not images to segment.
 RESULT_MARKS = ("_masks", "_labels", "_overlay", "_flows", "_probability")
 

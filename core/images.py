@@ -15,13 +15,12 @@ import tifffile
 from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files import IMAGE_SUFFIXES, TIFF_SUFFIXES
 from cellspan.core.parameters import Parameters
 
-TIFF_SUFFIXES = {".tif", ".tiff", ".stk", ".lsm"}
 # The limit guards web servers against decompression bombs; stitched slides are larger than it.
 PIL.Image.MAX_IMAGE_PIXELS = None
 
-IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp"}
 MAX_CHANNELS = 8  # an unnamed axis with more planes than this is a stack, not channels
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, what ImageJ and CellProfiler users expect
 

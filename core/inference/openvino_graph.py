@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,16 +16,25 @@ State = Mapping[str, NDArray[Any]]
 EPSILON = 1e-5  # of batch normalisation, as in training
 
 
-def build_graphs(state: State, height: int, width: int) -> tuple[ov.Model, ov.Model]:
-    """The two halves of the network for one image (2, height, width), with a leading axis of 1 everywhere.
+def build_encoder(state: State, height: int, width: int) -> ov.Model:
+    """The first half of the network: one image (1, 2, height, width) -> the features of each level (1, C, Y, X).
 
-    The encoder gives the features of each level; the decoder takes them and the style (S,), the mean over the deepest
-    of them in the whole image, of unit length, and gives the outputs (3, height, width).
     Raises CellspanError if weights are missing.
     """
+    return _checked(lambda: _Builder(state).encoder(height, width))
+
+
+def build_decoder(state: State, height: int, width: int) -> ov.Model:
+    """The second half: the features of each level and the style (1, S) -> the outputs (1, 3, height, width).
+
+    The style is the mean over the deepest features in the whole image, of unit length. Raises CellspanError as above.
+    """
+    return _checked(lambda: _Builder(state).decoder(height, width))
+
+
+def _checked(build: Callable[[], ov.Model]) -> ov.Model:
     try:
-        builder = _Builder(state)
-        return builder.encoder(height, width), builder.decoder(height, width)
+        return build()
     except KeyError as error:
         raise CellspanError(f"The weights lack {error}: they are not those of a Cellpose-style network.") from None
 

@@ -10,7 +10,7 @@ import openvino as ov
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import Floats
-from cellspan.core.inference.openvino_graph import State, build_graphs
+from cellspan.core.inference.openvino_graph import State, build_decoder, build_encoder
 
 # float32 unless somebody asks: left alone, OpenVINO uses bfloat16 where the CPU has it, so that labels would depend on
 # the machine.
@@ -33,7 +33,6 @@ class OpenVinoPredictor:
 
         Raises CellspanError if the environment asks for a precision that does not exist or that this CPU lacks.
         """
-        self._weights = weights
         precision = _precision()
         self.device = "cpu" if precision == "float32" else f"cpu, {precision}"
         self._settings = {
@@ -42,16 +41,16 @@ class OpenVinoPredictor:
             # Beside another busy program a thread that is bound to its core waits although another core is free.
             "ENABLE_CPU_PINNING": False,
         }
-        self._compiled = lru_cache(maxsize=16)(self._compile)
+        # Apart, because estimating a diameter takes the encoder only.
+        self._encoder = lru_cache(maxsize=16)(lambda *size: self._compiled(build_encoder(weights, *size)))
+        self._decoder = lru_cache(maxsize=16)(lambda *size: self._compiled(build_decoder(weights, *size)))
 
-    def _compile(self, height: int, width: int) -> tuple[ov.CompiledModel, ov.CompiledModel]:
-        encoder, decoder = build_graphs(self._weights, height, width)
-        core = ov.Core()
-        return core.compile_model(encoder, "CPU", self._settings), core.compile_model(decoder, "CPU", self._settings)
+    def _compiled(self, graph: ov.Model) -> ov.CompiledModel:
+        return ov.Core().compile_model(graph, "CPU", self._settings)
 
     def encode(self, tiles: Floats) -> tuple[list[ov.InferRequest], Floats]:
         """See Predictor."""
-        encoder, _ = self._compiled(*tiles.shape[2:])
+        encoder = self._encoder(*tiles.shape[2:])
         requests = [encoder.create_infer_request() for _ in tiles]  # each keeps the features of its tile
         for request, tile in zip(requests, tiles, strict=True):
             request.infer({0: tile[None]}, share_inputs=True)
@@ -61,7 +60,7 @@ class OpenVinoPredictor:
     def decode(self, features: list[ov.InferRequest], style: Floats) -> Floats:
         """See Predictor."""
         height, width = features[0].get_output_tensor(0).shape[2:]
-        _, decoder = self._compiled(height, width)
+        decoder = self._decoder(height, width)
         request = decoder.create_infer_request()
         last = len(decoder.inputs) - 1
         request.set_input_tensor(last, ov.Tensor(style[None]))

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files import IMAGE_SUFFIXES
 from cellspan.core.flows import labels_to_flows
-from cellspan.core.images import IMAGE_SUFFIXES, Floats, network_input, read_image, read_labels, resize
+from cellspan.core.images import Floats, network_input, read_image, read_labels, resize
 from cellspan.core.labels import Labels, as_labels, median_diameter, renumber, resize_labels
 from cellspan.core.parameters import Parameters
 

@@ -28,7 +28,6 @@ from cellpose.resnet_torch import CPnet  # noqa: E402
 
 from cellspan.core.dynamics import flows_to_labels  # noqa: E402
 from cellspan.core.flows import labels_to_flows  # noqa: E402
-from cellspan.core.models.importing import import_model  # noqa: E402
 from cellspan.core.models.registry import find_model  # noqa: E402
 from cellspan.core.network import CELLPOSE_WIDTHS  # noqa: E402
 from cellspan.core.outlines import trace_outlines  # noqa: E402
@@ -118,7 +117,7 @@ def add_whole_segmentation(add: Callable[..., None]) -> None:
     network.save_model(str(checkpoint))
     peer = peer_models.CellposeModel(gpu=False, pretrained_model=str(checkpoint))
     try:
-        full = Segmenter(import_model(checkpoint, f"bench-{os.getpid()}"), "cpu")
+        full = Segmenter(str(checkpoint), "cpu")
     finally:
         checkpoint.unlink()
     compact = Segmenter(find_model("nuclei"), "cpu")

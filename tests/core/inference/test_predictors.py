@@ -5,7 +5,7 @@ import openvino
 import pytest
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.inference.openvino_graph import build_graphs
+from cellspan.core.inference.openvino_graph import build_decoder, build_encoder
 from cellspan.core.inference.openvino_predictor import PRECISION_VARIABLE
 from cellspan.core.inference.predictor import make_predictor, resolve_device
 from cellspan.core.models.registry import find_model
@@ -25,10 +25,10 @@ def test_openvino_agrees_with_torch_for_random_weights(widths: tuple[int, ...]) 
         network.eval()
         images = torch.randn(1, 2, 64, 96)
         outputs, style = (value.numpy() for value in network(images))
-    encoder, decoder = build_graphs({name: value.numpy() for name, value in network.state_dict().items()}, 64, 96)
-    features = run(encoder, [images.numpy()])
+    state = {name: value.numpy() for name, value in network.state_dict().items()}
+    features = run(build_encoder(state, 64, 96), [images.numpy()])
     found_style = style_of(features[-1])
-    [found] = run(decoder, [*features, found_style])
+    [found] = run(build_decoder(state, 64, 96), [*features, found_style])
     assert np.abs(found - outputs).max() < 1e-3 * np.ptp(outputs)
     assert np.abs(found_style - style).max() < 1e-3
 
@@ -64,7 +64,7 @@ def test_unknown_devices_and_missing_weights_are_named() -> None:
     with pytest.raises(CellspanError, match=r"cuda:77.*not available|needs torch"):
         resolve_device("cuda:77")
     with pytest.raises(CellspanError, match="lack"):
-        build_graphs({"other": np.zeros(3)}, 64, 64)
+        build_encoder({"other": np.zeros(3)}, 64, 64)
     assert resolve_device("cpu") == "cpu"
 
 

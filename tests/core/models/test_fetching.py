@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -294,23 +295,12 @@ def test_models_without_a_size_model(official: Server, monkeypatch: pytest.Monke
     assert len(files) == 1
 
 
-def _fetch_in_a_process(url: str, cache: Path, ready: Any) -> None:
-    import cellspan.core.models.fetching as fetching
-
-    setattr(fetching, "user_cache_path", lambda *_, **__: cache)  # noqa: B010 - mypy would object to an assignment
-    ready.wait()
-    fetch_model("cyto3", Source(url))
-
-
-def test_two_processes_do_not_disturb_each_other(official: Server, cellpose_models: Path, cache: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready = context.Barrier(2)
-    arguments = (official.url, cache.parent, ready)
-    processes = [context.Process(target=_fetch_in_a_process, args=arguments) for _ in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0]
+def test_two_processes_do_not_disturb_each_other(
+    official: Server, cellpose_models: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    call = [sys.executable, "-m", "cellspan.core.cli", "models", "fetch", "cyto3", "--url", official.url]
+    processes = [subprocess.Popen(call) for _ in range(2)]
+    assert [process.wait(60) for process in processes] == [0, 0]
     assert sorted(official.asked) == [("cyto3", None), ("size_cyto3.npy", None)]
     assert np.isfinite(find_model("cyto3").weights()["output.2.bias"]).all()

@@ -56,14 +56,14 @@ def _dense(labels: Labels) -> bool:
     return labels.size > 0 and int(labels.max()) <= 4 * labels.size + 1024
 
 
-def object_means(labels: Labels, values: NDArray[Any]) -> NDArray[np.float64]:
-    """The mean of `values` (Y, X) within each of the labels 1..n of an image (Y, X)."""
-    count = int(labels.max(initial=0))
+def object_means(labels: Labels, values: NDArray[Any], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The mean of `values` (Y, X) within each of the labels 1..n of an image (Y, X); `sizes` are their areas."""
+    count = len(sizes)
     sums = np.zeros(count + 1)
     for y in range(0, len(labels), ROWS):  # numpy makes 64-bit copies of labels and values
         block = slice(y, y + ROWS)
         sums += np.bincount(labels[block].ravel(), values[block].ravel(), minlength=count + 1)
-    return np.asarray(sums[1:] / np.maximum(areas(labels), 1))
+    return np.asarray(sums[1:] / np.maximum(sizes, 1))
 
 
 def keep(labels: Labels, wanted: NDArray[np.bool_]) -> Labels:

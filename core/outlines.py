@@ -17,6 +17,7 @@ from roifile import ROI_TYPE, ImagejRoi
 
 from cellspan.core.compiled import njit
 from cellspan.core.errors import CellspanError
+from cellspan.core.images import Floats
 from cellspan.core.labels import Labels, as_labels
 
 Loop = NDArray[np.int32]  # (n, 2) corner points x, y of a closed polygon, without repeating the first
@@ -209,6 +210,14 @@ def write_roi_zip(path: str | Path, rois: Sequence[ImagejRoi]) -> None:
             archive.writestr(f"{roi.name}.roi", roi.tobytes())
 
 
+def outlined(plane: Floats, labels: Labels) -> NDArray[np.uint8]:
+    """A plane (Y, X) of intensities from 0 to 1 in grey, with the outlines of the labels: RGB (Y, X, 3)."""
+    grey = (255 * np.clip(plane, 0, 1)).astype(np.uint8)
+    picture = np.repeat(grey[:, :, None], 3, axis=2)
+    draw_outlines(picture, labels)
+    return picture
+
+
 def draw_outlines(picture: NDArray[np.uint8], labels: Labels, colour: tuple[int, int, int] = (255, 230, 0)) -> None:
     """Draw each object's border pixels into an RGB picture (Y, X, 3)."""
     borders = np.zeros(labels.shape, bool)
@@ -226,6 +235,7 @@ def draw_outlines(picture: NDArray[np.uint8], labels: Labels, colour: tuple[int,
 __all__ = [
     "draw_outlines",
     "labels_to_rois",
+    "outlined",
     "paint_loops",
     "roi_loops",
     "rois_to_labels",

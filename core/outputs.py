@@ -16,7 +16,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files import make_folder, write_atomically
 from cellspan.core.images import Image, network_input
 from cellspan.core.labels import Labels, areas, object_means
-from cellspan.core.outlines import draw_outlines, labels_to_rois, write_roi_zip
+from cellspan.core.outlines import labels_to_rois, outlined, write_roi_zip
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Result
 
@@ -62,10 +62,7 @@ def write_labels(path: Path, labels: Labels) -> None:
 def overlay(image: Image, labels: Labels, parameters: Parameters) -> NDArray[np.uint8]:
     """The segmented channel in grey, 1st to 99.8th percentile, with the outlines in yellow: (Y, X, 3)."""
     shown = parameters.model_copy(update={"normalize": (1.0, 99.8), "invert": False})
-    grey = (255 * np.clip(network_input(image, shown)[0][0], 0, 1)).astype(np.uint8)
-    picture = np.repeat(grey[:, :, None], 3, axis=2)
-    draw_outlines(picture, labels)
-    return picture
+    return outlined(network_input(image, shown)[0][0], labels)
 
 
 def objects_table(image: Image, result: Result, parameters: Parameters) -> dict[str, NDArray[Any]]:
@@ -75,14 +72,17 @@ def objects_table(image: Image, result: Result, parameters: Parameters) -> dict[
     plain = parameters.model_copy(update={"normalize": None, "invert": False})
     intensity = network_input(image, plain)[0][0]
     ys, xs = (np.broadcast_to(axis, labels.shape) for axis in np.ogrid[: labels.shape[0], : labels.shape[1]])
+    y, x, probability, brightness = (
+        object_means(labels, values, sizes) for values in (ys, xs, result.probability, intensity)
+    )
     return {
         "label": np.arange(1, count + 1),
-        "y": object_means(labels, ys).round(2),
-        "x": object_means(labels, xs).round(2),
+        "y": y.round(2),
+        "x": x.round(2),
         "area": sizes,
         "diameter": (2 * np.sqrt(sizes / np.pi)).round(2),
-        "mean_probability": object_means(labels, result.probability).round(4),
-        "mean_intensity": object_means(labels, intensity).round(4),
+        "mean_probability": probability.round(4),
+        "mean_intensity": brightness.round(4),
     }
 
 

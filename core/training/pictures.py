@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cellspan.core.files import write_atomically
 from cellspan.core.images import Floats
 from cellspan.core.labels import Labels
-from cellspan.core.outlines import draw_outlines
+from cellspan.core.outlines import outlined
 
 HEIGHT, WIDTH = 520, 960  # pixels of the curves
 MARGIN, LEGEND = 60, 260
@@ -62,9 +62,7 @@ def draw_examples(examples: list[Example], picture: Path, side: int = 320) -> No
 
 def _outlined(image: Floats, labels: Labels, side: int) -> Pixels:
     """The first channel in grey with outlines, cut or filled up to a square of `side` pixels."""
-    grey = (np.clip(image[0], 0, 1) * 255).astype(np.uint8)
-    pixels = np.repeat(grey[:, :, None], 3, axis=2)
-    draw_outlines(pixels, labels)
+    pixels = outlined(image[0], labels)
     square = np.zeros((side, side, 3), np.uint8)
     part = pixels[:side, :side, ::-1]
     square[: part.shape[0], : part.shape[1]] = part

@@ -28,7 +28,7 @@ def train_size_model(
     if not held_out:
         return model
     seen, true = _views(style, held_out, mean_diameter, rng)
-    predicted = np.array([diameter_from_style(style, model) for style in seen])
+    predicted = np.array([diameter_from_style(one, model) for one in seen])
     return model.model_copy(update={"median_error": float(np.median(np.abs(predicted / true - 1)))})
 
 

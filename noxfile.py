@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import nox
 
@@ -23,17 +24,19 @@ nox.options.sessions = ["lint", "tests", "peer"]
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # the one that runs nox
 CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network
+STARDIST = "0.9.2"
 DEBIAN_PACKAGES = {
     "javac": "openjdk-17-jdk-headless",  # ImageJ, and CellProfiler's python-javabridge is built against it
     "Xvfb": "xvfb",
     "xauth": "xauth",
     "g++": "g++",
+    "pkg-config": "pkg-config",  # this and the next: for mysqlclient, which ExportToDatabase needs even for SQLite
+    "mariadb_config": "libmariadb-dev",
 }
 
-# CellProfiler 4.2.8.1 with its own pins, less wxPython and mysqlclient, which have no Linux wheels and which headless
-# runs do not need. On other Pythons than 3.9 the pinned versions do not exist, so newer ones stand in.
+# CellProfiler without wxPython, which has no Linux wheels and which headless runs do not need.
 CELLPROFILER = "4.2.8.1"
-CELLPROFILER_PYTHON = "3.9"
+CELLPROFILER_5 = "5.0.0.dev784"
 PINNED = [
     f"cellprofiler-core=={CELLPROFILER}",
     "centrosome>=1.2.3,<1.3",
@@ -45,6 +48,7 @@ PINNED = [
     "Jinja2>=2.11.2",
     "joblib",
     "mahotas",
+    "mysqlclient==1.4.6",
     "requests",
     "sentry-sdk==0.18.0",
     "imageio",
@@ -65,6 +69,7 @@ RELAXED = [
     "joblib",
     "mahotas",
     "matplotlib<4",
+    "mysqlclient>=2.1,<3",
     "numpy<2",
     "prokaryote==2.4.4",
     "psutil",
@@ -79,6 +84,67 @@ RELAXED = [
     "six",
     "tifffile",
 ]
+NIGHTLY = [
+    "boto3>=1.28.41",
+    "centriole-nightly>=5.dev",
+    "docutils==0.15.2",
+    "fsspec>=2021.11.0",
+    "future>=0.18.2",
+    "google-cloud-storage~=2.10.0",
+    "h5py>=3.7.0",
+    "imageio>=2.31.3",
+    "importlib_metadata",
+    "Jinja2>=3.1.2",
+    "joblib>=1.3.2",
+    "lxml>=4.6.4",
+    "mahotas>=1.4.13",
+    "matplotlib>=3.1.3,<4",
+    "numpy>=1.26.4,<2",
+    "packaging>=20.0",
+    "Pillow>=10.0.0",
+    "psutil>=5.9.5",
+    "pydantic>=2.11.4",
+    "pyzmq>=22.3.0",
+    "rapidfuzz>=3.0.0",
+    "requests>=2.31.0",
+    "scikit-image>=0.20.0",
+    "scikit-learn>=1.3.0",
+    "scipy>=1.9.1,<1.11",
+    "scyjava>=1.9.1",
+    "sentry-sdk~=2.8.0",
+    "six>=1.16.0",
+    "tifffile>=2022.4.8",
+    "zarr>=2.16.1",
+]
+
+
+class Recipe(NamedTuple):
+    """How an environment with CellProfiler is made."""
+
+    version: str  # of CellProfiler
+    pythons: tuple[str, ...]  # it works with these; the first that is here is taken
+    packages: list[str]
+    without_dependencies: list[str]  # because some of what they ask for cannot be had
+
+
+RECIPES = {
+    # its own pins, so the libraries that users of the released program have
+    "cellprofiler": Recipe(CELLPROFILER, ("3.9",), PINNED, [f"cellprofiler=={CELLPROFILER}"]),
+    # today's libraries, because the pinned ones do not exist for newer Pythons
+    "cellprofiler311": Recipe(
+        CELLPROFILER,
+        ("3.11", "3.10", "3.12"),
+        RELAXED,
+        [f"cellprofiler=={CELLPROFILER}", f"cellprofiler-core=={CELLPROFILER}"],
+    ),
+    # the next CellProfiler, as it is built every night
+    "cellprofiler5": Recipe(
+        CELLPROFILER_5,
+        ("3.9", "3.10", "3.11"),
+        NIGHTLY,
+        [f"cellprofiler{part}-nightly=={CELLPROFILER_5}" for part in ("", "-core", "-library")],
+    ),
+}
 
 
 @nox.session(python=PYTHON)
@@ -105,9 +171,29 @@ def tests(session: nox.Session) -> None:
     session.install(".[all,test]")
     environment = {
         "JAVA_HOME": str(java_home()),
-        "CELLSPAN_CELLPROFILER_PYTHON": str(cellprofiler_python(session)),
+        "CELLSPAN_CELLPROFILER_PYTHON": str(cellprofiler_python(session, "cellprofiler", "cellprofiler311")),
     }
     session.run("pytest", *session.posargs, env=environment)
+
+
+@nox.session(python=PYTHON)
+def cellprofiler311(session: nox.Session) -> None:
+    """The CellProfiler tests on a newer Python with today's libraries; on demand."""
+    require_debian_packages(session)
+    session.install(".[test]")
+    python = cellprofiler_python(session, "cellprofiler311")
+    environment = {"JAVA_HOME": str(java_home()), "CELLSPAN_CELLPROFILER_PYTHON": str(python)}
+    session.run("pytest", "tests/cp_module", *session.posargs, env=environment)
+
+
+@nox.session(python=PYTHON)
+def cellprofiler5(session: nox.Session) -> None:
+    """The plugin in the nightly build of CellProfiler 5; on demand."""
+    require_debian_packages(session)
+    session.install(".[test]")
+    python = cellprofiler_python(session, "cellprofiler5")
+    environment = {"JAVA_HOME": str(java_home()), "CELLSPAN_CELLPROFILER5_PYTHON": str(python)}
+    session.run("pytest", "tests/cp_module/test_nightly.py", *session.posargs, env=environment)
 
 
 @nox.session(python=PYTHON)
@@ -122,6 +208,13 @@ def bench(session: nox.Session) -> None:
     """Times against cellpose 3.1.1.2, side by side; on demand."""
     session.install(f"cellpose=={CELLPOSE}", ".[train,test]")
     session.run("python", "tests/bench/against_cellpose.py", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def stardist(session: nox.Session) -> None:
+    """Trains cellspan and StarDist on the same images for the same CPU minutes; on demand."""
+    session.install(f"stardist=={STARDIST}", "tensorflow-cpu", ".[train,test]")
+    session.run("python", "tests/bench/against_stardist.py", *session.posargs)
 
 
 def require_debian_packages(session: nox.Session) -> None:
@@ -140,24 +233,32 @@ def java_home() -> Path:
     return Path(shutil.which("javac") or "javac").resolve().parents[1]
 
 
-def cellprofiler_python(session: nox.Session) -> Path:
-    """The Python of an environment with CellProfiler, built once (about a minute, 0.9 GB)."""
-    base = find_python(CELLPROFILER_PYTHON)
-    packages = PINNED if base else RELAXED
-    recipe = hashlib.sha256(repr((str(base), packages, CELLPROFILER)).encode()).hexdigest()[:12]
-    folder = Path(session.cache_dir).absolute() / f"cellprofiler-{recipe}"
+def cellprofiler_python(session: nox.Session, *recipes: str) -> Path:
+    """The Python of an environment with CellProfiler, built once (about a minute, 0.9 GB).
+
+    By the first of these recipes for which there is a Python here.
+    """
+    found = ((name, find_python(version)) for name in recipes for version in RECIPES[name].pythons)
+    name, base = next((pair for pair in found if pair[1]), (recipes[0], None))
+    recipe = RECIPES[name]
+    if base is None:
+        wanted = " or ".join(dict.fromkeys(version for name in recipes for version in RECIPES[name].pythons))
+        session.error(
+            f"CellProfiler {recipe.version} needs Python {wanted}, which is neither on the PATH nor in pyenv."
+        )
+    fingerprint = hashlib.sha256(repr((str(base), recipe.packages, recipe.version)).encode()).hexdigest()[:12]
+    folder = Path(session.cache_dir).absolute() / f"{name}-{fingerprint}"
     python = folder / "bin" / "python"
     finished = folder / "finished"
     if finished.exists():
         return python
     shutil.rmtree(folder, ignore_errors=True)
-    session.run(str(base or sys.executable), "-m", "venv", str(folder), external=True)
+    session.run(str(base), "-m", "venv", str(folder), external=True)
     # python-javabridge only builds against numpy 1 and older setuptools.
     constraint = folder / "constraint.txt"
     constraint.write_text("numpy<2\nsetuptools<80\n")
     environment = {"PIP_CONSTRAINT": str(constraint), "JAVA_HOME": str(java_home())}
-    unresolved = [f"cellprofiler=={CELLPROFILER}"] + ([] if base else [f"cellprofiler-core=={CELLPROFILER}"])
-    for arguments in (["wheel", "setuptools<80"], packages, ["--no-deps", *unresolved]):
+    for arguments in (["wheel", "setuptools<80"], recipe.packages, ["--no-deps", *recipe.without_dependencies]):
         session.run(str(python), "-m", "pip", "install", "-q", *arguments, env=environment, external=True)
     finished.touch()
     return python

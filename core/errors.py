@@ -7,3 +7,7 @@ class CellspanError(Exception):
 
 class Cancelled(Exception):
     """The user stopped the work; nothing went wrong."""
+
+
+class DeviceMemoryError(CellspanError):
+    """The memory of a graphics card does not suffice."""

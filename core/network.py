@@ -130,9 +130,18 @@ class FlowNetwork(nn.Module):
         self.diam_mean = nn.Parameter(torch.tensor([float(diameter)]), requires_grad=False)
         self.diam_labels = nn.Parameter(torch.tensor([float(diameter)]), requires_grad=False)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs and style of a batch of images."""
+    def encode(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Features of each level and style of a batch of images."""
         features = self.downsample(images)
         style = features[-1].mean(dim=(2, 3))
-        style = style / style.square().sum(dim=1, keepdim=True).sqrt()
-        return self.output(self.upsample(style, features)), style
+        return features, style / style.square().sum(dim=1, keepdim=True).sqrt()
+
+    def decode(self, features: list[Tensor], style: Tensor) -> Tensor:
+        """Outputs (N, 3, Y, X) from features and style."""
+        outputs: Tensor = self.output(self.upsample(style, features))
+        return outputs
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs and style of a batch of images."""
+        features, style = self.encode(images)
+        return self.decode(features, style), style

@@ -173,13 +173,16 @@ def rois_to_labels(rois: Sequence[ImagejRoi], shape: tuple[int, int]) -> Labels:
     return labels
 
 
-def paint_loops(labels: Labels, loops: list[Loop], value: int) -> None:
-    """Set the pixels whose centres lie inside the loops (even-odd rule) to `value`; what lies outside is cut off."""
+def paint_loops(labels: Labels, loops: Sequence[NDArray[Any]], value: int) -> None:
+    """Set the pixels whose centres lie inside the loops (even-odd rule) to `value`; what lies outside is cut off.
+
+    Corners may lie between pixel corners.
+    """
     points = np.concatenate([np.zeros((0, 2), np.int32), *loops])
     if not len(points):
         return
-    first = points.min(axis=0).clip(0)
-    x1, y1 = np.minimum(points.max(axis=0), labels.shape[::-1])
+    first = np.floor(points.min(axis=0)).astype(np.int64).clip(0)
+    x1, y1 = np.minimum(np.ceil(points.max(axis=0)).astype(np.int64), labels.shape[::-1])
     box = labels[first[1] : y1, first[0] : x1]
     if not box.size:
         return
@@ -197,9 +200,10 @@ def _cross(loop: Any, crossings: Any) -> None:
         xa, ya = loop[i]
         xb, yb = loop[(i + 1) % len(loop)]
         low, high = min(ya, yb), max(ya, yb)
-        for row in range(max(low, 0), min(high, height)):
+        # Rows whose centres, at row + 0.5, lie between the two ends.
+        for row in range(max(int(np.ceil(low - 0.5)), 0), min(int(np.ceil(high - 0.5)), height)):
             x = xa + (row + 0.5 - ya) * (xb - xa) / (yb - ya)
-            column = int(np.ceil(x - 0.5))
+            column = int(np.floor(x + 0.5))  # a centre on the line itself is to its left, as in ImageJ
             crossings[row, min(max(column, 0), width)] += 1
 
 

@@ -1,43 +1,51 @@
-"""Puts the plugin into CellProfiler's plugin folder and tells it where the engine is."""
+"""Puts the plugin into CellProfiler's plugins folder, tells it where the engine is, and checks or removes it again."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import sys
-import tempfile
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.installed import Finding, Installation, check_engine, command_line
+from cellspan.cp_module.loading import check_loading
 
 PLUGIN = Path(__file__).resolve().parent / "plugin"
 CLIENT = "cellspan.core.service.client"
 SUBPACKAGE = "cellspan_plugin"
+ENGINE = f"{SUBPACKAGE}/engine.json"
+RECORD = f"{SUBPACKAGE}/installed.json"
 
 
 def install(plugin_folder: Path) -> list[Path]:
     """Copy the plugin, its helpers and the engine's client into `plugin_folder`; the files that were written.
 
-    The folder must exist: it is the one that CellProfiler's preferences name. Raises CellspanError.
+    The folder must exist: it is the one that CellProfiler's preferences name. Files of an earlier cellspan that no
+    longer belong to it are deleted, foreign files never. Raises CellspanError.
     """
-    folder = Path(plugin_folder).expanduser().resolve()
-    if not folder.is_dir():
-        raise CellspanError(
-            f"{folder}: there is no such folder; give the plugins folder that CellProfiler shows under "
-            "File > Preferences > Plugins directory."
-        )
-    contents = plugin_contents()
-    try:
-        (folder / SUBPACKAGE).mkdir(exist_ok=True)
-        for name, content in contents.items():
-            _write_atomically(folder / name, content)
-    except OSError as error:
-        raise CellspanError(
-            f"{folder}: the plugin cannot be written there ({error.strerror}); check the folder's permissions."
-        ) from None
-    return [folder / name for name in contents]
+    return _installation(plugin_folder).write()
+
+
+def check(plugin_folder: Path, program: Path | None = None) -> Iterator[Finding]:
+    """What holds of the plugin in this folder, and what does not; changes nothing.
+
+    `program` is CellProfiler's Python or its command, which is then asked to load the plugin. Raises CellspanError.
+    """
+    installation = _installation(plugin_folder)
+    yield from installation.check()
+    folder = installation.folder
+    sources = {name: (folder / name).read_bytes() for name in installation.contents if (folder / name).is_file()}
+    if sources:
+        yield from check_engine(folder / ENGINE, engine_command(folder), installation.again)
+        yield from check_loading(folder, sources, program)
+
+
+def remove(plugin_folder: Path) -> list[Path]:
+    """Delete what `install` wrote and nothing else; the files that were deleted. Raises CellspanError."""
+    return _installation(plugin_folder).remove()
 
 
 def plugin_contents() -> dict[str, bytes]:
@@ -48,7 +56,7 @@ def plugin_contents() -> dict[str, bytes]:
     helpers = sorted((PLUGIN / SUBPACKAGE).glob("*.py"))
     contents = {f"{SUBPACKAGE}/{path.name}": path.read_bytes() for path in helpers}
     contents[f"{SUBPACKAGE}/client.py"] = _client_file().read_bytes()
-    contents[f"{SUBPACKAGE}/engine.json"] = json.dumps(engine_record(), indent=2).encode() + b"\n"
+    contents[ENGINE] = json.dumps(engine_record(), indent=2).encode() + b"\n"
     contents.update({path.name: path.read_bytes() for path in sorted(PLUGIN.glob("*.py"))})
     return contents
 
@@ -59,6 +67,28 @@ def engine_record() -> dict[str, object]:
     return {"command": command, "version": metadata.version("cellspan")}
 
 
+def engine_command(folder: Path) -> list[str] | None:
+    """The installed engine's `cellspan` command, without its verb; None if engine.json does not say it."""
+    try:
+        command = json.loads((folder / ENGINE).read_text(encoding="utf-8"))["command"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
+        return None
+    return command[:-1] if command[-1:] == ["serve"] else command
+
+
+def _installation(plugin_folder: Path) -> Installation:
+    folder = Path(plugin_folder).expanduser().resolve()
+    if not folder.is_dir():
+        raise CellspanError(
+            f"{folder}: there is no such folder; give the plugins folder that CellProfiler shows under "
+            "File > Preferences > Plugins directory."
+        )
+    again = command_line("cellprofiler", folder)
+    return Installation(folder, plugin_contents(), RECORD, again, local=frozenset({ENGINE}))
+
+
 def _client_file() -> Path:
     """The client's source, found without running it or its package's heavier neighbours."""
     spec = importlib.util.find_spec(CLIENT)
@@ -67,16 +97,3 @@ def _client_file() -> Path:
             f"This cellspan is incomplete ({CLIENT} is missing); run `pip install --force-reinstall cellspan`."
         )
     return Path(spec.origin)
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary name and rename, so that a running CellProfiler never reads half a file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="_cellspan_", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from cellspan.fiji_bridge.images import labels_to_imagej as labels_to_imagej
     from cellspan.fiji_bridge.rois import imagej_to_labels as imagej_to_labels
     from cellspan.fiji_bridge.rois import rois_to_imagej as rois_to_imagej
+    from cellspan.fiji_bridge.segmenting import Segmented as Segmented
     from cellspan.fiji_bridge.segmenting import segment as segment
+    from cellspan.fiji_bridge.training import Trained as Trained
+    from cellspan.fiji_bridge.training import train_from_rois as train_from_rois
 
 _HOMES = {
     "ImageJ": "gateway",
+    "Segmented": "segmenting",
+    "Trained": "training",
     "connect": "gateway",
     "image_from_imagej": "images",
     "image_to_imagej": "images",
@@ -27,6 +32,7 @@ _HOMES = {
     "labels_to_imagej": "images",
     "rois_to_imagej": "rois",
     "segment": "segmenting",
+    "train_from_rois": "training",
 }
 __all__ = sorted(_HOMES)
 

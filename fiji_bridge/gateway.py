@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import shutil
+import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cellspan.core.errors import CellspanError
+from cellspan.fiji_bridge.java import JAVA_VERSION, find_java
 
-IMAGEJ = "net.imagej:ij:1.54p"
+logger = logging.getLogger("cellspan.fiji_bridge")
+
+PLAIN = "net.imagej:ij:"
+IMAGEJ = PLAIN + "1.54p"  # the original ImageJ
+ENDPOINT = re.compile(r"[\w.-]+(:[\w.-]+){1,4}(\+[\w.-]+(:[\w.-]+){1,4})*")  # group:artifact:version, joined by +
 PATCHER = "net.imagej:ij1-patcher:2.0.0"  # lets macros and dialogs of ImageJ run without a display
-JAVA_VERSION = "17"  # at least; fetched if the machine has none
 
 
 @dataclass(frozen=True)
@@ -21,8 +27,8 @@ class ImageJ:
 
     version: str
     headless: bool
-    where: Path | None = None  # the folder of the Fiji; None = plain ImageJ
-    pyimagej: Any = None  # pyimagej's gateway, only with a Fiji
+    where: str | Path = ""  # the folder of the Fiji, or the Maven endpoint
+    pyimagej: Any = None  # pyimagej's gateway; plain ImageJ has none
 
     def java_class(self, name: str) -> Any:
         """A class of Java or ImageJ, such as "ij.IJ"."""
@@ -42,20 +48,26 @@ _running: ImageJ | None = None  # a Python can hold one Java, and Java one Image
 def connect(where: str | Path | None = None, headless: bool = True) -> ImageJ:
     """Start ImageJ, or return the one that runs already.
 
-    Without `where`, plain ImageJ comes from Maven Central (and from the disk the next time); with the folder of a
-    Fiji, that Fiji is started through pyimagej. `headless=False` needs a display and makes the ROI Manager available.
-    Raises CellspanError.
+    `where` is nothing or "net.imagej:ij:VERSION" for plain ImageJ from Maven Central (from the disk the next time), the
+    folder of a Fiji, or any other Maven endpoint, such as "sc.fiji:fiji:2.14.0"; the last two are started through
+    pyimagej. `headless=False` needs a display and makes the ROI Manager available. What was done is logged under
+    "cellspan.fiji_bridge". Raises CellspanError.
     """
     global _running
-    folder = None if where is None else _fiji_folder(Path(where))
+    place = _place(where)
     if _running is None:
         if not headless:
             _require_display()
-        _find_java(_scyjava())
-        _running = _start_imagej(headless) if folder is None else _start_fiji(folder, headless)
-    elif (_running.where, _running.headless) != (folder, headless):
+        started = time.perf_counter()
+        scyjava = _scyjava()
+        find_java(scyjava, place if isinstance(place, Path) else None)
+        _running = _start_imagej(place, headless) if _is_plain(place) else _start_fiji(place, headless)
+        seconds = time.perf_counter() - started
+        windows = "without windows" if headless else "with windows"
+        logger.info("ImageJ %s from %s started in %.1f s, %s.", _running.version, place, seconds, windows)
+    elif (_running.where, _running.headless) != (place, headless):
         raise CellspanError(
-            f"This Python already runs {_running.where or 'plain ImageJ'} with headless={_running.headless}, "
+            f"This Python already runs the ImageJ of {_running.where} with headless={_running.headless}, "
             "and can run only one; start a new Python for the other."
         )
     return _running
@@ -67,6 +79,11 @@ def java_class(name: str) -> Any:
     if not scyjava.jvm_started():
         raise CellspanError("ImageJ is not running yet: call cellspan.fiji_bridge.connect() first.")
     return scyjava.jimport(name)
+
+
+def pyimagej_gateway() -> Any:
+    """pyimagej's gateway of the running Fiji; None with plain ImageJ."""
+    return None if _running is None else _running.pyimagej
 
 
 def is_headless() -> bool:
@@ -82,21 +99,10 @@ def _scyjava() -> Any:
     return scyjava
 
 
-def _find_java(scyjava: Any) -> None:
-    """Name the Java to take: the machine's, or else one that scyjava fetches.
-
-    On most Linux machines the `java` on the path is a link in /usr/bin; scyjava takes /usr for Java's home, and a
-    search of all of /usr follows. So the link is resolved here. And "never fetch" makes pyimagej fail, so "auto".
-    """
-    java = shutil.which("java")
-    if not os.environ.get("JAVA_HOME") and java is not None:
-        os.environ["JAVA_HOME"] = str(Path(java).resolve().parents[1])
-    scyjava.config.set_java_constraints(fetch="auto", version=JAVA_VERSION)
-
-
-def _start_imagej(headless: bool) -> ImageJ:
+def _start_imagej(endpoint: str | Path, headless: bool) -> ImageJ:
+    """Plain ImageJ from Maven Central."""
     scyjava = _scyjava()
-    scyjava.config.endpoints = [IMAGEJ, PATCHER]
+    scyjava.config.endpoints = [str(endpoint), PATCHER]
     scyjava.config.add_option("--add-opens=java.base/java.lang=ALL-UNNAMED")  # the patcher rewrites classes
     if headless:
         scyjava.config.enable_headless_mode()
@@ -104,33 +110,53 @@ def _start_imagej(headless: bool) -> ImageJ:
         scyjava.start_jvm()
     except Exception as error:
         raise CellspanError(
-            f"Java did not start ({_first_line(error)}); install Java {JAVA_VERSION} or newer, or set JAVA_HOME to it."
+            f"Java did not start with {endpoint} ({_first_line(error)}); the first time, it needs the internet. "
+            f"Otherwise install Java {JAVA_VERSION} or newer, or set JAVA_HOME to it."
         ) from error
-    if headless:
-        scyjava.jimport("net.imagej.patcher.LegacyInjector").preinit()  # before any class of ImageJ is loaded
-    else:
-        imagej = scyjava.jimport("ij.ImageJ")
-        imagej(imagej.NO_SHOW)
-    return ImageJ(str(scyjava.jimport("ij.IJ").getVersion()), headless)
+    try:
+        if headless:
+            scyjava.jimport("net.imagej.patcher.LegacyInjector").preinit()  # before any class of ImageJ is loaded
+        else:
+            imagej = scyjava.jimport("ij.ImageJ")
+            imagej(imagej.NO_SHOW)
+        return ImageJ(str(scyjava.jimport("ij.IJ").getVersion()), headless, endpoint)
+    except Exception as error:
+        raise CellspanError(
+            f"ImageJ did not start ({_first_line(error)}); windows need a display and a Java that is not 'headless'."
+        ) from error
 
 
-def _start_fiji(folder: Path, headless: bool) -> ImageJ:
+def _start_fiji(place: str | Path, headless: bool) -> ImageJ:
     try:
         import imagej
     except ImportError:
         raise CellspanError('A Fiji inside Python needs pyimagej: pip install "cellspan[fiji]".') from None
+    kind = "this Fiji" if isinstance(place, Path) else "this ImageJ"
     try:
-        gateway = imagej.init(str(folder), mode="headless" if headless else "interactive")
+        gateway = imagej.init(str(place), mode="headless" if headless else "interactive")
     except Exception as error:
-        raise CellspanError(f"{folder}: this Fiji did not start ({_first_line(error)}).") from error
-    return ImageJ(str(gateway.getVersion()), headless, folder, gateway)
+        raise CellspanError(f"{place}: {kind} did not start ({_first_line(error)}).") from error
+    return ImageJ(str(gateway.getVersion()), headless, place, gateway)
 
 
-def _fiji_folder(where: Path) -> Path:
-    folder = where.expanduser().resolve()
+def _place(where: str | Path | None) -> str | Path:
+    """The folder of a Fiji, or a Maven endpoint."""
+    if where is None:
+        return IMAGEJ
+    folder = Path(where).expanduser()
+    if isinstance(where, str) and ENDPOINT.fullmatch(where) and not folder.exists():
+        return where
+    folder = folder.resolve()
     if not (folder / "jars").is_dir():
-        raise CellspanError(f"{folder}: this is not the folder of a Fiji, because it has no folder 'jars'.")
+        raise CellspanError(
+            f"{folder}: this is neither the folder of a Fiji, because it has no folder 'jars', "
+            "nor a Maven endpoint such as net.imagej:ij:1.54p."
+        )
     return folder
+
+
+def _is_plain(place: str | Path) -> bool:
+    return isinstance(place, str) and place.startswith(PLAIN) and "+" not in place
 
 
 def _require_display() -> None:

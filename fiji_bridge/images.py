@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import as_labels
+from cellspan.fiji_bridge.axes import array_and_axes, in_order
 from cellspan.fiji_bridge.gateway import java_class
 
 # How numpy and Java hold the same bits: numpy type -> (signed numpy type, Java type, ImageJ's processor)
@@ -18,73 +19,68 @@ _KINDS = {
     np.dtype(np.float32): ("f4", "JFloat", "ij.process.FloatProcessor"),
 }
 _UNSIGNED = {"b": np.uint8, "h": np.uint16, "f": np.float32, "i": np.uint32}
+LABEL_AXES = {2: "YX", 3: "ZYX", 4: "TZYX"}  # by the number of axes
 _LARGEST_SHORT = 65_535
 _LARGEST_FLOAT = 2**24  # beyond it, float32 skips whole numbers
 
 
-def image_to_imagej(pixels: ArrayLike, title: str = "image", axes: str | None = None) -> Any:
-    """An ImagePlus with these pixels: 8 or 16 bit without sign, 32 bit float, or RGB.
+def image_to_imagej(pixels: Any, title: str = "image", axes: str | None = None) -> Any:
+    """An ImagePlus with these pixels: 8 or 16 bit without sign, 32 bit float, or RGB; stacks become hyperstacks.
 
-    `axes` is "YX", "CYX" (channels) or "YXS" (RGB); without it, 8-bit pixels with a last axis of 3 are RGB.
+    `pixels` is an array of numpy, or of xarray with axes named as pyimagej does (t, pln, row, col, ch). `axes` says
+    what the axes are, in any order of T, Z, C, Y, X, or S for RGB; without it, 8-bit pixels with a last axis of 3 are
+    RGB, and other arrays of three axes are channels if they are few, else slices.
     Raises CellspanError for other types and shapes, because a conversion would change values.
     """
-    array = np.asarray(pixels)
+    array, axes = array_and_axes(pixels, axes)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)  # TIFF files may hold the other byte order
-    axes = (axes or _guess_axes(array)).upper()
-    if array.dtype not in _KINDS or array.ndim != len(axes) or array.size == 0:
+    if array.dtype not in _KINDS or array.size == 0:
         raise CellspanError(
             f"ImageJ has no image for an array of type {array.dtype} and shape {array.shape}: "
-            "give (Y, X) or (C, Y, X) as uint8, uint16 or float32, or (Y, X, 3) as uint8."
+            "give pixels as uint8, uint16 or float32, or RGB as uint8."
         )
-    image_plus = java_class("ij.ImagePlus")
-    if axes == "YX":
-        return image_plus(title, _processor(array))
-    if axes == "YXS":
-        return image_plus(title, _colour_processor(array))
-    if axes == "CYX":
-        return _channels(array, title)
-    raise CellspanError(f"The axes '{axes}' are not supported: use YX, CYX or YXS.")
+    return _stack(*in_order(array, axes), title)
 
 
 def image_from_imagej(image: Any) -> NDArray[Any]:
-    """The pixels of an ImagePlus: (Y, X), (C, Y, X) with 2 or more channels, or (Y, X, 3) for RGB, in its own type.
+    """The pixels of an ImagePlus in its own type: (Y, X), and before it an axis for whatever there is several of.
 
-    Raises CellspanError for stacks of slices or frames.
+    Their order is frames, slices, channels; RGB has colours as its last axis. `axes_of` names the axes.
     """
-    if image.getNSlices() > 1 or image.getNFrames() > 1:
-        raise CellspanError(
-            f"{image.getTitle()}: the image has {image.getNSlices()} slices and {image.getNFrames()} frames; "
-            "stacks are not supported yet, so duplicate single planes."
-        )
     stack, shape = image.getStack(), (image.getHeight(), image.getWidth())
-    planes = [_plane(stack.getPixels(index + 1), shape) for index in range(stack.getSize())]
-    if planes[0].dtype == np.uint32:
-        return _colours(planes[0])
-    return planes[0] if len(planes) == 1 else np.stack(planes)
+    planes = np.stack([_plane(stack.getPixels(index + 1), shape) for index in range(stack.getSize())])
+    if planes.dtype == np.uint32:
+        planes = _colours(planes)
+    return planes.reshape(*(count for _, count in _counts(image) if count > 1), *planes.shape[1:])
 
 
-def axes_of(pixels: NDArray[Any], image: Any) -> str:
-    """The letters of the axes that `image_from_imagej` gave `image`."""
-    if image.getType() == image.COLOR_RGB:
-        return "YXS"
-    return "YX" if pixels.ndim == 2 else "CYX"
+def axes_of(image: Any) -> str:
+    """The letters of the axes that `image_from_imagej` gives an ImagePlus, such as TZCYX."""
+    several = "".join(letter for letter, count in _counts(image) if count > 1)
+    return several + ("YXS" if image.getType() == image.COLOR_RGB else "YX")
 
 
-def labels_to_imagej(labels: ArrayLike, title: str = "labels") -> Any:
-    """An ImagePlus of a (Y, X) label image: 16 bit if the numbers fit, else 32 bit float. Raises CellspanError."""
-    array = as_labels(labels)
+def _counts(image: Any) -> list[tuple[str, int]]:
+    """How many frames, slices and channels an ImagePlus has; the channel changes fastest in its stack."""
+    return [("T", int(image.getNFrames())), ("Z", int(image.getNSlices())), ("C", int(image.getNChannels()))]
+
+
+def labels_to_imagej(labels: ArrayLike, title: str = "labels", axes: str | None = None) -> Any:
+    """An ImagePlus of a label image: 16 bit if the numbers fit, else 32 bit float. Raises CellspanError.
+
+    Its axes are (Y, X), (Z, Y, X) or (T, Z, Y, X) unless `axes` says otherwise.
+    """
+    array = np.asarray(labels)
+    axes = axes or LABEL_AXES.get(array.ndim, "")
+    if not axes or 0 in array.shape:
+        raise CellspanError(f"A label image is (Y, X), (Z, Y, X) or (T, Z, Y, X), not of shape {array.shape}.")
+    array = as_labels(array.reshape(-1, array.shape[-1])).reshape(array.shape)
     largest = int(array.max(initial=0))
     if largest > _LARGEST_FLOAT:
         raise CellspanError(f"ImageJ cannot hold the label {largest} exactly; number the objects 1, 2, 3, ...")
-    image = image_to_imagej(array.astype(np.uint16 if largest <= _LARGEST_SHORT else np.float32), title, "YX")
+    image = image_to_imagej(array.astype(np.uint16 if largest <= _LARGEST_SHORT else np.float32), title, axes)
     image.setDisplayRange(0, max(1, largest))
     return image
-
-
-def _guess_axes(array: NDArray[Any]) -> str:
-    if array.ndim == 3:
-        return "YXS" if array.dtype == np.uint8 and array.shape[2] == 3 else "CYX"
-    return "YX"
 
 
 def _processor(plane: NDArray[Any]) -> Any:
@@ -115,15 +111,25 @@ def _colour_processor(colours: NDArray[Any]) -> Any:
     )
 
 
-def _channels(array: NDArray[Any], title: str) -> Any:
-    """(C, Y, X) as an image of C channels, one slice and one frame."""
-    count, height, width = array.shape
+def _stack(array: NDArray[Any], axes: str, title: str) -> Any:
+    """An array with axes in the order T, Z, C, Y, X, S as an ImagePlus, a hyperstack if it has several planes."""
+    inner = axes.lstrip("TZC")
+    if "S" in inner and "C" in axes:
+        raise CellspanError(f"The axes '{axes}' are not possible: ImageJ's images have channels or colours.")
+    frames, slices, channels = (array.shape[axes.index(letter)] if letter in axes else 1 for letter in "TZC")
+    planes = array.reshape(frames * slices * channels, *array.shape[len(axes) - len(inner) :])
+    make = _colour_processor if "S" in inner else _processor
+    image_plus = java_class("ij.ImagePlus")
+    if len(planes) == 1:
+        return image_plus(title, make(planes[0]))
+    height, width = planes.shape[1:3]
     stack = java_class("ij.ImageStack")(width, height)
-    for plane in array:
-        stack.addSlice(_processor(plane))
-    image = java_class("ij.ImagePlus")(title, stack)
-    image.setDimensions(count, 1, 1)
-    if count == 1:
+    for plane in planes:
+        stack.addSlice(make(plane))
+    image = image_plus(title, stack)
+    image.setDimensions(channels, slices, frames)
+    image.setOpenAsHyperStack(channels > 1 or frames > 1)  # slices alone are a plain stack
+    if channels == 1:
         return image
     composite = java_class("ij.CompositeImage")
     return composite(image, composite.GRAYSCALE)  # with a slider for channels, not for slices

@@ -1,31 +1,50 @@
-"""Puts the commands into Fiji or plain ImageJ and tells them where the engine is."""
+"""Puts the commands into Fiji or plain ImageJ, tells them where the engine is, and checks or removes them again."""
 
 from __future__ import annotations
 
 import string
 import sys
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import make_folder, write_atomically
+from cellspan.core.installed import Finding, Installation, check_engine, command_line
 
 MACRO = "cellspan_Segment.ijm"  # for every ImageJ: Plugins > cellspan Segment
 SCRIPT = "Segment_Cells.groovy"  # for Fiji only: Plugins > cellspan > Segment Cells
-ENGINE = "cellspan/engine.txt"  # below the plugins folder; without an underscore, so that it becomes no menu entry
+# Below the plugins folder; without an underscore, so that they become no menu entries.
+ENGINE = "cellspan/engine.txt"
+RECORD = "cellspan/installed.json"
 
 
 def install(fiji_folder: Path) -> list[Path]:
     """Copy the commands into a folder of Fiji or ImageJ (or into its plugins folder); the files that were written.
 
-    Raises CellspanError.
+    Files of an earlier cellspan that no longer belong to it are deleted, foreign files never. Raises CellspanError.
     """
-    plugins, scripts = _homes(Path(fiji_folder).expanduser().resolve())
-    contents = {plugins / ENGINE: engine_text(), plugins / MACRO: _source(MACRO)}
-    if scripts is not None:
-        contents[scripts / "Plugins" / "cellspan" / SCRIPT] = _source(SCRIPT)
-    return [_write(path, content) for path, content in contents.items()]
+    return _installation(fiji_folder).write()
+
+
+def check(fiji_folder: Path, program: Path | None = None) -> Iterator[Finding]:
+    """What holds of the commands in this folder, and what does not; changes nothing.
+
+    ImageJ compiles a macro or script when it is called, so there is nothing that `program` could load. Raises
+    CellspanError.
+    """
+    installation = _installation(fiji_folder)
+    yield from installation.check()
+    if any((installation.folder / name).is_file() for name in installation.contents):
+        (engine,) = installation.local
+        file = installation.folder / engine
+        yield from check_engine(file, engine_command(file), installation.again)
+        yield Finding(None, "not run by ImageJ: to see the commands, restart it and open the menu Plugins")
+
+
+def remove(fiji_folder: Path) -> list[Path]:
+    """Delete what `install` wrote and nothing else; the files that were deleted. Raises CellspanError."""
+    return _installation(fiji_folder).remove()
 
 
 def engine_text(command: list[str] | None = None) -> str:
@@ -38,8 +57,26 @@ def engine_text(command: list[str] | None = None) -> str:
     return "".join(quote(word, safe=as_they_are) + "\n" for word in words)
 
 
-def _homes(folder: Path) -> tuple[Path, Path | None]:
-    """The plugins folder and, in a Fiji, the scripts folder."""
+def engine_command(file: Path) -> list[str] | None:
+    """The command that engine.txt holds; None if it cannot be read."""
+    try:
+        return [unquote(line) for line in file.read_text(encoding="ascii").splitlines()]
+    except (OSError, ValueError):
+        return None
+
+
+def _installation(fiji_folder: Path) -> Installation:
+    """The files below the folder of Fiji or ImageJ, whichever of its folders was given."""
+    home, plugins, is_fiji = _homes(Path(fiji_folder).expanduser().resolve())
+    contents = {f"{plugins}/{ENGINE}": engine_text().encode(), f"{plugins}/{MACRO}": _source(MACRO)}
+    if is_fiji:
+        contents[f"scripts/Plugins/cellspan/{SCRIPT}"] = _source(SCRIPT)
+    local = frozenset({f"{plugins}/{ENGINE}"})
+    return Installation(home, contents, f"{plugins}/{RECORD}", command_line("fiji", home), local)
+
+
+def _homes(folder: Path) -> tuple[Path, str, bool]:
+    """The folder of Fiji or ImageJ, the name of its plugins folder, and whether it is a Fiji."""
     home = folder.parent if folder.name.lower() == "plugins" else folder
     plugins = folder if home != folder else folder / "plugins"
     if not plugins.is_dir():
@@ -47,14 +84,8 @@ def _homes(folder: Path) -> tuple[Path, Path | None]:
             f"{folder}: this is not the folder of a Fiji or ImageJ, because it has no folder 'plugins'; "
             "give the folder that holds it, such as Fiji.app."
         )
-    is_fiji = (home / "scripts").is_dir() or (home / "jars").is_dir()
-    return plugins, home / "scripts" if is_fiji else None
+    return home, plugins.name, (home / "scripts").is_dir() or (home / "jars").is_dir()
 
 
-def _source(name: str) -> str:
-    return files("cellspan.macros").joinpath(name).read_text(encoding="utf-8")
-
-
-def _write(path: Path, content: str) -> Path:
-    make_folder(path.parent)
-    return write_atomically(path, lambda part: part.write_bytes(content.encode()))
+def _source(name: str) -> bytes:
+    return files("cellspan.macros").joinpath(name).read_bytes()

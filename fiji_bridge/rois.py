@@ -14,15 +14,20 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.labels import Labels
 from cellspan.core.outlines import Loop, trace_outlines
 from cellspan.fiji_bridge.gateway import is_headless, java_class
+from cellspan.fiji_bridge.images import LABEL_AXES
 
 Target = Literal["roi_manager", "overlay"]
 
 
-def rois_to_imagej(labels: ArrayLike, image: Any = None, to: Target = "roi_manager") -> list[Any]:
-    """Add one ROI for each label of a (Y, X) image to the ROI Manager or to the overlay of `image`; the ROIs.
+def rois_to_imagej(
+    labels: ArrayLike, image: Any = None, to: Target = "roi_manager", axes: str | None = None
+) -> list[Any]:
+    """Add one ROI for each label to the ROI Manager or to the overlay of `image`, an ImagePlus; the ROIs.
 
-    They are named by their labels (0001, 0002, ...); what is there already stays. Raises CellspanError, for example
-    without a display, where ImageJ has no ROI Manager.
+    They are named by their labels (0001, 0002, ...), on stacks with the numbers of frame and slice before (0003-0001);
+    what is there already stays. Labels are (Y, X), on a stack for the plane that is shown; (Z, Y, X); or (T, Z, Y, X),
+    unless `axes` says otherwise; each ROI belongs to its slice and frame. Raises CellspanError, for example without a
+    display, where ImageJ has no ROI Manager.
     """
     if to not in ("roi_manager", "overlay"):
         raise CellspanError(f"to = '{to}' is not possible: use 'roi_manager' or 'overlay'.")
@@ -30,7 +35,7 @@ def rois_to_imagej(labels: ArrayLike, image: Any = None, to: Target = "roi_manag
         raise CellspanError("An overlay belongs to an image: give the ImagePlus.")
     if to == "roi_manager" and is_headless():
         raise CellspanError("ImageJ has no ROI Manager without a display: use to='overlay'.")
-    rois = labels_to_java_rois(labels)
+    rois = _rois_of_planes(np.asarray(labels), image, axes)
     if to == "overlay":
         _add_to_overlay(rois, image)
     else:
@@ -38,29 +43,103 @@ def rois_to_imagej(labels: ArrayLike, image: Any = None, to: Target = "roi_manag
     return rois
 
 
-def labels_to_java_rois(labels: ArrayLike) -> list[Any]:
-    """One ImageJ ROI per label, in label order: polygons, or composites for objects with holes or several parts."""
+def _rois_of_planes(labels: NDArray[Any], image: Any, axes: str | None) -> list[Any]:
+    axes = axes or _label_axes(labels.ndim, image)
+    if len(axes) != labels.ndim or not axes.endswith("YX") or set(axes) - set("TZYX"):
+        raise CellspanError(
+            f"A label image is (Y, X), (Z, Y, X) or (T, Z, Y, X), not '{axes}' of shape {labels.shape}."
+        )
+    if image is not None and labels.shape[-2:] != (image.getHeight(), image.getWidth()):
+        raise CellspanError(
+            f"The label image is {labels.shape[-1]} x {labels.shape[-2]} pixels large, but the image "
+            f"'{image.getTitle()}' {image.getWidth()} x {image.getHeight()}."
+        )
+    if axes == "YX":
+        rois = labels_to_java_rois(labels)
+        if image is not None and image.getStackSize() > image.getNChannels():  # the plane that is shown
+            for roi in rois:
+                _place(roi, image, image.getZ(), image.getT(), "TZ")
+        return rois
+    rois = []
+    for index in np.ndindex(labels.shape[:-2]):
+        numbers = dict(zip(axes, (k + 1 for k in index), strict=False))
+        prefix = "".join(f"{number:04d}-" for number in numbers.values())
+        for roi in labels_to_java_rois(labels[index], prefix):
+            _place(roi, image, numbers.get("Z", 1), numbers.get("T", 1), axes)
+            rois.append(roi)
+    return rois
+
+
+def _label_axes(count: int, image: Any) -> str:
+    """What the axes of labels are: three with a time-lapse of single planes are frames."""
+    if count == 3 and image is not None and image.getNSlices() == 1 and image.getNFrames() > 1:
+        return "TYX"
+    return LABEL_AXES.get(count, "")
+
+
+def _place(roi: Any, image: Any, z: int, t: int, axes: str) -> None:
+    """Make a ROI that of slice z and frame t, counted from 1, and of every channel.
+
+    Only hyperstacks have positions with channel, slice and frame; the wrong kind shows a ROI everywhere or nowhere.
+    """
+    if image is None:
+        if "T" in axes and "Z" in axes:
+            roi.setPosition(0, z, t)
+        else:
+            roi.setPosition(t if "T" in axes else z)
+    elif image.isHyperStack():
+        roi.setPosition(0, z if image.getNSlices() > 1 else 0, t if image.getNFrames() > 1 else 0)
+    else:
+        roi.setPosition(image.getStackIndex(1, z, t))
+
+
+def labels_to_java_rois(labels: ArrayLike, prefix: str = "") -> list[Any]:
+    """One ImageJ ROI per label of a (Y, X) image, in label order, named by `prefix` and label.
+
+    They are polygons, or composites for objects with holes or several parts. Each is a call to Java: faster than a
+    RoiSet.zip that ImageJ opens (tests/bench/rois_to_imagej.py).
+    """
     outlines = trace_outlines(labels)
     digits = max(4, len(str(len(outlines))))
     rois = []
     for label, loops in enumerate(outlines, 1):
         if loops:
             roi = _polygon(loops[0]) if len(loops) == 1 else _composite(loops)
-            roi.setName(f"{label:0{digits}d}")
+            roi.setName(f"{prefix}{label:0{digits}d}")
             rois.append(roi)
     return rois
 
 
-def imagej_to_labels(source: Any, shape: tuple[int, int]) -> Labels:
-    """A (Y, X) label image from an Overlay, a ROI Manager or the path of a RoiSet.zip: 1..n in their order.
+def imagej_to_labels(source: Any, shape: tuple[int, ...], axes: str | None = None) -> Labels:
+    """A label image of `shape` from an Overlay, a ROI Manager or the path of a RoiSet.zip: 1..n in their order.
 
-    Pixels are those that ImageJ itself would fill; later ROIs cover earlier ones, and what lies outside is cut off.
-    Raises CellspanError for lines and points, which have no inside.
+    `shape` is (Y, X), (Z, Y, X) or (T, Z, Y, X), unless `axes` says otherwise; in stacks, each ROI is painted into its
+    slice and frame, one without a position into all. Pixels are those that ImageJ itself would fill; later ROIs cover
+    earlier ones, and what lies outside is cut off. Raises CellspanError for lines and points, which have no inside.
     """
-    labels = np.zeros(shape, np.int32)
-    for label, roi in enumerate(_rois_in(source), 1):
-        _paint(labels, roi, label)
-    return labels
+    axes = axes or LABEL_AXES.get(len(shape), "")
+    if len(axes) != len(shape) or axes not in ("YX", "ZYX", "TYX", "TZYX"):
+        raise CellspanError(f"The shape {shape} is not that of a label image: give (Y, X), (Z, Y, X) or (T, Z, Y, X).")
+    frames, slices = (shape[axes.index(letter)] if letter in axes else 1 for letter in "TZ")
+    labels = np.zeros((frames, slices, *shape[-2:]), np.int32)
+    for label, roi in enumerate(rois_in(source), 1):
+        for t, z in _planes_of(roi, frames, slices):
+            _paint(labels[t, z], roi, label)
+    return labels.reshape(shape)
+
+
+def _planes_of(roi: Any, frames: int, slices: int) -> list[tuple[int, int]]:
+    """The frames and slices, counted from 0, that a ROI belongs to; on a single plane, positions mean nothing."""
+    if frames * slices == 1:
+        return [(0, 0)]
+    if roi.hasHyperStackPosition():
+        z, t = int(roi.getZPosition()), int(roi.getTPosition())
+    else:
+        position = int(roi.getPosition())
+        z, t = ((position - 1) % slices + 1, (position - 1) // slices + 1) if position else (0, 0)
+    if z > slices or t > frames:
+        raise CellspanError(f"The ROI '{roi.getName()}' belongs to slice {z} and frame {t}, which the image has not.")
+    return [(k, m) for k in range(frames) if t in (0, k + 1) for m in range(slices) if z in (0, m + 1)]
 
 
 def _polygon(loop: Loop) -> Any:
@@ -108,7 +187,8 @@ def _on_event_thread(work: Callable[[], None]) -> None:
         queue.invokeAndWait(jpype.JProxy("java.lang.Runnable", dict={"run": work}))
 
 
-def _rois_in(source: Any) -> Iterable[Any]:
+def rois_in(source: Any) -> Iterable[Any]:
+    """The ROIs of an Overlay, a ROI Manager or the path of a RoiSet.zip, as ImageJ's; raises CellspanError."""
     if isinstance(source, str | Path):
         return _rois_in_archive(Path(source))
     if hasattr(source, "getRoisAsArray"):  # a ROI Manager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.metadata import entry_points
 
 import click
 
@@ -18,19 +19,25 @@ VERBS = {
     "models": ("models", "models", "List, fetch, import and export models."),
     "serve": ("service", "serve", "Run the engine that CellProfiler and Fiji share."),
     "service": ("service", "service", "Look at or stop the running engine."),
+    "migrate": ("migrate", "migrate", "Turn steps of other programs' pipelines into ours."),
     "install": ("install", "install", "Put cellspan into CellProfiler or Fiji."),
     "fiji-segment": ("fiji", "fiji_segment", "What the ImageJ macros call."),
     "doctor": ("doctor", "doctor", "Say what is installed and what to do about what is not."),
 }
+
+# verbs that a bridge brings along, by their entry points (core does not know the bridges), and their line for --help
+BRIDGED = {"batch": "Run a CellProfiler pipeline over many images, in parallel."}
 
 
 class _Group(click.Group):
     """Loads verbs lazily and turns a CellspanError into one line and exit code 2."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return [*VERBS, *BRIDGED]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in BRIDGED:
+            return _bridged(cmd_name)
         if cmd_name not in VERBS:
             return None
         module, function, _ = VERBS[cmd_name]
@@ -39,7 +46,7 @@ class _Group(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in VERBS.items()])
+            formatter.write_dl([*((name, line) for name, (_, _, line) in VERBS.items()), *BRIDGED.items()])
 
     def invoke(self, ctx: click.Context) -> None:
         try:
@@ -47,6 +54,16 @@ class _Group(click.Group):
         except CellspanError as error:
             click.echo(f"cellspan: {error}", err=True)
             sys.exit(2)
+
+
+def _bridged(name: str) -> click.Command:
+    found = entry_points(group="cellspan.verbs", name=name)
+    if not found:
+        raise CellspanError(
+            f"This cellspan lacks `{name}`; run: pip install --force-reinstall cellspan"
+        )
+    command: click.Command = next(iter(found)).load()
+    return command
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

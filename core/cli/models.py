@@ -49,19 +49,24 @@ def list_() -> None:
 
 @models.command()
 @click.argument("name")
-def info(name: str) -> None:
-    """Show all that is known of a model, as JSON.
+@click.option("--json", "as_json", is_flag=True, help="All of it, for programs.")
+def info(name: str, as_json: bool) -> None:
+    """Show a model's card.
 
-    That is its origin and file, checksums, training and scores.
+    It says what the model finds, what it was trained on and under which licences, its scores, and where it fails.
 
     \b
     Examples:
       cellspan models info nuclei
-      cellspan models info cellpose/nuclei
+      cellspan models info cellpose/nuclei --json
     """
+    from cellspan.core.models.card import card
     from cellspan.core.models.registry import find_model, origin_of
 
     model = find_model(name)
+    if not as_json:
+        click.echo(f"{card(model)}\nFile: {model.weights_file} ({origin_of(model)})")
+        return
     # The coefficients of the size model say nothing to people and fill pages.
     about = model.description.model_dump(mode="json", exclude={"size_model": {"coefficients"}})
     place = {"name": about.pop("name"), "origin": origin_of(model), "file": str(model.weights_file)}

@@ -15,7 +15,7 @@ from cellspan.core.parameters import Parameters, parse_parameters
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 device_option = click.option(
-    "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps (Apple graphics)."
+    "--device", default="auto", show_default=True, help="auto, cpu, gpu (any), cuda, cuda:N or mps (Apple graphics)."
 )
 
 

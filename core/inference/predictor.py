@@ -34,7 +34,7 @@ class Predictor(Protocol):
 
 
 def make_predictor(model: Model, device: str = "auto") -> Predictor:
-    """A predictor on `device`: auto, cpu, cuda, cuda:N or mps; raises CellspanError if that is not there."""
+    """A predictor on `device`: auto, cpu, gpu, cuda, cuda:N or mps; raises CellspanError if that is not there."""
     wanted = resolve_device(device)
     if wanted == "cpu":
         from cellspan.core.inference.openvino_predictor import OpenVinoPredictor
@@ -47,8 +47,15 @@ def make_predictor(model: Model, device: str = "auto") -> Predictor:
 
 def resolve_device(device: str) -> str:
     """`auto` becomes the graphics card if torch can use one, else the CPU; others are checked."""
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
-        raise CellspanError(f"There is no device '{device}'; choose auto, cpu, cuda, cuda:N or mps.")
+    if not re.fullmatch(r"auto|cpu|gpu|mps|cuda(:\d+)?", device):
+        raise CellspanError(f"There is no device '{device}'; choose auto, cpu, gpu, cuda, cuda:N or mps.")
+    if device == "gpu":
+        found = resolve_device("auto")
+        if found == "cpu":
+            raise CellspanError(
+                'The engine finds no graphics card that it can use; choose the CPU, or run: pip install "cellspan[gpu]"'
+            )
+        return found
     if device == "cpu" or (device == "auto" and not _may_have_gpu()):
         return "cpu"
     if importlib.util.find_spec("torch") is None:

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 import torch
 from torch import Tensor
 
-from cellspan.core.errors import CellspanError
+from cellspan.core.errors import DeviceMemoryError
 from cellspan.core.images import Floats
 from cellspan.core.models.registry import Model
 from cellspan.core.network import FlowNetwork
@@ -20,7 +20,7 @@ Features = list[Tensor]  # of each level of the network, (N, C, Y, X)
 
 
 def explains_full_memory(function: Callable[P, T]) -> Callable[P, T]:
-    """A function that works on a device and says in one CellspanError when the device's memory does not suffice."""
+    """A function that works on a device and raises DeviceMemoryError when the device's memory does not suffice."""
 
     @wraps(function)
     def explained(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -30,7 +30,7 @@ def explains_full_memory(function: Callable[P, T]) -> Callable[P, T]:
             if not _is_full_memory(error):
                 raise
         # Raised here, where torch's error with all the tensors that its frames hold is gone.
-        raise CellspanError(
+        raise DeviceMemoryError(
             "The device has too little free memory for this image: take a smaller tile (--tile 256), close other "
             "programs that use the device, or choose --device cpu."
         )
@@ -49,13 +49,13 @@ def _is_full_memory(error: RuntimeError) -> bool:
 class TorchPredictor:
     """The torch network in float32."""
 
-    batch = 16
     tensors = True  # the Segmenter leaves everything on the device that can stay there
 
     @explains_full_memory
     def __init__(self, model: Model, device: str) -> None:
-        """Load the model's weights onto the device; raises CellspanError if its memory is full."""
+        """Load the model's weights onto the device; raises DeviceMemoryError if its memory is full."""
         self.device = device
+        self.batch = 16
         # By default convolutions on newer cards use TF32, with 10 bits of mantissa.
         torch.backends.cudnn.allow_tf32 = False
         network = FlowNetwork(model.description.widths)

@@ -43,6 +43,7 @@ class ModelDescription(BaseModel):
     source_sha256: str | None = Field(None, description="of the Cellpose checkpoint that the weights come from")
     training: dict[str, Any] = Field(default_factory=dict, description="sources, licences, steps, versions")
     scores: dict[str, Any] = Field(default_factory=dict)
+    limits: list[str] = Field(default_factory=list, description="where it fails, in sentences for people")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Model:
         return self.folder / WEIGHTS
 
     def weights(self) -> dict[str, NDArray[Any]]:
-        """The network's state, name -> array; raises CellspanError if the file is damaged."""
+        """The network's state, name -> array, floats in 32 bits; raises CellspanError if the file is damaged."""
         from safetensors import SafetensorError  # here because lists of models need no weights
         from safetensors.numpy import load_file
 
@@ -87,7 +88,8 @@ class Model:
             raise CellspanError(
                 f"{path}: the weights are not those that {DESCRIPTION} describes; copy the model again."
             )
-        return {name: np.asarray(array) for name, array in state.items()}
+        # Files may hold 16 bits to be small; the network computes in 32.
+        return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in state.items()}
 
 
 def sha256_of(path: Path) -> str:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import make_folder, write_atomically, write_json
@@ -35,7 +35,7 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
     source = source.expanduser()
     name = name or source.stem
     target = user_models() / name
-    _check_name(name, target)
+    require_free_name(name)
     if not source.exists():
         raise CellspanError(f"{source}: there is no such file or folder.")
     make_folder(target.parent)
@@ -54,10 +54,11 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
     return load_model(target)
 
 
-def _check_name(name: str, target: Path) -> None:
+def require_free_name(name: str) -> None:
+    """Raise CellspanError if a new model cannot have this name, as it is taken or no name of a folder."""
     if not name or Path(name).name != name or name.startswith("."):
         raise CellspanError(f"'{name}' cannot be the name of a model; use letters, digits, - and _.")
-    if (BUNDLED / name).exists() or target.exists():
+    if (BUNDLED / name).exists() or (user_models() / name).exists():
         raise CellspanError(f"There is a model '{name}' already; choose another name with --name.")
 
 
@@ -66,7 +67,8 @@ def _convert(source: Path, folder: Path, name: str, mean_diameter: float | None)
     state = read_checkpoint(source)
     if mean_diameter:
         state["diam_mean"] = np.array([mean_diameter], np.float32)
-    save_file({key: np.asarray(value, order="C") for key, value in state.items()}, folder / WEIGHTS)
+    # Not with its own file writer, which lets nobody but the owner read the file.
+    (folder / WEIGHTS).write_bytes(save({key: np.asarray(value, order="C") for key, value in state.items()}))
     return ModelDescription(
         name=name,
         objects=checkpoint.objects,

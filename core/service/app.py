@@ -23,7 +23,7 @@ from cellspan.core.models.registry import list_models
 from cellspan.core.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.outputs import write_labels
 from cellspan.core.parameters import Parameters, parse_parameters
-from cellspan.core.segmenter import Result
+from cellspan.core.segmenter import Result, object_quality
 from cellspan.core.service.client import NPY, as_npy
 from cellspan.core.service.jobs import Job, Jobs
 
@@ -151,6 +151,7 @@ ENCODERS: dict[str, dict[str, Encoder]] = {
     },
     "rois": {ZIP: lambda result: _through_file(lambda path: write_roi_zip(path, labels_to_rois(result.labels)))},
     "probability": {NPY: lambda result: as_npy(result.probability), TIFF: lambda result: _tiff(result.probability)},
+    "objects": {NPY: lambda result: as_npy(object_quality(result))},
     "flows": {NPY: lambda result: as_npy(result.flows), TIFF: lambda result: _tiff(result.flows)},
 }
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 from urllib.parse import urlencode, urlsplit
@@ -58,6 +58,7 @@ class EngineResult:
     device: str
     seconds: float
     notes: list[str] = field(default_factory=list)
+    extra: dict[str, np.ndarray] = field(default_factory=dict)  # further results that were asked for, by their names
 
 
 def runtime_folder() -> Path:
@@ -89,13 +90,20 @@ class Engine:
         self.command = list(command)
 
     def segment(
-        self, pixels: np.ndarray, parameters: Mapping[str, Any], on_progress: OnProgress | None = None
+        self,
+        pixels: np.ndarray,
+        parameters: Mapping[str, Any],
+        on_progress: OnProgress | None = None,
+        also: Sequence[str] = (),
     ) -> EngineResult:
         """Find the objects in (Y, X), (C, Y, X) or (Y, X, 3) pixels; raises EngineError.
 
-        `parameters` are those of `core.parameters`, and `device`. A service that dies is started again once.
+        `parameters` are those of `core.parameters`, and `device`; `also` names arrays to fetch into the result's
+        `extra`: probability, flows, objects. A service that dies is started again once.
         """
-        return self.run(as_npy(pixels), NPY, parameters, on_progress)[0]
+        result, extra = self.run(as_npy(pixels), NPY, parameters, on_progress, dict.fromkeys(also, NPY))
+        arrays = {name: np.load(io.BytesIO(content), allow_pickle=False) for name, content in extra.items()}
+        return replace(result, extra=arrays)
 
     def run(
         self,

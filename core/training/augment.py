@@ -12,6 +12,7 @@ from cellspan.core.images import Floats
 from cellspan.core.training.data import Field
 
 SCALE = 2.0  # at most so many times larger or smaller than the model's mean diameter; mostly much less
+WIDE = 5.0  # the same for crops from which only sizes are learnt
 BEYOND = 32  # pixels by which a crop may reach beyond the border of the image, into black, as in inference
 
 
@@ -22,6 +23,7 @@ class Crop:
     image: Floats  # (2, size, size)
     flows: Floats  # (2, size, size)
     foreground: Floats  # 0 or 1
+    magnification: float  # 1 = objects have the model's mean diameter
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,12 @@ class Contrast:
     drop_nuclei: float = 0.3  # probability that the channel of nuclei is left out, if there is one
 
 
-def random_crop(field: Field, size: int, rng: np.random.Generator, contrast: Contrast | None = None) -> Crop:
-    """A square crop of `size` pixels at a random place, angle, scale, brightness and contrast."""
-    matrix, linear = _random_view(field, size, rng)
+def random_crop(
+    field: Field, size: int, rng: np.random.Generator, contrast: Contrast | None = None, wide: bool = False
+) -> Crop:
+    """A square crop of `size` pixels at a random place, angle, scale (`wide`: any), brightness and contrast."""
+    scale = float(np.exp(rng.uniform(-1, 1) * np.log(WIDE) if wide else rng.triangular(-1, 0, 1) * np.log(SCALE)))
+    matrix, linear = _random_view(field, size, scale, rng)
     image = np.stack([_warp(plane, matrix, size) for plane in field.image])
     foreground = _warp((field.labels > 0).astype(np.float32), matrix, size, method=cv2.INTER_NEAREST)
     warped = np.stack([_warp(plane, matrix, size) for plane in field.flows])
@@ -42,12 +47,13 @@ def random_crop(field: Field, size: int, rng: np.random.Generator, contrast: Con
     image = _random_contrast(_random_intensity(image, rng), contrast or Contrast(), rng)
     # After the change of brightness, so that beyond the border it is as black as in inference.
     inside = _warp(np.ones(field.labels.shape, np.float32), matrix, size)
-    return Crop(image * inside, flows, foreground)
+    return Crop(image * inside, flows, foreground, scale)
 
 
-def _random_view(field: Field, size: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _random_view(
+    field: Field, size: int, scale: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The affine map from field to crop in OpenCV's (x, y) order, and the turn it gives to flows in (y, x) order."""
-    scale = np.exp(rng.triangular(-1, 0, 1) * np.log(SCALE))
     angle = rng.uniform(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if rng.random() < 0.5:

@@ -1,20 +1,24 @@
-"""Annotated images: pairs `<id>_img.*` and `<id>_masks.*`, brought to the model's mean diameter, with their flows."""
+"""Annotated images: each with its masks or its outlines, brought to the model's mean diameter, with their flows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import IMAGE_SUFFIXES
+from cellspan.core.files import IMAGE_SUFFIXES, RESULT_MARKS
 from cellspan.core.flows import labels_to_flows
-from cellspan.core.images import Floats, network_input, read_image, read_labels, resize
+from cellspan.core.images import Floats, Image, network_input, read_image, read_labels, resize
 from cellspan.core.labels import Labels, as_labels, median_diameter, renumber, resize_labels
 from cellspan.core.parameters import Parameters
+from cellspan.core.training.roi_sets import ONLY, ROI_MARKS, has_overlay, note_on, read_annotation
+
+FEWEST_OBJECTS = 5  # in all training images together
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,12 @@ class Pair:
     """The files of one annotated image."""
 
     image: Path
-    masks: Path
+    masks: Path  # a label image, a RoiSet.zip, or the image itself if its overlay holds the outlines
+
+    @property
+    def is_outlined(self) -> bool:
+        """Whether the annotation is ROIs of ImageJ."""
+        return self.masks == self.image or self.masks.suffix.lower() == ".zip"
 
     @property
     def source(self) -> str:
@@ -40,6 +49,7 @@ class Field:
     labels: Labels  # (Y, X)
     flows: Floats  # (2, Y, X)
     diameter: float  # median, in pixels of the file
+    pair: Pair | None = None  # where it comes from; None for simulated fields
 
 
 def licence(pair: Pair) -> str:
@@ -53,61 +63,148 @@ def licence(pair: Pair) -> str:
 
 
 def find_pairs(folder: str | Path) -> list[Pair]:
-    """All pairs below a folder, any depth, in alphabetical order; raises CellspanError if there are none."""
+    """All annotated images below a folder, any depth, in alphabetical order.
+
+    An annotation is `<id>_masks.*` beside `<id>_img.*`; or outlines from ImageJ: `<image>_rois.zip` or
+    `<image>_RoiSet.zip` beside any image, `RoiSet.zip` beside the only one of a folder, or the overlay inside a TIFF.
+    Raises CellspanError if there are none.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise CellspanError(f"{folder}: there is no such folder.")
+    files = sorted(folder.rglob("*"))
     masks = {
-        path.with_name(path.stem.removesuffix("_masks")): path
-        for path in sorted(folder.rglob("*_masks.*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES
+        file.parent / file.stem.removesuffix("_masks"): file
+        for file in files
+        if file.stem.endswith("_masks") and file.suffix.lower() in IMAGE_SUFFIXES
     }
-    pairs = [
-        Pair(path, masks[key])
-        for path in sorted(folder.rglob("*_img.*"))
-        if (key := path.with_name(path.stem.removesuffix("_img"))) in masks
-    ]
+    roi_sets = {file.parent / file.stem.casefold(): file for file in files if file.suffix.lower() == ".zip"}
+    images = [file for file in files if _is_image(file)]
+    found = {image: annotation for image in images if (annotation := _annotation_of(image, masks, roi_sets))}
+    found |= _only_images([image for image in images if image not in found], roi_sets)
+    pairs = [Pair(image, found[image]) for image in images if image in found]
     if not pairs:
-        raise CellspanError(f"{folder}: no pairs named <id>_img.tif and <id>_masks.tif (or .png) were found.")
+        raise CellspanError(
+            f"{folder}: no pairs named <id>_img.tif and <id>_masks.tif (or .png) were found, "
+            "nor images with outlines from ImageJ named <image>_rois.zip."
+        )
     return pairs
 
 
-def read_pair(pair: Pair) -> tuple[Floats, Labels]:
-    """The normalised image (2, Y, X) and its labels (Y, X); a second channel is taken as the nuclei."""
+def _is_image(path: Path) -> bool:
+    """Whether a file may be annotated; results and annotations are not, nor hidden files."""
+    usable = path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return usable and (path.stem.endswith("_img") or not any(mark in path.stem for mark in RESULT_MARKS))
+
+
+def _annotation_of(image: Path, masks: dict[Path, Path], roi_sets: dict[Path, Path]) -> Path | None:
+    """The file that holds the objects of an image: masks, ROIs, or the image itself because of its overlay."""
+    if image.stem.endswith("_img") and (found := masks.get(image.parent / image.stem.removesuffix("_img"))):
+        return found
+    names = [(stem + mark).casefold() for stem in (image.stem, image.stem.removesuffix("_img")) for mark in ROI_MARKS]
+    beside = [roi_sets[image.parent / name] for name in names if image.parent / name in roi_sets]
+    if beside:
+        return beside[0]
+    return image if has_overlay(image) else None
+
+
+def _only_images(images: list[Path], roi_sets: dict[Path, Path]) -> dict[Path, Path]:
+    """Images that lie with one RoiSet.zip in a folder of their own; raises CellspanError if there are several."""
+    found = {}
+    for image in images:
+        rois = roi_sets.get(image.parent / ONLY)
+        if rois is None:
+            continue
+        others = sum(other.parent == image.parent for other in images) - 1
+        if others:
+            raise CellspanError(
+                f"{rois}: which of the {others + 1} images beside it do these ROIs belong to? "
+                f"Name the file after its image, such as {image.stem}_rois.zip."
+            )
+        found[image] = rois
+    return found
+
+
+def read_pair(pair: Pair, split: bool = False) -> tuple[Floats, Labels]:
+    """The normalised image (2, Y, X) and its labels (Y, X); a second channel is taken as the nuclei.
+
+    `split` makes an object of each connected piece of a binary mask. Raises CellspanError for masks of another size,
+    and for binary masks that are not to be split.
+    """
     image = read_image(pair.image)
+    return network_input(image, channels_of(image))[0], labels_of(pair, image.shape, split)
+
+
+def channels_of(image: Image) -> Parameters:
+    """Which channels training looks at: of two, the second shows the nuclei."""
     two = not image.is_rgb and len(image.channels) == 2
-    parameters = Parameters(channel=0, nuclei_channel=1) if two else Parameters()
+    return Parameters(channel=0, nuclei_channel=1) if two else Parameters()
+
+
+def labels_of(pair: Pair, shape: tuple[int, int], split: bool = False) -> Labels:
+    """The annotated objects of an image of `shape` (height, width), 1..n; raises as `read_pair` does."""
+    if pair.is_outlined:
+        return renumber(read_annotation(pair.masks, shape))
     labels = renumber(as_labels(read_labels(pair.masks)))
-    if labels.shape != image.shape:
-        raise CellspanError(f"{pair.masks}: its size {labels.shape} is not that of {pair.image.name} {image.shape}.")
-    return network_input(image, parameters)[0], labels
+    if labels.shape != shape:
+        raise CellspanError(f"{pair.masks}: its size {labels.shape} is not that of {pair.image.name} {shape}.")
+    return _objects(labels, pair.masks, split)
 
 
-def load_field(pair: Pair, mean_diameter: float) -> Field | None:
-    """A pair at the resolution where its objects have `mean_diameter` pixels; None if it holds no object."""
-    return field_at(pair.source, *read_pair(pair), mean_diameter)
+def notes_on(pairs: Iterable[Pair]) -> list[str]:
+    """What is left out of annotations that are ROIs, in sentences for people."""
+    return [note for pair in pairs if pair.is_outlined and (note := note_on(pair.masks))]
 
 
-def field_at(source: str, image: Floats, labels: Labels, mean_diameter: float) -> Field | None:
+def _objects(labels: Labels, masks: Path, split: bool) -> Labels:
+    """The labels, or the connected pieces of a binary mask."""
+    if labels.max(initial=0) != 1:
+        return labels
+    count, pieces = cv2.connectedComponents((labels > 0).astype(np.uint8), connectivity=4)
+    if count > 2 and not split:
+        raise CellspanError(
+            f"{masks}: all its objects have one number ({count - 1} separate pieces), as in a black and white mask. "
+            "Number the objects 1, 2, 3, ..., or add --split to take each piece as an object."
+        )
+    return np.asarray(pieces, np.int32)
+
+
+def load_field(pair: Pair, mean_diameter: float | None, split: bool = False) -> Field | None:
+    """A pair at the resolution where its objects have `mean_diameter` pixels (None: that of the file).
+
+    None if it holds no object.
+    """
+    field = field_at(pair.source, *read_pair(pair, split), mean_diameter)
+    return None if field is None else replace(field, pair=pair)
+
+
+def field_at(source: str, image: Floats, labels: Labels, mean_diameter: float | None) -> Field | None:
     """A normalised image (2, Y, X) and labels (Y, X) at the resolution where objects have `mean_diameter` pixels.
 
-    None if there is no object.
+    None instead of a diameter leaves the resolution as it is. None if there is no object.
     """
     diameter = median_diameter(labels)
     if diameter == 0:
         return None
-    factor = mean_diameter / diameter
+    factor = mean_diameter / diameter if mean_diameter else 1.0
     height, width = (max(1, round(side * factor)) for side in labels.shape)
     scaled = resize_labels(labels, (height, width))
     return Field(source, resize(image, (height, width)), scaled, labels_to_flows(scaled), diameter)
 
 
-def load_fields(pairs: Iterable[Pair], mean_diameter: float) -> list[Field]:
+def load_fields(pairs: Iterable[Pair], mean_diameter: float, split: bool = False) -> list[Field]:
     """All pairs that hold objects."""
-    fields = [field for pair in pairs if (field := load_field(pair, mean_diameter)) is not None]
-    if not fields:
-        raise CellspanError("None of the training images holds an annotated object.")
-    return fields
+    return [field for pair in pairs if (field := load_field(pair, mean_diameter, split)) is not None]
+
+
+def require_objects(fields: list[Field]) -> None:
+    """Raise CellspanError if the training images hold too little to learn from."""
+    count = sum(int(field.labels.max(initial=0)) for field in fields)
+    if count < FEWEST_OBJECTS:
+        raise CellspanError(
+            f"The training images hold {count} annotated object{'' if count == 1 else 's'}; "
+            f"annotate at least {FEWEST_OBJECTS}, better 50."
+        )
 
 
 def source_weights(fields: list[Field], balance: float = 0.5) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cellspan.core.images import Image, network_input
@@ -14,15 +16,16 @@ POOL = 160  # fields at a time
 EVERY = 2  # steps after which one field of the pool is replaced: half a field costs less than a tenth of a step
 SIDE = 288  # pixels of a field at the model's resolution
 DIAMETERS = (10.0, 45.0)  # pixels in the simulated image, so that some cells come magnified and others shrunk
-TRAINING, VALIDATION = 0, 1  # streams of random numbers
+SIZES = (8.0, 120.0)  # pixels: diameters of the fields from which sizes are learnt
+TRAINING, VALIDATION, SIZES_TRAINING, SIZES_HELD_OUT = range(4)  # streams of random numbers
 
 
 class SimulatedPool:
     """At each step the next POOL fields of an endless sequence; field i comes from the seed and i alone."""
 
-    def __init__(self, seed: int, mean_diameter: float) -> None:
-        """`mean_diameter` in pixels is that of the model."""
-        self.seed, self.mean_diameter = seed, mean_diameter
+    def __init__(self, seed: int, mean_diameter: float, looks: Sequence[str] = ()) -> None:
+        """`mean_diameter` in pixels is that of the model; `looks` are some of LOOKS, all if there are none."""
+        self.seed, self.mean_diameter, self.looks = seed, mean_diameter, tuple(looks)
         self._fields: dict[int, Field] = {}
 
     def at(self, step: int) -> list[Field]:
@@ -39,15 +42,32 @@ class SimulatedPool:
         """Fields that training never sees."""
         return [self._field(VALIDATION, i) for i in range(count)]
 
+    def of_all_sizes(self, count: int, held_out: bool = False) -> list[Field]:
+        """Fields as the microscope gave them, with cells of SIZES; neither training nor validation sees them."""
+        stream = SIZES_HELD_OUT if held_out else SIZES_TRAINING
+        return [self._native(stream, i) for i in range(count)]
+
     def _field(self, stream: int, i: int) -> Field:
-        # Again, with the next random numbers, where a field has no cells, which is rare.
         rng = np.random.default_rng((self.seed, stream, i))
         while True:
             diameter = float(np.exp(rng.uniform(*np.log(DIAMETERS))))
             side = round(SIDE * diameter / self.mean_diameter)
-            made = simulate_cells((side, side), diameter, rng)
-            image = Image(made.image)
-            parameters = Parameters(channel=0, nuclei_channel=1 if made.image[1].any() else None)
-            field = field_at(SOURCE, network_input(image, parameters)[0], made.labels, self.mean_diameter)
+            field = self._simulated(side, diameter, self.mean_diameter, rng)
             if field is not None:
                 return field
+
+    def _native(self, stream: int, i: int) -> Field:
+        rng = np.random.default_rng((self.seed, stream, i))
+        while True:
+            field = self._simulated(SIDE, float(np.exp(rng.uniform(*np.log(SIZES)))), None, rng)
+            if field is not None:
+                return field
+
+    def _simulated(
+        self, side: int, diameter: float, mean_diameter: float | None, rng: np.random.Generator
+    ) -> Field | None:
+        """A square field, brought to the mean diameter; None if it has no cells, which is rare."""
+        look = str(rng.choice(self.looks)) if self.looks else None
+        made = simulate_cells((side, side), diameter, rng, look)
+        parameters = Parameters(channel=0, nuclei_channel=1 if made.image[1].any() else None)
+        return field_at(SOURCE, network_input(Image(made.image), parameters)[0], made.labels, mean_diameter)

@@ -24,15 +24,18 @@ engine when it needs it; all workers of an analysis share one, and it ends by it
 Which input works
 ^^^^^^^^^^^^^^^^^
 
-An image with one channel, as it comes from **NamesAndTypes**; it need not be rescaled or corrected. For nuclei: bright
-objects on a dark background. Colour images are segmented by their luminance. Pixels outside the mask of a masked or
-cropped image never become part of an object.
+An image with one channel, as it comes from **NamesAndTypes**; it need not be rescaled or corrected. For cells, an
+image of the nuclei may be given as well. Colour images are segmented by their luminance. Pixels outside the mask of a
+masked or cropped image never become part of an object.
 
 What you get
 ^^^^^^^^^^^^
 
 Objects for every later module (**IdentifySecondaryObjects**, **MeasureObjectSizeShape** and so on), the same that
-the command ``cellspan segment`` finds in the image file with the same settings.
+the command ``cellspan segment`` finds in the image file with the same settings. If you identify cells and nuclei
+together: cells, nuclei and cytoplasm, each cell with its nucleus, as **IdentifyPrimaryObjects**,
+**IdentifySecondaryObjects** and **IdentifyTertiaryObjects** give them. The probability and the flows can be saved as
+images.
 
 Measurements made by this module
 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -40,11 +43,17 @@ Measurements made by this module
 **Image measurements:**
 
 -  *Count:* the number of objects.
+-  *Flow\\_Diameter, Flow\\_Model, Flow\\_ModelSHA256, Flow\\_Seconds, Flow\\_Device, Flow\\_Notes:* the diameter that
+   was used (given or estimated), the model and its checksum, how long it took and where, and what you should know.
 
 **Object measurements:**
 
 -  *Location\\_Center\\_X, Location\\_Center\\_Y:* the centre of mass of the object, in pixels.
 -  *Number\\_Object\\_Number:* the object's number in the label image.
+-  *Flow\\_MeanProbability:* the mean of the network's output inside the object, a logit: 0 is undecided, 5 is sure.
+-  *Flow\\_FlowError:* how far the directions that the network saw are from those of an object of this shape.
+-  *Flow\\_NucleiCount:* of cells that were identified together with nuclei: how many lay in the cell.
+-  *Parent, Children:* which nucleus belongs to which cell and cytoplasm.
 
 The method: Stringer C, Wang T, Michaelos M, Pachitariu M (2021) "Cellpose: a generalist algorithm for cellular
 segmentation" *Nature Methods* 18, 100-106. (`link <https://doi.org/10.1038/s41592-020-01018-x>`__)
@@ -57,145 +66,78 @@ import os.path
 from typing import Any
 
 import numpy
+from cellprofiler_core.image import Image
 from cellprofiler_core.module.image_segmentation import ImageSegmentation
 from cellprofiler_core.object import Objects
-from cellprofiler_core.setting import Binary, Setting, ValidationError
-from cellprofiler_core.setting.choice import Choice
-from cellprofiler_core.setting.text import Float, Integer, Text
-from cellspan_plugin import engine
-from cellspan_plugin.filters import Filtered, discarded, filter_objects
-from cellspan_plugin.pixels import engine_pixels
+from cellprofiler_core.setting import Setting, ValidationError
+from cellprofiler_core.setting.range import FloatRange
+from cellprofiler_core.setting.text import Number
+from cellspan_plugin import engine, measurements
+from cellspan_plugin.display import Shown, draw
+from cellspan_plugin.filters import Filtered, filter_objects
+from cellspan_plugin.layout import (
+    DEVICE_AUTOMATIC,
+    DEVICE_CPU,
+    DEVICE_GPU,
+    ENGINE_PATH,
+    LABELS,
+    MODEL_CELLS,
+    MODEL_CUSTOM,
+    MODEL_NUCLEI,
+    NUCLEI_EXIST,
+    REVISION,
+    SPLIT,
+    upgraded,
+)
+from cellspan_plugin.pairing import Pairs, nuclei_of_discarded_cells, pair
+from cellspan_plugin.pictures import flow_image, probability_image
+from cellspan_plugin.pixels import engine_pixels, two_channels
+from cellspan_plugin.settings import irrelevant, make_settings
 
 LOGGER = logging.getLogger(__name__)
 
-MODEL_NUCLEI = "Nuclei"
-MODEL_CELLS = "Cells"
-MODEL_CUSTOM = "Custom"
-ENGINE_NAMES = {MODEL_NUCLEI: "nuclei", MODEL_CELLS: "cyto"}
+ENGINE_MODELS = {MODEL_NUCLEI: "nuclei", MODEL_CELLS: "cyto"}
+ENGINE_DEVICES = {DEVICE_AUTOMATIC: "auto", DEVICE_CPU: "cpu", DEVICE_GPU: "gpu"}
 
 
 class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler shows the docstring of the file as help
     category = "Object Processing"
     module_name = "IdentifyObjectsByFlow"
-    variable_revision_number = 1
+    variable_revision_number = REVISION
 
     def create_settings(self) -> None:
-        """Every setting with its help; defaults and limits are those of the engine (a test compares them)."""
+        """Every setting of the layout becomes an attribute."""
         super().create_settings()
-        self.x_name.doc = "Select the image that shows the objects: one channel, or a colour image."
-        self.y_name.text = "Name the objects to be identified"
-        self.y_name.doc = "Enter the name that the objects shall have in later modules."
-
-        self.model = Choice(
-            "Select the model",
-            [MODEL_NUCLEI, MODEL_CELLS, MODEL_CUSTOM],
-            doc=f"""\
-What the network was trained to find:
-
--  *{MODEL_NUCLEI}:* nuclei in fluorescence images.
--  *{MODEL_CELLS}:* whole cells.
--  *{MODEL_CUSTOM}:* a model of your own, trained or imported with cellspan.
-""",
-        )
-        self.custom_model = Text(
-            "Name or path of the custom model",
-            "",
-            doc="""\
-Enter the name of a model that you imported, or the path of a model's folder or file. The command
-``cellspan models list`` shows the names.
-""",
-        )
-        self.automatic_diameter = Binary(
-            "Estimate the diameter of the objects automatically?",
-            True,
-            doc="""\
-Select *Yes* to let the network estimate the typical diameter, for each image anew. Select *No* to enter it: that
-is faster, and better if the images show few objects or are all alike.
-""",
-        )
-        self.diameter = Float(
-            "Typical diameter of objects, in pixels",
-            30.0,
-            minval=0.1,
-            maxval=4000.0,
-            doc="""\
-The image is scaled so that objects of this diameter have the size that the network knows. If objects are split,
-enter a larger number; if neighbours are merged, a smaller one. To measure a diameter, use the *Measure Length* tool
-in the toolbar of an image window.
-""",
-        )
-        self.flow_threshold = Float(
-            "Flow error threshold",
-            0.4,
-            minval=0.0,
-            doc="""\
-An object is kept if its shape fits the directions that the network saw; this is the largest error that it may
-have. Increase it if good objects are missing; decrease it if there are objects of odd shapes. 0 keeps all.
-""",
-        )
-        self.cellprob_threshold = Float(
-            "Cell probability threshold",
-            0.0,
-            minval=-20.0,
-            maxval=20.0,
-            doc="""\
-Pixels above this value belong to objects. Decrease it to find fainter objects and to get larger outlines; increase
-it to get fewer and smaller ones. Useful values lie between -6 and 6.
-""",
-        )
-        self.min_size = Integer(
-            "Minimum size of objects, in pixels",
-            15,
-            minval=0,
-            doc="Objects that cover fewer pixels (area, not diameter) are discarded.",
-        )
-        self.discard_border = Binary(
-            "Discard objects touching the border of the image?",
-            False,
-            doc="""\
-Select *Yes* to discard objects that are cut by the border and thus cannot be measured fully. If the image is masked
-or cropped, this includes objects that touch the border of the mask.
-""",
-        )
+        for name, setting in make_settings().items():
+            setattr(self, name, setting)
 
     def settings(self) -> list[Setting]:
-        """Every setting, in the order of the pipeline file: to append is possible, to reorder is not."""
-        return [
-            self.x_name,
-            self.y_name,
-            self.model,
-            self.custom_model,
-            self.automatic_diameter,
-            self.diameter,
-            self.flow_threshold,
-            self.cellprob_threshold,
-            self.min_size,
-            self.discard_border,
-        ]
+        """Every setting, in the order of the pipeline file."""
+        return [getattr(self, name) for name in LABELS]
 
     def visible_settings(self) -> list[Setting]:
         """Those settings that matter with the present choices."""
-        irrelevant = []
-        if self.model.value != MODEL_CUSTOM:
-            irrelevant.append(self.custom_model)
-        if self.automatic_diameter.value:
-            irrelevant.append(self.diameter)
-        return [setting for setting in self.settings() if not any(setting is other for other in irrelevant)]
+        hidden = irrelevant(self)
+        return [getattr(self, name) for name in LABELS if name not in hidden]
 
     def upgrade_settings(
         self, setting_values: list[str], variable_revision_number: int, module_name: str
     ) -> tuple[list[str], int]:
-        """Settings of older pipelines; so far there is one revision only."""
-        return setting_values, variable_revision_number
+        """Settings of older pipelines."""
+        return upgraded(setting_values, variable_revision_number)
 
     def validate_module(self, pipeline: Any) -> None:
         """Tell in the pipeline editor, before anything runs, what is missing."""
         if self.model.value == MODEL_CUSTOM and not self.custom_model.value.strip():
             raise ValidationError("Enter the name or the path of the model.", self.custom_model)
+        if self.together.value and self.model.value == MODEL_NUCLEI:
+            raise ValidationError(
+                "To identify cells and nuclei together, select a model of cells; the nuclei have their own.", self.model
+            )
         try:
-            engine.engine_command()
+            self.engine_command()
         except engine.NotInstalled as error:
-            raise ValidationError(str(error), self.model) from None
+            raise ValidationError(str(error), self.engine_choice) from None
 
     def volumetric(self) -> bool:
         """Stacks are not supported yet."""
@@ -206,30 +148,44 @@ or cropped, this includes objects that touch the border of the mask.
         """This module makes objects from images."""
         return True
 
+    def finds_nuclei(self) -> bool:
+        """Whether the nuclei are found here, and not taken from an earlier module."""
+        return self.together.value and self.nuclei_from.value != NUCLEI_EXIST
+
+    def needs_nuclei_image(self) -> bool:
+        """Whether a second image is read."""
+        return self.finds_nuclei() or self.use_nuclei_image.value
+
     def run(self, workspace: Any) -> None:
         """Segment the image and add objects and measurements; whatever goes wrong is raised, never swallowed."""
         self.check_settings(workspace.pipeline)
         image = workspace.image_set.get_image(self.x_name.value)
-        if image.volumetric:
-            raise ValueError(f"{self.x_name.value} is a 3D image; IdentifyObjectsByFlow segments 2D images only.")
-        result = engine.connect().segment(engine_pixels(image.pixel_data, image.scale), self.parameters())
-        for note in result.notes:
-            LOGGER.warning("%s, image set %d: %s", self.y_name.value, workspace.measurements.image_number, note)
-
-        stages = filter_objects(result.labels, image.mask, self.min_size.value, self.discard_border.value)
-        objects = Objects()
-        objects.segmented = stages.segmented
-        objects.unedited_segmented = stages.unedited_segmented
-        objects.small_removed_segmented = stages.small_removed_segmented
-        objects.parent_image = image
-        workspace.object_set.add_objects(objects, self.y_name.value)
-        self.add_measurements(workspace)
+        nuclei_image = self._nuclei_image(workspace, image)
+        pixels = engine_pixels(image.pixel_data, image.scale)
+        channels: dict[str, Any] = {}
+        if nuclei_image is not None:
+            pixels = two_channels(pixels, engine_pixels(nuclei_image.pixel_data, nuclei_image.scale))
+            channels = {"channel": 0, "nuclei_channel": 1}
+        result = self._segment(pixels, {**self.parameters(), **channels}, also=self._outputs())
+        stages = filter_objects(
+            result.labels, image.mask, self.min_size.value, self.discard_border.value, self._diameters()
+        )
+        shown = Shown(image.pixel_data)
+        if self.together.value:
+            self._add_pairs(workspace, image, nuclei_image, result, stages, shown)
+        else:
+            self._add(workspace, self.y_name.value, image, stages.segmented, stages)
+            self._measure(workspace, self.y_name.value, result, stages.found)
+            shown.add(self.y_name.value, stages, result)
+        self._add_images(workspace, image, result)
         if self.show_window:
-            _remember(workspace.display_data, image.pixel_data, stages, result)
+            shown.remember(workspace.display_data)
 
     def check_settings(self, pipeline: Any) -> None:
         """Validate once more: a headless run does not, and would silently replace a number that is out of range."""
-        for setting in self.visible_settings()[2:]:
+        for setting in self.visible_settings():
+            if not isinstance(setting, (Number, FloatRange)):
+                continue
             try:
                 setting.test_valid(pipeline)
             except ValidationError as error:
@@ -243,57 +199,173 @@ or cropped, this includes objects that touch the border of the mask.
             "diameter": None if self.automatic_diameter.value else self.diameter.value,
             "flow_threshold": self.flow_threshold.value,
             "cellprob_threshold": self.cellprob_threshold.value,
+            "fill_holes": self.fill_holes.value,
+            "invert": self.invert.value,
+            "augment": self.augment.value,
             "min_size": 0,
             "exclude_on_edges": False,
+            "device": ENGINE_DEVICES[self.device.value],
+        }
+
+    def nuclei_parameters(self) -> dict[str, Any]:
+        """The same for nuclei that are found together with cells."""
+        return {
+            **self.parameters(),
+            "model": ENGINE_MODELS[MODEL_NUCLEI],
+            "diameter": self.nuclei_diameter.value or None,
+            "invert": False,
         }
 
     def model_name(self) -> str:
         """The engine's name of the model; a path is made absolute, because the engine runs in another folder."""
         if self.model.value != MODEL_CUSTOM:
-            return ENGINE_NAMES[self.model.value]
+            return ENGINE_MODELS[self.model.value]
         text = os.path.expanduser(self.custom_model.value.strip())
         is_path = os.path.basename(text) != text  # a bare name never means a folder that happens to be there
         return os.path.abspath(text) if is_path else text
 
+    def engine_command(self) -> list[str]:
+        """What starts the engine; raises engine.NotInstalled in one sentence."""
+        if self.engine_choice.value == ENGINE_PATH:
+            return engine.command_of(self.engine_path.value)
+        return engine.engine_command()
+
+    def _outputs(self) -> list[str]:
+        """What is fetched from the engine beside the labels."""
+        may_split = self.together.value and self.several_nuclei.value == SPLIT
+        wanted = {"probability": self.save_probability.value, "flows": self.save_flows.value or may_split}
+        return ["objects", *(name for name, is_wanted in wanted.items() if is_wanted)]
+
+    def _segment(self, pixels: numpy.ndarray, parameters: dict[str, Any], also: list[str]) -> Any:
+        """Ask the engine; the first image also waits for its start, and the log says so."""
+        result = engine.connect(self.engine_command()).segment(pixels, parameters, engine.tell_start(LOGGER), also)
+        for note in result.notes:
+            LOGGER.warning("%s: %s", self.y_name.value, note)
+        return result
+
+    def _diameters(self) -> tuple[float, float] | None:
+        return (self.diameter_range.min, self.diameter_range.max) if self.discard_by_diameter.value else None
+
+    def _nuclei_image(self, workspace: Any, image: Any) -> Any:
+        """The second image, or None; both must be flat and of one size."""
+        other = workspace.image_set.get_image(self.nuclei_image.value) if self.needs_nuclei_image() else None
+        for name, one in ((self.x_name.value, image), (self.nuclei_image.value, other)):
+            if one is not None and one.volumetric:
+                raise ValueError(f"{name} is a 3D image; IdentifyObjectsByFlow segments 2D images only.")
+        if other is not None and other.pixel_data.shape[:2] != image.pixel_data.shape[:2]:
+            raise ValueError(
+                f"{self.nuclei_image.value} is not as large as {self.x_name.value}; crop or resize both alike."
+            )
+        return other
+
+    def _add_pairs(
+        self, workspace: Any, image: Any, nuclei_image: Any, result: Any, stages: Filtered, shown: Shown
+    ) -> None:
+        """Find or take the nuclei, pair them with the cells, and add nuclei, cells and cytoplasm."""
+        cells_name, exist = self.y_name.value, not self.finds_nuclei()
+        nuclei_name = self.nuclei_objects.value if exist else self.nuclei_name.value
+        if exist:
+            nuclei = workspace.object_set.get_objects(nuclei_name).segmented
+            if nuclei.shape != stages.segmented.shape:
+                raise ValueError(f"The objects {nuclei_name} are not as large as {self.x_name.value}; crop both alike.")
+        else:
+            channel = engine_pixels(nuclei_image.pixel_data, nuclei_image.scale)
+            nuclei_result = self._segment(channel, self.nuclei_parameters(), also=["objects"])
+            nuclei_stages = filter_objects(
+                nuclei_result.labels, image.mask & nuclei_image.mask, self.min_size.value, self.discard_border.value
+            )
+            gone = nuclei_of_discarded_cells(stages, nuclei_stages.segmented)
+            nuclei = numpy.where(gone, 0, nuclei_stages.segmented)
+        pairs = pair(
+            stages.segmented,
+            nuclei,
+            self.without_nucleus.value,
+            self.several_nuclei.value,
+            self.without_cell.value,
+            lambda: result.extra["flows"],
+            keep_all_nuclei=exist,
+        )
+        if not exist:
+            self._add(workspace, nuclei_name, nuclei_image, pairs.nuclei, nuclei_stages)
+            self._measure(workspace, nuclei_name, nuclei_result, nuclei_stages.found[pairs.found_nucleus - 1])
+        self._add(workspace, cells_name, image, pairs.cells, stages)
+        self._measure(workspace, cells_name, result, stages.found[pairs.found_cell - 1])
+        workspace.measurements.add_measurement(cells_name, measurements.NUCLEI_COUNT, pairs.nuclei_in_cell)
+        self._add(workspace, self.cytoplasm_name.value, image, pairs.cytoplasm)
+        self._relate(workspace, nuclei_name, pairs)
+        shown.add(cells_name, stages._replace(segmented=pairs.cells), result)
+        shown.add(
+            nuclei_name,
+            None if exist else nuclei_stages._replace(segmented=pairs.nuclei),
+            None if exist else nuclei_result,
+            pairs.nuclei,
+        )
+        shown.add(self.cytoplasm_name.value, None, None, pairs.cytoplasm)
+
+    def _add(
+        self, workspace: Any, name: str, image: Any, labels: numpy.ndarray, stages: Filtered | None = None
+    ) -> None:
+        """Objects, their count, numbers and places."""
+        objects = Objects()
+        objects.segmented = labels
+        if stages is not None:
+            objects.unedited_segmented = stages.unedited_segmented
+            objects.small_removed_segmented = stages.small_removed_segmented
+        objects.parent_image = image
+        workspace.object_set.add_objects(objects, name)
+        self.add_measurements(workspace, name)
+
+    def _measure(self, workspace: Any, name: str, result: Any, found: numpy.ndarray) -> None:
+        measurements.write_segmentation(workspace.measurements, name, result, found)
+
+    def _relate(self, workspace: Any, nuclei_name: str, pairs: Pairs) -> None:
+        cells, cytoplasm = self.y_name.value, self.cytoplasm_name.value
+        nuclei_count, cell_count = len(pairs.found_nucleus), len(pairs.found_cell)
+        nucleus_of_cytoplasm = pairs.nucleus_of_cell[pairs.cell_of_cytoplasm - 1]
+        for relation in (
+            measurements.Relation(nuclei_name, cells, pairs.nucleus_of_cell, nuclei_count),
+            measurements.Relation(nuclei_name, cytoplasm, nucleus_of_cytoplasm, nuclei_count),
+            measurements.Relation(cells, cytoplasm, pairs.cell_of_cytoplasm, cell_count),
+        ):
+            measurements.write_relation(workspace.measurements, self.module_num, relation)
+
+    def _add_images(self, workspace: Any, image: Any, result: Any) -> None:
+        """The probability and the flows, under their names."""
+        if self.save_probability.value:
+            picture = probability_image(result.extra["probability"])
+            workspace.image_set.add(self.probability_name.value, Image(picture, parent_image=image, convert=False))
+        if self.save_flows.value:
+            picture = flow_image(result.extra["flows"])
+            workspace.image_set.add(self.flows_name.value, Image(picture, parent_image=image, convert=False))
+
+    def columns(self) -> list[tuple[str, str, str]]:
+        """Everything that is measured: object or image, feature, type in the database."""
+        cells = self.y_name.value
+        columns = super().get_measurement_columns(None, cells) + measurements.segmentation_columns(cells)
+        if not self.together.value:
+            return columns
+        nuclei, cytoplasm = self.nuclei_objects.value, self.cytoplasm_name.value
+        if self.finds_nuclei():
+            nuclei = self.nuclei_name.value
+            columns += super().get_measurement_columns(None, nuclei) + measurements.segmentation_columns(nuclei)
+        columns += super().get_measurement_columns(None, cytoplasm)
+        columns.append((cells, measurements.NUCLEI_COUNT, measurements.COLTYPE_INTEGER))
+        for parent, child in ((nuclei, cells), (nuclei, cytoplasm), (cells, cytoplasm)):
+            columns += measurements.relation_columns(parent, child)
+        return columns
+
+    def get_measurement_columns(self, pipeline: Any, object_name: str | None = None) -> list[tuple[str, str, str]]:
+        """What ExportToDatabase makes columns of."""
+        return self.columns()
+
+    def get_categories(self, pipeline: Any, object_name: str) -> list[str]:
+        """What later modules offer for choice: the kinds of measurements of these objects."""
+        return measurements.categories(self.columns(), object_name)
+
+    def get_measurements(self, pipeline: Any, object_name: str, category: str) -> list[str]:
+        """And the measurements of one kind."""
+        return measurements.features(self.columns(), object_name, category)
+
     def display(self, workspace: Any, figure: Any) -> None:
         """The image, the objects, the outlines on the image and a table, as in IdentifyPrimaryObjects."""
-        data = workspace.display_data
-        name = self.y_name.value
-        is_colour = data.image.ndim == 3
-        show = figure.subplot_imshow_color if is_colour else figure.subplot_imshow_grayscale
-        outlines = [
-            {"name": name, "labels": [data.labels]},
-            {"name": "Objects filtered out by size", "labels": [data.too_small]},
-            {"name": "Objects touching border", "labels": [data.at_border]},
-        ]
-        figure.set_subplots((2, 2))
-        axes = show(0, 0, data.image, f"{self.x_name.value}, cycle #{workspace.measurements.image_number}")
-        figure.subplot_imshow_labels(1, 0, data.labels, name, sharexy=axes)
-        show(0, 1, data.image, f"{name} outlines", cplabels=outlines, sharexy=axes)
-        figure.subplot_table(
-            1, 1, [[value] for _, value in data.statistics], row_labels=[title for title, _ in data.statistics]
-        )
-
-
-def _remember(display_data: Any, image: numpy.ndarray, stages: Filtered, result: Any) -> None:
-    """Leave what display() shows; arrays and text only, because it may travel between processes."""
-    display_data.image = image
-    display_data.labels = stages.segmented
-    display_data.too_small = discarded(stages.unedited_segmented, stages.small_removed_segmented)
-    display_data.at_border = discarded(stages.small_removed_segmented, stages.segmented)
-    display_data.statistics = _statistics(stages.segmented, result)
-
-
-def _statistics(labels: numpy.ndarray, result: Any) -> list[tuple[str, str]]:
-    """The rows of the table."""
-    areas = numpy.bincount(labels.ravel(), minlength=1)[1:]
-    rows = [("# of accepted objects", str(len(areas)))]
-    if len(areas):
-        low, median, high = numpy.percentile(2 * numpy.sqrt(areas / numpy.pi), (10, 50, 90))
-        rows += [
-            ("10th pctile diameter", f"{low:.1f} pixels"),
-            ("Median diameter", f"{median:.1f} pixels"),
-            ("90th pctile diameter", f"{high:.1f} pixels"),
-            ("Area covered by objects", f"{100 * areas.sum() / labels.size:.1f} %"),
-        ]
-    return [*rows, ("Model", result.model), ("Diameter used", f"{result.diameter:.1f} pixels")]
+        draw(figure, workspace.display_data, f"{self.x_name.value}, cycle #{workspace.measurements.image_number}")

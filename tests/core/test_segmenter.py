@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from cellspan.core.images import read_image
+from cellspan.core.errors import DeviceMemoryError
+from cellspan.core.images import image_from_array, network_input, read_image
 from cellspan.core.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Segmenter, _Pixels
@@ -54,3 +56,38 @@ def test_windows_lie_in_the_image(shape: tuple[int, int], count: int) -> None:
     assert [window.shape for window in windows] == [(100, 100)] * count
     corners = {(float(window.planes[0].min()), float(window.planes[1].min())) for window in windows}
     assert len(corners) == count
+
+
+def test_a_full_device_gets_fewer_tiles_and_then_the_cpu_goes_on(segmenter: Segmenter) -> None:
+    """No graphics card is here to be filled, so its predictor is one that has room for no tile at all."""
+
+    class FullCard:
+        device, batch, tensors = "cuda:0", 4, False
+        tried: ClassVar[list[int]] = []
+
+        def encode(self, tiles: Any) -> Any:
+            self.tried.append(self.batch)
+            raise DeviceMemoryError("full")
+
+        def decode(self, features: Any, style: Any) -> Any:
+            raise AssertionError("nothing was encoded")
+
+    image = simulate_nuclei((128, 128), 20).image
+    parameters = Parameters(diameter=20)
+    crowded = Segmenter("nuclei", "cpu")
+    crowded.predictor = FullCard()
+    result = crowded.segment(image, parameters)
+    assert FullCard.tried == [4, 2, 1]
+    assert result.device == "cpu"
+    assert result.notes[-1] == "The memory of cuda:0 did not suffice; the CPU was used."
+    assert np.array_equal(result.labels, segmenter.segment(image, parameters).labels)
+    assert result.notes == crowded.segment(image, parameters).notes, "later images say so too"
+
+
+def test_the_diameter_that_covers_most_is_the_right_one(segmenter: Segmenter) -> None:
+    """Where two looks at the style do not agree, the magnifications are compared by what they find."""
+    pixels = _Pixels(
+        network_input(image_from_array(simulate_nuclei((320, 320), 40).image), Parameters())[0], Parameters()
+    )
+    covered = {diameter: segmenter._covered(pixels, diameter) for diameter in (6, 12, 40, 140)}
+    assert max(covered, key=covered.__getitem__) == 40, covered

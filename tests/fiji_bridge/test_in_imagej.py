@@ -27,7 +27,29 @@ def test_segment(in_imagej, nuclei_images: list[Path]) -> None:
     in_imagej("check_segment.py", nuclei_images[2])
 
 
+def test_corrected_outlines_make_a_new_model(in_imagej, display: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    done = in_imagej("check_training.py", tmp_path, DISPLAY=display, XDG_DATA_HOME=str(tmp_path / "data"))
+    assert "Exception" not in done.stderr
+
+
+def test_stacks_with_outlines(in_imagej, tmp_path: Path) -> None:
+    in_imagej("check_examples.py", tmp_path)
+
+
 def test_a_fiji_that_does_not_start(in_imagej, tmp_path: Path) -> None:
     (tmp_path / "jars").mkdir()
     done = in_imagej("check_broken_fiji.py", tmp_path)
     assert "this Fiji did not start" in done.stdout
+
+
+def test_an_endpoint_that_does_not_exist(in_imagej) -> None:
+    done = in_imagej("check_broken_fiji.py", "net.imagej:ij:0.0-nothing")
+    assert "Java did not start with net.imagej:ij:0.0-nothing" in done.stdout
+
+
+def test_an_endpoint_of_plain_imagej_and_what_is_logged(in_imagej) -> None:
+    done = in_imagej("check_log.py")
+    assert "Java is taken from" in done.stderr
+    assert "ImageJ 1.54p from net.imagej:ij:1.54p started in" in done.stderr
+    assert "without windows" in done.stderr

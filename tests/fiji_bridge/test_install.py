@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellspan.core.errors import CellspanError
-from cellspan.fiji_bridge.install import engine_text, install
+from cellspan.fiji_bridge.install import check, engine_command, engine_text, install, remove
 
 pytestmark = pytest.mark.quick
 
-MACRO = {"plugins/cellspan_Segment.ijm", "plugins/cellspan/engine.txt"}
+MACRO = {"plugins/cellspan_Segment.ijm", "plugins/cellspan/engine.txt", "plugins/cellspan/installed.json"}
 SCRIPT = {"scripts/Plugins/cellspan/Segment_Cells.groovy"}
 
 
@@ -65,10 +66,13 @@ def test_the_engine_is_this_python(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), min_size=1), min_size=1))
-def test_any_path_survives_the_engine_file(words: list[str]) -> None:
+def test_any_path_survives_the_engine_file(tmp_path_factory: pytest.TempPathFactory, words: list[str]) -> None:
     text = engine_text(words)
     assert text.isascii()
     assert [unquote_plus(line) for line in text.split("\n")[:-1]] == words
+    file = tmp_path_factory.getbasetemp() / "engine.txt"
+    file.write_text(text)
+    assert engine_command(file) == words
 
 
 def test_common_paths_stay_readable() -> None:
@@ -100,11 +104,80 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
     assert files_in(tmp_path) == {"plugins/cellspan"}
 
 
+def faults(folder: Path) -> list[str]:
+    return [finding.text for finding in check(folder) if finding.good is False]
+
+
+def test_removing_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    fiji = make(tmp_path / "Fiji.app", "plugins/Theirs", "scripts", "jars")
+    (fiji / "plugins" / "theirs.ijm").write_text("theirs")
+    before = sorted(fiji.rglob("*"))
+    install(fiji)
+    install(fiji / "plugins")
+    remove(fiji)
+    assert sorted(fiji.rglob("*")) == before
+
+
+def test_commands_of_an_earlier_version_go(tmp_path: Path) -> None:
+    fiji = make(tmp_path / "Fiji.app", "plugins", "jars")
+    install(fiji)
+    record = fiji / "plugins/cellspan/installed.json"
+    listed = json.loads(record.read_text())
+    listed["files"].append("plugins/cellspan_Old.ijm")
+    record.write_text(json.dumps(listed))
+    (fiji / "plugins/cellspan_Old.ijm").write_text("")
+    (fault,) = faults(fiji)
+    assert "cellspan_Old.ijm: the file is of an earlier cellspan" in fault
+    install(fiji)
+    assert files_in(fiji) == MACRO | SCRIPT
+
+
+def test_a_healthy_folder_is_called_so(tmp_path: Path) -> None:
+    install(make(tmp_path, "plugins"))
+    findings = list(check(tmp_path))
+    assert [finding.good for finding in findings] == [True, True, None]
+    assert findings[1].text.startswith(f"{sys.executable}: the engine answers")
+
+
+@pytest.mark.parametrize("name", ["plugins/cellspan_Segment.ijm", *SCRIPT])
+def test_missing_and_changed_files_are_found(tmp_path: Path, name: str) -> None:
+    install(make(tmp_path, "plugins", "jars"))
+    (tmp_path / name).write_text("mine")
+    (fault,) = faults(tmp_path)
+    assert f"{tmp_path / name}: the file is not the one of cellspan" in fault
+    (tmp_path / name).unlink()
+    (fault,) = faults(tmp_path)
+    assert fault == f"{tmp_path / name}: the file is missing; run `cellspan install fiji --to {tmp_path}`"
+
+
+def test_an_engine_that_is_gone_is_found(tmp_path: Path) -> None:
+    install(make(tmp_path, "plugins"))
+    engine = tmp_path / "plugins/cellspan/engine.txt"
+    gone = tmp_path / "alte Umgebung ü" / "python"
+    engine.write_text(engine_text([str(gone), "-m", "cellspan.core.cli"]))
+    (fault,) = faults(tmp_path)
+    assert fault.startswith(f"{gone}: the engine's Python is not there any more")
+    for content in (b"", b"\xff"):
+        engine.write_bytes(content)
+        (fault,) = faults(tmp_path)
+        assert "does not say where the engine is" in fault
+
+
+def test_an_empty_folder_has_nothing_to_check(tmp_path: Path) -> None:
+    (fault,) = faults(make(tmp_path, "plugins"))
+    assert "cellspan is not installed there; run `cellspan install fiji --to" in fault
+
+
 def test_the_command_line(tmp_path: Path, cellspan) -> None:
     fiji = make(tmp_path / "Fiji.app", "plugins", "jars")
     printed = cellspan("install", "fiji", "--to", fiji).stdout
     assert files_in(fiji) == MACRO | SCRIPT
     assert "cellspan_Segment.ijm" in printed
+    assert "FAIL" not in cellspan("install", "fiji", "--to", fiji, "--check").stdout
+    (fiji / "plugins/cellspan_Segment.ijm").unlink()
+    assert cellspan("install", "fiji", "--to", fiji, "--check", check=False).returncode == 1
+    cellspan("install", "fiji", "--to", fiji, "--remove")
+    assert files_in(fiji) == set()
     refused = cellspan("install", "fiji", "--to", tmp_path, check=False)
     assert refused.returncode == 2
     assert "not the folder of a Fiji" in refused.stderr

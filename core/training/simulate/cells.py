@@ -19,14 +19,15 @@ from cellspan.core.training.simulate.shapes import SHAPES
 
 # How often each look occurs: fluorescence most, because there is least annotated of it.
 OFTEN = {
-    "fluorescence": 0.38,
+    "fluorescence": 0.36,
     "membrane": 0.12,
+    "tissue": 0.07,
     "phase": 0.17,
     "brightfield": 0.07,
     "relief": 0.06,
-    "stained": 0.05,
-    "nuclei": 0.11,
-    "stained nuclei": 0.04,
+    "stained": 0.04,
+    "nuclei": 0.08,
+    "stained nuclei": 0.03,
 }
 # Which shapes, and how often each.
 SHAPES_OFTEN = {
@@ -71,7 +72,8 @@ def simulate_cells(
         scene = replace(scene, nuclei=np.zeros_like(scene.labels))
     first = LOOKS[look](scene, rng)
     second = np.zeros(shape, np.float32)
-    if look in {"fluorescence", "membrane"} and scene.nuclei.any() and rng.random() < SECOND_CHANNEL:
+    often = {"fluorescence": SECOND_CHANNEL, "membrane": SECOND_CHANNEL, "tissue": 0.9}.get(look, 0.0)
+    if scene.nuclei.any() and rng.random() < often:
         second = nuclear_channel(scene, first, rng)
     return SimulatedField(np.stack((first, second)), scene.labels, look, cells)
 
@@ -85,7 +87,7 @@ def _shape_for(look: str, rng: np.random.Generator) -> str:
     if look in NUCLEI_ALONE:
         return str(rng.choice(["round", "round", "lobed", "epithelial"]))
     often = dict(SHAPES_OFTEN)
-    if look in {"membrane", "stained"}:  # tissue and epithelia
+    if look in {"membrane", "stained", "tissue"}:  # tissue and epithelia
         often = {"epithelial": 0.5, "round": 0.15, "lobed": 0.25, "spread": 0.05, "spindle": 0.05}
     if look == "phase":
         often |= {"spread": 0.25, "spindle": 0.18, "rod": 0.16, "budding": 0.12}
@@ -99,6 +101,8 @@ def _plan(cells: str, look: str, rng: np.random.Generator) -> Plan:
         crowd = rng.choice(["half", "dense", "confluent"], p=[0.2, 0.3, 0.5])
     if look == "stained":
         crowd = rng.choice(["sparse", "half"])
+    elif look == "tissue":
+        crowd = rng.choice(["half", "dense", "confluent"])
     elif crowd == "confluent" and (look in NUCLEI_ALONE or cells in {"neurite", "spread", "filament"}):
         crowd = "dense"
     coverage = {"sparse": rng.uniform(0.04, 0.25), "half": rng.uniform(0.25, 0.5)}.get(str(crowd), 1.0)
@@ -120,5 +124,6 @@ def _plan(cells: str, look: str, rng: np.random.Generator) -> Plan:
         overlap=float(min(overlap, 0.1) if small and cells != "filament" else overlap),
         growth=float(growth),
         aligned=bool(rng.random() < (0.6 if cells in {"spindle", "rod", "filament"} else 0.1)),
-        ruffled=float(rng.uniform(0, 0.04) if small else np.exp(rng.uniform(*np.log((0.02, 0.25))))),
+        ruffled=float(rng.uniform(0, 0.04) if small else np.exp(rng.uniform(*np.log((0.01, 0.2))))),
+        nuclei=(0.6, 0.9) if look == "tissue" else (0.35, 0.75),
     )

@@ -46,6 +46,7 @@ class Plan:
     growth: float  # how far cells grow beyond their outline to meet their neighbours; 1 = not at all
     aligned: bool  # neighbours point the same way
     ruffled: float  # how far outlines are pushed about, in diameters
+    nuclei: tuple[float, float] = (0.35, 0.75)  # smallest and largest nuclei of fields, in diameters of their cells
 
 
 @dataclass(frozen=True)
@@ -281,7 +282,7 @@ def _nuclei(labels: Labels, edge: Floats, cells: Outlines, plan: Plan, rng: np.r
     if n == 0:
         return np.zeros_like(labels)
     size = np.concatenate(([0.0], diameters(labels)))[1:] / 2
-    part = rng.uniform(0.35, 0.75) * np.exp(rng.normal(0, 0.08, n))
+    part = rng.uniform(*plan.nuclei) * np.exp(rng.normal(0, 0.08, n))
     radii = np.minimum(part * size, 0.85 * np.where(rows[:, KIND] == RADIAL, size, rows[:, WIDTH]) + 1)
     jitter = rng.normal(0, 0.12, (n, 2)) * np.minimum(rows[:, WIDTH], size)[:, None]
     angles = np.arctan2(rows[:, 3], rows[:, 2])

@@ -29,6 +29,17 @@ def membrane(scene: Scene, rng: np.random.Generator) -> Floats:
     return _photographed(light, scene, rng)
 
 
+def tissue(scene: Scene, rng: np.random.Generator) -> Floats:
+    """A stain that only some cells of a tissue have, with fibres and blurred patches: grey values (Y, X)."""
+    values = np.exp(rng.normal(0, 0.5, _count(scene))) * (rng.random(_count(scene)) < rng.uniform(0.1, 0.9))
+    stain = _membrane(scene, rng) + rng.uniform(0, 1) * _cytoplasm(scene, rng, nuclei_too=False)
+    light = stain * (scene.of_cell(_per_cell(scene, values)) + rng.uniform(0, 0.3))
+    if rng.random() < 0.7:  # what is not of any cell: vessels, fibres, other layers
+        patches = np.maximum(noise(light.shape, scene.diameter * rng.uniform(1, 5), rng) - rng.uniform(0, 1.5), 0)
+        light = light + rng.uniform(0.2, 1.5) * patches * np.maximum(1 + 0.5 * rough_noise(light.shape, 4, rng), 0)
+    return _photographed(np.asarray(light, np.float32), scene, rng)
+
+
 def nuclei(scene: Scene, rng: np.random.Generator) -> Floats:
     """A stain of DNA: grey values (Y, X)."""
     return _photographed(_chromatin(scene, rng), scene, rng)
@@ -103,6 +114,7 @@ def stained_nuclei(scene: Scene, rng: np.random.Generator) -> Floats:
 LOOKS: dict[str, Callable[[Scene, np.random.Generator], Floats]] = {
     "fluorescence": fluorescence,
     "membrane": membrane,
+    "tissue": tissue,
     "phase": phase,
     "brightfield": brightfield,
     "relief": relief,
@@ -167,13 +179,15 @@ def _grain(scene: Scene, rng: np.random.Generator) -> Floats:
 
 def _cytoplasm(scene: Scene, rng: np.random.Generator, nuclei_too: bool = True) -> Floats:
     """Light of stained cell bodies (Y, X), cells about 1."""
-    dome, spread = rng.uniform(0, 1), rng.uniform(0, 0.7)
+    dome, spread = rng.uniform(0, 1), rng.uniform(0, 0.9)
     if np.count_nonzero(scene.labels) > 0.6 * scene.labels.size:  # else nobody could tell neighbours apart
         dome, spread = max(dome, 0.4), max(spread, 0.2)
     body = _brightness(scene, spread, rng)
     body = body * (1 - dome + dome * _dome(scene, rng.uniform(0.4, 1.3)))
     if rng.random() < 0.5:
         body = body * (1 + rng.uniform(0.3, 3) * _near_nucleus(scene, rng.uniform(0.05, 0.35)))
+    if rng.random() < 0.4:  # brighter on one side
+        body = body * np.maximum(1 + rng.uniform(0.1, 0.6) * noise(scene.labels.shape, scene.diameter, rng), 0.1)
     body = body * _grain(scene, rng)
     if nuclei_too:
         factor = np.exp(rng.normal(-0.5 if rng.random() < 0.7 else 0.7, 0.4))

@@ -74,7 +74,7 @@ def _draw_radial(outlines: Outlines, shape: str, radii: Values, rng: np.random.G
     ratio = rng.uniform(flattest, 1.0, n)
     rows[:, LENGTH], rows[:, WIDTH] = radii / np.sqrt(ratio), radii * np.sqrt(ratio)
     rows[:, KIND] = ARMED if shape == "neurite" else RADIAL
-    lobes = {"round": 0.03, "budding": 0.015, "epithelial": 0.08, "lobed": 0.16, "spread": 0.1, "neurite": 0.08}[shape]
+    lobes = {"round": 0.03, "budding": 0.015, "epithelial": 0.08, "lobed": 0.12, "spread": 0.08, "neurite": 0.08}[shape]
     outlines.tables[:] = _lobed(n, lobes, rng)
     if shape == "spread":
         outlines.tables[:] = _spiky(outlines.tables, rng)

@@ -26,12 +26,12 @@ def sheet(rows: int = 5, columns: int = 8, first: int = 0, look: str | None = No
         for column in range(columns):
             seed = first + row * columns + column
             diameter = float(np.random.default_rng(seed).uniform(12, 34))
-            line.append(_tile(simulate_cells((SIDE, SIDE), diameter, seed, look), column % 2 == 1))
+            line.append(tile(simulate_cells((SIDE, SIDE), diameter, seed, look), column % 2 == 1))
         lines.append(np.hstack(line))
     return np.vstack(lines)
 
 
-def _tile(field: SimulatedField, outlined: bool) -> NDArray[np.uint8]:
+def tile(field: SimulatedField, outlined: bool) -> NDArray[np.uint8]:
     """Grey, with the nuclei in blue where there is a channel of them."""
     grey, nuclei = (_stretched(plane) for plane in field.image)
     picture = np.stack((grey, grey, np.maximum(grey, nuclei)), axis=-1)

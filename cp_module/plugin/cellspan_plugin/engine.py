@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from cellspan_plugin.client import Engine
@@ -17,9 +18,8 @@ class NotInstalled(Exception):
     """The plugin was copied without its engine, or the engine is gone; its text tells what to run."""
 
 
-def connect() -> Engine:
-    """The engine, started on first use; raises NotInstalled in one sentence."""
-    command = engine_command()
+def connect(command: list[str]) -> Engine:
+    """The engine, started on first use."""
     from cellspan_plugin.client import Engine  # the installer adds it, so it can be missing from a plain copy
 
     return Engine(command=command)
@@ -34,6 +34,27 @@ def engine_command(folder: Path = HERE) -> list[str]:
     if shutil.which(command[0]) is None:
         raise NotInstalled(f"The cellspan engine is not at {command[0]} any more: {_remedy(folder)}.")
     return command
+
+
+def command_of(path: str) -> list[str]:
+    """The command that starts the engine of a program `cellspan`, or of a Python that has it; raises NotInstalled."""
+    program = Path(path.strip()).expanduser()
+    if not path.strip() or shutil.which(str(program)) is None:
+        raise NotInstalled(f"There is no program '{path.strip()}': enter the path of cellspan, or of its Python.")
+    is_python = program.name.lower().startswith("python")
+    return [str(program), "-m", "cellspan.core.cli", "serve"] if is_python else [str(program), "serve"]
+
+
+def tell_start(logger: logging.Logger) -> Callable[[float, str], None]:
+    """A listener that logs, once a second, that the engine is being started; silent while it works."""
+    told: list[str] = []
+
+    def listen(fraction: float, message: str) -> None:
+        if message.startswith("starting") and message not in told:
+            told.append(message)
+            logger.info("%s", message)
+
+    return listen
 
 
 def _record(folder: Path) -> dict[str, Any] | None:

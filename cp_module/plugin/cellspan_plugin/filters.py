@@ -16,16 +16,32 @@ class Filtered(NamedTuple):
 
     segmented: np.ndarray  # what the user gets, numbered 1..n
     unedited_segmented: np.ndarray  # everything that was found inside the mask
-    small_removed_segmented: np.ndarray  # the same without the small ones, but with those at the border
+    small_removed_segmented: np.ndarray  # the same without the small ones, but with large ones and those at the border
+    found: np.ndarray  # (n,) which label of unedited_segmented each one of segmented was
 
 
-def filter_objects(labels: np.ndarray, mask: np.ndarray, min_size: int, discard_border: bool) -> Filtered:
-    """Cut the objects to the mask, drop the small ones and, if asked, those that touch the border."""
+def filter_objects(
+    labels: np.ndarray,
+    mask: np.ndarray,
+    min_size: int,
+    discard_border: bool,
+    diameters: tuple[float, float] | None = None,
+) -> Filtered:
+    """Cut the objects to the mask; drop the small ones and, if asked, those that touch the border or are too large.
+
+    `min_size` is in pixels; `diameters` are the smallest and largest diameter of a circle of the same area.
+    """
     found = np.where(mask, labels, 0).astype(np.int32)
     areas = np.bincount(found.ravel(), minlength=1)
-    large = _only(found, areas >= max(min_size, 1))
-    accepted = _only(large, ~_touching(large, mask)) if discard_border else large
-    return Filtered(renumber(accepted), found, large)
+    across = 2 * np.sqrt(areas / np.pi)
+    low, high = diameters if diameters is not None else (0.0, np.inf)
+    large = only(found, (areas >= max(min_size, 1)) & (across >= low))
+    accepted = only(large, across <= high)
+    if discard_border:
+        accepted = only(accepted, ~_touching(accepted, mask, len(areas)))
+    kept = np.bincount(accepted.ravel(), minlength=1) > 0
+    kept[0] = False
+    return Filtered(renumber(accepted), found, large, np.flatnonzero(kept))
 
 
 def discarded(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -48,14 +64,14 @@ def border_of(mask: np.ndarray) -> np.ndarray:
     return mask & ~inside
 
 
-def _touching(labels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """For each label 0..n, whether a pixel of it lies on the border."""
-    touching = np.zeros(int(labels.max(initial=0)) + 1, bool)
+def _touching(labels: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
+    """For each label 0 <= k < count, whether a pixel of it lies on the border."""
+    touching = np.zeros(count, bool)
     touching[labels[border_of(mask)]] = True
     return touching
 
 
-def _only(labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def only(labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """The objects k with wanted[k], under their old numbers."""
     numbers = np.where(wanted, np.arange(len(wanted)), 0).astype(np.int32)
     numbers[0] = 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, as the engine takes it
 COMMON_SCALES = (255, 4095, 65535)  # what CellProfiler divides 8 bit, 12 bit and 16 bit pixels by
 
 
@@ -21,6 +22,19 @@ def engine_pixels(pixels: Any, scale: float | None = None) -> np.ndarray:
     if array.ndim == 3 and array.shape[2] != 3:
         array = np.moveaxis(array, 2, 0)
     return np.ascontiguousarray(file_integers(array, scale))
+
+
+def two_channels(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Two images of one size as (2, Y, X); colour images by their luminance, as the engine takes it."""
+    planes = [_luminance(image) if image.ndim == 3 else image for image in (first, second)]
+    same = planes[0].dtype == planes[1].dtype
+    return np.stack(planes if same else [plane.astype(np.float32) for plane in planes])
+
+
+def _luminance(colour: np.ndarray) -> np.ndarray:
+    if colour.shape[-1] != 3:
+        raise ValueError("An image with several channels cannot be combined with one of nuclei; select one channel.")
+    return (colour.astype(np.float32) @ np.array(LUMINANCE, np.float32)).astype(np.float32)
 
 
 def file_integers(pixels: np.ndarray, scale: float | None = None) -> np.ndarray:

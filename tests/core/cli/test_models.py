@@ -107,13 +107,22 @@ def test_list_loads_no_heavy_library(cellpose_models: Path) -> None:
 def test_info_shows_the_checksums(cellpose_models: Path, tmp_path: Path) -> None:
     file = save_checkpoint(cellpose_models / "cyto3")
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    about = json.loads(run("info", "cyto3").stdout)
+    about = json.loads(run("info", "cyto3", "--json").stdout)
     assert (about["origin"], about["file"], about["source_sha256"]) == ("Cellpose", str(file), sha256)
     assert run("import", file, "--name", "mine").exit_code == 0
-    about = json.loads(run("info", "mine").stdout)
+    about = json.loads(run("info", "mine", "--json").stdout)
     assert (about["origin"], about["source_sha256"]) == ("your own", sha256)
     assert about["weights_sha256"] != sha256
-    assert "coefficients" not in json.loads(run("info", "nuclei").stdout)["size_model"]
+    assert "coefficients" not in json.loads(run("info", "nuclei", "--json").stdout)["size_model"]
+
+
+@quick
+def test_info_is_a_card_for_people(cellpose_models: Path) -> None:
+    text = run("info", "nuclei").stdout
+    for words in ("# Model nuclei", "## Trained on", "- bbbc039: CC0", "AP@0.5", "## Where it fails", "(bundled)"):
+        assert words in text
+    save_checkpoint(cellpose_models / "cyto3")
+    assert "cannot estimate diameters" in run("info", "cyto3").stdout
 
 
 @quick

@@ -174,7 +174,7 @@ def test_evaluate_results_that_lie_beside_the_annotations(tmp_path: Path, cellsp
 def test_doctor_models_and_service_status(engine_home: Path, cellspan: Callable) -> None:
     assert "models: cyto, nuclei" in cellspan("doctor").stdout
     assert "nuclei" in cellspan("models", "list").stdout
-    assert json.loads(cellspan("models", "info", "nuclei").stdout)["mean_diameter"] > 0
+    assert json.loads(cellspan("models", "info", "nuclei", "--json").stdout)["mean_diameter"] > 0
     assert "not running" in cellspan("service", "status").stdout
 
 

@@ -51,3 +51,18 @@ def test_nuclei_are_dropped_where_asked(field: Field) -> None:
     assert 3 <= sum(not crop.image[1].any() for crop in crops) <= 17
     crops = [random_crop(field, 224, np.random.default_rng(seed), Contrast(drop_nuclei=0)) for seed in range(20)]
     assert all(crop.image[1].any() for crop in crops)
+
+
+def test_crops_say_their_magnification(field: Field) -> None:
+    """What the object measures in the crop follows from it; wide crops go farther from 1."""
+    for seed in range(10):
+        crop = random_crop(field, 400, np.random.default_rng(seed))
+        expected = np.count_nonzero(field.labels) * crop.magnification**2
+        assert np.count_nonzero(crop.foreground) == pytest.approx(expected, rel=0.05)
+    narrow, wide = (
+        [random_crop(field, 32, np.random.default_rng(seed), wide=wide).magnification for seed in range(60)]
+        for wide in (False, True)
+    )
+    assert 0.5 <= min(narrow) < max(narrow) <= 2
+    assert 0.2 <= min(wide) < 0.4
+    assert 2.5 < max(wide) <= 5

@@ -8,7 +8,17 @@ import pytest
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import median_diameter
-from cellspan.core.training.data import Field, find_pairs, licence, load_field, load_fields, source_weights
+from cellspan.core.outlines import labels_to_rois, write_roi_zip
+from cellspan.core.training.data import (
+    Field,
+    find_pairs,
+    licence,
+    load_field,
+    load_fields,
+    read_pair,
+    require_objects,
+    source_weights,
+)
 from cellspan.core.training.simulate import simulate_nuclei
 
 pytestmark = pytest.mark.quick
@@ -66,3 +76,80 @@ def test_small_sources_are_not_drowned() -> None:
     assert weights[-1] == pytest.approx(1 / 11)
     assert source_weights(fields, 0)[-1] == pytest.approx(1 / 2)
     assert source_weights(fields, 1)[-1] == pytest.approx(1 / 101)
+
+
+def test_black_and_white_masks_are_refused_or_split(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a")
+    masks = tmp_path / "a_masks.png"
+    apart = np.zeros((128, 128), np.uint8)
+    apart[10:30, 10:30] = apart[50:70, 50:70] = apart[90:110, 20:40] = 255
+    imageio.imwrite(masks, apart)
+    with pytest.raises(CellspanError, match=r"a_masks\.png.*3 separate pieces.*--split"):
+        load_fields(find_pairs(tmp_path), 20)
+    assert load_fields(find_pairs(tmp_path), 20, split=True)[0].labels.max() == 3
+    apart[50:] = 0
+    apart[:, 50:] = 0
+    imageio.imwrite(masks, apart)  # one object is no reason to doubt
+    assert load_fields(find_pairs(tmp_path), 20)[0].labels.max() == 1
+
+
+def test_too_few_objects_are_refused(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a")
+    one = np.zeros((128, 128), np.uint8)
+    one[10:30, 10:30] = 1
+    imageio.imwrite(tmp_path / "a_masks.png", one)
+    with pytest.raises(CellspanError, match=r"hold 1 annotated object; annotate at least 5"):
+        require_objects(load_fields(find_pairs(tmp_path), 20))
+    imageio.imwrite(tmp_path / "a_masks.png", 0 * one)
+    with pytest.raises(CellspanError, match="hold 0 annotated objects"):
+        require_objects(load_fields(find_pairs(tmp_path), 20))
+
+
+def write_outlined(folder: Path, name: str, rois: str, seed: int = 0) -> np.ndarray:
+    """An image with a RoiSet.zip called `rois` beside it; its labels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    field = simulate_nuclei((128, 128), diameter=26, seed=seed)
+    imageio.imwrite(folder / name, field.image)
+    write_roi_zip(folder / rois, labels_to_rois(field.labels))
+    return field.labels
+
+
+@pytest.mark.parametrize(
+    ("name", "rois"),
+    [
+        ("cells.tif", "cells_rois.zip"),
+        ("cells.tif", "cells_RoiSet.zip"),
+        ("cells_img.png", "cells_rois.zip"),
+        ("cells_img.png", "cells_img_ROIs.zip"),
+        ("Zellen é.tif", "RoiSet.zip"),
+    ],
+)
+def test_images_with_outlines_from_imagej(tmp_path: Path, name: str, rois: str) -> None:
+    labels = write_outlined(tmp_path / "some", name, rois)
+    pair = find_pairs(tmp_path)[0]
+    assert (pair.image.name, pair.masks.name) == (name, rois)
+    np.testing.assert_array_equal(read_pair(pair)[1], labels)
+
+
+def test_masks_win_over_outlines_and_results_are_no_images(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a")
+    write_outlined(tmp_path, "a_img.png", "a_img_rois.zip")
+    write_outlined(tmp_path, "b.png", "b_rois.zip")
+    imageio.imwrite(tmp_path / "b_overlay.png", np.zeros((5, 5), np.uint8))
+    imageio.imwrite(tmp_path / "c.png", np.zeros((5, 5), np.uint8))  # not annotated
+    assert [pair.masks.name for pair in find_pairs(tmp_path)] == ["a_masks.png", "b_rois.zip"]
+
+
+def test_one_roi_set_for_several_images_is_refused(tmp_path: Path) -> None:
+    write_outlined(tmp_path, "a.png", "RoiSet.zip")
+    write_outlined(tmp_path, "b.png", "RoiSet.zip")
+    with pytest.raises(CellspanError, match=r"RoiSet\.zip: which of the 2 images.*a_rois\.zip"):
+        find_pairs(tmp_path)
+
+
+def test_one_outline_in_two_parts_is_one_object(tmp_path: Path) -> None:
+    labels = np.zeros((64, 64), np.int32)
+    labels[5:9, 5:9] = labels[20:30, 20:30] = 1
+    imageio.imwrite(tmp_path / "a.png", labels.astype(np.uint8))
+    write_roi_zip(tmp_path / "a_rois.zip", labels_to_rois(labels))
+    np.testing.assert_array_equal(read_pair(find_pairs(tmp_path)[0])[1], labels)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 
@@ -41,6 +42,8 @@ def test_it_learns_and_writes_a_model(folder: Path) -> None:
     assert log[-1]["step"] == 60
     assert model.description.training["images"] == 4
     assert model.description.size_model is not None
+    assert model.weights_file.stat().st_size < 0.7 * (folder / "out" / "training" / "best.safetensors").stat().st_size
+    assert {array.dtype for array in model.weights().values() if array.ndim} == {np.dtype(np.float32)}
     result = Segmenter(str(folder / "out"), "cpu").segment(simulate_nuclei((96, 96)).image, Parameters(diameter=26))
     assert result.model_sha256 == model.sha256
     torch.manual_seed(RECIPE.seed)
@@ -120,12 +123,45 @@ def test_the_command_resumes_as_the_training_was_begun(folder: Path, cellspan: C
     assert "no training to resume" in done.stderr
 
 
+def test_the_command_checks_widths_and_looks(folder: Path, cellspan: Callable) -> None:
+    options = ("--out", folder / "out", "--epochs", "1", "--batch", "1")
+    cellspan("train", folder / "data", *options, "--widths", "4,8")
+    assert find_model(str(folder / "out")).description.widths == (2, 4, 8)
+    for extra, words in (
+        (("--widths", "4"), "2 to 6 whole numbers"),
+        (("--widths", "4,x"), "2 to 6 whole numbers"),
+        (("--widths", "4,8", "--from", "nuclei"), "leave --widths out"),
+        (("--simulated", "0.5", "--looks", "nuclei, colourful"), "no look 'colourful'"),
+    ):
+        refused = cellspan("train", folder / "data", "--out", folder / "other", *extra, check=False)
+        assert refused.returncode == 2
+        assert words in refused.stderr
+        assert not (folder / "other").exists()
+
+
+def test_a_refused_training_leaves_no_folder(folder: Path, cellspan: Callable) -> None:
+    data = folder / "black and white"
+    for seed, name in enumerate("ab"):
+        write_pair(data, name, seed)
+        masks = data / f"{name}_masks.png"
+        imageio.imwrite(masks, np.where(imageio.imread(masks) > 0, 255, 0).astype(np.uint8))
+    refused = cellspan("train", data, "--out", folder / "out", "--epochs", "1", check=False)
+    assert refused.returncode == 2
+    assert "a_masks.png" in refused.stderr
+    assert "--split" in refused.stderr
+    assert not (folder / "out").exists()
+    cellspan("train", data, "--out", folder / "out", "--epochs", "1", "--batch", "1", "--split")
+
+
 def test_fine_tuning_starts_from_a_model_and_checks_its_widths(folder: Path) -> None:
     nuclei = find_model("nuclei")
-    recipe = Recipe(name="mine", mean_diameter=nuclei.description.mean_diameter, epochs=1, batch=1, crop=96)
+    recipe = Recipe.fine_tuning(nuclei, name="mine", epochs=1, batch=1, crop=96)
     tuned = train(recipe, find_pairs(folder / "data"), folder / "tuned", nuclei, report=silent)
     old, new = nuclei.weights()["output.2.weight"], tuned.weights()["output.2.weight"]
     assert 0 < np.abs(old - new).max() < 0.1
+    assert tuned.description.training["before"][0].startswith("the model nuclei: ")
+    assert {"data", "bbbc039"} <= set(tuned.description.training["sources"])
+    assert tuned.description.training["licences"]["bbbc039"].startswith("CC0")
     with pytest.raises(CellspanError, match="other widths"):
         train(RECIPE, find_pairs(folder / "data"), folder / "wrong", nuclei, report=silent)
 

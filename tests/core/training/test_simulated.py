@@ -33,3 +33,24 @@ def test_fields_come_at_the_mean_diameter_and_validation_has_its_own() -> None:
         assert median_diameter(field.labels) == pytest.approx(20, rel=0.15)
         assert field.source == "simulated"
     assert not any(np.array_equal(field.image, other.image) for field in fields for other in held_out)
+
+
+def test_fields_of_all_sizes_are_as_the_microscope_gave_them() -> None:
+    pool = SimulatedPool(1, 20)
+    fields = pool.of_all_sizes(12)
+    assert {field.image.shape for field in fields} == {(2, 96, 96)}
+    assert min(field.diameter for field in fields) < 20 < max(field.diameter for field in fields)
+    assert not np.array_equal(fields[0].image, pool.of_all_sizes(1, held_out=True)[0].image)
+
+
+def test_only_the_looks_that_are_asked_for() -> None:
+    """Nuclei in stained tissue are dark on a bright ground, those of fluorescence are bright."""
+
+    def brightness_of_cells(looks: tuple[str, ...]) -> list[bool]:
+        fields = [field for seed in range(3) for field in SimulatedPool(seed, 20, looks).at(0)]
+        return [
+            bool(field.image[0][field.labels > 0].mean() > field.image[0][field.labels == 0].mean()) for field in fields
+        ]
+
+    assert np.mean(brightness_of_cells(("nuclei",))) > 0.8
+    assert np.mean(brightness_of_cells(("stained nuclei",))) < 0.2

@@ -12,7 +12,7 @@ cellprofiler_core.preferences.set_headless()
 import numpy  # noqa: E402
 from cellprofiler_core.image import Image, ImageSetList  # noqa: E402
 from cellprofiler_core.measurement import Measurements  # noqa: E402
-from cellprofiler_core.object import ObjectSet  # noqa: E402
+from cellprofiler_core.object import Objects, ObjectSet  # noqa: E402
 from cellprofiler_core.pipeline import Pipeline  # noqa: E402
 from cellprofiler_core.workspace import Workspace  # noqa: E402
 
@@ -62,6 +62,19 @@ def run(image: Any, module: Any = None, show: bool = False) -> Run:
     prepared = prepare(image, module)
     prepared.module.show_window = show
     prepared.module.run(prepared.workspace)
+    return prepared
+
+
+def run_pair(image: Any, other: Any, module: Any, show: bool = False, **existing: numpy.ndarray) -> Run:
+    """Run the module on an image and a second one called Other, with existing objects."""
+    prepared = prepare(image, module)
+    prepared.workspace.image_set.add("Other", other if isinstance(other, Image) else Image(other))
+    for name, labels in existing.items():
+        objects = Objects()
+        objects.segmented = labels
+        prepared.workspace.object_set.add_objects(objects, name)
+    module.show_window = show
+    module.run(prepared.workspace)
     return prepared
 
 

@@ -3,36 +3,63 @@
 from __future__ import annotations
 
 import pickle
+import sys
+from pathlib import Path
 from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
 
 import numpy
 from _workspace import disks, new_module, run
+from matplotlib import pyplot
+
+COLOURS = ("lime", "cyan", "yellow", "red")  # of the layers of outlines
 
 
 class Figure:
-    """Stands in for CellProfiler's window, which needs a desktop: notes what is shown where."""
+    """Draws what CellProfiler's window would, which needs a desktop: with matplotlib, into a picture file."""
 
     def __init__(self) -> None:
         self.shown = {}
 
     def set_subplots(self, subplots: tuple) -> None:
         self.shape = subplots
+        self.figure, self.axes = pyplot.subplots(*reversed(subplots), figsize=(12, 9))
 
     def subplot_imshow_grayscale(self, x: int, y: int, image: Any, title: str, **more: Any) -> str:
         assert image.ndim == 2
-        self.shown[x, y] = (title, more)
-        return "axes"
+        return self._image(x, y, image, title, more)
 
     def subplot_imshow_color(self, x: int, y: int, image: Any, title: str, **more: Any) -> str:
         assert image.ndim == 3
+        return self._image(x, y, image, title, more)
+
+    def _image(self, x: int, y: int, image: Any, title: str, more: dict) -> str:
         self.shown[x, y] = (title, more)
+        axes = self.axes[y][x]
+        axes.imshow(image, cmap="gray")
+        axes.set_title(title)
+        for k, layer in enumerate(more.get("cplabels", ())):
+            for labels in layer["labels"]:
+                for label in range(1, int(labels.max()) + 1):
+                    axes.contour(labels == label, [0.5], colors=[COLOURS[k]], linewidths=1)
         return "axes"
 
     def subplot_imshow_labels(self, x: int, y: int, labels: Any, title: str, **more: Any) -> None:
         self.shown[x, y] = (title, more)
+        self.axes[y][x].imshow(numpy.ma.masked_equal(labels, 0), cmap="prism")
+        self.axes[y][x].set_title(title)
 
     def subplot_table(self, x: int, y: int, rows: list, row_labels: list) -> None:
         self.shown[x, y] = {label: rows[i][0] for i, label in enumerate(row_labels)}
+        self.axes[y][x].axis("off")
+        self.axes[y][x].table(rows, rowLabels=row_labels, loc="center")
+
+    def save(self, name: str) -> None:
+        self.figure.savefig(Path(sys.argv[1]).parent / name)
+        pyplot.close(self.figure)
 
 
 def displayed(image: numpy.ndarray) -> Figure:
@@ -46,23 +73,38 @@ def displayed(image: numpy.ndarray) -> Figure:
     module.display(done.workspace, figure)
     assert figure.shape == (2, 2)
     assert set(figure.shown) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    figure.save("display.png")
     return figure
 
 
 grey = displayed(disks())
 table = grey.shown[1, 1]
-assert int(table["# of accepted objects"]) >= 5
-assert table["Model"] == "nuclei"
-assert 10 < float(table["Median diameter"].split()[0]) < 30
-assert table["Diameter used"].endswith("pixels")
+assert int(table["# of accepted Nuclei"]) >= 5
+assert table["Model, diameter used"].startswith("nuclei, ")
+percentiles = table["10th, 50th, 90th pctile diameter"].replace(" pixels", "")
+low, median, high = (float(part) for part in percentiles.split(", "))
+assert 10 < low <= median <= high < 30
+assert table["Seconds"].endswith("on cpu")
 title, more = grey.shown[0, 1]
 assert title == "Nuclei outlines"
 names = [layer["name"] for layer in more["cplabels"]]
-assert names == ["Nuclei", "Objects filtered out by size", "Objects touching border"]
+assert names == ["Nuclei", "Objects filtered out by size", "Other discarded objects"]
 at_border = more["cplabels"][2]["labels"][0]
 assert at_border[30, 2], "the nucleus that the border cuts is shown as such"
 assert more["sharexy"] == "axes"
 
 assert displayed(numpy.dstack([disks()] * 3)).shown[0, 0][0].startswith("DNA, cycle #")
 flat = displayed(numpy.zeros((64, 64), numpy.uint8)).shown[1, 1]
-assert flat["# of accepted objects"] == "0"
+assert flat["# of accepted Nuclei"] == "0"
+
+# Cells and nuclei together: both are outlined, all three are counted
+from check_pairs import CELLS, NUCLEI, module_with, run_pair  # noqa: E402
+
+module = module_with(discard_border=True)
+pairs = run_pair(CELLS, NUCLEI, module, show=True)
+figure = Figure()
+module.display(pairs.workspace, figure)
+figure.save("display_pairs.png")
+assert [layer["name"] for layer in figure.shown[0, 1][1]["cplabels"]][:2] == ["Cells", "Nuclei"]
+table = figure.shown[1, 1]
+assert table["# of accepted Cells"] == table["# of accepted Nuclei"] == table["# of accepted Cytoplasm"]

@@ -27,6 +27,15 @@ for owner, feature, _ in whole.module.get_measurement_columns(None):
     category, _, name = feature.partition("_")
     assert category in whole.module.get_categories(None, owner)
     assert name in whole.module.get_measurements(None, owner, category)
+image_measured = whole.workspace.measurements.get_current_image_measurement
+assert 10 < image_measured("Flow_Diameter_Nuclei") < 30
+assert image_measured("Flow_Model_Nuclei") == "nuclei"
+assert len(image_measured("Flow_ModelSHA256_Nuclei")) == 64
+assert image_measured("Flow_Device_Nuclei") == "cpu"
+assert image_measured("Flow_Seconds_Nuclei") > 0
+assert len(whole.measured("Flow_FlowError")) == count
+assert (whole.measured("Flow_FlowError") <= 0.4).all()
+assert (whole.measured("Flow_MeanProbability") > 0).all()
 
 # A mask cuts objects off and hides the rest; the image itself stays the same
 mask = numpy.ones(IMAGE.shape, bool)
@@ -62,6 +71,37 @@ assert 0 < large.labels.max() < count
 assert ((large.labels > 0) == remain).all()
 assert (large.objects.unedited_segmented == labels).all()
 assert (large.objects.small_removed_segmented == numpy.where(remain, labels, 0)).all()
+
+# So do those outside a range of diameters; small ones only are hidden from later modules
+module = new_module()
+module.discard_by_diameter.value = True
+across = 2 * numpy.sqrt(areas[1:] / numpy.pi)
+middle = float(numpy.median(across))
+module.diameter_range.value = (middle - 0.01, 1000.0)
+assert run(IMAGE, module).labels.max() == (across >= middle - 0.01).sum()
+module.diameter_range.value = (1.0, middle + 0.01)
+without_large = run(IMAGE, module)
+assert without_large.labels.max() == (across <= middle + 0.01).sum()
+assert (without_large.objects.small_removed_segmented == labels).all()
+
+# Dark objects on a bright background, if told so
+module = new_module()
+module.invert.value = True
+assert abs(int(run(255 - IMAGE, module).labels.max()) - int(count)) <= 1
+
+# The network's outputs as images
+module = new_module()
+module.save_probability.value = module.save_flows.value = True
+saved = run(IMAGE, module)
+probability = saved.workspace.image_set.get_image("Probability").pixel_data
+assert probability.shape == IMAGE.shape
+assert probability[labels > 0].mean() > 0.8
+assert probability[labels == 0].mean() < 0.2
+colours = saved.workspace.image_set.get_image("Flows").pixel_data
+assert colours.shape == (*IMAGE.shape, 3)
+assert 0 <= colours.min() < colours.max() <= 1
+left, right = colours[30, 37], colours[30, 53]  # of the nucleus at (30, 45), where the flows are opposite
+assert abs(left - right).max() > 0.5
 
 # The same picture in 16 bits, with a margin for rounding in colour and in floats
 assert (run(IMAGE.astype(numpy.uint16)).labels == labels).all()

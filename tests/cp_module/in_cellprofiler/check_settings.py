@@ -13,6 +13,8 @@ from _workspace import new_module
 from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.setting import ValidationError
 from cellspan_plugin import engine
+from cellspan_plugin.layout import DEFAULTS, ENGINE_PATH, LABELS, NUCLEI_EXIST, REVISION
+from identifyobjectsbyflow import IdentifyObjectsByFlow
 
 PLUGINS = Path(sys.argv[1])
 
@@ -36,7 +38,34 @@ assert "Custom" not in "".join(shown(module))
 assert not any(text.startswith("Typical diameter") for text in shown(module))
 module.model.value = "Custom"
 module.automatic_diameter.value = False
-assert len(shown(module)) == len(module.settings()) == 10
+assert shown(module)[:4] == [LABELS[name] for name in ("x_name", "y_name", "model", "custom_model")]
+assert len(module.settings()) == len(LABELS)
+
+# A new module is as the layout says, and every choice shows what it needs and hides the rest
+assert [setting.value_text for setting in IdentifyObjectsByFlow().settings()][2:] == list(DEFAULTS.values())[2:]
+reveals = {
+    "use_nuclei_image": ("Yes", ["nuclei_image"]),
+    "discard_by_diameter": ("Yes", ["diameter_range"]),
+    "save_probability": ("Yes", ["probability_name"]),
+    "save_flows": ("Yes", ["flows_name"]),
+    "engine_choice": (ENGINE_PATH, ["engine_path"]),
+}
+for name, (value, revealed) in reveals.items():
+    setting, before = getattr(module, name), set(shown(module))
+    old = setting.value_text
+    setting.set_value_text(value)
+    assert set(shown(module)) - before == {LABELS[other] for other in revealed}, name
+    setting.set_value_text(old)
+module.together.value = True
+pairing = ("nuclei_image", "nuclei_from", "nuclei_name", "nuclei_diameter", "cytoplasm_name", "without_nucleus")
+assert {LABELS[name] for name in pairing} <= set(shown(module))
+module.nuclei_from.value = NUCLEI_EXIST
+assert LABELS["nuclei_objects"] in shown(module)
+assert not {LABELS[name] for name in ("nuclei_image", "nuclei_name", "without_cell")} & set(shown(module))
+module.model.value = "Nuclei"
+assert complaint(module).startswith("To identify cells and nuclei together, select a model of cells"), complaint(module)
+module.model.value = "Custom"
+module.together.value = False
 
 for setting in module.settings():
     assert len(setting.doc) > 40, setting.text
@@ -73,8 +102,17 @@ assert str(PLUGINS) in sentence, sentence
 assert "\n" not in sentence
 assert engine.engine_command()
 
+# The engine may be another one: a program, or a Python
+module.engine_choice.value = ENGINE_PATH
+module.engine_path.value = "/no/such/cellspan"
+assert complaint(module).startswith("There is no program '/no/such/cellspan'"), complaint(module)
+module.engine_path.value = sys.executable
+assert complaint(module) == ""
+assert module.engine_command()[1:] == ["-m", "cellspan.core.cli", "serve"]
+module.engine_choice.value = "Automatic"
+
 # Settings survive being written and read
 values = [setting.value_text for setting in module.settings()]
 copy = new_module()
-copy.set_settings_from_values(values, 1, "identifyobjectsbyflow.IdentifyObjectsByFlow")
+copy.set_settings_from_values(values, REVISION, "identifyobjectsbyflow.IdentifyObjectsByFlow")
 assert [setting.value_text for setting in copy.settings()] == values

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from cellspan.core.inference.predictor import resolve_device
 from cellspan.core.parameters import Parameters
 
 SCRIPTS = Path(__file__).parents[1] / "in_cellprofiler"
@@ -30,6 +31,7 @@ def test_settings_are_those_of_the_engine(in_cellprofiler: Any, plugin_folder: P
     for name in ("flow_threshold", "cellprob_threshold", "min_size"):
         assert numbers[name]["value"] == getattr(defaults, name), name
     assert report["discard_border"] == defaults.exclude_on_edges
+    resolve_device(report["sent"].pop("device"))
     Parameters(**report["sent"])
     for name, limits in numbers.items():
         for limit, beyond in ((limits["min"], -1.0), (limits["max"], 1.0)):

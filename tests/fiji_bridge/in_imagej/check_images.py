@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import xarray
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cellspan.core.errors import CellspanError
 from cellspan.fiji_bridge import connect, image_from_imagej, image_to_imagej, labels_to_imagej
+from cellspan.fiji_bridge.images import axes_of
 
 imagej = connect()
 assert imagej.version.startswith("1.54"), imagej
@@ -78,9 +80,43 @@ def what_imagej_has_no_image_for() -> None:
     refused(lambda: image_to_imagej(np.zeros((2, 2, 2, 2), np.uint8)), "(2, 2, 2, 2)")
     refused(lambda: image_to_imagej(np.zeros((0, 2), np.uint8)), "(0, 2)")
     refused(lambda: image_to_imagej(np.zeros((2, 2, 3), np.uint16), axes="YXS"), "uint16")
-    refused(lambda: image_to_imagej(np.zeros((2, 2, 3), np.uint16), axes="ZYX"), "ZYX")
-    stack = imagej.java_class("ij.IJ").createImage("stack", "8-bit", 4, 4, 5)
-    refused(lambda: image_from_imagej(stack), "5 slices")
+    refused(lambda: image_to_imagej(np.zeros((2, 2, 3), np.uint16), axes="ZZX"), "ZZX")
+    refused(lambda: image_to_imagej(np.zeros((2, 2, 2, 3), np.uint8), axes="CYXS"), "channels or colours")
+    refused(
+        lambda: image_to_imagej(xarray.DataArray(np.zeros((2, 2, 2), np.uint8), dims=("row", "col", "spam"))), "spam"
+    )
+
+
+def stacks_know_their_axes() -> None:
+    pixels = np.arange(2 * 3 * 4 * 5 * 6, dtype=np.uint16).reshape(2, 3, 4, 5, 6)
+    image = image_to_imagej(pixels, axes="TZCYX")
+    assert [int(n) for n in image.getDimensions()] == [6, 5, 4, 3, 2]  # width, height, channels, slices, frames
+    image.setPosition(3, 2, 2)  # channel, slice, frame
+    assert [int(image.getPixel(x, 4)[0]) for x in range(6)] == pixels[1, 1, 2, 4].tolist()
+    assert axes_of(image) == "TZCYX"
+    np.testing.assert_array_equal(image_from_imagej(image), pixels)
+    for axes, size in (("ZYX", [5, 4, 1, 7, 1]), ("TYX", [5, 4, 1, 1, 7]), ("CYX", [5, 4, 7, 1, 1])):
+        stack = image_to_imagej(np.arange(140, dtype=np.uint8).reshape(7, 4, 5), axes=axes)
+        assert [int(n) for n in stack.getDimensions()] == size
+        assert axes_of(stack) == axes
+        np.testing.assert_array_equal(image_from_imagej(stack).ravel(), np.arange(140))
+    colours = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+    stack = image_to_imagej(colours, axes="ZYXS")
+    assert axes_of(stack) == "ZYXS"
+    np.testing.assert_array_equal(image_from_imagej(stack), colours)
+
+
+def arrays_of_xarray_name_their_axes() -> None:
+    pixels = np.arange(2 * 3 * 5 * 6 * 4, dtype=np.uint16).reshape(2, 3, 5, 6, 4)
+    image = image_to_imagej(xarray.DataArray(pixels, dims=("t", "pln", "row", "col", "ch")))
+    np.testing.assert_array_equal(image_from_imagej(image), pixels.transpose(0, 1, 4, 2, 3))
+
+
+def label_stacks() -> None:
+    labels = np.arange(2 * 3 * 4, dtype=np.int64).reshape(2, 3, 4)
+    assert [int(n) for n in labels_to_imagej(labels).getDimensions()] == [4, 3, 1, 2, 1]
+    assert [int(n) for n in labels_to_imagej(labels, axes="TYX").getDimensions()] == [4, 3, 1, 1, 2]
+    np.testing.assert_array_equal(image_from_imagej(labels_to_imagej(labels)), labels)
 
 
 def refused(call: Callable[[], object], culprit: str) -> None:
@@ -95,3 +131,6 @@ the_other_byte_order_and_views()
 what_the_shape_says_without_axes()
 labels_keep_their_numbers()
 what_imagej_has_no_image_for()
+stacks_know_their_axes()
+arrays_of_xarray_name_their_axes()
+label_stacks()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cellspan.fiji_bridge import connect, imagej_to_labels, rois_to_imagej
+from cellspan.core import Parameters
+from cellspan.fiji_bridge import connect, image_to_imagej, imagej_to_labels, rois_to_imagej, segment
 
 imagej = connect(headless=False)
 manager = imagej.java_class("ij.plugin.frame.RoiManager").getRoiManager()
@@ -19,3 +20,19 @@ assert [str(manager.getName(index)) for index in (1, 63)] == ["0001", "0063"]
 back = imagej_to_labels(manager, (100, 100))
 assert back[92, 92] == 1
 np.testing.assert_array_equal(back[:80, :80], np.where(labels > 0, labels + 1, 0))
+
+# On a hyperstack, selecting a ROI shows its plane.
+hyperstack = image_to_imagej(np.zeros((2, 3, 2, 100, 100), np.uint8), "lapse", axes="TZCYX")
+hyperstack.show()
+manager.reset()
+stack = np.zeros((2, 3, 100, 100), np.int32)
+stack[1, 2, 5:20, 5:20] = 1
+rois_to_imagej(stack, hyperstack)
+manager.select(0)
+assert [int(hyperstack.getZ()), int(hyperstack.getT())] == [3, 2]
+assert str(manager.getName(0)) == "0002-0003-0001"
+
+# A label image opens in a window.
+found = segment(np.zeros((50, 60), np.uint8), Parameters(model="nuclei"), to=("roi_manager", "labels"))
+assert found.count == 0
+assert found.label_image.getWindow() is not None

@@ -1,0 +1,86 @@
+"""A model's card: what people should know before they trust it, as Markdown, from its model.json."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from cellspan.core.models.architecture import network_shapes
+from cellspan.core.models.description import Model
+
+SCORES = {"ap50": "AP@0.5", "ap75": "AP@0.75", "ap90": "AP@0.9", "pooled_ap50": "pooled AP@0.5", "images": "images"}
+
+
+def card(model: Model) -> str:
+    """What the model finds, what it was trained on, licences, scores, and where it fails."""
+    sections = [_summary(model), _training(model), _scores(model), _limits(model)]
+    return "\n".join(section for section in sections if section)
+
+
+def weight_count(widths: tuple[int, ...]) -> int:
+    """Numbers in a network of these widths."""
+    return sum(math.prod(shape) for shape in network_shapes(widths).values())
+
+
+def _summary(model: Model) -> str:
+    about = model.description
+    sizes, widths = about.size_model, ", ".join(map(str, about.widths))
+    lines = [
+        f"# Model {model.name}",
+        "",
+        f"- finds: {about.objects}",
+        f"- mean diameter: {about.mean_diameter:g} pixels (images are resized so that objects have it)",
+        f"- network: widths {widths}; {weight_count(about.widths) / 1e6:.2f} million weights",
+    ]
+    if sizes is None:
+        lines.append("- cannot estimate diameters: give one")
+    else:
+        error = (
+            "" if sizes.median_error is None else f"; median error of the first guess {100 * sizes.median_error:.0f} %"
+        )
+        lines.append(f"- estimates diameters from {sizes.smallest:.0f} to {sizes.largest:.0f} pixels{error}")
+    lines.append(f"- SHA-256 of the weights: {about.weights_sha256}")
+    if about.source_sha256:
+        lines.append(f"- SHA-256 of the checkpoint that they come from: {about.source_sha256}")
+    return "\n".join(lines) + "\n"
+
+
+def _training(model: Model) -> str:
+    about = model.description.training
+    if "sources" not in about:
+        return ""
+    lines = ["## Trained on", ""]
+    licences = about.get("licences", {})
+    for source in about["sources"]:
+        note = (
+            "simulated cells (docs/simulator.md)" if source == "simulated" else licences.get(source, "licence unknown")
+        )
+        lines.append(f"- {source}: {note}")
+    lines += ["", f"{about['images']} images, {about['steps']:,} steps, {about['minutes']:g} minutes."]
+    lines += [f"Before that {line}." for line in about.get("before", [])]
+    return "\n".join(lines) + "\n"
+
+
+def _scores(model: Model) -> str:
+    tables: dict[str, dict[str, Any]] = {
+        name: score for name, score in model.description.scores.items() if isinstance(score, dict)
+    }
+    if not tables:
+        return ""
+    lines = ["## Scores on validation images, diameters estimated", ""]
+    lines += ["| images of | " + " | ".join(SCORES.values()) + " |", "|---" * (1 + len(SCORES)) + "|"]
+    for name, score in tables.items():
+        lines.append(f"| {name} | " + " | ".join(_number(score.get(key)) for key in SCORES) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _limits(model: Model) -> str:
+    if not model.description.limits:
+        return ""
+    return "\n".join(["## Where it fails", "", *(f"- {limit}" for limit in model.description.limits)]) + "\n"

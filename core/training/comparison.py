@@ -1,0 +1,65 @@
+"""How well a model finds the objects that people outlined, so that fine-tuning can be told from wishful thinking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cellspan.core.images import read_image
+from cellspan.core.metrics import average_precision
+from cellspan.core.models.registry import Model
+from cellspan.core.segmenter import Segmenter
+from cellspan.core.training.data import Pair, channels_of, labels_of
+
+MOST_IMAGES = 24  # that are segmented for one score
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """AP@0.5 of a model before and after fine-tuning, the mean over images."""
+
+    before: float
+    after: float
+    images: int
+    held_out: bool  # whether training did not learn from these images
+
+    def __str__(self) -> str:
+        """A line for people."""
+        images = f"{self.images} {'validation' if self.held_out else 'annotated'} image{'s' * (self.images != 1)}"
+        seen = "" if self.held_out else " (the images that it learnt from)"
+        return f"AP@0.5 on {images}: {self.before:.2f} before, {self.after:.2f} after{seen}"
+
+
+def compared(
+    start: Model, learn: Callable[[], Model], pairs: Sequence[Pair], split: bool = False
+) -> tuple[Model, Comparison]:
+    """The model that `learn` makes of `start`, and how both do on the annotated images."""
+    chosen, held_out = _chosen(pairs)
+    before = mean_average_precision(start, chosen, split)
+    model = learn()
+    return model, Comparison(before, mean_average_precision(model, chosen, split), len(chosen), held_out)
+
+
+def _chosen(pairs: Sequence[Pair]) -> tuple[list[Pair], bool]:
+    """Some images to score models on, and whether they are held out: those in folders named val, else the others.
+
+    Those in folders named test are left alone.
+    """
+    held_out = [pair for pair in pairs if pair.image.parent.name == "val"]
+    others = [pair for pair in pairs if pair.image.parent.name not in {"val", "test"}]
+    chosen = held_out or others
+    places = np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_IMAGES))
+    return [chosen[round(place)] for place in places], bool(held_out)
+
+
+def mean_average_precision(model: Model, pairs: Sequence[Pair], split: bool = False) -> float:
+    """Mean AP@0.5 of a model on annotated images, with default parameters; it estimates the diameters."""
+    segmenter = Segmenter(model)
+    scores = []
+    for pair in pairs:
+        image = read_image(pair.image)
+        true = labels_of(pair, image.shape, split)
+        scores.append(average_precision(true, segmenter.segment(image, channels_of(image)).labels, (0.5,))[0])
+    return float(np.mean(scores)) if scores else 0.0

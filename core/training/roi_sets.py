@@ -1,0 +1,170 @@
+"""Outlines that people drew or corrected in ImageJ, as annotations: RoiSet.zip files and overlays inside TIFF files."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
+from scipy.interpolate import CubicSpline
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.files import TIFF_SUFFIXES
+from cellspan.core.labels import Labels
+from cellspan.core.outlines import paint_loops
+
+ROI_MARKS = ("_rois", "_roiset")  # <image>_rois.zip, which cellspan writes too; in lower case
+ONLY = "roiset"  # the name that ImageJ proposes: ROIs of the only image in a folder
+POINTS_OF_CURVE = 8  # in place of each curved side
+
+_POLYGONS = {ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED}  # ellipses and turned rectangles are stored so too
+_AREAS = _POLYGONS | {ROI_TYPE.RECT, ROI_TYPE.OVAL}
+_NOT_AREAS = {ROI_SUBTYPE.TEXT, ROI_SUBTYPE.IMAGE, ROI_SUBTYPE.ARROW}
+_MOVE_TO, _LINE_TO, _QUADRATIC_TO, _CUBIC_TO, _CLOSE = range(5)  # codes of java.awt.geom.PathIterator
+_NUMBERS_AFTER = {_MOVE_TO: 2, _LINE_TO: 2, _QUADRATIC_TO: 4, _CUBIC_TO: 6, _CLOSE: 0}
+
+Points = NDArray[np.float64]  # (n, 2): x, y
+
+
+def has_overlay(image: Path) -> bool:
+    """Whether an image is a TIFF file with outlines in it, as ImageJ saves images with an overlay."""
+    return bool(_overlay(image))
+
+
+def read_annotation(path: Path, shape: tuple[int, int]) -> Labels:
+    """Paint the ROIs of a RoiSet.zip, or of a TIFF's overlay, into a label image of `shape` (height, width), 1..n.
+
+    Pixels are those that ImageJ would fill, but for a few at the edge of fitted splines; later ROIs cover earlier ones.
+    Lines, points and text are left out (see `note_on`). Raises CellspanError for files without outlines, and for an
+    outline outside the image.
+    """
+    rois = _rois_in(path)
+    areas = [roi for roi in rois if _is_area(roi)]
+    if not rois:
+        raise CellspanError(f"{path}: there are no ROIs in it; draw outlines and save them again.")
+    if not areas:
+        raise CellspanError(f"{path}: its ROIs are lines, points or text, which enclose no pixels; draw outlines.")
+    labels = np.zeros(shape, np.int32)
+    for label, roi in enumerate(areas, 1):
+        _paint(labels, roi, label, path)
+    return labels
+
+
+def note_on(path: Path) -> str:
+    """A sentence about what `read_annotation` leaves out of a file; empty if that is nothing."""
+    rois = _rois_in(path)
+    left_out = sum(not _is_area(roi) for roi in rois)
+    return f"{path}: {left_out} of {len(rois)} ROIs are lines, points or text and are left out." if left_out else ""
+
+
+def _rois_in(path: Path) -> list[ImagejRoi]:
+    try:
+        contents = list(_archived(path)) if path.suffix.lower() == ".zip" else _overlay(path)
+        return [ImagejRoi.frombytes(content) for content in contents]
+    except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CellspanError(f"{path}: its ROIs cannot be read ({reason}); save them again in ImageJ.") from None
+
+
+def _archived(path: Path) -> Iterator[bytes]:
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.lower().endswith(".roi"):
+                yield archive.read(name)
+
+
+def _overlay(image: Path) -> list[bytes]:
+    """The ROIs of the overlay that ImageJ stored inside a TIFF file."""
+    if image.suffix.lower() not in TIFF_SUFFIXES:
+        return []
+    try:
+        with tifffile.TiffFile(image) as tiff:
+            found = (tiff.imagej_metadata or {}).get("Overlays", [])
+    except (OSError, ValueError):  # a damaged image is reported by those who read its pixels
+        return []
+    return [found] if isinstance(found, bytes) else list(found)
+
+
+def _is_area(roi: ImagejRoi) -> bool:
+    return roi.roitype in _AREAS and roi.subtype not in _NOT_AREAS
+
+
+def _paint(labels: Labels, roi: ImagejRoi, label: int, path: Path) -> None:
+    height, width = labels.shape
+    if roi.right <= 0 or roi.bottom <= 0 or roi.left >= width or roi.top >= height:
+        raise CellspanError(
+            f"{path}: the ROI '{roi.name}' lies outside the image of {width} x {height} pixels; "
+            "are these the ROIs of another image?"
+        )
+    if roi.roitype == ROI_TYPE.OVAL:
+        _paint_oval(labels, roi, label)
+    else:
+        paint_loops(labels, _loops(roi), label)
+
+
+def _paint_oval(labels: Labels, roi: ImagejRoi, label: int) -> None:
+    """The pixels whose centres lie inside the ellipse in the ROI's box."""
+    height, width = roi.bottom - roi.top, roi.right - roi.left
+    y = (np.arange(height) + 0.5 - height / 2) / (height / 2)
+    x = (np.arange(width) + 0.5 - width / 2) / (width / 2)
+    inside = y[:, None] ** 2 + x[None] ** 2 <= 1
+    y0, x0 = max(0, roi.top), max(0, roi.left)
+    part = labels[y0 : roi.bottom, x0 : roi.right]
+    part[inside[y0 - roi.top :, x0 - roi.left :][: part.shape[0], : part.shape[1]]] = label
+
+
+def _loops(roi: ImagejRoi) -> list[Points]:
+    if roi.multi_coordinates is not None and roi.shape_roi_size:
+        return list(_loops_of_path(np.asarray(roi.multi_coordinates, np.float64)))
+    if roi.roitype == ROI_TYPE.RECT:
+        return [_rectangle(roi)]
+    corners = np.asarray(roi.coordinates(), np.float64)
+    return [_smooth(corners) if roi.options & ROI_OPTIONS.SPLINE_FIT and len(corners) > 2 else corners]
+
+
+def _rectangle(roi: ImagejRoi) -> Points:
+    """The corners of a box, or points around it if its corners are round."""
+    sides = np.array([roi.right - roi.left, roi.bottom - roi.top], np.float64)
+    radii = np.minimum(roi.rounded_rect_arc_size, sides) / 2
+    angles = np.linspace(0, 2 * np.pi, 16 * POINTS_OF_CURVE, endpoint=False) + 1e-6  # none lies between two quarters
+    around = np.stack([np.cos(angles), np.sin(angles)], 1)
+    quarters = np.sign(around)
+    return np.array([roi.left, roi.top]) + sides / 2 + quarters * (sides / 2 - radii) + around * radii
+
+
+def _smooth(corners: Points) -> Points:
+    """The closed curve through the corners, for outlines to which a spline was fitted."""
+    closed = np.concatenate([corners, corners[:1]])
+    places = np.linspace(0, len(corners), POINTS_OF_CURVE * len(corners), endpoint=False)
+    return np.asarray(CubicSpline(np.arange(len(closed)), closed, bc_type="periodic")(places))
+
+
+def _loops_of_path(path: NDArray[np.float64]) -> Iterator[Points]:
+    """The closed loops of a java.awt path; a curved side becomes short straight ones."""
+    points: list[Points] = []
+    start = 0
+    while start < len(path):
+        code = int(path[start])
+        end = start + 1 + _NUMBERS_AFTER[code]
+        if code in (_MOVE_TO, _CLOSE) and points:
+            yield np.array(points)
+            points = []
+        ends = path[start + 1 : end].reshape(-1, 2)
+        points += list(ends if code in (_MOVE_TO, _LINE_TO) else _curve(points[-1], ends) if len(ends) else [])
+        start = end
+    if points:
+        yield np.array(points)
+
+
+def _curve(first: Points, others: Points) -> Points:
+    """Points of a Bezier curve, without its first (de Casteljau's construction)."""
+    t = np.arange(1, POINTS_OF_CURVE + 1)[:, None] / POINTS_OF_CURVE
+    level = [np.broadcast_to(point, (POINTS_OF_CURVE, 2)) for point in (first, *others)]
+    while len(level) > 1:
+        level = [(1 - t) * a + t * b for a, b in pairwise(level)]
+    return level[0]

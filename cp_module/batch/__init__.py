@@ -1,0 +1,1 @@
+"""Headless CellProfiler over thousands of image sets, in parallel and resumable."""

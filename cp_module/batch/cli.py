@@ -1,0 +1,117 @@
+"""`cellspan batch`: a CellProfiler pipeline over many images, in parallel, resumable."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+import click
+
+INTERRUPTED = 130  # what shells give a program that Ctrl-C ended
+
+
+@click.command()
+@click.argument("pipeline", type=click.Path(path_type=Path))
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of the images (with all below).")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="CellProfiler processes at a time.  [default: by CPU, memory]"
+)
+@click.option(
+    "--sets-per-task", type=click.IntRange(min=1), help="Image sets per start of CellProfiler.  [default: <= 50]"
+)
+@click.option("--restart", is_flag=True, help="Forget an earlier run in this output folder and begin anew.")
+@click.option(
+    "--cellprofiler",
+    type=click.Path(path_type=Path),
+    help="The CellProfiler program, or the Python that has it.  [default: searched for]",
+)
+@click.option(
+    "--plugins", type=click.Path(path_type=Path), help="CellProfiler's plugins folder.  [default: our plugin only]"
+)
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Run on this dask.distributed cluster, for example tcp://head:8786."
+)
+@click.option("--jobs", type=click.Choice(["slurm", "pbs", "lsf"]), help="Run as --workers jobs of this queue system.")
+@click.option("--queue", help="Queue or partition of the jobs.")
+@click.option("--job-option", multiple=True, metavar="TEXT", help="A line for the job script, such as --account=lab.")
+@click.option("--job-cores", type=click.IntRange(min=1), default=1, show_default=True, help="CPU cores of each job.")
+@click.option("--job-memory", default="4GB", show_default=True, help="Memory of each job.")
+@click.option("--job-time", default="24:00:00", show_default=True, help="Longest time of each job.")
+def batch(
+    pipeline: Path,
+    images: Path,
+    output: Path,
+    workers: int | None,
+    sets_per_task: int | None,
+    restart: bool,
+    cellprofiler: Path | None,
+    plugins: Path | None,
+    scheduler: str | None,
+    jobs: str | None,
+    queue: str | None,
+    job_option: tuple[str, ...],
+    job_cores: int,
+    job_memory: str,
+    job_time: str,
+) -> None:
+    """Run a CellProfiler pipeline over all image sets of a folder.
+
+    Several CellProfiler processes work at the same time; those with IdentifyObjectsByFlow share one engine. A set that
+    fails twice is left out and named, the others are done. Ctrl-C stops; the same command goes on where it stopped.
+    The tables and databases of all parts are merged into one; batch.json tells what became of every image set.
+
+    \b
+    Examples:
+      cellspan batch nuclei.cppipe --images plate1/ --output results
+      cellspan batch nuclei.cppipe --images plate1/ --output results --workers 8
+      cellspan batch nuclei.cppipe --images plate1/ --output results --jobs slurm --queue short --workers 40
+
+    Exit code 0: done; 1: some image sets failed and are named; 2: wrong usage; 130: stopped by Ctrl-C.
+    """
+    from cellspan.core.errors import CellspanError
+    from cellspan.cp_module.batch.cluster import Jobs, option_words
+    from cellspan.cp_module.batch.session import Options, run_batch
+
+    if scheduler and jobs:
+        raise click.UsageError("--scheduler and --jobs exclude each other.")
+    if not jobs and (queue or job_option):
+        raise click.UsageError("--queue and --job-option need --jobs.")
+    workers_of_jobs = workers or 1
+    options = Options(
+        pipeline=pipeline.expanduser().absolute(),
+        images=images.expanduser().resolve(),
+        output=output.expanduser().resolve(),
+        workers=workers,
+        sets_per_task=sets_per_task,
+        restart=restart,
+        cellprofiler=cellprofiler.expanduser().absolute() if cellprofiler else None,
+        plugins=plugins.expanduser().resolve() if plugins else None,
+        scheduler=scheduler,
+        jobs=Jobs(jobs, workers_of_jobs, queue, option_words(job_option), job_cores, job_memory, job_time)
+        if jobs
+        else None,
+    )
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
+    try:
+        state = run_batch(options)
+    except KeyboardInterrupt:
+        click.echo("Stopped. The same command goes on from here.", err=True)
+        sys.exit(INTERRUPTED)
+    except CellspanError as error:
+        click.echo(f"cellspan: {error}", err=True)
+        sys.exit(2)
+    click.echo(f"{state.sets_done} of {state.plan.count} image sets done; results in {state.output}")
+    if state.failed:
+        for number, failure in sorted(state.failed.items()):
+            log = f" (log: {failure.log})" if failure.log else ""
+            click.echo(f"FAILED {state.plan.named(number)}: {failure.reason}{log}", err=True)
+        click.echo("The same command tries the failed ones again.", err=True)
+        sys.exit(1)
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """A queue that ends a job sends SIGTERM: stop in the same order."""
+    raise KeyboardInterrupt

@@ -1,0 +1,75 @@
+"""Reading CellProfiler's log: how far it came, what went wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cellspan.cp_module.batch.pipeline import LAST_MODULE
+
+STEP = re.compile(r"Image # (\d+), module (\w+) # (\d+): CPU_time")
+CUT = "Failed to load pipeline"
+STARTED = "Times reported are CPU and Wall-clock times"
+UNKNOWN_MODULE = re.compile(r"[Cc]ould not find the (\w+) module")
+ERROR = re.compile(r"^(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception|Exit)\b: ?.*$|^MemoryError$", re.MULTILINE)
+IN_MODULE = re.compile(r"Error detected during run of module (\w+)|processing for module (\w+)|run for module (\w+)")
+
+
+@dataclass(frozen=True)
+class Log:
+    """The text that one CellProfiler process wrote."""
+
+    text: str
+
+    @property
+    def steps(self) -> list[tuple[int, str]]:
+        """(image set, module) in the order in which they ended."""
+        return [(int(number), module) for number, module, _ in STEP.findall(self.text)]
+
+    @property
+    def completed(self) -> set[int]:
+        """The image sets that came to the end of the pipeline."""
+        return {number for number, module in self.steps if module == LAST_MODULE}
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether CellProfiler left modules out; it says so here only, and runs what is left."""
+        return CUT in self.text
+
+    def seen_in(self, module: str) -> set[int]:
+        """The image sets that this module has treated."""
+        return {number for number, name in self.steps if name == module}
+
+    def culprit(self, first: int, last: int) -> int | None:
+        """The image set, among first..last, in which it stopped; None if that was before or after all of them."""
+        if not self.steps:
+            return first if STARTED in self.text else None
+        number, module = self.steps[-1]
+        reached = number + 1 if module == LAST_MODULE else number
+        return reached if first <= reached <= last else None
+
+    def reason(self) -> str:
+        """The cause in one line, or nothing."""
+        unknown = UNKNOWN_MODULE.search(self.text)
+        if unknown and self.was_cut:
+            return f"the module {unknown[1]} is missing"
+        errors = ERROR.findall(self.text)
+        if not errors:
+            return ""
+        where = next((name for name in _last_module(self.text) if name), "")
+        error = re.sub(r"\s+", " ", errors[-1]).strip()[:300]
+        return f"{where}: {error}" if where else error
+
+
+def _last_module(text: str) -> tuple[str, ...]:
+    found = IN_MODULE.findall(text)
+    return found[-1] if found else ()
+
+
+def read_log(path: Path) -> Log:
+    """The log as far as it is written."""
+    try:
+        return Log(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return Log("")

@@ -1,0 +1,97 @@
+"""Merging the results of all ranges: tables and databases become one, everything else moves to the output folder."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from cellspan.core.files import make_folder, write_atomically
+from cellspan.cp_module.batch.merge_sqlite import merge_databases
+from cellspan.cp_module.batch.merge_tables import is_mergeable, merge_tables
+from cellspan.cp_module.batch.relocate import Relocation
+from cellspan.cp_module.batch.split import Range
+from cellspan.cp_module.batch.state import State
+from cellspan.cp_module.batch.task import DONE, OUTPUT, is_sqlite, is_table, ranges_folder
+
+SETTINGS_OF_ANALYST = (".properties", ".workspace")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of one range."""
+
+    span: Range
+    path: Path
+
+
+def merge(state: State) -> list[str]:
+    """Bring the results of the finished ranges below the output folder; notes about what could not be merged."""
+    relocation = Relocation(state.folder, state.output)
+    group_length = None if state.plan.grouped else state.plan.count
+    notes: list[str] = []
+    results = set(moved_files(state))
+    for name, parts in sorted(_by_name(state).items()):
+        target = state.output / name
+        make_folder(target.parent)
+        paths = [part.path for part in parts]
+        if not is_table(paths[0]):
+            os.replace(paths[-1], target)
+        elif is_sqlite(paths[0]):
+            merge_databases(paths, target, relocation, group_length)
+        elif is_mergeable(paths):
+            merge_tables(paths, target, relocation, group_length)
+        elif target.suffix in SETTINGS_OF_ANALYST:
+            _relocate_text(paths[0], target, relocation)
+        else:
+            kept = _keep_beside(parts, name, state.output)
+            results |= kept
+            if len(kept) > 1:
+                notes.append(f"{name}: the parts of the run wrote different files of this name; all are kept.")
+            continue
+        results.add(name)
+    state.results = sorted(results)
+    return notes
+
+
+def _by_name(state: State) -> dict[str, list[Part]]:
+    found: dict[str, list[Part]] = defaultdict(list)
+    for span in sorted(state.done):
+        output = ranges_folder(state.folder) / span.name / OUTPUT
+        for path in sorted(output.rglob("*")):
+            if path.is_file():
+                found[path.relative_to(output).as_posix()].append(Part(span, path))
+    return found
+
+
+def moved_files(state: State) -> list[str]:
+    """What the ranges wrote beside tables, also what an earlier merge has moved away from them."""
+    names: set[str] = set()
+    for span in state.done:
+        record = ranges_folder(state.folder) / span.name / DONE
+        names.update(json.loads(record.read_text(encoding="utf-8"))["files"])
+    return sorted(names)
+
+
+def _relocate_text(source: Path, target: Path, relocation: Relocation) -> None:
+    text = relocation.of(source.read_text(encoding="utf-8", errors="replace"))
+    write_atomically(target, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def _keep_beside(parts: list[Part], name: str, output: Path) -> set[str]:
+    """Files of the same name that say the same become one; others get their range as part of their names."""
+    first = parts[0].path
+    names = set()
+    if all(filecmp.cmp(first, part.path, shallow=False) for part in parts[1:]):
+        names_of = {name: first}
+    else:
+        path = Path(name)
+        names_of = {str(path.with_stem(f"{path.stem}_{part.span.name}")): part.path for part in parts}
+    for target, source in names_of.items():
+        content = source.read_bytes()
+        write_atomically(output / target, lambda part, content=content: part.write_bytes(content))  # type: ignore[misc]
+        names.add(target)
+    return names

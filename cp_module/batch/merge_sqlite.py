@@ -1,0 +1,76 @@
+"""Joining the SQLite databases that ExportToDatabase wrote for each range."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.files import write_atomically
+from cellspan.cp_module.batch.relocate import COLUMN, Relocation
+
+IMAGE_NUMBERS = {"imagenumber", "image_number1"}  # the latter in the table of relationships
+TYPES = "RelationshipTypes"
+
+
+def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
+    """Write the rows about image sets and objects of all databases into one; keys, indexes and views stay.
+
+    The tables about the experiment are those of the first. Without groups all sets are one group of `group_length`.
+    """
+
+    def write(part: Path) -> None:
+        shutil.copyfile(paths[0], part)
+        with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as database:
+            for path in paths[1:]:
+                _append(database, path)
+            for table in _tables(database, "main"):
+                _correct(database, table, relocation, group_length)
+
+    try:
+        write_atomically(target, write)
+    except sqlite3.Error as error:
+        raise CellspanError(f"{target}: the databases of the ranges cannot be merged ({error}).") from None
+
+
+def _append(database: sqlite3.Connection, path: Path) -> None:
+    database.execute("ATTACH DATABASE ? AS range", (str(path),))
+    database.execute("BEGIN")
+    for table in _tables(database, "range"):
+        columns = _columns(database, "range", table)
+        names = ", ".join(_quoted(column) for column in columns)
+        ignoring = "" if IMAGE_NUMBERS & {column.lower() for column in columns} else "OR IGNORE"
+        if ignoring and not table.endswith(TYPES):
+            continue
+        database.execute(
+            f"INSERT {ignoring} INTO main.{_quoted(table)} ({names}) SELECT {names} FROM range.{_quoted(table)}"
+        )
+    database.execute("COMMIT")
+    database.execute("DETACH DATABASE range")
+
+
+def _correct(database: sqlite3.Connection, table: str, relocation: Relocation, group_length: int | None) -> None:
+    columns = _columns(database, "main", table)
+    database.create_function("relocated", 1, lambda text: relocation.of(text) if isinstance(text, str) else text)
+    changes = [f"{_quoted(name)} = relocated({_quoted(name)})" for name in columns if COLUMN.search(name)]
+    if group_length is not None and "ImageNumber" in columns:
+        corrections = {"Image_Group_Index": "ImageNumber", "Image_Group_Length": str(group_length)}
+        changes += [f"{_quoted(name)} = {value}" for name, value in corrections.items() if name in columns]
+    if changes:
+        database.execute(f"UPDATE {_quoted(table)} SET {', '.join(changes)}")
+
+
+def _tables(database: sqlite3.Connection, schema: str) -> list[str]:
+    query = f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    return [name for (name,) in database.execute(query)]
+
+
+def _columns(database: sqlite3.Connection, schema: str, table: str) -> list[str]:
+    return [row[1] for row in database.execute(f"PRAGMA {schema}.table_info({_quoted(table)})")]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,89 @@
+"""Joining the tables that ExportToSpreadsheet wrote for each range: image and object numbers are right already."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cellspan.core.files import write_atomically
+from cellspan.cp_module.batch.relocate import COLUMN, Relocation
+from cellspan.cp_module.batch.task import read_rows
+
+IMAGE_NUMBER = "ImageNumber"
+NUMBER_COLUMNS = (IMAGE_NUMBER, "First Image Number")  # the latter in "Object relationships.csv"
+EXPERIMENT = ["Key", "Value"]
+
+Column = tuple[str, ...]  # the names above each other in the rows of the header
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's columns, and how many rows they stand in: two where several objects share a table."""
+
+    path: Path
+    delimiter: str
+    header_rows: int
+    columns: list[Column]
+
+    def rows(self) -> Iterator[list[str]]:
+        """The rows below the header."""
+        for index, row in enumerate(read_rows(self.path, self.delimiter)):
+            if index >= self.header_rows:
+                yield row
+
+
+def is_mergeable(paths: Sequence[Path]) -> bool:
+    """Whether all of these are tables of CellProfiler with one row per image set or object, or of the experiment."""
+    return all(_header(path) is not None for path in paths)
+
+
+def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
+    """Write the rows of all tables, in this order, into one.
+
+    Without groups all image sets are one group of `group_length`; CellProfiler numbered it anew in each range.
+    """
+    tables = [table for path in paths if (table := _header(path)) is not None]
+    if tables[0].columns == [(name,) for name in EXPERIMENT]:
+        tables = tables[:1]  # about the run as a whole, and the same in every range but for the time
+    columns = list(dict.fromkeys(column for table in tables for column in table.columns))
+    write_atomically(target, lambda part: _write(part, tables, columns, relocation, group_length))
+
+
+def _write(
+    part: Path, tables: list[Table], columns: list[Column], relocation: Relocation, group_length: int | None
+) -> None:
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=tables[0].delimiter, lineterminator="\n")
+        for level in range(tables[0].header_rows):
+            writer.writerow([column[level] for column in columns])
+        for table in tables:
+            place = {column: index for index, column in enumerate(table.columns)}
+            order = [place.get(column) for column in columns]
+            for row in table.rows():
+                # A column that a range lacks, for example because it found no objects, stays empty.
+                values = [row[index] if index is not None and index < len(row) else "" for index in order]
+                writer.writerow(_corrected(values, columns, relocation, group_length))
+
+
+def _corrected(values: list[str], columns: list[Column], relocation: Relocation, group_length: int | None) -> list[str]:
+    names = [column[-1] for column in columns]
+    if group_length is not None and IMAGE_NUMBER in names:
+        number = values[names.index(IMAGE_NUMBER)]
+        corrections = {"Group_Index": number, "Group_Length": str(group_length)}
+        values = [corrections.get(name, value) for name, value in zip(names, values, strict=True)]
+    return [relocation.of(value) if COLUMN.search(name) else value for name, value in zip(names, values, strict=True)]
+
+
+def _header(path: Path) -> Table | None:
+    delimiter = "\t" if path.suffix.lower() == ".txt" else ","
+    if path.suffix.lower() not in (".csv", ".txt"):
+        return None
+    rows = read_rows(path, delimiter)
+    first, second = next(rows, []), next(rows, [])
+    if first == EXPERIMENT or any(name in first for name in NUMBER_COLUMNS):
+        return Table(path, delimiter, 1, [(name,) for name in first])
+    if IMAGE_NUMBER in second and len(first) == len(second):
+        return Table(path, delimiter, 2, list(zip(first, second, strict=True)))
+    return None

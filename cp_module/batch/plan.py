@@ -1,0 +1,183 @@
+"""The plan of a run: CellProfiler itself stores the image sets, and what is wrong with the pipeline shows here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from cellspan.core.errors import CellspanError
+from cellspan.cp_module.batch.cellprofiler import CellProfiler, environment, exit_words, run_process
+from cellspan.cp_module.batch.log import Log, read_log
+from cellspan.cp_module.batch.pipeline import OUR_MODULE, PipelineFile
+from cellspan.cp_module.batch.split import Range, units_of
+from cellspan.cp_module.batch.state import FOLDER, Plan
+from cellspan.cp_module.batch.task import BATCH_DATA, template_folder
+from cellspan.cp_module.install import install
+
+# Everything else in the images folder is CellProfiler's to judge: it reads more formats than can be listed.
+NOT_IMAGES = {".csv", ".txt", ".json", ".xml", ".db", ".ini", ".md", ".log", ".cppipe", ".cpproj", ".pdf", ".html"}
+PRINT_FILES = """
+import json, sys
+from cellprofiler_core.preferences import set_headless
+set_headless()
+from cellprofiler_core.measurement import Measurements
+m = Measurements(filename=sys.argv[1], mode="r")
+urls = [name for name in m.get_feature_names("Image") if name.startswith("URL_")]
+sets = {int(n): {u[4:]: str(m.get_measurement("Image", u, int(n))) for u in urls} for n in m.get_image_numbers()}
+print("\\n" + json.dumps(sets))
+"""
+SHARED_MYSQL = "its Python lacks the package mysqlclient, without which ExportToDatabase cannot write SQLite either"
+
+
+def find_files(images: Path, output: Path) -> list[str]:
+    """The files that may be images, relative to the folder, without those that the run itself writes."""
+    if not images.is_dir():
+        raise CellspanError(f"{images}: there is no such images folder.")
+    inside = output.resolve()
+    files = [
+        path.relative_to(images).as_posix()
+        for path in sorted(images.rglob("*"))
+        if path.is_file()
+        and path.suffix.lower() not in NOT_IMAGES
+        and not any(part.startswith(".") for part in path.relative_to(images).parts)
+        and (inside == images or inside not in path.resolve().parents)
+    ]
+    if not files:
+        raise CellspanError(f"{images}: there are no images in this folder.")
+    return files
+
+
+def sha256_of(path: Path) -> str:
+    """The hash by which a pipeline is known again."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def plugins_for(pipeline: PipelineFile, given: Path | None, folder: Path) -> Path:
+    """The plugins folder that was given, or one of the run's own with our plugin."""
+    if given is None:
+        own = folder / "plugins"
+        own.mkdir(parents=True, exist_ok=True)
+        install(own)
+        return own
+    if not given.is_dir():
+        raise CellspanError(f"{given}: there is no such plugins folder.")
+    if pipeline.named(OUR_MODULE) and not (given / f"{OUR_MODULE.lower()}.py").is_file():
+        raise CellspanError(
+            f"{given}: the plugin {OUR_MODULE} is not installed there; run: cellspan install cellprofiler --to {given}"
+        )
+    return given
+
+
+def make_plan(
+    pipeline: PipelineFile,
+    path: Path,
+    images: Path,
+    files: list[str],
+    output: Path,
+    cellprofiler: CellProfiler,
+    plugins: Path,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Plan:
+    """Let CellProfiler store the image sets; raises CellspanError if it cannot, or would leave modules out."""
+    folder = output / FOLDER
+    batch = _create_batch_file(pipeline, path, images, files, folder, cellprofiler, plugins, stopped)
+    groups = _groups(cellprofiler, batch)
+    numbers = [numbers for _, numbers in groups]
+    if pipeline.is_grouped:
+        units = units_of(numbers)
+    else:
+        everything = sorted(number for group in numbers for number in group)
+        whole = bool(pipeline.across_sets)
+        units = units_of([everything] if whole else [[number] for number in everything])
+    keys = {number: key for key, group in groups for number in group} if pipeline.is_grouped else {}
+    return Plan(
+        pipeline=str(path),
+        pipeline_sha256=sha256_of(path),
+        images=str(images),
+        files=files,
+        grouped=pipeline.is_grouped,
+        units=[(unit.first, unit.last) for unit in units],
+        group_of=[_shared_key(unit, keys) for unit in units],
+        paths=_paths(cellprofiler, batch),
+    )
+
+
+def _shared_key(unit: Range, keys: dict[int, dict[str, str]]) -> dict[str, str]:
+    found = [keys.get(number, {}) for number in unit.numbers]
+    return found[0] if all(key == found[0] for key in found) else {}
+
+
+def _create_batch_file(
+    pipeline: PipelineFile,
+    path: Path,
+    images: Path,
+    files: list[str],
+    folder: Path,
+    cellprofiler: CellProfiler,
+    plugins: Path,
+    stopped: Callable[[], bool],
+) -> Path:
+    template = template_folder(folder)
+    template.mkdir(parents=True, exist_ok=True)
+    copy, listing, log = folder / "pipeline.cppipe", folder / "files.txt", folder / "plan.log"
+    copy.write_text(pipeline.for_batch(), encoding="utf-8")
+    listing.write_text("".join(f"{images / name}\n" for name in files), encoding="utf-8")
+    where = ["-i", str(images), "-o", str(template), "--plugins-directory", str(plugins)]
+    # Where modules were left out, our end is missing too and CellProfiler would start to work: on one set only.
+    limits = ["--file-list", str(listing), "-f", "1", "-l", "1"]
+    command = [*cellprofiler.command, "-c", "-r", "-p", str(copy), *where, *limits]
+    code = run_process(command, log, environment(), stopped)
+    if code is None:
+        raise KeyboardInterrupt
+    batch, text = template / BATCH_DATA, read_log(log)
+    if text.was_cut or not batch.is_file():
+        raise CellspanError(_why_no_plan(path, text, code, log))
+    return batch
+
+
+def _why_no_plan(path: Path, log: Log, code: int, file: Path) -> str:
+    reason = log.reason()
+    if log.was_cut and "is missing" in reason:
+        return f"{path}: {reason} in this CellProfiler; give the folder of its plugin with --plugins DIR."
+    if log.was_cut:
+        return f"{path}: CellProfiler would leave modules out ({reason or 'Failed to load pipeline'})."
+    if "'MySQLdb' is not defined" in log.text or "'sqlite3' is not defined" in log.text:
+        return f"{path}: this CellProfiler cannot run the pipeline, because {SHARED_MYSQL}."
+    if "did not identify any image sets" in log.text or "no image sets" in log.text.lower():
+        return f"{path}: the pipeline finds no image set in the folder; check its rules in NamesAndTypes."
+    return f"{path}: CellProfiler could not prepare the run ({reason or exit_words(code)}); its log is {file}."
+
+
+def _groups(cellprofiler: CellProfiler, batch: Path) -> list[tuple[dict[str, str], list[int]]]:
+    """Each group's metadata and image sets; without groups, each set by itself."""
+    command = [*cellprofiler.command, "-c", "-r", "--print-groups", str(batch)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment())
+    # It goes on to complain that there is no pipeline to run.
+    for line in done.stdout.splitlines():
+        start = line.find("[[")
+        if start >= 0:
+            groups, _ = json.JSONDecoder().raw_decode(line[start:])
+            return [(dict(key), [int(number) for number in numbers]) for key, numbers in groups]
+    raise CellspanError(f"{batch}: CellProfiler finds no image sets in the record that it wrote itself.")
+
+
+def _paths(cellprofiler: CellProfiler, batch: Path) -> dict[int, dict[str, str]]:
+    """The files of each image set; nothing where CellProfiler is an application without a Python of its own."""
+    if cellprofiler.python is None:
+        return {}
+    command = [cellprofiler.python, "-c", PRINT_FILES, str(batch)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment())
+    try:
+        sets = json.loads(done.stdout.strip().splitlines()[-1])
+        return {int(number): {name: _as_path(url) for name, url in urls.items()} for number, urls in sets.items()}
+    except (ValueError, IndexError, AttributeError):
+        return {}
+
+
+def _as_path(url: str) -> str:
+    return url2pathname(urlsplit(url).path) if url.startswith("file:") else unquote(url)

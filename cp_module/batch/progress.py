@@ -1,0 +1,64 @@
+"""Progress of a run: image sets, sets per minute and the time left, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+import click
+from tqdm import tqdm
+
+from cellspan.cp_module.batch.log import read_log
+from cellspan.cp_module.batch.task import LOG, attempts_folder
+
+
+class BatchProgress:
+    """A bar on a terminal, otherwise a line for each range that ends."""
+
+    def __init__(self, total: int, done: int) -> None:
+        """`done` image sets were done by an earlier run and do not count for the speed."""
+        self.total, self.earlier, self.done, self.started = total, done, done, time.monotonic()
+        # tqdm counts per second; a pipeline takes seconds for an image.
+        shape = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+        self._bar = tqdm(
+            total=total, initial=done, dynamic_ncols=True, disable=not sys.stderr.isatty(), bar_format=shape
+        )
+
+    def reach(self, done: int) -> None:
+        """So many image sets are done by now; a range that fails does not turn the bar back."""
+        self.done = max(self.done, done)
+        self._bar.set_postfix_str(self.pace(), refresh=False)
+        self._bar.update(self.done - self._bar.n)
+        self._bar.refresh()
+
+    def pace(self) -> str:
+        """Images per minute and the time left."""
+        fresh, minutes = self.done - self.earlier, (time.monotonic() - self.started) / 60
+        if not fresh:
+            return "no image finished yet"
+        left = tqdm.format_interval((self.total - self.done) / fresh * minutes * 60)
+        return f"{fresh / minutes:.1f} images/min, {left} left"
+
+    def note(self, line: str, important: bool = True) -> None:
+        """A line above the bar, if it is important; in a log it comes with how far the run is."""
+        if self._bar.disable:
+            click.echo(f"[{self.done}/{self.total}] {line} ({self.pace()})", err=True)
+        elif important:
+            self._bar.write(line, file=sys.stderr)
+
+    def __enter__(self) -> BatchProgress:
+        """Use it in a `with` block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the bar."""
+        self._bar.close()
+
+
+def sets_underway(folder: Path) -> int:
+    """The image sets that the running processes have come to the end of; their logs tell."""
+    return sum(len(read_log(log).completed) for log in attempts_folder(folder).glob(f"*/{LOG}"))

@@ -1,0 +1,166 @@
+"""One `cellspan batch`: check, plan or resume, run, merge."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import psutil
+from filelock import FileLock, Timeout
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.files import make_folder
+from cellspan.cp_module.batch.cellprofiler import CellProfiler, find_cellprofiler
+from cellspan.cp_module.batch.cluster import Jobs, jobs_executor, scheduler_executor
+from cellspan.cp_module.batch.merge import merge
+from cellspan.cp_module.batch.pipeline import PipelineFile, read_pipeline
+from cellspan.cp_module.batch.plan import find_files, make_plan, plugins_for, sha256_of
+from cellspan.cp_module.batch.progress import BatchProgress
+from cellspan.cp_module.batch.run import Run
+from cellspan.cp_module.batch.split import Range, remaining, split, usual_size
+from cellspan.cp_module.batch.state import (
+    FOLDER,
+    Plan,
+    State,
+    check_same_run,
+    clear_attempts,
+    finished_ranges,
+    forget,
+    read_plan,
+    write_plan,
+)
+from cellspan.cp_module.batch.task import Task
+
+MEMORY_OF_PROCESS = 2 * 1024**3
+SCHEDULER_WORKERS = 8  # a guess for the size of ranges; the cluster itself decides how many run
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says, with absolute paths."""
+
+    pipeline: Path
+    images: Path
+    output: Path
+    workers: int | None = None
+    sets_per_task: int | None = None
+    restart: bool = False
+    cellprofiler: Path | None = None
+    plugins: Path | None = None
+    scheduler: str | None = None
+    jobs: Jobs | None = None
+
+
+def run_batch(options: Options) -> State:
+    """Do everything that is left to do; raises CellspanError for wrong usage, KeyboardInterrupt after Ctrl-C."""
+    pipeline = read_pipeline(options.pipeline)
+    files = find_files(options.images, options.output)
+    cellprofiler = find_cellprofiler(options.cellprofiler)
+    plugins_for_check = options.plugins
+    if plugins_for_check is not None:
+        plugins_for(pipeline, plugins_for_check, options.output / FOLDER)
+    _refuse_foreign_tables(options)
+    make_folder(options.output / FOLDER)
+    try:
+        with FileLock(options.output / FOLDER / "lock", timeout=0):
+            return _run_locked(options, pipeline, files, cellprofiler)
+    except Timeout:
+        raise CellspanError(f"{options.output}: another `cellspan batch` is writing to this folder.") from None
+
+
+def _run_locked(options: Options, pipeline: PipelineFile, files: list[str], cellprofiler: CellProfiler) -> State:
+    state, template = _prepare(options, pipeline, files, cellprofiler)
+    workers = _workers(options)
+    todo = remaining(state.plan.spans, state.done)
+    ranges = split(todo, options.sets_per_task or usual_size(sum(unit.count for unit in todo), workers))
+    if state.done:
+        click.echo(f"{state.sets_done} of {state.plan.count} image sets are done already.", err=True)
+    state.report("running")
+    try:
+        with _executor(options, workers) as executor, BatchProgress(state.plan.count, state.sets_done) as progress:
+            Run(state, template, executor, progress).do(ranges)
+        clear_attempts(state.folder)
+        for note in merge(state):
+            click.echo(f"Note: {note}", err=True)
+    except KeyboardInterrupt:
+        state.report("interrupted")
+        clear_attempts(state.folder)
+        raise
+    state.report("failed" if state.failed else "done")
+    return state
+
+
+def _prepare(
+    options: Options, pipeline: PipelineFile, files: list[str], cellprofiler: CellProfiler
+) -> tuple[State, Task]:
+    """The state of the run that the folder holds, or of a new one, and a task to make others from."""
+    folder = options.output / FOLDER
+    if options.restart:
+        forget(options.output)
+    plan = read_plan(options.output)
+    plugins = plugins_for(pipeline, options.plugins, folder)
+    notes = pipeline.notes()
+    if plan is None:
+        forget(options.output)
+        plugins = plugins_for(pipeline, options.plugins, folder)
+        click.echo(f"Looking for image sets in {options.images} ({len(files)} files)", err=True)
+        plan = make_plan(pipeline, options.pipeline, options.images, files, options.output, cellprofiler, plugins)
+        write_plan(options.output, plan)
+    else:
+        notes += check_same_run(options.output, plan, sha256_of(options.pipeline), options.images, files)
+        clear_attempts(folder)
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
+    return State(options.output, plan, finished_ranges(folder)), _template(
+        plan, folder, cellprofiler, plugins, options.images, pipeline
+    )
+
+
+def _template(
+    plan: Plan, folder: Path, cellprofiler: CellProfiler, plugins: Path, images: Path, pipeline: PipelineFile
+) -> Task:
+    return Task(Range(1, plan.count), folder, cellprofiler.command, plugins, images, tuple(pipeline.image_tables))
+
+
+def _refuse_foreign_tables(options: Options) -> None:
+    """Merging would replace tables that the user made in another way."""
+    if (options.output / FOLDER).exists() or options.restart or not options.output.is_dir():
+        return
+    tables = sorted(path.name for path in options.output.iterdir() if path.suffix.lower() in (".csv", ".db"))
+    if tables:
+        raise CellspanError(
+            f"{options.output}: it holds results of something else ({tables[0]}); choose another output folder, "
+            "or add --restart to replace them."
+        )
+
+
+@contextmanager
+def _executor(options: Options, workers: int) -> Iterator[Executor]:
+    if options.scheduler:
+        with scheduler_executor(options.scheduler) as executor:
+            yield executor
+    elif options.jobs:
+        with jobs_executor(options.jobs) as executor:
+            yield executor
+    else:
+        with ThreadPoolExecutor(workers) as executor:
+            yield executor
+
+
+def _workers(options: Options) -> int:
+    if options.workers:
+        return options.workers
+    return SCHEDULER_WORKERS if options.scheduler else usual_workers()
+
+
+def usual_workers() -> int:
+    """As many processes as there are CPU cores and memory for."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    cores = min(usable, psutil.cpu_count(logical=False) or usable)
+    return max(1, min(cores, math.floor(psutil.virtual_memory().available / MEMORY_OF_PROCESS)))

@@ -1,0 +1,190 @@
+"""What is on disk about a run: which pipeline and images, which ranges are done, batch.json for people."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.files import write_json
+from cellspan.cp_module.batch.cellprofiler import end_recorded
+from cellspan.cp_module.batch.split import Range, named
+from cellspan.cp_module.batch.task import DONE, OUTPUT, RECORD, attempts_folder, ranges_folder, stop_file
+
+FOLDER = ".cellspan-batch"
+REPORT = "batch.json"
+
+
+class Plan(BaseModel):
+    """The image sets of a run, fixed when it starts; CellProfiler's own record of them is Batch_data.h5."""
+
+    pipeline: str
+    pipeline_sha256: str
+    images: str
+    files: list[str]  # relative to `images`
+    grouped: bool
+    units: list[tuple[int, int]]  # what may not be split
+    group_of: list[dict[str, str]]  # for each unit, its metadata
+    paths: dict[int, dict[str, str]]  # image set -> channel -> file, where CellProfiler's Python could tell
+
+    @property
+    def spans(self) -> list[Range]:
+        """The units as ranges."""
+        return [Range(first, last) for first, last in self.units]
+
+    @property
+    def count(self) -> int:
+        """How many image sets."""
+        return sum(span.count for span in self.spans)
+
+    def named(self, number: int) -> str:
+        """An image set for people: its number and its files."""
+        files = ", ".join(Path(path).name for path in self.paths.get(number, {}).values())
+        return f"image set {number}" + (f" ({files})" if files else "")
+
+
+@dataclass
+class Failure:
+    """An image set that was given up."""
+
+    reason: str
+    log: str = ""
+
+
+@dataclass
+class State:
+    """The run in one output folder."""
+
+    output: Path
+    plan: Plan
+    done: list[Range] = field(default_factory=list)
+    failed: dict[int, Failure] = field(default_factory=dict)
+    results: list[str] = field(default_factory=list)
+    started: str = field(default_factory=lambda: _now())
+
+    @property
+    def folder(self) -> Path:
+        """Everything that is not a result."""
+        return self.output / FOLDER
+
+    @property
+    def sets_done(self) -> int:
+        """How many image sets are done."""
+        return sum(span.count for span in self.done)
+
+    def report(self, condition: str) -> None:
+        """Write batch.json: `condition` is running, interrupted, failed or done."""
+        counts = {"total": self.plan.count, "done": self.sets_done, "failed": len(self.failed)}
+        content = {
+            "state": condition,
+            "started": self.started,
+            "written": _now(),
+            "pipeline": self.plan.pipeline,
+            "pipeline_sha256": self.plan.pipeline_sha256,
+            "images": self.plan.images,
+            "versions": {"cellspan": version("cellspan")},
+            "counts": {**counts, "waiting": counts["total"] - counts["done"] - counts["failed"]},
+            "results": self.results,
+            "sets": self._sets(),
+        }
+        write_json(self.output / REPORT, content)
+
+    def _sets(self) -> list[dict[str, Any]]:
+        range_of = {number: span.name for span in self.done for number in span.numbers}
+        sets = []
+        for span, group in zip(self.plan.spans, self.plan.group_of, strict=True):
+            for number in span.numbers:
+                record: dict[str, Any] = {"number": number, "state": "waiting"}
+                if number in self.failed:
+                    record |= {"state": "failed", "reason": self.failed[number].reason, "log": self.failed[number].log}
+                elif number in range_of:
+                    record |= {"state": "done", "range": range_of[number]}
+                sets.append(record | _known(group=group, files=self.plan.paths.get(number)))
+        return sets
+
+
+def _known(**values: Mapping[str, str] | None) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def read_plan(output: Path) -> Plan | None:
+    """The plan of the run that an output folder holds; None if there is none, or none that was finished."""
+    try:
+        return Plan.model_validate_json((output / FOLDER / "plan.json").read_text(encoding="utf-8"))
+    except (OSError, ValidationError):
+        return None
+
+
+def write_plan(output: Path, plan: Plan) -> None:
+    """Its presence says that the plan is complete."""
+    write_json(output / FOLDER / "plan.json", plan.model_dump(mode="json"))
+
+
+def check_same_run(output: Path, plan: Plan, pipeline_sha256: str, images: Path, files: Sequence[str]) -> list[str]:
+    """Raise CellspanError if the folder holds another run; notes about images that have come since."""
+    again = "choose another output folder, or add --restart to forget that run"
+    if plan.pipeline_sha256 != pipeline_sha256:
+        raise CellspanError(f"{output}: it holds the run of another pipeline ({plan.pipeline}); {again}.")
+    if Path(plan.images) != images:
+        raise CellspanError(f"{output}: it holds the run of other images ({plan.images}); {again}.")
+    gone = sorted(set(plan.files) - set(files))
+    if gone:
+        raise CellspanError(f"{images / gone[0]}: this image belongs to the run and is gone; put it back, or {again}.")
+    fresh = set(files) - set(plan.files)
+    return [f"{len(fresh)} files have come since the run began and are not in it (--restart)."] if fresh else []
+
+
+def finished_ranges(folder: Path) -> list[Range]:
+    """The ranges that are done; what is there but damaged, for example by a power loss, is removed."""
+    done: list[Range] = []
+    for path in sorted(ranges_folder(folder).glob("*")):
+        if _is_sound(path):
+            done.append(named(path.name))
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+    return done
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        content = json.loads((path / DONE).read_text(encoding="utf-8"))
+        span = named(path.name)
+        sizes = {name: (path / OUTPUT / name).stat().st_size for name in content["tables"]}
+        return (content["first"], content["last"]) == (span.first, span.last) and sizes == content["tables"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def clear_attempts(folder: Path) -> None:
+    """End what a killed run left behind on this machine, and remove its half-done ranges."""
+    for record in attempts_folder(folder).glob(f"*/{RECORD}"):
+        end_recorded(record)
+    shutil.rmtree(attempts_folder(folder), ignore_errors=True)
+    with contextlib.suppress(OSError):
+        stop_file(folder).unlink()
+
+
+def forget(output: Path) -> None:
+    """Remove what is known about an earlier run; results that were merged already stay until they are replaced."""
+    clear_attempts(output / FOLDER)
+    lock = "lock"  # held by this process
+    for path in (output / FOLDER).glob("*"):
+        if path.name == lock:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()

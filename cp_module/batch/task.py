@@ -1,0 +1,234 @@
+"""One range of image sets: `run_range` is what a process pool and a cluster both call."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.files import write_json
+from cellspan.cp_module.batch.cellprofiler import end_recorded, environment, exit_words, run_process
+from cellspan.cp_module.batch.log import Log, read_log
+from cellspan.cp_module.batch.split import Range
+
+BATCH_DATA = "Batch_data.h5"
+LOG = "cellprofiler.log"
+OUTPUT = "output"  # the folder, inside a range's folder, that CellProfiler writes to
+DONE = "done.json"
+RECORD = "process.json"
+SQLITE_HEADER = b"SQLite format 3\x00"
+CHECK_STOP_SECONDS = 1.0  # the file may lie on a network disk
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a computer needs to know to do a range; it sees the same folders as the one that sends it."""
+
+    span: Range
+    folder: Path  # holds everything of the run that is not a result
+    command: tuple[str, ...]
+    plugins: Path
+    images: Path
+    image_tables: tuple[str, ...]  # names of tables that must have a row for each image set
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a range: done, failed or stopped (by the user)."""
+
+    span: Range
+    state: str
+    reason: str = ""
+    culprit: int | None = None  # the image set that it failed in
+    seconds: float = 0.0
+    log: str = field(default="", repr=False)  # where the log of a failure is kept
+
+
+def ranges_folder(folder: Path) -> Path:
+    """Finished ranges, each in a folder of its name: what is here is never done again."""
+    return folder / "ranges"
+
+
+def attempts_folder(folder: Path) -> Path:
+    """Ranges that are being worked on."""
+    return folder / "attempts"
+
+
+def stop_file(folder: Path) -> Path:
+    """While it exists, no computer goes on."""
+    return folder / "stop"
+
+
+def template_folder(folder: Path) -> Path:
+    """What CellProfiler wrote when it stored the image sets, such as databases without rows."""
+    return folder / "plan"
+
+
+def run_range(task: Task) -> Outcome:
+    """Run CellProfiler on a range in a folder of its own, which is renamed when everything in it is right."""
+    started = time.monotonic()
+    if stop_file(task.folder).exists():
+        return Outcome(task.span, "stopped")
+    attempts = attempts_folder(task.folder)
+    # Of a worker that was killed, its CellProfiler may still be there.
+    for record in attempts.glob(f"{task.span.name}.*/{RECORD}"):
+        end_recorded(record)
+    attempt = attempts / f"{task.span.name}.{uuid4().hex[:8]}"
+    try:
+        _prepare(task, attempt)
+        stopped = _Stop(stop_file(task.folder), attempt)
+        code = run_process(_command(task, attempt), attempt / LOG, environment(), stopped, attempt / RECORD)
+        if code is None:
+            return Outcome(task.span, "stopped")
+        log = read_log(attempt / LOG)
+        fault = _fault(task, attempt, log, code)
+        if fault:
+            kept = _keep_log(task, attempt)
+            return Outcome(
+                task.span, "failed", fault, log.culprit(task.span.first, task.span.last), _since(started), kept
+            )
+        _finish(task, attempt, _since(started))
+    except (OSError, sqlite3.Error, CellspanError) as error:
+        return Outcome(task.span, "failed", f"the results could not be written ({error})", None, _since(started))
+    finally:
+        shutil.rmtree(attempt, ignore_errors=True)
+    return Outcome(task.span, "done", seconds=_since(started))
+
+
+class _Stop:
+    """Looks, not too often, for the stop file, and whether the attempt was cleared away by the next run."""
+
+    def __init__(self, path: Path, attempt: Path) -> None:
+        self.path, self.attempt, self.asked = path, attempt, 0.0
+
+    def __call__(self) -> bool:
+        if time.monotonic() - self.asked < CHECK_STOP_SECONDS:
+            return False
+        self.asked = time.monotonic()
+        return self.path.exists() or not self.attempt.is_dir()
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 2)
+
+
+def _prepare(task: Task, attempt: Path) -> None:
+    template = template_folder(task.folder)
+    attempt.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(template, attempt / OUTPUT, ignore=shutil.ignore_patterns(BATCH_DATA))
+
+
+def _command(task: Task, attempt: Path) -> list[str]:
+    first, last = str(task.span.first), str(task.span.last)
+    batch = str(template_folder(task.folder) / BATCH_DATA)
+    folders = ["-i", str(task.images), "-o", str(attempt / OUTPUT), "--plugins-directory", str(task.plugins)]
+    done = ["--done-file", str(attempt / "done.txt")]
+    return [*task.command, "-c", "-r", "-p", batch, "-f", first, "-l", last, *folders, *done]
+
+
+def _fault(task: Task, attempt: Path, log: Log, code: int) -> str:
+    """What is wrong with an attempt, or nothing. The exit code is the last thing to go by, because it lies."""
+    with contextlib.suppress(OSError):
+        if (attempt / "done.txt").read_text(encoding="utf-8").strip() == "Complete" and not log.was_cut:
+            return _missing_rows(task, attempt / OUTPUT, log)
+    reason = log.reason()
+    if log.was_cut:
+        return f"CellProfiler left modules out ({reason or 'Failed to load pipeline'})"
+    return reason or f"CellProfiler ended before its work was done ({exit_words(code)})"
+
+
+def _missing_rows(task: Task, output: Path, log: Log) -> str:
+    unseen = [number for number in task.span.numbers if number not in {seen for seen, _ in log.steps}]
+    if unseen:
+        return f"CellProfiler did nothing for image set {unseen[0]}"
+    for name in task.image_tables:
+        rows = count_rows(output / name)
+        if rows != task.span.count:
+            return f"{name} has {rows} rows for {task.span.count} image sets"
+    exported = len(log.seen_in("ExportToDatabase"))
+    for path in output.rglob("*"):
+        if path.is_file() and is_sqlite(path):
+            rows = image_rows(path)
+            if rows is not None and rows != exported:
+                return f"the database {path.name} has {rows} rows for {exported} image sets"
+    return ""
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a table below its header; 0 without the file."""
+    if not path.is_file():
+        return 0
+    return max(0, sum(1 for _ in read_rows(path)) - 1)
+
+
+def read_rows(path: Path, delimiter: str = ",") -> Iterator[list[str]]:
+    """The rows of a table of CellProfiler, one of which may hold the whole pipeline in one cell."""
+    csv.field_size_limit(2**31 - 1)
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        yield from csv.reader(file, delimiter=delimiter)
+
+
+def is_sqlite(path: Path) -> bool:
+    """Whether a file is a SQLite database."""
+    with path.open("rb") as file:
+        return file.read(len(SQLITE_HEADER)) == SQLITE_HEADER
+
+
+def image_rows(path: Path) -> int | None:
+    """Rows of the table with one row per image set; None if there is none."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [name for name in names if name.endswith("Per_Image")]
+        return database.execute(f'SELECT COUNT(*) FROM "{tables[0]}"').fetchone()[0] if tables else None
+
+
+def _keep_log(task: Task, attempt: Path) -> str:
+    kept = task.folder / "logs" / f"{task.span.name}-attempt{task.attempt}.log"
+    kept.parent.mkdir(exist_ok=True)
+    shutil.copyfile(attempt / LOG, kept)
+    return str(kept)
+
+
+def _finish(task: Task, attempt: Path, seconds: float) -> None:
+    """Make a finished range visible under its name in one step, after its files have reached the disk."""
+    output = attempt / OUTPUT
+    files = [path for path in sorted(output.rglob("*")) if path.is_file()]
+    tables = {path.relative_to(output).as_posix(): path.stat().st_size for path in files if is_table(path)}
+    others = [path.relative_to(output).as_posix() for path in files if not is_table(path)]
+    (attempt / RECORD).unlink(missing_ok=True)
+    write_json(
+        attempt / DONE,
+        {
+            "first": task.span.first,
+            "last": task.span.last,
+            "seconds": seconds,
+            "attempt": task.attempt,
+            "tables": tables,
+            "files": others,
+        },
+    )
+    for path in [*files, attempt / DONE]:
+        _to_disk(path)
+    target = ranges_folder(task.folder) / task.span.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(attempt, target)
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file stays with its range and is merged, rather than moved to the results."""
+    return path.suffix.lower() in (".csv", ".txt", ".gct", ".properties", ".workspace") or is_sqlite(path)
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

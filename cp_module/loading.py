@@ -1,0 +1,140 @@
+"""Whether CellProfiler will load the plugin: asked of CellProfiler itself where it is known, else read in the files."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from uuid import uuid4
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.installed import Finding, run_apart
+
+ASK = Path(__file__).with_name("ask_cellprofiler.py")
+ASK_SECONDS = 300.0  # CellProfiler imports all of its modules, from a slow disk perhaps
+OLDEST_PYTHON = (3, 8)  # that CellProfiler 4.2 runs on
+IN_CELLPROFILER = {"numpy", "cellprofiler", "cellprofiler_core"}
+VARIABLE = "CELLSPAN_CELLPROFILER_PYTHON"
+
+
+def check_loading(folder: Path, sources: Mapping[str, bytes], program: Path | None) -> Iterator[Finding]:
+    """Whether CellProfiler loads the modules among these files of the folder (by their paths below it).
+
+    `program` is a Python that has CellProfiler, or its command `cellprofiler`; without one,
+    CELLSPAN_CELLPROFILER_PYTHON and the PATH are looked at. Raises CellspanError if a program was named that cannot be
+    asked.
+    """
+    faults = [*read_sources(sources)]
+    yield from (Finding(False, f"{folder / name}: {fault}") for name, fault in faults)
+    python = find_python(program)
+    if python is not None:
+        yield from _ask(python, folder, _modules(sources))
+    elif not faults:
+        yield Finding(
+            None,
+            "not loaded by CellProfiler, because none was found; read only: the files are Python 3.8 and import "
+            "nothing that CellProfiler does not have (give --cellprofiler PATH to have it loaded)",
+        )
+
+
+def find_python(program: Path | None) -> Path | None:
+    """The Python that runs CellProfiler, None if none is known; raises CellspanError if a named one is none."""
+    named = program or os.environ.get(VARIABLE) or None
+    if named is not None:
+        found = shutil.which(Path(named).expanduser())
+        if found is None:
+            raise CellspanError(f"{named}: there is no such program; give the Python that has CellProfiler.")
+        python = _python_of(Path(found))
+        if python is None:
+            raise CellspanError(
+                f"{named}: no Python belongs to this program (a CellProfiler from an installer has none that can be "
+                "asked); leave the option out."
+            )
+        return python
+    command = shutil.which("cellprofiler")
+    return _python_of(Path(command)) if command else None
+
+
+def _python_of(program: Path) -> Path | None:
+    """The Python behind a command: itself, the one its first line names, or the one beside it."""
+    if _is_python(program):
+        return program
+    with program.open("rb") as file:
+        first = file.readline(4096).decode(errors="replace").strip()
+    candidates = [Path(first[2:].strip())] if first.startswith("#!") else []
+    home = program.resolve().parent
+    candidates += [place / f"python{program.suffix}" for place in (home, home.parent)]  # on Windows below Scripts, too
+    return next((path for path in candidates if _is_python(path) and shutil.which(path)), None)
+
+
+def _is_python(path: Path) -> bool:
+    return path.name.lower().startswith(("python", "pypy"))
+
+
+def _ask(python: Path, folder: Path, modules: list[str]) -> Iterator[Finding]:
+    mark = f"cellspan-{uuid4().hex} "  # whatever else CellProfiler prints, this line is ours
+    try:
+        done = run_apart([str(python), "-c", ASK.read_text(encoding="utf-8"), str(folder), mark], ASK_SECONDS)
+    except subprocess.TimeoutExpired:
+        yield Finding(False, f"{python}: CellProfiler did not answer within {ASK_SECONDS:.0f} s")
+        return
+    except OSError as error:
+        yield Finding(False, f"{python}: this Python does not start ({error.strerror}); give the one of CellProfiler")
+        return
+    lines = [line for line in done.stdout.splitlines() if line.startswith(mark)]
+    if not lines:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        yield Finding(False, f"{python}: CellProfiler cannot be asked there ({said}); give the Python that has it")
+        return
+    answer = json.loads(lines[-1].removeprefix(mark))
+    program = f"CellProfiler {answer['version']}"
+    for stem in modules:
+        file = folder / f"{stem}.py"
+        name = answer["loaded"].get(os.path.realpath(file))
+        if name is not None:
+            yield Finding(True, f"{program} loads {name} ({python})")
+        else:
+            reason = answer["errors"].get(stem, "a plugin of the same name from elsewhere came first")
+            yield Finding(False, f"{file}: {program} does not load it ({reason}; {python})")
+
+
+def read_sources(sources: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """(file, fault) for what would keep CellProfiler from loading these files."""
+    packages = {PurePosixPath(name).parts[0] for name in sources if "/" in name}
+    for name, content in sources.items():
+        if not name.endswith(".py"):
+            continue
+        try:
+            tree = ast.parse(content, name, feature_version=OLDEST_PYTHON)
+        except (SyntaxError, ValueError) as error:
+            yield name, f"the file is not Python 3.8 ({error})"
+            continue
+        unknown = _imported(tree) - IN_CELLPROFILER - packages - set(sys.stdlib_module_names)
+        if unknown:
+            yield name, f"the file imports what CellProfiler does not have ({', '.join(sorted(unknown))})"
+        classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+        matching = [found for found in classes if found.lower() == PurePosixPath(name).stem]
+        if PurePosixPath(name).stem in _modules(sources) and "/" not in name and len(matching) != 1:
+            yield name, "the file needs one class of its own name, which is how CellProfiler finds a module"
+
+
+def _imported(tree: ast.AST) -> set[str]:
+    """The top-level names of all imports, wherever they stand."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+def _modules(sources: Mapping[str, bytes]) -> list[str]:
+    """The files that CellProfiler takes for modules: `[!_]*.py` at the top."""
+    paths = [PurePosixPath(name) for name in sources if "/" not in name and not name.startswith("_")]
+    return [path.stem for path in paths if path.suffix == ".py"]

@@ -1,0 +1,61 @@
+"""What the module shows in its window: image, labels, outlines and a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cellspan_plugin.filters import Filtered, discarded
+from cellspan_plugin.measurements import statistics
+
+
+class Shown:
+    """What was found in one image, gathered for the display."""
+
+    def __init__(self, image: np.ndarray) -> None:
+        """`image` is (Y, X) or (Y, X, 3)."""
+        self.image = image
+        self.labels: dict[str, np.ndarray] = {}
+        self.results: dict[str, Any] = {}
+        self.discarded: Filtered | None = None
+
+    def add(self, name: str, stages: Filtered | None, result: Any = None, labels: np.ndarray | None = None) -> None:
+        """Objects, first those of the module's own name; `labels` where they have no stages."""
+        self.labels[name] = stages.segmented if stages is not None else labels
+        if result is not None:
+            self.results[name] = result
+        if self.discarded is None:
+            self.discarded = stages
+
+    def remember(self, display_data: Any) -> None:
+        """Leave what `draw` shows; arrays and text only, because it may travel between processes."""
+        stages = self.discarded
+        display_data.image = self.image
+        display_data.names = list(self.labels)
+        display_data.labels = list(self.labels.values())
+        display_data.too_small = discarded(stages.unedited_segmented, stages.small_removed_segmented)
+        display_data.dropped = discarded(stages.small_removed_segmented, stages.segmented)
+        display_data.statistics = statistics(self.labels, self.results)
+
+
+def draw(figure: Any, data: Any, title: str) -> None:
+    """The four parts of the window."""
+    show = figure.subplot_imshow_color if data.image.ndim == 3 else figure.subplot_imshow_grayscale
+    first = data.names[0]
+    figure.set_subplots((2, 2))
+    axes = show(0, 0, data.image, title)
+    figure.subplot_imshow_labels(1, 0, data.labels[0], first, sharexy=axes)
+    show(0, 1, data.image, f"{first} outlines", cplabels=_outlines(data), sharexy=axes)
+    rows: list[Any] = [[value] for _, value in data.statistics]
+    figure.subplot_table(1, 1, rows, row_labels=[row for row, _ in data.statistics])
+
+
+def _outlines(data: Any) -> list[dict[str, Any]]:
+    """Layers whose colours the user can change; the cytoplasm has no outline of its own."""
+    layers = [{"name": name, "labels": [labels]} for name, labels in zip(data.names[:2], data.labels[:2])]
+    return [
+        *layers,
+        {"name": "Objects filtered out by size", "labels": [data.too_small]},
+        {"name": "Other discarded objects", "labels": [data.dropped]},
+    ]

@@ -1,0 +1,117 @@
+"""The module's settings in the order of the pipeline file, with their texts, for module, upgrade and migration.
+
+To append to LABELS is possible; to reorder or to rename takes a new REVISION and a step in `upgraded`.
+"""
+
+from __future__ import annotations
+
+MODULE = "IdentifyObjectsByFlow"
+REVISION = 2
+
+MODEL_NUCLEI, MODEL_CELLS, MODEL_CUSTOM = "Nuclei", "Cells", "Custom"
+NUCLEI_BY_MODEL, NUCLEI_EXIST = "Find them with the nuclei model", "Take existing objects"
+KEEP, DISCARD, SPLIT = "Keep", "Discard", "Split along the flows"
+ENGINE_AUTOMATIC, ENGINE_PATH = "Automatic", "Enter its path"
+DEVICE_AUTOMATIC, DEVICE_CPU, DEVICE_GPU = "Automatic", "CPU", "GPU"
+
+# attribute of the module -> text of the setting
+LABELS: dict[str, str] = {
+    "x_name": "Select the input image",
+    "y_name": "Name the objects to be identified",
+    "model": "Select the model",
+    "custom_model": "Name or path of the custom model",
+    "use_nuclei_image": "Use an image of the nuclei as well?",
+    "nuclei_image": "Select the image of the nuclei",
+    "together": "Identify cells and nuclei together?",
+    "nuclei_from": "How shall the nuclei be found?",
+    "nuclei_objects": "Select the objects that are the nuclei",
+    "nuclei_name": "Name the nuclei to be identified",
+    "nuclei_diameter": "Typical diameter of nuclei, in pixels (0 = estimate it)",
+    "cytoplasm_name": "Name the cytoplasm to be identified",
+    "without_nucleus": "Cells without a nucleus",
+    "several_nuclei": "Cells with several nuclei",
+    "without_cell": "Nuclei without a cell",
+    "automatic_diameter": "Estimate the diameter of the objects automatically?",
+    "diameter": "Typical diameter of objects, in pixels",
+    "discard_by_diameter": "Discard objects outside the diameter range?",
+    "diameter_range": "Diameter range of objects, in pixels (Min,Max)",
+    "discard_border": "Discard objects touching the border of the image?",
+    "min_size": "Minimum size of objects, in pixels",
+    "fill_holes": "Fill holes in identified objects?",
+    "flow_threshold": "Flow error threshold",
+    "cellprob_threshold": "Cell probability threshold",
+    "invert": "Are the objects darker than the background?",
+    "augment": "Average over flipped copies of the image?",
+    "save_probability": "Save the probability image?",
+    "probability_name": "Name the probability image",
+    "save_flows": "Save the flow image?",
+    "flows_name": "Name the flow image",
+    "engine_choice": "Where is the cellspan engine?",
+    "engine_path": "Path of the cellspan program",
+    "device": "Run the network on",
+}
+
+# what a new module starts with, as the pipeline file has it
+DEFAULTS: dict[str, str] = {
+    "x_name": "None",
+    "y_name": "None",
+    "model": MODEL_NUCLEI,
+    "custom_model": "",
+    "use_nuclei_image": "No",
+    "nuclei_image": "None",
+    "together": "No",
+    "nuclei_from": NUCLEI_BY_MODEL,
+    "nuclei_objects": "None",
+    "nuclei_name": "Nuclei",
+    "nuclei_diameter": "0.0",
+    "cytoplasm_name": "Cytoplasm",
+    "without_nucleus": DISCARD,
+    "several_nuclei": SPLIT,
+    "without_cell": DISCARD,
+    "automatic_diameter": "Yes",
+    "diameter": "30.0",
+    "discard_by_diameter": "No",
+    "diameter_range": "10.0,100.0",
+    "discard_border": "No",
+    "min_size": "15",
+    "fill_holes": "Yes",
+    "flow_threshold": "0.4",
+    "cellprob_threshold": "0.0",
+    "invert": "No",
+    "augment": "No",
+    "save_probability": "No",
+    "probability_name": "Probability",
+    "save_flows": "No",
+    "flows_name": "Flows",
+    "engine_choice": ENGINE_AUTOMATIC,
+    "engine_path": "",
+    "device": DEVICE_AUTOMATIC,
+}
+
+REVISION_1 = (
+    "x_name",
+    "y_name",
+    "model",
+    "custom_model",
+    "automatic_diameter",
+    "diameter",
+    "flow_threshold",
+    "cellprob_threshold",
+    "min_size",
+    "discard_border",
+)
+
+
+def setting_values(**changes: str) -> list[str]:
+    """The values of a module in the order of the file: the defaults, less what is given here."""
+    unknown = set(changes) - set(LABELS)
+    if unknown:
+        raise KeyError(sorted(unknown)[0])
+    return [changes.get(name, DEFAULTS[name]) for name in LABELS]
+
+
+def upgraded(values: list[str], revision: int) -> tuple[list[str], int]:
+    """The values of an older revision in the order and number of this one."""
+    if revision == 1:
+        return setting_values(**dict(zip(REVISION_1, values))), REVISION
+    return values, revision

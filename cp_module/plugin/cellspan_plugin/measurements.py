@@ -1,0 +1,102 @@
+"""What the module measures: declared and written from the same table, so that the database has every column."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Tuple
+
+import numpy as np
+from cellprofiler_core.constants.measurement import (
+    COLTYPE_FLOAT,
+    COLTYPE_INTEGER,
+    COLTYPE_VARCHAR_FORMAT,
+    FF_CHILDREN_COUNT,
+    FF_PARENT,
+    IMAGE,
+    R_PARENT,
+)
+
+Column = Tuple[str, str, str]  # object or image, feature, type in the database
+NUCLEI_COUNT = "Flow_NucleiCount"
+# of each segmentation: feature, type, how it comes out of the engine's result
+IMAGE_FEATURES = {
+    "Flow_Diameter_%s": (COLTYPE_FLOAT, lambda result: result.diameter),
+    "Flow_Seconds_%s": (COLTYPE_FLOAT, lambda result: result.seconds),
+    "Flow_Model_%s": (COLTYPE_VARCHAR_FORMAT % 255, lambda result: result.model),
+    "Flow_ModelSHA256_%s": (COLTYPE_VARCHAR_FORMAT % 64, lambda result: result.model_sha256),
+    "Flow_Device_%s": (COLTYPE_VARCHAR_FORMAT % 64, lambda result: result.device),
+    "Flow_Notes_%s": (COLTYPE_VARCHAR_FORMAT % 1024, lambda result: " ".join(result.notes)),
+}
+# of each object, in the order of the engine's table `objects`
+OBJECT_FEATURES = ("Flow_MeanProbability", "Flow_FlowError")
+
+
+class Relation(NamedTuple):
+    """Names of parents and children, and for each child the number of its parent; 0 = none."""
+
+    parent: str
+    child: str
+    parents: np.ndarray
+    parent_count: int
+
+
+def segmentation_columns(name: str) -> list[Column]:
+    """What is measured of objects that the engine found."""
+    columns = [(IMAGE, feature % name, kind) for feature, (kind, _) in IMAGE_FEATURES.items()]
+    return columns + [(name, feature, COLTYPE_FLOAT) for feature in OBJECT_FEATURES]
+
+
+def relation_columns(parent: str, child: str) -> list[Column]:
+    """What tells parents and children."""
+    return [
+        (parent, FF_CHILDREN_COUNT % child, COLTYPE_INTEGER),
+        (child, FF_PARENT % parent, COLTYPE_INTEGER),
+    ]
+
+
+def categories(columns: list[Column], owner: str) -> list[str]:
+    """The parts before the first underscore of everything that is measured of `owner`."""
+    return sorted({feature.partition("_")[0] for name, feature, _ in columns if name == owner})
+
+
+def features(columns: list[Column], owner: str, category: str) -> list[str]:
+    """The parts behind it, in one category."""
+    parts = [feature.partition("_") for name, feature, _ in columns if name == owner]
+    return [rest for head, _, rest in parts if head == category]
+
+
+def write_segmentation(measurements: Any, name: str, result: Any, found: np.ndarray) -> None:
+    """Of the image and of each object; `found` are the engine's labels of the objects 1..n."""
+    for feature, (_, value) in IMAGE_FEATURES.items():
+        measurements.add_image_measurement(feature % name, value(result))
+    for feature, values in zip(OBJECT_FEATURES, result.extra["objects"]):
+        measurements.add_measurement(name, feature, values[found - 1].astype(float))
+
+
+def write_relation(measurements: Any, module_number: int, relation: Relation) -> None:
+    """Parent_*, Children_*_Count and the relationship that ExportToDatabase writes."""
+    children = np.flatnonzero(relation.parents > 0) + 1
+    parents = relation.parents[children - 1]
+    counts = np.bincount(parents, minlength=relation.parent_count + 1)[1:]
+    measurements.add_measurement(relation.child, FF_PARENT % relation.parent, relation.parents.astype(int))
+    measurements.add_measurement(relation.parent, FF_CHILDREN_COUNT % relation.child, counts)
+    images = np.full(len(children), measurements.image_set_number, int)
+    measurements.add_relate_measurement(
+        module_number, R_PARENT, relation.parent, relation.child, images, parents, images, children
+    )
+
+
+def statistics(tables: dict[str, np.ndarray], results: dict[str, Any]) -> list[tuple[str, str]]:
+    """The rows of the display's table: objects, diameters, area, and how they were found."""
+    rows: list[tuple[str, str]] = []
+    for name, labels in tables.items():
+        areas = np.bincount(labels.ravel(), minlength=1)[1:]
+        rows.append((f"# of accepted {name}", str(len(areas))))
+        if len(areas):
+            low, median, high = np.percentile(2 * np.sqrt(areas / np.pi), (10, 50, 90))
+            rows.append(("10th, 50th, 90th pctile diameter", f"{low:.1f}, {median:.1f}, {high:.1f} pixels"))
+            rows.append(("Area covered by objects", "%.1f %%" % (100 * areas.sum() / labels.size)))
+        if name in results:
+            result = results[name]
+            rows.append(("Model, diameter used", f"{result.model}, {result.diameter:.1f} pixels"))
+            rows.append(("Seconds", f"{result.seconds:.2f} on {result.device}"))
+    return rows

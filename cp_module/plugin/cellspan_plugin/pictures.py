@@ -1,0 +1,18 @@
+"""The network's outputs as images for later modules."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def probability_image(logits: np.ndarray) -> np.ndarray:
+    """Logits (Y, X) -> probabilities from 0 to 1."""
+    return (1 / (1 + np.exp(-np.clip(logits.astype(np.float32), -30, 30)))).astype(np.float32)
+
+
+def flow_image(flows: np.ndarray) -> np.ndarray:
+    """Flow field (2, Y, X) -> colours (Y, X, 3) from 0 to 1: the hue is the direction, the brightness the length."""
+    length = np.clip(np.hypot(flows[0], flows[1]), 0, 1)[..., None]
+    angle = np.arctan2(flows[0], flows[1])[..., None]
+    waves = 0.5 + 0.5 * np.cos(angle - np.array([0, 2, 4], np.float32) * np.pi / 3)
+    return (length * waves).astype(np.float32)

@@ -1,0 +1,130 @@
+"""Which axis of a picture is what: numpy arrays, xarray and ImageJ's images say it in their own ways.
+
+Letters are tifffile's: T frames, Z slices, C channels, Y rows, X columns, S colours of RGB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.images import MAX_CHANNELS, Image, image_from_array
+from cellspan.fiji_bridge.gateway import pyimagej_gateway
+
+ORDER = "TZCYXS"  # of the axes in every array that the bridge gives
+
+# What pyimagej, scikit-image, xarray and ImageJ2 call them, in lower case.
+_LETTERS = {
+    **dict.fromkeys(("t", "time", "frame"), "T"),
+    **dict.fromkeys(("z", "pln", "plane", "slice"), "Z"),
+    **dict.fromkeys(("c", "ch", "channel"), "C"),
+    **dict.fromkeys(("y", "row"), "Y"),
+    **dict.fromkeys(("x", "col", "column"), "X"),
+    **dict.fromkeys(("s", "rgb", "sample"), "S"),
+}
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One (Y, X) plane of a stack with all its channels, and where it is, counted from 0."""
+
+    image: Image
+    z: int
+    t: int
+
+
+def is_image_plus(image: Any) -> bool:
+    """Whether it is an ImagePlus of ImageJ."""
+    return hasattr(image, "getStack") and hasattr(image, "getNChannels")
+
+
+def is_xarray(image: Any) -> bool:
+    """Whether it is an array whose axes have names, as pyimagej makes them."""
+    return hasattr(image, "dims") and hasattr(image, "values")
+
+
+def is_dataset(image: Any) -> bool:
+    """Whether it is a Dataset of ImageJ2."""
+    return hasattr(image, "getImgPlus")
+
+
+def array_and_axes(image: Any, axes: str | None = None) -> tuple[NDArray[Any], str]:
+    """Pixels and the letters of their axes, from numpy, xarray or a Dataset; `axes` overrules what they say.
+
+    An array of numpy without `axes` is (Y, X), (Y, X, 3) in 8 bit as RGB, or (C, Y, X) with few planes, else (Z, Y, X).
+    Raises CellspanError.
+    """
+    if is_dataset(image):
+        colours = bool(image.isRGBMerged())
+        array, own = array_and_axes(_xarray_of(image))
+        return array, axes or (own.replace("C", "S") if colours else own)
+    array = np.asarray(image.values if is_xarray(image) else image)
+    letters = axes or (axes_of_names(image.dims) if is_xarray(image) else _guess(array))
+    letters = letters.upper()
+    wrong = len(letters) != array.ndim or len(set(letters)) != len(letters) or set(letters) - set(ORDER)
+    if wrong or not {"Y", "X"} <= set(letters):
+        raise CellspanError(
+            f"The axes '{letters}' do not describe an image of shape {array.shape}: "
+            f"name each axis once with a letter of {ORDER}, among them Y and X."
+        )
+    return array, letters
+
+
+def axes_of_names(names: Sequence[Any]) -> str:
+    """The letters of axes called, for example, t, pln, row, col, ch. Raises CellspanError for other names."""
+    letters = [_LETTERS.get(str(name).lower(), "") for name in names]
+    if "" in letters:
+        raise CellspanError(
+            f"The axis '{names[letters.index('')]}' is not known; call the axes t, pln, row, col and ch, "
+            "or say what they are with axes, such as axes='ZYX'."
+        )
+    return "".join(letters)
+
+
+def in_order(array: NDArray[Any], axes: str) -> tuple[NDArray[Any], str]:
+    """The array with its axes in the order T, Z, C, Y, X, S."""
+    letters = sorted(axes, key=ORDER.index)
+    return array.transpose([axes.index(letter) for letter in letters]), "".join(letters)
+
+
+def planes_of(array: NDArray[Any], axes: str) -> tuple[list[Plane], str]:
+    """Every (Y, X) plane, slices before frames, and the letters of what stacks them: "", "Z", "T" or "TZ"."""
+    array, axes = in_order(array, axes)
+    stacked = "".join(letter for letter in "TZ" if letter in axes and array.shape[axes.index(letter)] > 1)
+    return list(_planes(array, axes)), stacked
+
+
+def _planes(array: NDArray[Any], axes: str) -> Iterator[Plane]:
+    inner = axes.lstrip("TZ")
+    frames, slices = (array.shape[axes.index(letter)] if letter in axes else 1 for letter in "TZ")
+    pixels = array.reshape(frames, slices, *array.shape[len(axes) - len(inner) :])
+    for t in range(frames):
+        for z in range(slices):
+            yield Plane(image_from_array(pixels[t, z], inner), z, t)
+
+
+def _guess(array: NDArray[Any]) -> str:
+    if array.ndim == 3 and array.dtype == np.uint8 and array.shape[2] == 3:
+        return "YXS"
+    if array.ndim == 3:
+        return "CYX" if array.shape[0] <= MAX_CHANNELS else "ZYX"
+    if array.ndim == 2:
+        return "YX"
+    raise CellspanError(
+        f"What are the axes of an array of shape {array.shape}? Say it with axes, such as axes='ZYX' or 'TZCYX'."
+    )
+
+
+def _xarray_of(dataset: Any) -> Any:
+    """pyimagej's view of a Dataset."""
+    gateway = pyimagej_gateway()
+    if gateway is None:
+        raise CellspanError(
+            "A Dataset of ImageJ2 is read through pyimagej: connect to a Fiji first, or give an ImagePlus."
+        )
+    return gateway.py.from_java(dataset)

@@ -1,0 +1,170 @@
+"""Trains a model on outlines that were corrected in ImageJ, and puts it into the list of models of every program."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from roifile import ImagejRoi
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.files import make_folder
+from cellspan.core.images import Image
+from cellspan.core.models.importing import import_model, require_free_name
+from cellspan.core.models.registry import Model, find_model
+from cellspan.core.training.comparison import Comparison, compared
+from cellspan.core.training.data import find_pairs
+from cellspan.fiji_bridge.axes import Plane, array_and_axes, is_image_plus, planes_of
+from cellspan.fiji_bridge.gateway import java_class
+from cellspan.fiji_bridge.images import axes_of, image_from_imagej
+from cellspan.fiji_bridge.rois import rois_in
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model made from corrected outlines."""
+
+    model: Model  # by its name known to every program
+    comparison: Comparison  # AP@0.5 on the corrected images, before and after
+
+
+def train_from_rois(
+    images: Any,
+    rois: Any,
+    name: str,
+    from_model: str = "cyto",
+    minutes: float = 10,
+    axes: str | None = None,
+    channel: int | None = None,
+    nuclei_channel: int | None = None,
+    folder: str | Path | None = None,
+    report: Callable[[str], None] = print,
+    on_progress: Callable[[float], None] | None = None,
+) -> Trained:
+    """Fine-tune `from_model` for some minutes on images and the outlines that belong to them; call the result `name`.
+
+    `images` is an ImagePlus or an array (with `axes`, as for `segment`), or a list of them; `rois` is a ROI Manager, an
+    Overlay or the path of a RoiSet.zip, or a list of as many. Every object of an image must be outlined, because what
+    is not counts as background. Of a stack, the planes with ROIs are taken. `channel` and `nuclei_channel` are those of
+    `Parameters`. Into `folder` go the images with their outlines, for another training; without it they are not kept.
+    Raises CellspanError, before any training, if the name is taken, or if there are no ROIs, some outside their image,
+    or fewer than 5 objects; lines and points are left out with a note.
+    """
+    require_free_name(name)
+    start = find_model(from_model)
+    try:
+        from cellspan.core.training.loop import Recipe, train
+    except ModuleNotFoundError as error:
+        raise CellspanError(f'Training needs {error.name}; run: pip install "cellspan[train]"') from None
+    with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as place:
+        examples = Path(place) / "images"
+        write_examples(images, rois, examples, axes, channel, nuclei_channel)
+        pairs = find_pairs(examples)
+        recipe = Recipe.fine_tuning(start, name=name, minutes=minutes)
+
+        def learn() -> Model:
+            return train(recipe, pairs, Path(place) / name, start, report=report, on_progress=on_progress)
+
+        model, comparison = compared(start, learn, pairs)
+        report(f"{comparison}.")
+        return Trained(import_model(model.folder, name), comparison)
+
+
+def write_examples(
+    images: Any,
+    rois: Any,
+    folder: Path,
+    axes: str | None = None,
+    channel: int | None = None,
+    nuclei_channel: int | None = None,
+) -> None:
+    """Write each plane that has ROIs into `folder`, as `<title>.tif` with `<title>_rois.zip`; raises CellspanError."""
+    images = list(images) if isinstance(images, (list, tuple)) else [images]
+    sources = list(rois) if isinstance(rois, (list, tuple)) else [rois]
+    if len(images) != len(sources):
+        raise CellspanError(
+            f"There are {len(images)} images, but ROIs of {len(sources)}: give a RoiSet for each image."
+        )
+    make_folder(folder)
+    for number, (image, source) in enumerate(zip(images, sources, strict=True), 1):
+        contents = roi_bytes(source)
+        title = _title(image, number)
+        planes, stacked = planes_of(*_pixels(image, axes))
+        written = 0
+        for plane in planes:
+            own = contents if len(planes) == 1 else [roi for roi in contents if _belongs(roi, plane, planes)]
+            if own:
+                place = "".join(f"_{letter.lower()}{getattr(plane, letter.lower()) + 1:04d}" for letter in stacked)
+                _write(folder / f"{title}{place}", _chosen(plane.image, channel, nuclei_channel), own)
+                written += 1
+        if not written:
+            raise CellspanError(f"{title}: there are no ROIs for this image; find or draw outlines first.")
+
+
+def roi_bytes(source: Any) -> list[bytes]:
+    """Every ROI as ImageJ stores it in a file."""
+    if not isinstance(source, (str, Path)):
+        encoder = java_class("ij.io.RoiEncoder")
+        return [bytes(encoder.saveAsByteArray(roi)) for roi in rois_in(source)]
+    try:
+        with ZipFile(source) as archive:
+            return [archive.read(name) for name in archive.namelist() if name.lower().endswith(".roi")]
+    except Exception as error:  # noqa: BLE001 - damaged archives raise anything
+        raise CellspanError(f"{source}: this is not a RoiSet.zip that can be read ({error}).") from None
+
+
+def _pixels(image: Any, axes: str | None) -> tuple[NDArray[Any], str]:
+    return (image_from_imagej(image), axes_of(image)) if is_image_plus(image) else array_and_axes(image, axes)
+
+
+def _title(image: Any, number: int) -> str:
+    """A name for files: that of the ImagePlus without its suffix, and its number, so that none comes twice."""
+    title = Path(str(image.getTitle())).stem if is_image_plus(image) else "image"
+    safe = re.sub(r"[^\w.-]+", "_", title)
+    return f"{safe}_{number:03d}"
+
+
+def _belongs(content: bytes, plane: Plane, planes: Sequence[Plane]) -> bool:
+    """Whether a ROI of a stack is that of a plane; one without a position is refused, as it would be that of all."""
+    roi = ImagejRoi.frombytes(content)
+    slices = 1 + max(plane.z for plane in planes)
+    z, t = roi.z_position, roi.t_position
+    if not (z or t) and roi.position:
+        z, t = (roi.position - 1) % slices + 1, (roi.position - 1) // slices + 1
+    if not (z or t):
+        raise CellspanError(
+            f"The ROI '{roi.name}' belongs to no plane of the stack; in the ROI Manager, choose the plane and Update, "
+            "or give the plane that it is of as an image of its own."
+        )
+    return z in (0, plane.z + 1) and t in (0, plane.t + 1)
+
+
+def _chosen(image: Image, channel: int | None, nuclei_channel: int | None) -> Image:
+    """The channels to learn from: what to segment, and nuclei if there are; all without a choice."""
+    if channel is None and nuclei_channel is None:
+        return image
+    wanted = [channel or 0] + ([] if nuclei_channel is None else [nuclei_channel])
+    if max(wanted) >= len(image.channels):
+        raise CellspanError(f"There is no channel {max(wanted)}: the image has {len(image.channels)}, counted from 0.")
+    return Image(image.channels[wanted])
+
+
+def _write(stem: Path, image: Image, rois: Iterable[bytes]) -> None:
+    if image.is_rgb:
+        tifffile.imwrite(f"{stem}.tif", np.moveaxis(image.channels[:3], 0, -1), photometric="rgb")
+    elif len(image.channels) == 1:
+        tifffile.imwrite(f"{stem}.tif", image.channels[0], photometric="minisblack")
+    else:
+        tifffile.imwrite(f"{stem}.tif", image.channels, photometric="minisblack", metadata={"axes": "CYX"})
+    with ZipFile(f"{stem}_rois.zip", "w") as archive:
+        for number, content in enumerate(rois, 1):
+            archive.writestr(f"{number:05d}.roi", content)

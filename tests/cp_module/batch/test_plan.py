@@ -1,0 +1,56 @@
+"""Which files are offered to CellProfiler as images, and which plugins it gets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cellspan.core.errors import CellspanError
+from cellspan.cp_module.batch.pipeline import PipelineFile, read_pipeline
+from cellspan.cp_module.batch.plan import find_files, plugins_for
+
+pytestmark = pytest.mark.quick
+
+MEASURE = read_pipeline(Path(__file__).parent / "pipelines" / "measure.cppipe")
+OURS = PipelineFile(MEASURE.header, read_pipeline(Path(__file__).parents[1] / "pipelines" / "nuclei.cppipe").blocks)
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_images_with_all_below_but_not_the_results(tmp_path: Path) -> None:
+    touch(tmp_path, "b.tif", "plate 1/a.flex", "notes.txt", ".hidden.tif", ".cache/x.tif", "out/a_labels.tiff")
+    assert find_files(tmp_path, tmp_path / "out") == ["b.tif", "plate 1/a.flex"]
+
+
+def test_results_beside_the_images(tmp_path: Path) -> None:
+    touch(tmp_path, "b.tif", ".cellspan-batch/plan/x.tif", "Image.csv", "E.db", "batch.json")
+    assert find_files(tmp_path, tmp_path) == ["b.tif"]
+
+
+def test_a_folder_without_images_is_said_so(tmp_path: Path) -> None:
+    touch(tmp_path, "notes.txt")
+    with pytest.raises(CellspanError, match="there are no images in this folder"):
+        find_files(tmp_path, tmp_path / "out")
+    with pytest.raises(CellspanError, match="there is no such images folder"):
+        find_files(tmp_path / "none", tmp_path / "out")
+
+
+def test_a_run_brings_our_plugin_along(tmp_path: Path) -> None:
+    folder = plugins_for(OURS, None, tmp_path)
+    assert (folder / "identifyobjectsbyflow.py").is_file()
+    assert plugins_for(OURS, None, tmp_path) == folder, "a second time too"
+
+
+def test_a_plugins_folder_without_our_module_is_refused_where_the_pipeline_needs_it(tmp_path: Path) -> None:
+    assert plugins_for(MEASURE, tmp_path, tmp_path) == tmp_path
+    words = re.escape(f"run: cellspan install cellprofiler --to {tmp_path}")
+    with pytest.raises(CellspanError, match=words):
+        plugins_for(OURS, tmp_path, tmp_path)
+    with pytest.raises(CellspanError, match="there is no such plugins folder"):
+        plugins_for(MEASURE, tmp_path / "none", tmp_path)

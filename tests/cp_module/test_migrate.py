@@ -1,0 +1,417 @@
+"""RunCellpose steps of every released layout become ours with the same values; nothing else of a pipeline changes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cellspan_plugin.layout import DEFAULTS, LABELS, REVISION
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cellspan.core.errors import CellspanError
+from cellspan.cp_module.migrate import migrate_pipeline
+from cellspan.cp_module.runcellpose import LAYOUTS
+
+PIPELINES = Path(__file__).parent / "pipelines"
+OLD = sorted((PIPELINES / "runcellpose").glob("*.cppipe"))
+SCRIPT = Path(__file__).parent / "in_cellprofiler" / "load_migrated.py"
+LAST = PIPELINES / "runcellpose" / "revision_8_39_values.cppipe"
+FIRST = PIPELINES / "runcellpose" / "revision_1_12_values.cppipe"
+
+quick = pytest.mark.quick
+each_layout = pytest.mark.parametrize("old", OLD, ids=lambda path: path.stem)
+
+# what the pipelines in pipelines/runcellpose ask for, since the revision and number of values that have the setting
+ALWAYS = {
+    "x_name": "Actin",
+    "y_name": "MyCells",
+    "model": "Cells",
+    "use_nuclei_image": "Yes",
+    "nuclei_image": "Dapi",
+    "automatic_diameter": "No",
+    "diameter": "42.0",
+    "augment": "Yes",
+    "save_probability": "Yes",
+    "probability_name": "Prob",
+}
+SINCE = {
+    "Flow threshold": {"flow_threshold": "0.7"},
+    "Cell probability threshold": {"cellprob_threshold": "-1.5"},
+    "Minimum size": {"min_size": "77"},
+    "Invert images": {"invert": "Yes"},
+    "Remove objects that are touching the edge?": {"discard_border": "Yes"},
+}
+
+
+def migrated(path: Path) -> tuple[dict[str, str], str]:
+    """The settings of our only step, by name, and the report."""
+    content, report = migrate_pipeline(path)
+    lines = content.decode().partition("IdentifyObjectsByFlow:")[2].split("\n\n")[0].splitlines()[1:]
+    found = [line.strip().split(":", 1) for line in lines]
+    assert [label for label, _ in found] == list(LABELS.values())
+    return dict(zip(LABELS, (value for _, value in found), strict=True)), "\n".join(report)
+
+
+def changed(folder: Path, old: Path, **changes: str) -> Path:
+    """A copy of a pipeline with other values, by the text of the setting with _ for spaces, each time it occurs."""
+    text = old.read_text()
+    for name, value in changes.items():
+        text, count = re.subn(
+            rf"(?m)^( *{name.replace('_', ' ')}[^:\n]*:).*$", lambda match, v=value: match[1] + v, text
+        )
+        assert count, name
+    path = folder / "changed.cppipe"
+    path.write_text(text)
+    return path
+
+
+@quick
+def test_there_is_a_pipeline_for_each_layout() -> None:
+    assert len({path.read_text() for path in OLD}) == 12
+    revisions = sorted(int(path.stem.split("_")[1]) for path in OLD)
+    assert revisions == sorted([*(revision for revision, _ in LAYOUTS), 7])  # of revision 7, one text changed
+
+
+@quick
+@each_layout
+def test_every_setting_that_the_layout_has_is_taken_over(old: Path) -> None:
+    text = old.read_text()
+    expected = {**DEFAULTS, **ALWAYS}
+    for label, values in SINCE.items():
+        if f"    {label}:" in text:
+            expected.update(values)
+    assert migrated(old)[0] == expected
+
+
+@quick
+@each_layout
+def test_only_the_step_changes(old: Path) -> None:
+    before, first, _ = re.split(r"(RunCellpose:.*\n)", old.read_text())
+    content, _ = migrate_pipeline(old)
+    first = re.sub(r"revision_number:\d+", f"revision_number:{REVISION}", first).replace(
+        "RunCellpose", "IdentifyObjectsByFlow"
+    )
+    assert content.decode().startswith(before + first)
+
+
+@quick
+@pytest.mark.parametrize(
+    ("mode", "model"),
+    [("cyto", "Cells"), ("cyto2", "Cells"), ("livecell", "Cells"), ("cyto2_omni", "Cells"), ("nuclei", "Nuclei")],
+)
+def test_models_by_what_they_find(tmp_path: Path, mode: str, model: str) -> None:
+    settings, report = migrated(changed(tmp_path, FIRST, Detection_mode=mode))
+    assert settings["model"] == model
+    assert settings["custom_model"] == ""
+    assert f"the model {mode} becomes {model}" in report
+    assert ("Omnipose has no counterpart" in report) == ("omni" in mode)
+
+
+@quick
+def test_the_nuclei_model_of_runcellpose_takes_one_channel(tmp_path: Path) -> None:
+    settings, _ = migrated(changed(tmp_path, FIRST, Detection_mode="nuclei"))
+    assert settings["use_nuclei_image"] == "No"
+
+
+@quick
+@pytest.mark.parametrize(
+    ("version", "model"), [("omnipose", "cyto"), ("v2", "nuclei"), ("v3", "cyto3"), ("v4", "cpsam")]
+)
+def test_the_model_is_the_one_of_the_version(tmp_path: Path, version: str, model: str) -> None:
+    settings, report = migrated(changed(tmp_path, LAST, Select_Cellpose_version=version))
+    assert f"the model {model} becomes" in report
+    assert settings["model"] == ("Nuclei" if model == "nuclei" else "Cells")
+    assert ("cellspan models fetch" in report) == (model != "cpsam")
+    assert ("Omnipose" in report) == (version == "omnipose")
+    assert ("deblur_cyto3" in report) == (version == "v3")  # the others did not look at it
+
+
+@quick
+@pytest.mark.parametrize(
+    ("folder", "path"),
+    [
+        ("Elsewhere...|/models/my lab", "/models/my lab/my_model"),
+        ("Elsewhere...|/", "my_model"),
+        (r"Elsewhere...|C:\\Users\\xenia\\models", "C:/Users/xenia/models/my_model"),
+        (r"Elsewhere...|C:\models", "C:/models/my_model"),
+        (r"Elsewhere...|\\server\share", "//server/share/my_model"),
+        (r"Elsewhere...\x7C/models", "/models/my_model"),
+        ("Elsewhere...|", "my_model"),
+        ("Default Input Folder|", "my_model"),
+        ("Default Output Folder sub-folder|models", "my_model"),
+    ],
+)
+def test_a_model_of_ones_own_keeps_its_path(tmp_path: Path, folder: str, path: str) -> None:
+    old = changed(tmp_path, FIRST, Detection_mode="custom", Location_of="PLACE")
+    old.write_text(old.read_text().replace("PLACE", folder))
+    settings, report = migrated(old)
+    assert settings["model"] == "Custom"
+    assert settings["custom_model"] == path
+    assert ("enter its whole path" in report) == ("/" not in path)
+
+
+@quick
+def test_models_of_another_network_are_named(tmp_path: Path) -> None:
+    old = changed(tmp_path, LAST, Detection_mode="custom", Select_Cellpose_version="v4")
+    assert "/models/ours/my_model is of Cellpose 4" in migrated(old)[1]
+
+
+@quick
+@pytest.mark.parametrize(
+    ("changes", "diameter"),
+    [
+        ({"Expected_object_diameter": "0"}, None),
+        ({"Select_Cellpose_version": "v4"}, None),
+        ({"Select_Cellpose_version": "v4", "Specify_expected_object_diameter": "Yes"}, "42.0"),
+        ({"Select_Cellpose_version": "v2"}, "42.0"),
+    ],
+)
+def test_the_diameter_is_estimated_where_it_was(tmp_path: Path, changes: dict[str, str], diameter: str | None) -> None:
+    settings, _ = migrated(changed(tmp_path, LAST, **changes))
+    assert settings["automatic_diameter"] == ("No" if diameter else "Yes")
+    assert settings["diameter"] == (diameter or DEFAULTS["diameter"])
+
+
+@quick
+def test_no_minimum_size_is_zero_here(tmp_path: Path) -> None:
+    assert migrated(changed(tmp_path, LAST, Minimum_size="-1"))[0]["min_size"] == "0"
+
+
+@quick
+@pytest.mark.parametrize(("gpu", "device"), [("Yes", "Automatic"), ("No", "CPU")])
+def test_the_graphics_card_is_used_where_it_was(tmp_path: Path, gpu: str, device: str) -> None:
+    settings, report = migrated(changed(tmp_path, LAST, Use_GPU=gpu))
+    assert settings["device"] == device
+    assert ("GPU memory share" in report) == (gpu == "Yes")
+
+
+@quick
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({}, "the container cellprofiler/cellpose:3.1.1.2 is not needed"),
+        ({}, "preprocessing with deblur_cyto3 has no counterpart"),
+        ({}, "the image Deblurred is not made any more"),
+        ({}, "Stitch Threshold has no counterpart"),
+        ({}, "averaging is over flipped copies"),
+        ({}, "the image Prob goes from 0 to 1"),
+        ({"Use_3D": "Yes"}, "Use 3D has no counterpart"),
+        ({"Select_Cellpose_version": "omnipose"}, "Omnipose has no counterpart"),
+    ],
+)
+def test_what_has_no_counterpart_is_named(tmp_path: Path, changes: dict[str, str], note: str) -> None:
+    assert f"module 1 (MyCells): {note}" in migrated(changed(tmp_path, LAST, **changes))[1]
+
+
+@quick
+def test_nothing_is_said_of_what_is_not_used(tmp_path: Path) -> None:
+    off = ("Use_3D", "Preprocess", "Save_probability", "Use_averaging", "Use_GPU")
+    old = changed(tmp_path, LAST, Run_CellPose="Python", Stitch_Threshold="0.0", **dict.fromkeys(off, "No"))
+    _, report = migrated(old)
+    assert [line.split(": ")[1].split(" becomes")[0] for line in report.splitlines()] == [
+        "RunCellpose",
+        "the model cyto3",
+    ]
+
+
+def block(path: Path) -> str:
+    """The RunCellpose step of a pipeline."""
+    return path.read_text().partition("\n\n")[2]
+
+
+HEADER = "CellProfiler Pipeline: http://www.cellprofiler.org\nVersion:5\nModuleCount:3\n"
+# of bytes, because what is no UTF-8 must survive too; blank lines would separate modules
+values = st.binary(max_size=12).filter(lambda value: not set(value) & set(b"\r\n"))
+settings = st.lists(st.tuples(st.sampled_from([b"Filter images?", b"Select the input image", b""]), values), max_size=3)
+other_modules = st.lists(
+    st.tuples(st.sampled_from([b"Images", b"Crop", b"RunCellposeLater"]), values, settings), max_size=3
+)
+
+
+def as_file(modules: list[Any], end: bytes) -> bytes:
+    blocks = []
+    for name, note, lines in modules:
+        first = name + b":[module_num:1|variable_revision_number:2|notes:['" + note + b"']]" + end
+        blocks.append(first + b"".join(b"    " + text + b":" + value + end for text, value in lines))
+    return b"".join(block + end for block in blocks)
+
+
+@quick
+@given(
+    before=other_modules, after=other_modules, end=st.sampled_from([b"\n", b"\r\n", b"\r"]), old=st.sampled_from(OLD)
+)
+def test_other_modules_pass_through_byte_for_byte(
+    tmp_path_factory: pytest.TempPathFactory, before: list[Any], after: list[Any], end: bytes, old: Path
+) -> None:
+    start = HEADER.encode().replace(b"\n", end) + end + as_file(before, end)
+    rest = end + as_file(after, end)
+    path = tmp_path_factory.getbasetemp() / "any.cppipe"
+    path.write_bytes(start + block(old).encode().replace(b"\n", end) + rest)
+    content, _ = migrate_pipeline(path)
+    assert content.startswith(start + b"IdentifyObjectsByFlow:[module_num:1|")
+    assert content.endswith(rest)
+    ours = content[len(start) : len(content) - len(rest)]
+    assert ours.count(end) == len(LABELS) + 1
+    assert b"\n" not in ours.replace(end, b"")
+    assert b"\r" not in ours.replace(end, b"")
+
+
+@quick
+def test_a_file_without_a_last_line_end_gets_none(tmp_path: Path) -> None:
+    path = tmp_path / "old.cppipe"
+    path.write_bytes(FIRST.read_bytes().rstrip(b"\n"))
+    content, _ = migrate_pipeline(path)
+    assert content + b"\n" == migrate_pipeline(FIRST)[0]
+
+
+@quick
+def test_several_steps_are_all_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "old.cppipe"
+    second = block(FIRST).replace("module_num:1|", "module_num:2|").replace("MyCells", "Others")
+    path.write_text(HEADER + "\n" + block(LAST) + "\n" + second)
+    content, report = migrate_pipeline(path)
+    assert content.count(b"IdentifyObjectsByFlow:[") == 2
+    assert b"RunCellpose" not in content
+    assert any(line.startswith("module 2 (Others): ") for line in report)
+    assert report[-1] == "The header counts 3 modules, but the file has 2: is it complete?"
+
+
+def bad(folder: Path, content: bytes) -> str:
+    """The sentence that such a file gets, without its name."""
+    path = folder / "bad.cppipe"
+    path.write_bytes(content)
+    with pytest.raises(CellspanError) as caught:
+        migrate_pipeline(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+@quick
+def test_a_pipeline_without_runcellpose(tmp_path: Path) -> None:
+    assert "has no step RunCellpose" in bad(tmp_path, (PIPELINES / "nuclei.cppipe").read_bytes())
+
+
+@quick
+def test_an_unknown_layout_is_named_by_revision_and_number(tmp_path: Path) -> None:
+    text = LAST.read_text()
+    assert "(revision 8, 38 values)" in bad(tmp_path, text.replace("    Use 3D:No\n", "").encode())
+    assert "(revision 8, 40 values)" in bad(tmp_path, (text + "    Something new:1\n").encode())
+    assert "(revision 9, 39 values)" in bad(tmp_path, text.replace("revision_number:8", "revision_number:9").encode())
+    assert "(revision 8, 0 values)" in bad(tmp_path, re.sub(r"(?m)^    .*\n", "", text).encode())
+    swapped = text.replace("    Use 3D:No\n", "").replace("    Minimum size", "    Use 3D:No\n    Minimum sizes")
+    assert "(revision 8, 39 values)" in bad(tmp_path, swapped.encode())
+
+
+@quick
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "it does not begin with 'CellProfiler Pipeline:'"),
+        (b"{\n \"modules\": []}", "a pipeline in JSON; open it in CellProfiler"),
+        (b"\x89HDF\r\n\x1a\n\0\0", "a project \\(HDF5\\); open it in CellProfiler"),
+        (b"MATLAB 5.0 MAT-file", "an old .cp pipeline \\(MATLAB\\); open it in CellProfiler"),
+        (HEADER.replace("ModuleCount:3\n", "").encode(), "its header has no ModuleCount"),
+        (HEADER.replace("Version:5", "Version:7").encode(), "format version '7' are not known"),
+    ],
+)  # fmt: skip
+def test_what_is_no_pipeline(tmp_path: Path, content: bytes, sentence: str) -> None:
+    assert re.search(sentence, bad(tmp_path, content))
+
+
+@quick
+@pytest.mark.parametrize(
+    ("label", "value", "sentence"),
+    [
+        (
+            "Expected_object_diameter",
+            "large",
+            "'Expected object diameter' of RunCellpose is 'large', which is no number",
+        ),
+        ("Flow_threshold", "nan", "'Flow threshold' of RunCellpose is 'nan', which is no number"),
+        ("Use_3D", "perhaps", "'Use 3D' of RunCellpose is 'perhaps', neither Yes nor No"),
+        ("Select_Cellpose_version", "v9", "'Select Cellpose version' of RunCellpose is 'v9'"),
+    ],
+)
+def test_values_that_no_runcellpose_writes(tmp_path: Path, label: str, value: str, sentence: str) -> None:
+    content = changed(tmp_path, LAST, **{label: value}).read_bytes()
+    assert bad(tmp_path, content).startswith(f"module 1: {sentence}")
+
+
+@quick
+def test_a_step_without_a_revision(tmp_path: Path) -> None:
+    assert "has no revision" in bad(tmp_path, LAST.read_bytes().replace(b"variable_revision_number:8|", b""))
+
+
+@quick
+def test_the_command_line(tmp_path: Path, cellspan: Any) -> None:
+    old, new = tmp_path / "old.cppipe", tmp_path / "new.cppipe"
+    old.write_bytes(LAST.read_bytes())
+    done = cellspan("migrate", old, new)
+    content, report = migrate_pipeline(LAST)
+    assert new.read_bytes() == content
+    assert done.stdout.splitlines() == [*report, str(new)]
+    assert old.read_bytes() == LAST.read_bytes()
+    assert "exists" in cellspan("migrate", old, new, check=False).stderr
+    cellspan("migrate", old, new, "--overwrite")
+    assert cellspan("migrate", old).stdout.splitlines()[-1] == str(tmp_path / "old_cellspan.cppipe")
+
+
+@quick
+def test_the_command_line_names_what_it_cannot_do(tmp_path: Path, cellspan: Any) -> None:
+    files = {"nothing.cppipe": b"", "project.cpproj": b"\x89HDF", "missing.cppipe": None}
+    for name, content in files.items():
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        done = cellspan("migrate", tmp_path / name, tmp_path / "new.cppipe", check=False)
+        assert done.returncode == 2
+        assert name in done.stderr
+    assert not (tmp_path / "new.cppipe").exists()
+
+
+@pytest.mark.data
+@pytest.mark.end_to_end
+def test_cellprofiler_loads_what_comes_out(
+    tmp_path: Path, in_cellprofiler: Any, plugin_folder: Path, shared_data: Path
+) -> None:
+    """A pipeline of each layout, and a real one whose primary objects are RunCellpose's."""
+    real = shared_data / "cellprofiler_examples" / "human" / "ExampleHuman.cppipe"
+    old = real.read_bytes()
+    step = re.search(rb"IdentifyPrimaryObjects:\[(?s:.*?)\n(?=\n)", old)
+    assert step
+    names = {b"Actin": b"DNA", b"Dapi": b"PH3", b"MyCells": b"Nuclei", b"module_num:1|": b"module_num:5|"}
+    cellpose = block(LAST).encode()
+    for name, other in names.items():
+        cellpose = cellpose.replace(name, other)
+    (tmp_path / "ExampleHuman.cppipe").write_bytes(old.replace(step[0], cellpose))
+
+    new = {}
+    for path in (*OLD, tmp_path / "ExampleHuman.cppipe"):
+        new[path.stem] = tmp_path / f"{path.stem}_new.cppipe"
+        new[path.stem].write_bytes(migrate_pipeline(path)[0])
+    done = in_cellprofiler(SCRIPT, plugin_folder, *new.values(), real)
+    assert done.returncode == 0, done.stdout + done.stderr
+    loaded = json.loads(done.stdout.splitlines()[-1])
+
+    for path in OLD:
+        found = loaded[str(new[path.stem])]
+        (module,) = found["modules"]
+        assert module == {
+            "module_name": "IdentifyObjectsByFlow",
+            "module_num": 1,
+            "enabled": True,
+            "show_window": True,
+            "wants_pause": True,
+            "notes": ["Whole cells | by Cellpose"],
+        }
+        assert found["ours"] == [migrated(path)[0]], path.stem
+    human, before = loaded[str(new["ExampleHuman"])], loaded[str(real)]
+    assert human["faults"] == [""]
+    assert len(human["modules"]) == len(before["modules"])
+    ours = [module["module_name"] == "IdentifyObjectsByFlow" for module in human["modules"]]
+    assert sum(ours) == 1
+    for module, was, is_ours in zip(human["modules"], before["modules"], ours, strict=True):
+        assert is_ours or module == was

@@ -68,8 +68,8 @@ RELAXED = [
     "Jinja2",
     "joblib",
     "mahotas",
-    "matplotlib<4",
-    "mysqlclient>=2.1,<3",
+    "matplotlib<3.9",  # later ones have no cm.get_cmap
+    "mysqlclient==1.4.6",  # version 2 has no escape_string
     "numpy<2",
     "prokaryote==2.4.4",
     "psutil",
@@ -82,7 +82,7 @@ RELAXED = [
     "scipy",
     "sentry-sdk",
     "six",
-    "tifffile",
+    "tifffile<2022.4.22",  # SaveImages passes `compress`
 ]
 NIGHTLY = [
     "boto3>=1.28.41",

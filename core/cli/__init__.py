@@ -59,9 +59,7 @@ class _Group(click.Group):
 def _bridged(name: str) -> click.Command:
     found = entry_points(group="cellspan.verbs", name=name)
     if not found:
-        raise CellspanError(
-            f"This cellspan lacks `{name}`; run: pip install --force-reinstall cellspan"
-        )
+        raise CellspanError(f"This cellspan lacks `{name}`; run: pip install --force-reinstall cellspan")
     command: click.Command = next(iter(found)).load()
     return command
 

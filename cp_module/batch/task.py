@@ -157,9 +157,9 @@ def _missing_rows(task: Task, output: Path, log: Log) -> str:
     exported = len(log.seen_in("ExportToDatabase"))
     for path in output.rglob("*"):
         if path.is_file() and is_sqlite(path):
-            rows = image_rows(path)
-            if rows is not None and rows != exported:
-                return f"the database {path.name} has {rows} rows for {exported} image sets"
+            stored = image_rows(path)
+            if stored is not None and stored != exported:
+                return f"the database {path.name} has {stored} rows for {exported} image sets"
     return ""
 
 

@@ -22,7 +22,9 @@ class Shown:
 
     def add(self, name: str, stages: Filtered | None, result: Any = None, labels: np.ndarray | None = None) -> None:
         """Objects, first those of the module's own name; `labels` where they have no stages."""
-        self.labels[name] = stages.segmented if stages is not None else labels
+        shown = stages.segmented if stages is not None else labels
+        assert shown is not None, f"{name} has neither stages nor labels"
+        self.labels[name] = shown
         if result is not None:
             self.results[name] = result
         if self.discarded is None:
@@ -31,6 +33,7 @@ class Shown:
     def remember(self, display_data: Any) -> None:
         """Leave what `draw` shows; arrays and text only, because it may travel between processes."""
         stages = self.discarded
+        assert stages is not None, "nothing was added"
         display_data.image = self.image
         display_data.names = list(self.labels)
         display_data.labels = list(self.labels.values())

@@ -39,7 +39,7 @@ def test_the_job_script(kind: str, expected: list[str]) -> None:
 def test_a_queue_that_is_not_there_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("dask_jobqueue")
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(CellspanError, match="^--jobs slurm: there is no sbatch here"), jobs_executor(Jobs("slurm", 1)):
+    with pytest.raises(CellspanError, match=r"^--jobs slurm: there is no sbatch here"), jobs_executor(Jobs("slurm", 1)):
         pass
 
 

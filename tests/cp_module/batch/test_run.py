@@ -147,7 +147,7 @@ def test_every_set_is_done_or_given_up_once(times: dict[int, int], size: int, cu
 
 
 class Stopped:
-    """An executor whose tasks end when the stop file is there, as those of a cluster do: not when they are cancelled."""
+    """An executor whose tasks end with the stop file, as those of a cluster do: not when they are cancelled."""
 
     def __init__(self, state: State) -> None:
         self.state, self.threads = state, []

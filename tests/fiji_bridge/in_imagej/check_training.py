@@ -1,6 +1,6 @@
 """Human in the loop: segment, correct the outlines in the ROI Manager, train on them, segment with the new model.
 
-The corrections are those of a person who wants large nuclei only: small outlines are deleted, one is drawn again by hand.
+The corrections are those of a person who wants large nuclei only: small outlines are deleted, one is drawn again.
 """
 
 from __future__ import annotations

@@ -126,9 +126,10 @@ def end_tree(pid: int) -> None:
     """End a process and its children; kill what does not end."""
     try:
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
+        children = process.children(recursive=True)
     except psutil.NoSuchProcess:
         return
+    family = [process, *(child for child in children if _same_session(child.pid, pid))]
     for member in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.terminate()
@@ -137,6 +138,16 @@ def end_tree(pid: int) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
     psutil.wait_procs(alive, timeout=END_SECONDS)
+
+
+def _same_session(child: int, parent: int) -> bool:
+    """False for the engine, which one CellProfiler starts and the others use as well."""
+    if sys.platform == "win32":
+        return True
+    try:
+        return os.getsid(child) == os.getsid(parent)
+    except ProcessLookupError:
+        return False
 
 
 def _write_record(record: Path, pid: int) -> None:

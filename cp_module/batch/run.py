@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from cellspan.cp_module.batch.log import read_log
 from cellspan.cp_module.batch.progress import BatchProgress, sets_underway
 from cellspan.cp_module.batch.split import Range, around
-from cellspan.cp_module.batch.state import Failure, State, finished_ranges
+from cellspan.cp_module.batch.state import State, finished_ranges
 from cellspan.cp_module.batch.task import LOG, Outcome, Task, attempts_folder, run_range, stop_file
 
 ATTEMPTS = 2
@@ -89,11 +89,7 @@ class Run:
         return following
 
     def _give_up(self, span: Range, outcome: Outcome) -> None:
-        for number in span.numbers:
-            reason = outcome.reason
-            if outcome.culprit not in (None, number):
-                reason = f"{self.state.plan.named(outcome.culprit or number)}, of the same group, failed: {reason}"
-            self.state.failed[number] = Failure(reason, outcome.log)
+        self.state.give_up(span, outcome.reason, outcome.culprit, outcome.log)
         named = self.state.plan.named(span.first) if span.count == 1 else str(span)
         self.progress.note(f"{named}: FAILED twice and is left out: {outcome.reason}")
 

@@ -18,6 +18,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files import make_folder
 from cellspan.cp_module.batch.cellprofiler import CellProfiler, find_cellprofiler
 from cellspan.cp_module.batch.cluster import Jobs, jobs_executor, scheduler_executor
+from cellspan.cp_module.batch.damaged import cut_short, damaged_sets
 from cellspan.cp_module.batch.merge import merge
 from cellspan.cp_module.batch.pipeline import PipelineFile, read_pipeline
 from cellspan.cp_module.batch.plan import find_files, make_plan, plugins_for, sha256_of
@@ -77,7 +78,7 @@ def run_batch(options: Options) -> State:
 def _run_locked(options: Options, pipeline: PipelineFile, files: list[str], cellprofiler: CellProfiler) -> State:
     state, template = _prepare(options, pipeline, files, cellprofiler)
     workers = _workers(options)
-    todo = remaining(state.plan.spans, state.done)
+    todo = _without_damaged(state, remaining(state.plan.spans, state.done))
     ranges = split(todo, options.sets_per_task or usual_size(sum(unit.count for unit in todo), workers))
     if state.done:
         click.echo(f"{state.sets_done} of {state.plan.count} image sets are done already.", err=True)
@@ -94,6 +95,21 @@ def _run_locked(options: Options, pipeline: PipelineFile, files: list[str], cell
         raise
     state.report("failed" if state.failed else "done")
     return state
+
+
+def _without_damaged(state: State, todo: list[Range]) -> list[Range]:
+    """Leave out what CellProfiler would read as partly black, before it does."""
+    waiting = {number for unit in todo for number in unit.numbers}
+    if not state.plan.paths:  # of an application without a Python: which set a file belongs to is not known
+        for fault in cut_short(f"{state.plan.images}/{name}" for name in state.plan.files).values():
+            click.echo(f"Note: {fault}; CellProfiler reads them as black.", err=True)
+    faults = damaged_sets({number: files for number, files in state.plan.paths.items() if number in waiting})
+    for unit in todo:
+        culprit = next((number for number in unit.numbers if number in faults), None)
+        if culprit is not None:
+            state.give_up(unit, faults[culprit], culprit)
+            click.echo(f"{state.plan.named(culprit)}: left out: {faults[culprit]}", err=True)
+    return [unit for unit in todo if unit.first not in state.failed]
 
 
 def _prepare(

@@ -81,6 +81,13 @@ class State:
         """How many image sets are done."""
         return sum(span.count for span in self.done)
 
+    def give_up(self, span: Range, reason: str, culprit: int | None = None, log: str = "") -> None:
+        """Leave these image sets out; of a group, all, because of the set that is the culprit."""
+        for number in span.numbers:
+            own = culprit in (None, number)
+            why = reason if own else f"{self.plan.named(culprit or number)}, of the same group, failed: {reason}"
+            self.failed[number] = Failure(why, log)
+
     def report(self, condition: str) -> None:
         """Write batch.json: `condition` is running, interrupted, failed or done."""
         counts = {"total": self.plan.count, "done": self.sets_done, "failed": len(self.failed)}

@@ -54,6 +54,9 @@ def _missing_bytes(path: str) -> int:
 
 def _where_the_next_page_begins(tiff: tifffile.TiffFile) -> int:
     """What the last page that is there says about a next one: 0 if it is the last, else a place behind the end."""
-    tiff.filehandle.seek(tiff.pages.next_page_offset or 0)
+    place = tiff.pages.next_page_offset
+    if place is None:
+        return 0
+    tiff.filehandle.seek(place)
     (offset,) = struct.unpack(tiff.tiff.offsetformat, tiff.filehandle.read(tiff.tiff.offsetsize))
     return int(offset)

@@ -6,6 +6,7 @@ histogram of the points of arrival, and a check of each object against the flows
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.flows import labels_to_flows
 from cellspan.core.labels import Labels, areas, drop_on_edges, fill_holes, in_reading_order, keep, largest_pieces
 from cellspan.core.parameters import Parameters
+from cellspan.core.volumes.tracking import direction_errors, follow, group
 
 SEED_PIXELS = 10  # a point of arrival needs more pixels than this to found an object
 TAIL_PIXELS = 2  # neighbouring points of arrival with more pixels than this join the object
@@ -35,8 +37,10 @@ def flows_to_labels(
 ) -> Labels:
     """Flows (2, Y, X) in pixels per step and probability (Y, X) as logits -> labels (Y, X), 1..n.
 
+    Of a volume with cubic voxels: flows (3, Z, Y, X), probability and labels (Z, Y, X).
+
     `diameter` in pixels sets the number of steps when `parameters.iterations` is None.
-    Every object is one 4-connected piece, so that one outline describes it.
+    Every object is one piece (4-connected, so that one outline describes it; in volumes, by faces of voxels).
     """
     parameters = parameters or Parameters()
     flow = np.ascontiguousarray(flows, np.float32)
@@ -48,15 +52,14 @@ def flows_to_labels(
 
 
 def check_shapes(flows: tuple[int, ...], logits: tuple[int, ...]) -> None:
-    """Refuse outputs that are not those of one plane, or too large for 32-bit numbers; raises CellspanError."""
-    if len(flows) != 3 or flows[0] != 2 or flows[1:] != logits:
+    """Refuse outputs of the wrong shape, or too large for 32-bit numbers; raises CellspanError."""
+    if len(logits) not in (2, 3) or flows != (len(logits), *logits):
         raise CellspanError(
-            f"Flows must be (2, Y, X) and the probability (Y, X), not {flows} and {logits}; "
-            "volumes are not supported yet."
+            "Flows must be (2, Y, X) and the probability (Y, X), or (3, Z, Y, X) and (Z, Y, X), "
+            f"not {flows} and {logits}."
         )
-    height, width = logits
-    if height * width > np.iinfo(np.int32).max:
-        raise CellspanError(f"An image of {height} x {width} pixels is too large; cut it into parts.")
+    if math.prod(logits) > np.iinfo(np.int32).max:
+        raise CellspanError(f"An image of {' x '.join(map(str, logits))} pixels is too large; cut it into parts.")
 
 
 def cleaned(found: Labels, parameters: Parameters, errors: Callable[[Labels], NDArray[np.float64]]) -> Labels:
@@ -90,17 +93,24 @@ def iterations_for(diameter: float | None) -> int:
 
 
 def flow_errors(labels: Labels, flows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean squared difference between each object's flows and those its shape implies; (n,) for labels 1..n."""
+    """Mean squared difference between each object's flows and those its shape implies; (n,) for labels 1..n.
+
+    In volumes, where flows averaged over slices are shorter than 1, only their directions are compared.
+    """
+    if labels.ndim == 3:
+        return direction_errors(labels, flows)
     count = int(labels.max(initial=0))
     return _mean_squared_difference(labels, count, labels_to_flows(labels), flows)
 
 
 def _follow(flow: NDArray[np.float32], logits: NDArray[np.float32], threshold: float, steps: int) -> NDArray[np.int32]:
-    """Where every foreground pixel arrives, as an index into the flat image; -1 in the background; (Y, X)."""
+    """Where every foreground pixel arrives, as an index into the flat image; -1 in the background."""
     foreground = logits > threshold
     for component in flow:
         # Pixels without a direction (NaN, infinite) belong to nothing.
         foreground &= np.isfinite(component)
+    if logits.ndim == 3:
+        return follow(flow, foreground, steps)
     with PARALLEL:
         return np.asarray(_arrivals(flow, foreground, steps))
 
@@ -175,6 +185,8 @@ def _arrivals(flow: Any, foreground: Any, steps: int) -> Any:
 
 def _group(arrivals: NDArray[np.int32]) -> Labels:
     """Labels from points of arrival: local maxima of their histogram found objects and gather what lies around."""
+    if arrivals.ndim == 3:
+        return group(arrivals)
     histogram = _histogram(arrivals)
     y, x = np.nonzero(_is_seed(histogram))
     # The strongest seed last, because it takes what it shares with others; among equals the first in reading order.

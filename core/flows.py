@@ -14,18 +14,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.boxes import label_boxes
 from cellspan.core.compiled import PARALLEL, njit, prange
-from cellspan.core.errors import CellspanError
 from cellspan.core.labels import as_labels
+from cellspan.core.volumes.diffusion import volume_flows
 
 
 def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
     """Labels (Y, X) -> flows (2, Y, X), order y, x: unit length inside objects, 0 outside.
 
-    Raises CellspanError for volumes, which are not supported yet.
+    A volume (Z, Y, X) with cubic voxels -> (3, Z, Y, X), order z, y, x.
     """
     array = as_labels(labels)
-    if array.ndim != 2:
-        raise CellspanError("Flows of volumes (Z, Y, X) are not supported yet; take one plane (Y, X).")
+    if array.ndim == 3:
+        return volume_flows(array)
     boxes, areas = label_boxes(array, int(array.max(initial=0)))
     flows = np.zeros((2, *array.shape), np.float32)
     with PARALLEL:

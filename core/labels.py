@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from cellspan.core.boxes import label_boxes
 from cellspan.core.compiled import njit
 from cellspan.core.errors import CellspanError
+from cellspan.core.volumes.pieces import fill_holes_3d, largest_pieces_3d
 
 Labels = NDArray[np.int32]
 ROWS = 1024  # of an image that are worked on at once where memory matters
@@ -57,11 +58,12 @@ def _dense(labels: Labels) -> bool:
 
 
 def object_means(labels: Labels, values: NDArray[Any], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The mean of `values` (Y, X) within each of the labels 1..n of an image (Y, X); `sizes` are their areas."""
+    """The mean of `values` within each of the labels 1..n, both (Y, X) or (Z, Y, X); `sizes` are their areas."""
     count = len(sizes)
     sums = np.zeros(count + 1)
-    for y in range(0, len(labels), ROWS):  # numpy makes 64-bit copies of labels and values
-        block = slice(y, y + ROWS)
+    step = max(1, ROWS // labels[0].size * labels.shape[-1]) if labels.ndim == 3 else ROWS
+    for start in range(0, len(labels), step):  # numpy makes 64-bit copies of labels and values
+        block = slice(start, start + step)
         sums += np.bincount(labels[block].ravel(), values[block].ravel(), minlength=count + 1)
     return np.asarray(sums[1:] / np.maximum(sizes, 1))
 
@@ -81,17 +83,18 @@ def renumbered_by(labels: Labels, table: NDArray[np.int32]) -> Labels:
 
 
 def drop_on_edges(labels: Labels) -> Labels:
-    """Without the objects that touch the border of the (Y, X) image, renumbered."""
+    """Without the objects that touch the border of the image or a face of the volume, renumbered."""
     wanted = np.ones(int(labels.max(initial=0)) + 1, bool)
-    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        wanted[edge] = False
+    for axis in range(labels.ndim):
+        wanted[labels.take((0, -1), axis)] = False
     return keep(labels, wanted[1:])
 
 
 def diameters(labels: Labels) -> NDArray[np.float64]:
-    """Diameter in pixels of the circle with each object's area, for labels 1..n of a (Y, X) image."""
+    """Diameter in pixels of the circle with each object's area (or the ball with its volume), for labels 1..n."""
     sizes = areas(labels)
-    return 2 * np.sqrt(sizes[sizes > 0] / np.pi)
+    sizes = sizes[sizes > 0]
+    return np.asarray(2 * np.sqrt(sizes / np.pi) if labels.ndim == 2 else 2 * np.cbrt(sizes * 3 / (4 * np.pi)))
 
 
 def median_diameter(labels: Labels) -> float:
@@ -135,7 +138,12 @@ def _ranks_in_reading_order(labels: Any, count: int) -> Any:
 
 
 def largest_pieces(labels: Labels) -> Labels:
-    """Each object cut down to its largest 4-connected piece (the first in reading order if equal), same numbers."""
+    """Each object cut down to its largest 4-connected piece (the first in reading order if equal), same numbers.
+
+    In a volume a piece is what hangs together by faces of voxels.
+    """
+    if labels.ndim == 3:
+        return largest_pieces_3d(labels)
     return _largest_pieces(labels, int(labels.max(initial=0)))
 
 
@@ -200,6 +208,8 @@ def _largest_pieces(labels: Any, count: int) -> Any:
 
 def fill_holes(labels: Labels) -> Labels:
     """Every object without holes, in ascending order: what a hole of an object encloses becomes that object."""
+    if labels.ndim == 3:
+        return fill_holes_3d(labels)
     result = labels.copy()
     count = int(labels.max(initial=0))
     boxes, areas = label_boxes(labels, count)

@@ -78,7 +78,16 @@ class Parameters(BaseModel):
         None, ge=1, le=100_000, description="Steps along the flows; none = from the diameter. Raise for long filaments."
     )
     do_3d: bool = Field(False, description="Segment a z-stack as one volume.")
-    anisotropy: Finite = Field(1.0, gt=0, le=100, description="z step divided by the pixel size, for volumes.")
+    anisotropy: Annotated[float | None, BeforeValidator(_zero_means_none)] = Field(
+        None,
+        gt=0,
+        le=100,
+        allow_inf_nan=False,
+        description="z step divided by the pixel size, for volumes; 0 = as the file says, else 1.",
+    )
+    smooth_flows: Finite = Field(
+        0.0, ge=0, le=20, description="Smooth the flows of volumes over so many voxels: fewer objects in pieces."
+    )
     stitch_threshold: Finite = Field(0.0, ge=0, le=1, description="Join 2D objects over z from this overlap; 0 = off.")
     fill_holes: bool = Field(True, description="Fill holes inside objects.")
 
@@ -87,6 +96,11 @@ class Parameters(BaseModel):
         if self.normalize is not None and not 0 <= self.normalize[0] < self.normalize[1] <= 100:
             raise ValueError(f"normalize: {self.normalize} must be two percentiles in ascending order, such as 1,99")
         return self
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether the image is taken as a volume: segmented in 3D, or slice by slice and joined."""
+        return self.do_3d or self.stitch_threshold > 0
 
     def changed(self) -> dict[str, Any]:
         """The options that differ from the defaults: what a person wants to read."""

@@ -18,7 +18,7 @@ from cellspan.core.dynamics import drop_unwanted, flow_errors, flows_to_labels, 
 from cellspan.core.errors import CellspanError, DeviceMemoryError
 from cellspan.core.images import Floats, Image, image_from_array, network_input, read_image, resize
 from cellspan.core.inference.predictor import Predictor, make_predictor
-from cellspan.core.inference.tiles import predict_augmented, predict_tiled, sample_style
+from cellspan.core.inference.tiles import predict_augmented, predict_tiled, sample_style, unit
 from cellspan.core.labels import (
     Labels,
     areas,
@@ -31,6 +31,8 @@ from cellspan.core.labels import (
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.sizing import diameter_from_style
+from cellspan.core.volumes.segmenting import segment_volume
+from cellspan.core.volumes.volume import Volume, read_volume, volume_from_array
 
 FLOW_SCALE = 5  # the network's flows are 5 times too long, see core.network
 LARGEST_ENLARGEMENT = 16  # times; beyond this the given diameter cannot be meant
@@ -47,13 +49,13 @@ OnProgress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Result:
-    """What was found in one image of height Y and width X."""
+    """What was found in one image of height Y and width X, or in a volume of Z slices."""
 
-    labels: Labels  # (Y, X): 0 = background, 1..n
-    flows: Floats  # (2, Y, X): y, x in pixels per step
-    probability: Floats  # (Y, X), logits
+    labels: Labels  # (Y, X) or (Z, Y, X): 0 = background, 1..n
+    flows: Floats  # (2, Y, X): y, x in pixels per step; or (3, Z, Y, X): z, y, x
+    probability: Floats  # (Y, X) or (Z, Y, X), logits
     diameter: float  # pixels; given or estimated
-    style: Floats  # (S,), unit length
+    style: Floats  # (S,), unit length; of a volume, the mean over its slices
     model: str
     model_sha256: str
     device: str
@@ -85,12 +87,13 @@ class Segmenter:
 
     def segment(
         self,
-        image: str | Path | ArrayLike | Image,
+        image: str | Path | ArrayLike | Image | Volume,
         parameters: Parameters | None = None,
         on_progress: OnProgress | None = None,
     ) -> Result:
         """Find the objects in a file, an array (see `image_from_array`) or an Image.
 
+        With `do_3d` or `stitch_threshold` in the parameters the file or array is a volume (see `volume_from_array`).
         `parameters.model` is not read here: the model is the Segmenter's. `on_progress` gets a fraction and a few
         words; an exception that it raises (such as Cancelled) ends the work. Raises CellspanError.
         """
@@ -111,14 +114,18 @@ class Segmenter:
         self.predictor = make_predictor(self.model, "cpu")
 
     def _segment(
-        self, image: str | Path | ArrayLike | Image, parameters: Parameters | None, on_progress: OnProgress | None
+        self,
+        image: str | Path | ArrayLike | Image | Volume,
+        parameters: Parameters | None,
+        on_progress: OnProgress | None,
     ) -> Result:
         started = time.perf_counter()
         with contextlib.suppress(RuntimeError):  # started already
             self._warming.start()  # while the network is prepared and runs
         parameters = parameters or Parameters(model=self.model.name)
-        _refuse_volumes(parameters)
         report = on_progress or (lambda fraction, message: None)
+        if parameters.is_volume:
+            return self._segment_volume(_as_volume(image), parameters, report)
         planes, notes = network_input(_as_image(image), parameters)
         notes += [self._gave_up] if self._gave_up else []
         pixels = _Pixels(planes, parameters)
@@ -150,6 +157,27 @@ class Segmenter:
             seconds=time.perf_counter() - started,
             notes=notes,
         )
+
+    def _segment_volume(self, volume: Volume, parameters: Parameters, report: OnProgress) -> Result:
+        found, seconds = segment_volume(self, volume, parameters, report)
+        return Result(
+            labels=found.labels,
+            flows=found.flows,
+            probability=found.probability,
+            diameter=float(found.diameter),
+            style=unit(np.mean(found.styles, axis=0, dtype=np.float64)),
+            model=self.model.name,
+            model_sha256=self.model.sha256,
+            device=self.predictor.device,
+            seconds=seconds,
+            notes=[*found.notes, *([self._gave_up] if self._gave_up else [])],
+        )
+
+    def segment_planes(
+        self, planes: Floats, parameters: Parameters, diameter: float, report: OnProgress
+    ) -> tuple[Labels, Floats, Floats]:
+        """Normalised planes (2, Y, X) at a known diameter: all objects, outputs (3, Y, X), style; as `_pass`."""
+        return self._pass(_Pixels(planes, parameters), diameter, report)
 
     def _estimate(self, pixels: _Pixels) -> tuple[float, list[str]]:
         size_model = self.model.description.size_model
@@ -293,9 +321,14 @@ class _Pixels:
 def _as_image(image: Any) -> Image:
     if isinstance(image, Image):
         return image
+    if isinstance(image, Volume):
+        raise CellspanError("this is a volume: choose do_3d (--do-3d) or a stitch_threshold (--stitch-threshold 0.25).")
     return read_image(image) if isinstance(image, (str, Path)) else image_from_array(image)
 
 
-def _refuse_volumes(parameters: Parameters) -> None:
-    if parameters.do_3d or parameters.stitch_threshold > 0:
-        raise CellspanError("Volumes (do_3d, stitch_threshold) are not supported yet; segment single planes.")
+def _as_volume(volume: Any) -> Volume:
+    if isinstance(volume, Volume):
+        return volume
+    if isinstance(volume, Image):
+        raise CellspanError("do_3d and stitch_threshold are for volumes, and this is a single plane.")
+    return read_volume(volume) if isinstance(volume, (str, Path)) else volume_from_array(volume)

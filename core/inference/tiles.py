@@ -62,16 +62,18 @@ class Grid:
         return [(y, x) for y in self.y.starts for x in self.x.starts]
 
 
-def tile_grid(shape: tuple[int, int], tile: int | None = None, overlap: float = OVERLAP) -> Grid:
+def tile_grid(
+    shape: tuple[int, int], tile: int | None = None, overlap: float = OVERLAP, multiple: int = MULTIPLE
+) -> Grid:
     """Tiles of side `tile` (None = the cheapest), spread evenly over an image (Y, X) and its margin."""
-    return Grid(*(_axis(length, tile, overlap) for length in shape))
+    return Grid(*(_axis(length, tile, overlap, multiple) for length in shape))
 
 
-def _axis(length: int, tile: int | None, overlap: float) -> Axis:
+def _axis(length: int, tile: int | None, overlap: float, multiple: int) -> Axis:
     """The tiles that see the fewest pixels in all."""
     padded = _round_up(length + 2 * MARGIN, STRIDE)
-    whole = _round_up(padded, MULTIPLE)
-    sides = [_round_up(tile, MULTIPLE)] if tile else [*SIDES, *([whole] if whole <= LARGEST_SINGLE else [])]
+    whole = _round_up(padded, multiple)
+    sides = [_round_up(tile, multiple)] if tile else [*SIDES, *([whole] if whole <= LARGEST_SINGLE else [])]
     # A tile is never longer than the image.
     options = [Axis(length, side, _starts(padded, side, overlap)) for side in {min(side, whole) for side in sides}]
     return min(options, key=lambda axis: (axis.side * len(axis.starts), axis.side))
@@ -96,18 +98,23 @@ def predict_tiled(
     tile: int | None = None,
     overlap: float = OVERLAP,
     on_progress: OnProgress | None = None,
+    style: Floats | None = None,
+    multiple: int = MULTIPLE,
 ) -> tuple[Floats, Floats]:
     """Image (2, Y, X) -> outputs (3, Y, X), blended over the tiles, and the image's style (S,) of unit length.
 
+    A `style` that is given, such as that of the volume to which a slice belongs, takes the place of the image's own.
+    The sides of tiles are multiples of `multiple`.
     Besides image and outputs no array of the image's size is made, so that images of gigabytes fit.
     """
     shape = image.shape[1], image.shape[2]
-    grid = tile_grid(shape, tile, overlap)
+    grid = tile_grid(shape, tile, overlap, multiple)
     shares_y, shares_x = shares(grid.y), shares(grid.x)
-    chosen = style_corners(grid)
+    chosen = style_corners(grid) if style is None else []
     tally = Tally(2 * len(grid.corners), on_progress)  # each tile is encoded and decoded
     encoded = deque(tally.of(_encoded(predictor, image, grid, chosen)))
-    style = _style(encoded, shares_y, shares_x)
+    if style is None:
+        style = _style(encoded, shares_y, shares_x)
     rest = tally.of(_encoded(predictor, image, grid, [corner for corner in grid.corners if corner not in chosen]))
     total = np.zeros((3, *shape), np.float32)
     for group, features, _ in chain(drained(encoded), rest):
@@ -157,6 +164,8 @@ def predict_augmented(
     tile: int | None = None,
     overlap: float = OVERLAP,
     on_progress: OnProgress | None = None,
+    style: Floats | None = None,
+    multiple: int = MULTIPLE,
 ) -> tuple[Floats, Floats]:
     """As `predict_tiled`, averaged over the image and its mirror images along y, x and both."""
     total: Floats | None = None
@@ -164,11 +173,12 @@ def predict_augmented(
     flips = [(1, 1), (-1, 1), (1, -1), (-1, -1)]
     for k, (sy, sx) in enumerate(flips):
         report = (lambda part, k=k: on_progress((k + part) / len(flips))) if on_progress else None
-        outputs, style = predict_tiled(predictor, np.ascontiguousarray(image[:, ::sy, ::sx]), tile, overlap, report)
+        mirrored = np.ascontiguousarray(image[:, ::sy, ::sx])
+        outputs, found = predict_tiled(predictor, mirrored, tile, overlap, report, style, multiple)
         # A mirrored image has mirrored flows.
         turned = outputs[:, ::sy, ::sx] * np.array([sy, sx, 1], np.float32)[:, None, None]
         total = turned if total is None else total + turned
-        style_sum = style_sum + style
+        style_sum = style_sum + found
     assert total is not None
     return total / np.float32(len(flips)), unit(style_sum)
 

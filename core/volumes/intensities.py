@@ -1,0 +1,107 @@
+"""The network's two channels for parts of a volume, on one scale for the whole volume."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.images import LUMINANCE, Floats
+from cellspan.core.parameters import Parameters
+from cellspan.core.volumes.resampling import Box, Grid
+from cellspan.core.volumes.volume import Volume
+
+SAMPLE = 8_000_000  # voxels that percentiles are taken of: every n-th along y and x, so that each slice counts
+
+
+class Intensities:
+    """What to segment and, if asked for, the nuclei, normalised by percentiles of the volume."""
+
+    def __init__(self, volume: Volume, parameters: Parameters) -> None:
+        """Reads a sample of the volume. Raises CellspanError for a missing channel or voxels that are not numbers."""
+        self.volume, self.parameters = volume, parameters
+        self.notes: list[str] = []
+        self._sources = [self._main(), *([] if parameters.nuclei_channel is None else [self._nuclei()])]
+        self._ranges = [self._range(weights) for weights in self._sources]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether there is nothing to see."""
+        low, high = self._ranges[0]
+        return low == high
+
+    def planes(self, box: Box) -> Floats:
+        """Part of the image: (2, Z, Y, X)."""
+        planes = np.zeros((2, *(part.stop - part.start for part in box)), np.float32)
+        for plane, weights, (low, high) in zip(planes, self._sources, self._ranges, strict=False):
+            self._check_finite(self._fill(plane, weights, box))
+            if self.parameters.normalize is not None:
+                plane -= np.float32(low)
+                plane /= np.float32(high - low if high > low else 1)
+            if self.parameters.invert:
+                np.subtract(1, plane, out=plane)
+        return planes
+
+    def on_grid(self, grid: Grid, box: Box) -> Floats:
+        """Part of the grid: (2, Z, Y, X)."""
+        source = self.planes(grid.region(box))
+        planes = np.zeros((2, *(part.stop - part.start for part in box)), np.float32)
+        for k in range(len(self._sources)):
+            planes[k] = grid.resampled(source[k], box)
+        return planes
+
+    def _main(self) -> dict[int, float]:
+        """The channels to segment, with their weights."""
+        channel, count = self.parameters.channel, len(self.volume.channels)
+        if channel is not None:
+            return self._checked(channel, "channel")
+        if self.volume.is_rgb:
+            return dict(enumerate(map(float, LUMINANCE)))
+        if count > 1:
+            self.notes.append(f"The image has {count} channels; channel 0 is segmented (choose with channel).")
+        return {0: 1.0}
+
+    def _nuclei(self) -> dict[int, float]:
+        assert self.parameters.nuclei_channel is not None
+        return self._checked(self.parameters.nuclei_channel, "nuclei_channel")
+
+    def _checked(self, index: int, option: str) -> dict[int, float]:
+        count = len(self.volume.channels)
+        if index >= count:
+            raise CellspanError(f"{option} = {index}, but the image has {count} channel(s), counted from 0.")
+        return {index: 1.0}
+
+    def _fill(self, plane: Floats, weights: dict[int, float], box: Box) -> Floats:
+        for channel, weight in weights.items():
+            plane += np.float32(weight) * self.volume.block(channel, *box).astype(np.float32)
+        return plane
+
+    def _range(self, weights: dict[int, float]) -> tuple[float, float]:
+        """The intensities that become 0 and 1."""
+        _, height, width = self.volume.shape
+        step = max(1, int(np.ceil(np.sqrt(np.prod(self.volume.shape, dtype=float) / SAMPLE))))
+        rows, columns = slice(step // 2 if height > step else 0, None, step), slice(0, width, step)
+        sample: NDArray[Any] = np.concatenate([self._sampled(z, rows, columns, weights) for z in self._slabs()])
+        self._check_finite(sample)
+        if self.parameters.normalize is None:
+            return float(sample.min()), float(sample.max())
+        low, high = (float(value) for value in np.percentile(sample, self.parameters.normalize))
+        return (low, high) if high > low else (float(sample.min()), float(sample.max()))
+
+    def _slabs(self) -> list[slice]:
+        """A few slices at a time, because compressed slices are read as a whole."""
+        return [slice(z, z + 8) for z in range(0, self.volume.shape[0], 8)]
+
+    def _sampled(self, z: slice, rows: slice, columns: slice, weights: dict[int, float]) -> NDArray[Any]:
+        parts: Any = sum(
+            weight * self.volume.block(channel, z, rows, columns).astype(np.float64)
+            for channel, weight in weights.items()
+        )
+        return np.asarray(parts).ravel()
+
+    def _check_finite(self, values: NDArray[Any]) -> None:
+        if not np.isfinite(values).all():
+            bad = values.size - int(np.count_nonzero(np.isfinite(values)))
+            raise CellspanError(f"{bad} voxels are NaN or infinite; replace them (for example with 0) first.")

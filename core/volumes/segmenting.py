@@ -1,0 +1,234 @@
+"""A volume from voxels to labels: the network on slices along three axes, dynamics in 3D, block by block."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from cellspan.core.dynamics import drop_unwanted, flows_to_labels
+from cellspan.core.errors import CellspanError
+from cellspan.core.images import Floats
+from cellspan.core.labels import Labels, areas, diameters, in_reading_order, keep, renumbered_by
+from cellspan.core.parameters import Parameters
+from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
+from cellspan.core.volumes.intensities import Intensities
+from cellspan.core.volumes.resampling import Axis, Box, Grid
+from cellspan.core.volumes.slices import Styles, mean_styles, predict_slices, sampled_styles
+from cellspan.core.volumes.stitching import stitch
+from cellspan.core.volumes.volume import Volume
+
+if TYPE_CHECKING:
+    from cellspan.core.segmenter import Segmenter
+
+OnProgress = Callable[[float, str], None]
+SIZING_SLICES = 5  # in which the diameter is measured
+STYLE_BLOCKS = 3  # of many, that tell the style
+LARGEST_ENLARGEMENT = 16  # times, along any axis
+NO_SPACING = "The file does not say how far its slices are apart; cubic voxels are assumed (set anisotropy)."
+
+
+@dataclass
+class Found:
+    """Where the results go, part by part; arrays of the image's shape in memory or on disk."""
+
+    labels: Any  # (Z, Y, X), integers
+    flows: Any = None  # (3, Z, Y, X), or None if nobody wants them
+    probability: Any = None  # (Z, Y, X), or None
+    diameter: float = 0.0
+    styles: list[Floats] = field(default_factory=list)
+    count: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+class VolumeTask:
+    """One volume, one model, one set of parameters."""
+
+    def __init__(self, segmenter: Segmenter, volume: Volume, parameters: Parameters, report: OnProgress) -> None:
+        """Reads a sample of the volume; raises CellspanError for what cannot be segmented."""
+        self._segmenter, self._volume, self._parameters, self._report = segmenter, volume, parameters, report
+        self._intensities = Intensities(volume, parameters)
+        self._model = segmenter.model.description
+        self.notes = list(self._intensities.notes)
+        self.anisotropy = parameters.anisotropy or volume.anisotropy or 1.0
+        if parameters.do_3d and parameters.anisotropy is None and volume.anisotropy is None:
+            self.notes.append(NO_SPACING)
+
+    def run(self, found: Found, core: int | None = None) -> None:
+        """Fill `found`; `core` is the side of blocks in grid voxels, None = as the memory allows."""
+        found.diameter = self._parameters.diameter or self._measured_diameter()
+        if self._intensities.is_flat:
+            self.notes.append("The image is constant, so there is nothing to find.")
+        if self._parameters.do_3d:
+            self._run_3d(found, core)
+        else:
+            self._run_stitched(found)
+        found.notes = self.notes
+
+    # ---- the diameter
+
+    def _measured_diameter(self) -> float:
+        """The median diameter of what is found in a few slices, those with the most to see."""
+        if self._intensities.is_flat:
+            return self._model.mean_diameter
+        depth = self._volume.shape[0]
+        single = self._parameters.model_copy(update={"do_3d": False, "stitch_threshold": 0.0, "exclude_on_edges": False})
+        chosen = np.unique(np.linspace(0, depth - 1, min(depth, SIZING_SLICES) + 2).round().astype(int)[1:-1])
+        sizes, estimates = [], []
+        for z in chosen:
+            self._report(0.0, f"measuring the diameter in slice {z + 1}")
+            result = self._segmenter.segment(self._volume.plane(int(z)), single)
+            sizes.append(diameters(result.labels))
+            estimates.append(result.diameter)
+        pooled = np.concatenate(sizes)
+        return float(np.median(pooled if pooled.size else estimates))
+
+    # ---- as one volume
+
+    def _grid(self, diameter: float) -> Grid:
+        """Cubic voxels at the magnification that the network knows."""
+        factor = self._model.mean_diameter / diameter
+        factors = (factor * self.anisotropy, factor, factor)
+        if factor > LARGEST_ENLARGEMENT:
+            raise CellspanError(
+                f"diameter = {diameter:g} pixels is too small for this model: the image would grow {factor:.0f} times; "
+                "give the diameter in pixels of the image, or enlarge the image first."
+            )
+        z, y, x = (Axis(n, max(1, round(n * f))) for n, f in zip(self._volume.shape, factors, strict=True))
+        return Grid(z, y, x)
+
+    def _run_3d(self, found: Found, core: int | None) -> None:
+        grid = self._grid(found.diameter)
+        blocks = plan_blocks(grid.shape, core)
+        self._report(0.0, "looking at the whole volume")
+        styles = self._styles(grid, blocks)
+        found.styles = list(styles)
+        last = 0  # number of the objects so far
+        with Borders(blocks) as borders:
+            for k, block in enumerate(blocks):
+
+                def report(part: float, k: int = k) -> None:
+                    of = f"block {k + 1} of {len(blocks)}, " if len(blocks) > 1 else ""
+                    self._report(0.95 * (k + part) / len(blocks), f"{of}running the network on slices")
+
+                outputs = predict_slices(
+                    self._segmenter.predictor,
+                    self._intensities.on_grid(grid, block.whole),
+                    styles,
+                    self._parameters,
+                    report,
+                )
+                labels = self._labels_of(outputs)
+                labels[labels > 0] += last
+                last = max(last, int(labels.max(initial=0)))
+                if len(blocks) > 1:
+                    borders.add(block, labels)
+                self._put(found, grid, block, labels, outputs)
+            self._report(0.95, "joining the blocks")
+            roots = borders.roots(last)
+        found.count = finish(found.labels, roots, self._parameters, [grid.part(block.core) for block in blocks])
+
+    def _styles(self, grid: Grid, blocks: list[Block]) -> Styles:
+        """Those of blocks spread over the volume: every block is then seen in the same light."""
+        count = min(len(blocks), STYLE_BLOCKS)
+        chosen = [blocks[i] for i in np.linspace(0, len(blocks) - 1, count + 2).round().astype(int)[1:-1]]
+        predictor = self._segmenter.predictor
+        return mean_styles([sampled_styles(predictor, self._intensities.on_grid(grid, b.core)) for b in chosen])
+
+    def _labels_of(self, outputs: Floats) -> Labels:
+        """Objects on a block's grid; sizes are judged when all blocks are joined."""
+        if self._parameters.smooth_flows > 0:
+            for component in outputs[:3]:
+                gaussian_filter(component, self._parameters.smooth_flows, output=component)
+        everything = self._parameters.model_copy(
+            update={"min_size": 0, "max_size_fraction": 1.0, "exclude_on_edges": False}
+        )
+        return flows_to_labels(outputs[:3], outputs[3], everything, self._model.mean_diameter)
+
+    def _put(self, found: Found, grid: Grid, block: Block, labels: Labels, outputs: Floats) -> None:
+        """Write the core of a block at the voxels of the image."""
+        image = grid.part(block.core)
+        found.labels[image] = grid.labels_at(labels, block.whole, image)
+        if found.probability is not None:
+            found.probability[image] = grid.values_at(outputs[3], block.whole, image)
+        if found.flows is not None:
+            found.flows[(slice(None), *image)] = grid.values_at(outputs[:3], block.whole, image)
+
+    # ---- slice by slice
+
+    def _run_stitched(self, found: Found) -> None:
+        depth = self._volume.shape[0]
+        joined = stitch(self._planes(found), self._parameters.stitch_threshold)
+        last = 0
+        for z, labels in enumerate(joined):
+            found.labels[z] = labels
+            last = max(last, int(labels.max(initial=0)))
+        slabs: list[Box] = [(slice(z, z + 1), slice(None), slice(None)) for z in range(depth)]
+        found.count = finish(found.labels, np.arange(last + 1, dtype=np.int32), self._parameters, slabs)
+
+    def _planes(self, found: Found) -> Iterator[Labels]:
+        """The labels of one slice after the other."""
+        depth, height, width = self._volume.shape
+        for z in range(depth):
+
+            def report(part: float, words: str, z: int = z) -> None:
+                self._report(0.95 * (z + part) / depth, f"slice {z + 1} of {depth}: {words}")
+
+            planes = self._intensities.planes((slice(z, z + 1), slice(0, height), slice(0, width)))[:, 0]
+            labels, outputs, style = self._segmenter.segment_planes(planes, self._parameters, found.diameter, report)
+            found.styles.append(style)
+            if found.probability is not None:
+                found.probability[z] = outputs[2]
+            if found.flows is not None:
+                found.flows[1:, z] = outputs[:2]
+            yield labels
+
+
+def finish(labels: Any, roots: Any, parameters: Parameters, parts: list[Box]) -> int:
+    """Give all parts of an object one number, drop what the parameters refuse, count 1..n; how many there are."""
+    if isinstance(labels, np.ndarray):
+        joined = renumbered_by(labels, roots)
+        fitting = keep(joined, areas(joined) <= parameters.max_size_fraction * joined.size)
+        labels[:] = in_reading_order(drop_unwanted(fitting, parameters))
+        return int(labels.max(initial=0))
+    table = roots[:]
+    sizes, touching = _tally(labels, table, parts)
+    wanted = (sizes >= max(parameters.min_size, 1)) & (sizes <= parameters.max_size_fraction * np.prod(labels.shape))
+    wanted &= ~touching if parameters.exclude_on_edges else True
+    wanted[0] = False
+    numbers = np.zeros(len(sizes), np.int32)
+    numbers[wanted] = np.arange(1, np.count_nonzero(wanted) + 1)
+    for part in parts:
+        labels[part] = numbers[table[np.asarray(labels[part])]]
+    return int(numbers.max(initial=0))
+
+
+def _tally(labels: Any, table: Any, parts: list[Box]) -> tuple[Any, Any]:
+    """The voxels of each object of a volume on disk, and whether it touches a face of the volume."""
+    count = int(table.max(initial=0)) + 1
+    sizes, touching = np.zeros(count, np.int64), np.zeros(count, bool)
+    for part in parts:
+        block = table[np.asarray(labels[part])]
+        sizes += np.bincount(block.ravel(), minlength=count)
+        for axis, (piece, length) in enumerate(zip(part, labels.shape, strict=True)):
+            if (piece.start or 0) == 0:
+                touching[block.take(0, axis)] = True
+            if piece.stop is None or piece.stop == length:
+                touching[block.take(-1, axis)] = True
+    return sizes, touching
+
+
+def segment_volume(
+    segmenter: Segmenter, volume: Volume, parameters: Parameters, report: OnProgress, core: int | None = None
+) -> tuple[Found, float]:
+    """All results in memory, and the seconds that they took."""
+    started = time.perf_counter()
+    shape = volume.shape
+    found = Found(np.zeros(shape, np.int32), np.zeros((3, *shape), np.float32), np.zeros(shape, np.float32))
+    VolumeTask(segmenter, volume, parameters, report).run(found, core)
+    report(1.0, "done")
+    return found, time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Blocks: parts of a volume's grid that are segmented one after the other, and the objects that cross their borders.
+"""Blocks: parts of a volume's grid whose flows are followed one after the other, and the objects on their borders.
 
 Each block sees a halo around its core. Two neighbours have both segmented what lies around the border between them, so
 an object there is known to both: where the two agree they are one object (union-find).
@@ -21,8 +21,8 @@ from cellspan.core.labels import Labels
 from cellspan.core.metrics import intersection_over_union
 from cellspan.core.volumes.resampling import Box
 
-CORE = 192  # grid voxels along each side of a block, without its halo
-HALO = 48  # grid voxels, more than one and a half typical objects and the field of view of the network's finer levels
+CORE = 224  # grid voxels along each side of a block, without its halo: 1.5 GB of memory
+HALO = 48  # grid voxels, more than one and a half typical objects
 SINGLE = 40_000_000  # grid voxels; smaller volumes are one block (2 GB of memory)
 AGREEMENT = 0.5  # IoU in the region that two blocks share from which two objects are one
 

@@ -143,9 +143,7 @@ def _vote(labels: Any, low_z: Any, part_z: Any, low_y: Any, part_y: Any, low_x: 
     for z in prange(len(low_z)):
         for y in range(len(low_y)):
             for x in range(len(low_x)):
-                result[z, y, x] = _winner(
-                    labels, (low_z[z], low_y[y], low_x[x]), (part_z[z], part_y[y], part_x[x])
-                )
+                result[z, y, x] = _winner(labels, (low_z[z], low_y[y], low_x[x]), (part_z[z], part_y[y], part_x[x]))
 
 
 @njit(cache=True)

@@ -18,8 +18,9 @@ from cellspan.core.parameters import Parameters
 from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
 from cellspan.core.volumes.intensities import Intensities
 from cellspan.core.volumes.resampling import Axis, Box, Grid
-from cellspan.core.volumes.slices import Styles, mean_styles, predict_slices, sampled_styles
+from cellspan.core.volumes.slices import predict_slices, sampled_styles, sampled_styles
 from cellspan.core.volumes.stitching import stitch
+from cellspan.core.volumes.store import output_store, slab_thickness
 from cellspan.core.volumes.volume import Volume
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 OnProgress = Callable[[float, str], None]
 SIZING_SLICES = 5  # in which the diameter is measured
-STYLE_BLOCKS = 3  # of many, that tell the style
+NETWORK = 0.9  # of the progress
 LARGEST_ENLARGEMENT = 16  # times, along any axis
 NO_SPACING = "The file does not say how far its slices are apart; cubic voxels are assumed (set anisotropy)."
 
@@ -76,7 +77,9 @@ class VolumeTask:
         if self._intensities.is_flat:
             return self._model.mean_diameter
         depth = self._volume.shape[0]
-        single = self._parameters.model_copy(update={"do_3d": False, "stitch_threshold": 0.0, "exclude_on_edges": False})
+        single = self._parameters.model_copy(
+            update={"do_3d": False, "stitch_threshold": 0.0, "exclude_on_edges": False}
+        )
         chosen = np.unique(np.linspace(0, depth - 1, min(depth, SIZING_SLICES) + 2).round().astype(int)[1:-1])
         sizes, estimates = [], []
         for z in chosen:
@@ -104,40 +107,44 @@ class VolumeTask:
     def _run_3d(self, found: Found, core: int | None) -> None:
         grid = self._grid(found.diameter)
         blocks = plan_blocks(grid.shape, core)
-        self._report(0.0, "looking at the whole volume")
-        styles = self._styles(grid, blocks)
-        found.styles = list(styles)
-        last = 0  # number of the objects so far
-        with Borders(blocks) as borders:
-            for k, block in enumerate(blocks):
-
-                def report(part: float, k: int = k) -> None:
-                    of = f"block {k + 1} of {len(blocks)}, " if len(blocks) > 1 else ""
-                    self._report(0.95 * (k + part) / len(blocks), f"{of}running the network on slices")
-
-                outputs = predict_slices(
-                    self._segmenter.predictor,
-                    self._intensities.on_grid(grid, block.whole),
-                    styles,
-                    self._parameters,
-                    report,
-                )
-                labels = self._labels_of(outputs)
-                labels[labels > 0] += last
-                last = max(last, int(labels.max(initial=0)))
-                if len(blocks) > 1:
+        with output_store(grid.shape, on_disk=len(blocks) > 1) as outputs:
+            self._run_network(found, grid, blocks, outputs)
+            last = 0  # number of the objects so far
+            with Borders(blocks) as borders:
+                for k, block in enumerate(blocks):
+                    self._report(NETWORK + (0.99 - NETWORK) * k / len(blocks), "following the flows")
+                    part = np.asarray(outputs[(slice(None), *block.whole)], np.float32)
+                    labels = self._labels_of(part)
+                    labels[labels > 0] += last
+                    last = max(last, int(labels.max(initial=0)))
                     borders.add(block, labels)
-                self._put(found, grid, block, labels, outputs)
-            self._report(0.95, "joining the blocks")
-            roots = borders.roots(last)
+                    self._put(found, grid, block, labels, part)
+                roots = borders.roots(last)
+        self._report(0.99, "numbering the objects")
         found.count = finish(found.labels, roots, self._parameters, [grid.part(block.core) for block in blocks])
 
-    def _styles(self, grid: Grid, blocks: list[Block]) -> Styles:
-        """Those of blocks spread over the volume: every block is then seen in the same light."""
-        count = min(len(blocks), STYLE_BLOCKS)
-        chosen = [blocks[i] for i in np.linspace(0, len(blocks) - 1, count + 2).round().astype(int)[1:-1]]
-        predictor = self._segmenter.predictor
-        return mean_styles([sampled_styles(predictor, self._intensities.on_grid(grid, b.core)) for b in chosen])
+    def _run_network(self, found: Found, grid: Grid, blocks: list[Block], outputs: Any) -> None:
+        """Fill the outputs on the grid."""
+        self._report(0.0, "looking at the whole volume")
+        whole = self._intensities.on_grid(grid, blocks[0].whole) if len(blocks) == 1 else None
+
+        def slab(box: Box) -> Floats:
+            return self._intensities.on_grid(grid, box) if whole is None else whole[(slice(None), *box)]
+
+        styles = sampled_styles(self._segmenter.predictor, slab, grid.shape)
+        found.styles = list(styles)
+        slices = sum(grid.shape)
+        predict_slices(
+            self._segmenter.predictor,
+            slab,
+            outputs,
+            styles,
+            self._parameters,
+            lambda part: self._report(
+                NETWORK * part, f"running the network on slice {round(part * slices)} of {slices}"
+            ),
+            None if whole is not None else slab_thickness(grid.shape),
+        )
 
     def _labels_of(self, outputs: Floats) -> Labels:
         """Objects on a block's grid; sizes are judged when all blocks are joined."""

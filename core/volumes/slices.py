@@ -15,61 +15,94 @@ from cellspan.core.images import Floats
 from cellspan.core.inference.predictor import Predictor
 from cellspan.core.inference.tiles import STRIDE, predict_augmented, predict_tiled, sample_style, unit
 from cellspan.core.parameters import Parameters
+from cellspan.core.volumes.resampling import Box
 
 FLOW_SCALE = 5  # the network's flows are 5 times too long, see core.network
 SAMPLES = 6  # slices along each axis that tell the style
 
-Styles = tuple[Floats, Floats, Floats]  # of slices along z, y and x
+Styles = tuple[Floats, Floats, Floats]  # of slices across z, y and x
+Slab = Callable[[Box], Floats]
 
 
-def sampled_styles(predictor: Predictor, planes: Floats) -> Styles:
-    """The mean style of some slices of the grid planes (2, Z, Y, X) across each axis."""
-    z, y, x = (_mean_style(predictor, planes, axis) for axis in range(3))
+def sampled_styles(predictor: Predictor, slab: Slab, shape: tuple[int, int, int]) -> Styles:
+    """The mean style of some slices of the grid across each axis; `slab` gives the planes (2, Z, Y, X) of a box."""
+    z, y, x = (_mean_style(predictor, slab, shape, axis) for axis in range(3))
     return z, y, x
 
 
-def mean_styles(styles: list[Styles]) -> Styles:
-    """The mean over several parts of a volume."""
-    z, y, x = (unit(np.mean(axis, axis=0, dtype=np.float64)) for axis in zip(*styles, strict=True))
-    return z, y, x
-
-
-def _mean_style(predictor: Predictor, planes: Floats, axis: int) -> Floats:
-    count = planes.shape[1 + axis]
-    chosen = np.unique(np.linspace(0, count - 1, min(count, SAMPLES) + 2).round().astype(int)[1:-1])
-    # Bright slices say more of the objects than dark ones do.
+def _mean_style(predictor: Predictor, slab: Slab, shape: tuple[int, int, int], axis: int) -> Floats:
+    count = shape[axis]
     total: Any = 0.0
-    for i in chosen:
-        part = _slice(planes, axis, int(i))
-        total = total + (float(part[0].std()) + 1e-6) * sample_style(predictor, part).astype(np.float64)
+    for i in np.unique(np.linspace(0, count - 1, min(count, SAMPLES) + 2).round().astype(int)[1:-1]):
+        box = [slice(0, size) for size in shape]
+        box[axis] = slice(int(i), int(i) + 1)
+        planes = _slice(slab((box[0], box[1], box[2])), axis, 0)
+        # Bright slices say more of the objects than dark ones do.
+        total = total + (float(planes[0].std()) + 1e-6) * sample_style(predictor, planes).astype(np.float64)
     return unit(np.asarray(total))
 
 
 def predict_slices(
-    predictor: Predictor, planes: Floats, styles: Styles, parameters: Parameters, on_progress: Callable[[float], None]
-) -> Floats:
-    """Grid planes (2, Z, Y, X) -> flows along z, y, x in voxels per step and the probability: (4, Z, Y, X)."""
-    predict = predict_augmented if parameters.augment else predict_tiled
-    total = np.zeros((4, *planes.shape[1:]), np.float32)
-    slices, done = sum(planes.shape[1:]), 0
+    predictor: Predictor,
+    slab: Slab,
+    outputs: Any,
+    styles: Styles,
+    parameters: Parameters,
+    on_progress: Callable[[float], None],
+    thickness: int | None = None,
+) -> None:
+    """Fill `outputs` (4, Z, Y, X), zeros in memory or on disk: flows along z, y, x in voxels per step, probability.
+
+    `slab` gives the planes (2, Z, Y, X) of a box of the grid. Each slice is seen as a whole, so where slabs end does not
+    matter; `thickness` is how many slices are in memory at once, None = all.
+    """
+    shape = outputs.shape[1:]
+    done = 0
     for axis, style in enumerate(styles):
-        along = [other for other in range(3) if other != axis]
-        for i in range(planes.shape[1 + axis]):
-            on_progress(done / slices)  # whoever is told may raise an exception to end the work
-            found, _ = predict(
+        step = thickness or shape[axis]
+        for start in range(0, shape[axis], step):
+            box = [slice(0, size) for size in shape]
+            box[axis] = slice(start, min(start + step, shape[axis]))
+            found = _predicted(
                 predictor,
-                _slice(planes, axis, i),
-                parameters.tile,
-                parameters.tile_overlap,
-                style=style,
-                multiple=STRIDE,  # all slices across one axis have one size, so few graphs are compiled all the same
+                slab((box[0], box[1], box[2])),
+                axis,
+                style,
+                parameters,
+                lambda i, done=done: on_progress((done + i) / sum(shape)),
             )
-            for component, source in ((along[0], 0), (along[1], 1), (3, 2)):
-                np.moveaxis(total[component], axis, 0)[i] += found[source]
-            done += 1
-    total[:3] /= 2 * FLOW_SCALE
-    total[3] /= 3
-    return total
+            done += box[axis].stop - start
+            first, second = (other for other in range(3) if other != axis)
+            for component, values in zip((first, second, 3), found, strict=True):
+                outputs[(component, *box)] += np.moveaxis(values, 0, axis)
+
+
+def _predicted(
+    predictor: Predictor,
+    planes: Floats,
+    axis: int,
+    style: Floats,
+    parameters: Parameters,
+    on_slice: Callable[[int], None],
+) -> Floats:
+    """The slices across one axis: their share (3, N, B, C) in the flows along their own two axes and the probability."""
+    predict = predict_augmented if parameters.augment else predict_tiled
+    count = planes.shape[1 + axis]
+    rows, columns = (size for other, size in enumerate(planes.shape[1:]) if other != axis)
+    found = np.empty((3, count, rows, columns), np.float32)
+    for i in range(count):
+        on_slice(i)  # whoever is told may raise an exception to end the work
+        found[:, i], _ = predict(
+            predictor,
+            _slice(planes, axis, i),
+            parameters.tile,
+            parameters.tile_overlap,
+            style=style,
+            multiple=STRIDE,  # all slices across one axis have one size, so few graphs are compiled all the same
+        )
+    found[:2] /= 2 * FLOW_SCALE
+    found[2] /= 3
+    return found
 
 
 def _slice(planes: Floats, axis: int, index: int) -> Floats:

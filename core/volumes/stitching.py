@@ -1,1 +1,2 @@
-def stitch(a,b): raise NotImplementedError
+def stitch(a, b):
+    raise NotImplementedError

@@ -166,6 +166,8 @@ def _read_zarr(path: Path) -> Volume:
     first = scales[0]["datasets"][0]
     steps: Any = [step["scale"] for step in first.get("coordinateTransformations", []) if step["type"] == "scale"]
     spacing = _checked(tuple(float(steps[0][axes.index(axis)]) for axis in "ZYX")) if steps and "Z" in axes else None
-    unit = next((axis.get("unit", "") for axis in scales[0]["axes"] if isinstance(axis, dict) and axis["name"] == "x"), "")
+    unit = next(
+        (axis.get("unit", "") for axis in scales[0]["axes"] if isinstance(axis, dict) and axis["name"] == "x"), ""
+    )
     volume = volume_from_array(dask.array.from_zarr(group[first["path"]]), axes, spacing)
     return Volume(volume.channels, spacing, _unit(unit), volume.is_rgb)

@@ -74,9 +74,11 @@ class Borders:
         self._pairs: list[NDArray[np.int64]] = []
 
     def __enter__(self) -> Borders:
+        """Use it in a `with` block."""
         return self
 
     def __exit__(self, *exception: object) -> None:
+        """Delete what was kept."""
         self._folder.cleanup()
 
     def add(self, block: Block, labels: Labels) -> None:

@@ -26,6 +26,8 @@ class Axis:
 
     def region(self, grid: slice) -> slice:
         """The image voxels that this part of the grid is computed from."""
+        if self.length == self.size:
+            return grid
         reach = max(1.0, self.length / self.size)
         first = (grid.start + 0.5) * self.length / self.size - 0.5 - reach
         last = (grid.stop - 0.5) * self.length / self.size - 0.5 + reach
@@ -94,7 +96,10 @@ class Grid:
     def values_at(self, values: Floats, box: Box, image: Box) -> Floats:
         """Values on the part `box` of the grid, interpolated at the voxels of a part of the image."""
         for number, (axis, part, wanted) in enumerate(zip(self.axes, box, image, strict=True)):
-            if axis.length != axis.size:
+            if axis.length == axis.size:
+                indices = np.arange(wanted.start - part.start, wanted.stop - part.start)
+                values = values.take(indices, values.ndim - 3 + number)
+            else:
                 low, fraction = _neighbours(axis.positions(wanted) - part.start, part.stop - part.start)
                 indices = np.stack([low, np.minimum(low + 1, part.stop - part.start - 1)], 1)
                 values = _weighted(values, number, indices, np.stack([1 - fraction, fraction], 1))
@@ -109,13 +114,13 @@ class Grid:
         if all(axis.length == axis.size for axis in self.axes):
             inner = tuple(slice(w.start - b.start, w.stop - b.start) for w, b in zip(image, box, strict=True))
             return np.ascontiguousarray(labels[inner])
-        near = [
+        (low_z, part_z), (low_y, part_y), (low_x, part_x) = (
             _neighbours(axis.positions(wanted) - part.start, part.stop - part.start)
             for axis, part, wanted in zip(self.axes, box, image, strict=True)
-        ]
+        )
         result = np.zeros([wanted.stop - wanted.start for wanted in image], np.int32)
         with PARALLEL:
-            _vote(labels, *(array for pair in near for array in pair), result)
+            _vote(labels, low_z, part_z, low_y, part_y, low_x, part_x, result)
         return result
 
 

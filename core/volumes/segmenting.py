@@ -18,7 +18,7 @@ from cellspan.core.parameters import Parameters
 from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
 from cellspan.core.volumes.intensities import Intensities
 from cellspan.core.volumes.resampling import Axis, Box, Grid
-from cellspan.core.volumes.slices import predict_slices, sampled_styles, sampled_styles
+from cellspan.core.volumes.slices import predict_slices, sampled_styles
 from cellspan.core.volumes.stitching import stitch
 from cellspan.core.volumes.store import output_store, slab_thickness
 from cellspan.core.volumes.volume import Volume

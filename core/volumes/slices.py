@@ -53,8 +53,8 @@ def predict_slices(
 ) -> None:
     """Fill `outputs` (4, Z, Y, X), zeros in memory or on disk: flows along z, y, x in voxels per step, probability.
 
-    `slab` gives the planes (2, Z, Y, X) of a box of the grid. Each slice is seen as a whole, so where slabs end does not
-    matter; `thickness` is how many slices are in memory at once, None = all.
+    `slab` gives the planes (2, Z, Y, X) of a box of the grid. Each slice is seen as a whole, so where slabs end does
+    not matter; `thickness` is how many slices are in memory at once, None = all.
     """
     shape = outputs.shape[1:]
     done = 0
@@ -63,14 +63,12 @@ def predict_slices(
         for start in range(0, shape[axis], step):
             box = [slice(0, size) for size in shape]
             box[axis] = slice(start, min(start + step, shape[axis]))
-            found = _predicted(
-                predictor,
-                slab((box[0], box[1], box[2])),
-                axis,
-                style,
-                parameters,
-                lambda i, done=done: on_progress((done + i) / sum(shape)),
-            )
+
+            def on_slice(i: int, done: int = done) -> None:
+                on_progress((done + i) / sum(shape))  # whoever is told may raise an exception to end the work
+
+            planes = slab((box[0], box[1], box[2]))
+            found = _predicted(predictor, planes, axis, style, parameters, on_slice)
             done += box[axis].stop - start
             first, second = (other for other in range(3) if other != axis)
             for component, values in zip((first, second, 3), found, strict=True):
@@ -85,13 +83,13 @@ def _predicted(
     parameters: Parameters,
     on_slice: Callable[[int], None],
 ) -> Floats:
-    """The slices across one axis: their share (3, N, B, C) in the flows along their own two axes and the probability."""
+    """The slices across one axis: their share (3, N, B, C) in the flows along their two axes and the probability."""
     predict = predict_augmented if parameters.augment else predict_tiled
     count = planes.shape[1 + axis]
     rows, columns = (size for other, size in enumerate(planes.shape[1:]) if other != axis)
     found = np.empty((3, count, rows, columns), np.float32)
     for i in range(count):
-        on_slice(i)  # whoever is told may raise an exception to end the work
+        on_slice(i)
         found[:, i], _ = predict(
             predictor,
             _slice(planes, axis, i),

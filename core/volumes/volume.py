@@ -53,7 +53,7 @@ class Volume:
 def volume_from_array(array: ArrayLike, axes: str | None = None, spacing: Spacing | None = None) -> Volume:
     """Sort an array, or a dask array, into a volume.
 
-    `axes` names each axis in tifffile's letters. Without it, (Z, Y, X) is one channel and (Z, C, Y, X) has few channels.
+    `axes` names each axis in tifffile's letters. Without it, (Z, Y, X) is one channel, and (Z, C, Y, X) has several.
     Raises CellspanError.
     """
     pixels: Any = array if hasattr(array, "dask") else np.asarray(array)
@@ -82,8 +82,8 @@ def _sorted(pixels: Any, letters: list[str], spacing: Spacing | None) -> Volume:
         )
     if len(stacks) != 1 or len(letters) > 4 or not set(letters) <= set("YX" + STACKS + COLOURS):
         raise CellspanError(
-            f"the axes {''.join(letters)} with the shape {pixels.shape} are not those of a volume: it needs one axis of "
-            "slices and at most one of channels."
+            f"the axes {''.join(letters)} with the shape {pixels.shape} are not those of a volume: it needs one axis "
+            "of slices and at most one of channels."
         )
     colour = next((letter for letter in letters if letter in COLOURS), None)
     if colour is None:

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ PLAIN = "net.imagej:ij:"
 IMAGEJ = PLAIN + "1.54p"  # the original ImageJ
 ENDPOINT = re.compile(r"[\w.-]+(:[\w.-]+){1,4}(\+[\w.-]+(:[\w.-]+){1,4})*")  # group:artifact:version, joined by +
 PATCHER = "net.imagej:ij1-patcher:2.0.0"  # lets macros and dialogs of ImageJ run without a display
+# Java bounds the stack of the thread that starts it, which is Python's own, and by default to 1 MB: too little for some
+# functions of OpenBLAS and torch, which then end in a segmentation fault.
+STACK = "-Xss8m"
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ def connect(where: str | Path | None = None, headless: bool = True) -> ImageJ:
         started = time.perf_counter()
         scyjava = _scyjava()
         find_java(scyjava, place if isinstance(place, Path) else None)
+        scyjava.config.add_option(STACK)
+        if not headless:
+            scyjava.when_jvm_stops(_close_images)
         _running = _start_imagej(place, headless) if _is_plain(place) else _start_fiji(place, headless)
         seconds = time.perf_counter() - started
         windows = "without windows" if headless else "with windows"
@@ -86,9 +93,29 @@ def pyimagej_gateway() -> Any:
     return None if _running is None else _running.pyimagej
 
 
+def on_event_thread(work: Callable[[], None]) -> None:
+    """Run `work` where Java changes windows; off that thread, a visible ROI Manager breaks now and then."""
+    import jpype
+
+    queue = java_class("java.awt.EventQueue")
+    if queue.isDispatchThread():
+        work()
+    else:
+        queue.invokeAndWait(jpype.JProxy("java.lang.Runnable", dict={"run": work}))
+
+
 def is_headless() -> bool:
     """Whether the running Java has no display, and so no windows and no ROI Manager."""
     return bool(java_class("java.awt.GraphicsEnvironment").isHeadless())
+
+
+def _close_images() -> None:
+    """Close the windows of images; those of stacks have threads that Java waits for, so that Python would never end."""
+    manager = java_class("ij.WindowManager")
+    for number in manager.getIDList() or ():
+        image = manager.getImage(number)
+        image.changes = False  # no question whether to save it
+        image.close()
 
 
 def _scyjava() -> Any:

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 logger = logging.getLogger("cellspan.fiji_bridge")
 
 JAVA_VERSION = "17"  # at least; fetched if the machine has none
-LIBRARIES = ("lib/server/libjvm.so", "lib/server/libjvm.dylib", "bin/server/jvm.dll")
+LIBRARY = {"win32": "bin/server/jvm.dll", "darwin": "lib/server/libjvm.dylib"}.get(sys.platform, "lib/server/libjvm.so")
 
 
 def find_java(scyjava: Any, fiji: Path | None = None) -> None:
@@ -50,8 +51,8 @@ def _candidates(fiji: Path | None) -> Iterator[tuple[Path, str]]:
 
 def _unfit(home: Path) -> str:
     """Why a Java cannot be taken; empty if it can."""
-    if not any((home / library).exists() for library in LIBRARIES):
-        return "there is no Java of version 9 or newer in it"
+    if not (home / LIBRARY).exists():
+        return "there is no Java of version 9 or newer for this computer in it"
     version = _version(home)
     if version is not None and version < int(JAVA_VERSION):
         return f"it is Java {version}, and {JAVA_VERSION} is needed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import Labels
 from cellspan.core.outlines import Loop, trace_outlines
-from cellspan.fiji_bridge.gateway import is_headless, java_class
+from cellspan.fiji_bridge.gateway import is_headless, java_class, on_event_thread
 from cellspan.fiji_bridge.images import LABEL_AXES
 
 Target = Literal["roi_manager", "overlay"]
@@ -39,7 +39,7 @@ def rois_to_imagej(
     if to == "overlay":
         _add_to_overlay(rois, image)
     else:
-        _on_event_thread(lambda: _add_to_manager(rois))
+        on_event_thread(lambda: _add_to_manager(rois))
     return rois
 
 
@@ -173,18 +173,11 @@ def _add_to_overlay(rois: list[Any], image: Any) -> None:
 def _add_to_manager(rois: list[Any]) -> None:
     manager = java_class("ij.plugin.frame.RoiManager").getRoiManager()
     for roi in rois:
+        name = roi.getName()
         manager.addRoi(roi)
-
-
-def _on_event_thread(work: Callable[[], None]) -> None:
-    """Run `work` where Java changes windows; off that thread, a visible ROI Manager breaks now and then."""
-    import jpype
-
-    queue = java_class("java.awt.EventQueue")
-    if queue.isDispatchThread():
-        work()
-    else:
-        queue.invokeAndWait(jpype.JProxy("java.lang.Runnable", dict={"run": work}))
+        if roi.getName() != name:  # names with numbers of planes look like ImageJ's own, which it makes anew
+            roi.setName(name)
+            manager.rename(manager.getCount() - 1, name)  # the manager holds a copy
 
 
 def rois_in(source: Any) -> Iterable[Any]:

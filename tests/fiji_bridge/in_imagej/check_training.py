@@ -18,6 +18,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import known_models
 from cellspan.core.training.simulate import simulate_nuclei
 from cellspan.fiji_bridge import connect, image_to_imagej, imagej_to_labels, segment, train_from_rois
+from cellspan.fiji_bridge.gateway import on_event_thread
 
 folder = Path(sys.argv[1])
 imagej = connect(headless=False)
@@ -74,7 +75,7 @@ assert sorted(path.name for path in (folder / "rounds" / "images").iterdir()) ==
     "Kerne_1__001_rois.zip",
 ]
 
-manager.reset()
+on_event_thread(manager.reset)
 again = segment(image, Parameters(model="my nuclei"), to="roi_manager")
 assert manager.getCount() == again.count > 5
 assert again.results[0].model_sha256 == trained.model.sha256 != found.results[0].model_sha256

@@ -2,10 +2,21 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.metrics import Matches, average_precision, intersection_over_union, match
+from cellspan.core.metrics import (
+    Matches,
+    average_precision,
+    best_pairs,
+    intersection_over_union,
+    match,
+    shared_pixels,
+)
 
 pytestmark = pytest.mark.quick
 
@@ -43,3 +54,24 @@ def test_many_objects_need_no_table_of_all_pairs() -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(CellspanError, match="one shape"):
         intersection_over_union(np.zeros((3, 3), int), np.zeros((3, 4), int))
+
+
+@given(
+    arrays(
+        np.float64, st.tuples(st.integers(0, 6), st.integers(0, 6)), elements=st.floats(0, 1).map(lambda v: round(v, 3))
+    )
+)
+def test_best_pairs_have_the_largest_sum(table: np.ndarray) -> None:
+    rows, columns = best_pairs(csr_array(table), 0.25)
+    chosen = table[rows, columns]
+    assert (chosen >= 0.25).all()
+    assert len(set(rows)) == len(rows) == len(set(columns))
+    possible = np.where(table >= 0.25, table, 0)
+    assert chosen.sum() == pytest.approx(possible[linear_sum_assignment(possible, maximize=True)].sum())
+
+
+@given(*(arrays(np.int32, (4, 5), elements=st.integers(0, 3)) for _ in range(2)))
+def test_shared_pixels_are_counted(first: np.ndarray, second: np.ndarray) -> None:
+    counted = {(a, b): n for a, b, n in zip(*(part.tolist() for part in shared_pixels(first, second)), strict=True)}
+    pairs = [(a, b) for a, b in zip(first.ravel().tolist(), second.ravel().tolist(), strict=True) if a and b]
+    assert counted == {pair: pairs.count(pair) for pair in pairs}

@@ -14,11 +14,12 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlencode, urlsplit
 
 import numpy as np
@@ -58,7 +59,7 @@ class EngineResult:
     device: str
     seconds: float
     notes: list[str] = field(default_factory=list)
-    extra: dict[str, np.ndarray] = field(default_factory=dict)  # further results that were asked for, by their names
+    extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # further results that were asked for, by their names
 
 
 def runtime_folder() -> Path:
@@ -99,11 +100,12 @@ class Engine:
         """Find the objects in (Y, X), (C, Y, X) or (Y, X, 3) pixels; raises EngineError.
 
         `parameters` are those of `core.parameters`, and `device`; `also` names arrays to fetch into the result's
-        `extra`: probability, flows, objects. A service that dies is started again once.
+        `extra`: probability, flows, objects; they come while the caller goes on with the labels. A service that dies
+        is started again once.
         """
-        result, extra = self.run(as_npy(pixels), NPY, parameters, on_progress, dict.fromkeys(also, NPY))
-        arrays = {name: np.load(io.BytesIO(content), allow_pickle=False) for name, content in extra.items()}
-        return replace(result, extra=arrays)
+        body, names = as_npy(pixels), dict.fromkeys(also, NPY)
+        result, fetch = self._run(body, NPY, parameters, on_progress, names)
+        return replace(result, extra=_Extra(also, fetch, lambda: self.run(body, NPY, parameters, None, names)[1]))
 
     def run(
         self,
@@ -114,11 +116,25 @@ class Engine:
         also: Mapping[str, str] | None = None,
     ) -> tuple[EngineResult, dict[str, bytes]]:
         """Send an encoded image (npy, TIFF or PNG); `also` names further results to fetch and their media types."""
+        result, extra = self._run(body, content_type, parameters, on_progress, also or {}, at_once=True)
+        return result, extra()
+
+    def _run(
+        self,
+        body: bytes,
+        content_type: str,
+        parameters: Mapping[str, Any],
+        on_progress: OnProgress | None,
+        also: Mapping[str, str],
+        at_once: bool = False,
+    ) -> tuple[EngineResult, Callable[[], dict[str, bytes]]]:
+        """The labels, and what fetches the further results; `at_once` has fetched them, in the same conversation."""
         key = uuid.uuid4().hex
         for attempt in (1, 2):
             service = self.connect(on_progress)
             try:
-                return self._converse(service, key, body, content_type, parameters, on_progress, also or {})
+                result, fetch = self._converse(service, key, body, content_type, parameters, on_progress, also)
+                return result, (fetch().copy if at_once else fetch)
             except _Lost as loss:
                 if attempt == 2:
                     raise EngineError(
@@ -136,7 +152,7 @@ class Engine:
         parameters: Mapping[str, Any],
         on_progress: OnProgress | None,
         also: Mapping[str, str],
-    ) -> tuple[EngineResult, dict[str, bytes]]:
+    ) -> tuple[EngineResult, Callable[[], dict[str, bytes]]]:
         query = urlencode({name: _as_text(value) for name, value in parameters.items()})
         headers = {"Content-Type": content_type, "Idempotency-Key": key}
         job = service.json("POST", "/v1/jobs?" + query, body, headers)
@@ -148,16 +164,15 @@ class Engine:
             if job["state"] == "failed":
                 raise EngineError(job["message"])
             labels = np.load(io.BytesIO(service.content(address + "/labels", NPY)), allow_pickle=False)
-            extra = {name: service.content(address + "/" + name, kind) for name, kind in also.items()}
         except _Lost:
             raise
         except BaseException:
             # The user pressed stop, or the job failed: let the engine work for others.
             service.forget(address)
             raise
-        service.forget(address)
         names = ("diameter", "model", "model_sha256", "device", "seconds", "notes")
-        return EngineResult(labels=labels, **{name: job["result"][name] for name in names}), extra
+        result = EngineResult(labels=labels, **{name: job["result"][name] for name in names})
+        return result, lambda: _fetch_and_forget(service, address, also)
 
     def _require_program(self) -> None:
         if not self.command or shutil.which(self.command[0]) is None:
@@ -224,6 +239,49 @@ class Engine:
                 cwd=str(folder),
                 **apart,
             )
+
+
+class _Extra(Mapping[str, np.ndarray]):
+    """Further results by their names, fetched while the caller goes on with the labels."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        fetch: Callable[[], dict[str, bytes]],
+        again: Callable[[], dict[str, bytes]],
+    ) -> None:
+        """`again` is how to get them if the service is gone before `fetch` has them; the same image gives the same."""
+        self._names, self._again = tuple(names), again
+        self._content: dict[str, bytes] | None = None
+        self._thread = threading.Thread(target=self._fetch, args=(fetch,), daemon=True)
+        self._thread.start()
+
+    def _fetch(self, fetch: Callable[[], dict[str, bytes]]) -> None:
+        with contextlib.suppress(_Lost, EngineError):
+            self._content = fetch()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(name)
+        self._thread.join()
+        if self._content is None:
+            self._content = self._again()
+        array: np.ndarray = np.load(io.BytesIO(self._content[name]), allow_pickle=False)
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _fetch_and_forget(service: _Service, address: str, also: Mapping[str, str]) -> dict[str, bytes]:
+    """The further results of a job that is done; with that the service need not keep it."""
+    try:
+        return {name: service.content(address + "/" + name, kind) for name, kind in also.items()}
+    finally:
+        service.forget(address)
 
 
 class _Service:

@@ -309,11 +309,14 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         objects = Objects()
         objects.segmented = labels
         if stages is not None:
-            objects.unedited_segmented = stages.unedited_segmented
-            objects.small_removed_segmented = stages.small_removed_segmented
+            # Where one of these is not set CellProfiler takes the one before it, and is spared a look at every pixel.
+            if stages.unedited_segmented is not labels:
+                objects.unedited_segmented = stages.unedited_segmented
+            if stages.small_removed_segmented is not stages.unedited_segmented:
+                objects.small_removed_segmented = stages.small_removed_segmented
         objects.parent_image = image
         workspace.object_set.add_objects(objects, name)
-        self.add_measurements(workspace, name)
+        measurements.write_objects(workspace.measurements, name, labels)
 
     def _measure(self, workspace: Any, name: str, result: Any, found: numpy.ndarray) -> None:
         measurements.write_segmentation(workspace.measurements, name, result, found)

@@ -31,17 +31,22 @@ def filter_objects(
 
     `min_size` is in pixels; `diameters` are the smallest and largest diameter of a circle of the same area.
     """
-    found = np.where(mask, labels, 0).astype(np.int32)
+    everywhere = bool(mask.all())
+    found = (labels if everywhere else np.where(mask, labels, 0)).astype(np.int32, copy=False)
     areas = np.bincount(found.ravel(), minlength=1)
+    areas[0] = 0
     across = 2 * np.sqrt(areas / np.pi)
     low, high = diameters if diameters is not None else (0.0, np.inf)
-    large = only(found, (areas >= max(min_size, 1)) & (across >= low))
-    accepted = only(large, across <= high)
+    large = (areas >= max(min_size, 1)) & (across >= low)
+    kept = large & (across <= high)
     if discard_border:
-        accepted = only(accepted, ~_touching(accepted, mask, len(areas)))
-    kept = np.bincount(accepted.ravel(), minlength=1) > 0
-    kept[0] = False
-    return Filtered(renumber(accepted), found, large, np.flatnonzero(kept))
+        kept &= ~_touching(found, None if everywhere else mask, len(areas))
+    # What discards nothing gives the same array again: each pass over the image that is saved counts.
+    present = areas > 0
+    small_removed = found if large[present].all() else only(found, large)
+    is_complete = bool(kept[1:].all())
+    segmented = found if is_complete else np.where(kept, np.cumsum(kept), 0).astype(np.int32)[found]
+    return Filtered(segmented, found, small_removed, np.flatnonzero(kept))
 
 
 def discarded(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -64,10 +69,14 @@ def border_of(mask: np.ndarray) -> np.ndarray:
     return mask & ~inside
 
 
-def _touching(labels: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
-    """For each label 0 <= k < count, whether a pixel of it lies on the border."""
+def _touching(labels: np.ndarray, mask: np.ndarray | None, count: int) -> np.ndarray:
+    """For each label 0 <= k < count, whether a pixel of it lies on the border of the mask; None = of the image."""
     touching = np.zeros(count, bool)
-    touching[labels[border_of(mask)]] = True
+    if mask is not None:
+        touching[labels[border_of(mask)]] = True
+        return touching
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        touching[side] = True
     return touching
 
 

@@ -10,8 +10,13 @@ from cellprofiler_core.constants.measurement import (
     COLTYPE_INTEGER,
     COLTYPE_VARCHAR_FORMAT,
     FF_CHILDREN_COUNT,
+    FF_COUNT,
     FF_PARENT,
     IMAGE,
+    M_LOCATION_CENTER_X,
+    M_LOCATION_CENTER_Y,
+    M_LOCATION_CENTER_Z,
+    M_NUMBER_OBJECT_NUMBER,
     R_PARENT,
 )
 
@@ -62,6 +67,21 @@ def features(columns: list[Column], owner: str, category: str) -> list[str]:
     """The parts behind it, in one category."""
     parts = [feature.partition("_") for name, feature, _ in columns if name == owner]
     return [rest for head, _, rest in parts if head == category]
+
+
+def write_objects(measurements: Any, name: str, labels: np.ndarray) -> None:
+    """Count, places and numbers of the objects 1..n, as ImageSegmentation.add_measurements gives them, but faster."""
+    count = int(labels.max(initial=0))
+    inside = np.flatnonzero(labels)
+    numbers = labels.ravel()[inside]
+    areas = np.bincount(numbers, minlength=count + 1)[1:]
+    axes = np.unravel_index(inside, labels.shape)
+    centres = [np.bincount(numbers, axis, minlength=count + 1)[1:] / areas for axis in reversed(axes)]
+    centres += [np.zeros(count)] * (3 - len(centres))
+    for feature, values in zip((M_LOCATION_CENTER_X, M_LOCATION_CENTER_Y, M_LOCATION_CENTER_Z), centres):
+        measurements.add_measurement(name, feature, values)
+    measurements.add_measurement(name, M_NUMBER_OBJECT_NUMBER, np.arange(1, count + 1))
+    measurements.add_measurement(IMAGE, FF_COUNT % name, np.array([count], dtype=float))
 
 
 def write_segmentation(measurements: Any, name: str, result: Any, found: np.ndarray) -> None:

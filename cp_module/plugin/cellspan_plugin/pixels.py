@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, as the engine takes it
+LARGEST = 65535  # integer that is looked for
+SAMPLE = 1000  # pixels
 COMMON_SCALES = (255, 4095, 65535)  # what CellProfiler divides 8 bit, 12 bit and 16 bit pixels by
 
 
@@ -60,11 +62,14 @@ def _candidates(scale: float | None) -> tuple[float, ...]:
 
 def _integers_at(pixels: np.ndarray, scale: float) -> np.ndarray | None:
     """The integers if every pixel is one of them divided by `scale`, to the last bit of a float32; else None."""
-    exact = pixels.astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        integers = np.rint(exact * scale)
-        in_range = bool(np.all((integers >= 0) & (integers <= 65535)))  # False for NaN as well
-        last_bit = np.spacing(np.abs(exact).astype(np.float32))
-        if not in_range or np.any(np.abs(integers / scale - exact) > last_bit):
-            return None
-    return integers.astype(np.uint8 if scale <= 255 and integers.max(initial=0) <= 255 else np.uint16)
+    if pixels.size > 4 * SAMPLE and _integers_at(pixels.flat[:: pixels.size // SAMPLE], scale) is None:
+        return None  # as for every image that was computed: a look at some pixels is enough
+    values = pixels.astype(np.float32, copy=False)
+    highest = float(values.max(initial=0))
+    if not (values.min(initial=0) >= 0 and highest * scale < LARGEST + 0.5):  # True for NaN as well
+        return None
+    integers = (values * np.float32(scale) + np.float32(0.5)).astype(np.uint16)
+    exact = (np.arange(LARGEST + 1) / scale).astype(np.float32)[integers]
+    if not np.array_equal(exact, values) and np.any(np.abs(exact - values) > np.spacing(values)):
+        return None
+    return integers.astype(np.uint8) if scale <= 255 and highest * scale < 255.5 else integers

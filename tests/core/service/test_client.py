@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -18,6 +19,7 @@ import pytest
 
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Segmenter
+from cellspan.core.service import client
 from cellspan.core.service.client import Engine, EngineError, EngineMissing, as_npy, running_service, service_file
 from cellspan.core.training.simulate import simulate_nuclei
 
@@ -108,6 +110,33 @@ def test_a_service_that_dies_twice_is_one_sentence(engine_home: Path) -> None:
 
     with pytest.raises(EngineError, match=r"stopped twice.*service\.log"):
         Engine(SERVE).segment(np.tile(IMAGE, (8, 8)), {"model": "nuclei", "diameter": 26}, kill)
+
+
+def test_further_results_are_there_even_if_the_service_dies_before_they_are_fetched(
+    engine_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = {"model": "nuclei", "diameter": 26, "device": "cpu"}
+    engine = Engine(SERVE)
+    sound = engine.segment(IMAGE, parameters, also=("objects", "probability"))
+    assert sorted(sound.extra) == ["objects", "probability"]
+    assert sound.extra["objects"].shape == (2, sound.labels.max())
+    assert sound.extra["probability"].shape == IMAGE.shape
+    with pytest.raises(KeyError):
+        sound.extra["flows"]
+
+    fetch = client._fetch_and_forget
+    killed = []
+
+    def kill_first(*arguments: Any) -> dict[str, bytes]:
+        if not killed:
+            killed.append(about()["pid"])
+            os.kill(killed[0], signal.SIGKILL)
+        return fetch(*arguments)
+
+    monkeypatch.setattr(client, "_fetch_and_forget", kill_first)
+    again = engine.segment(IMAGE, parameters, also=("objects",))
+    assert np.array_equal(again.extra["objects"], sound.extra["objects"])
+    assert about()["pid"] not in killed
 
 
 def test_refusals_arrive_as_the_cores_sentence(engine_home: Path) -> None:

@@ -37,6 +37,14 @@ assert len(whole.measured("Flow_FlowError")) == count
 assert (whole.measured("Flow_FlowError") <= 0.4).all()
 assert (whole.measured("Flow_MeanProbability") > 0).all()
 
+# Count, places and numbers are to the last bit those that CellProfiler's own function writes
+FEATURES = ("Location_Center_X", "Location_Center_Y", "Location_Center_Z", "Number_Object_Number")
+ours = [whole.measured(feature) for feature in FEATURES]
+whole.module.add_measurements(whole.workspace, "Nuclei")
+for feature, values in zip(FEATURES, ours):
+    assert numpy.array_equal(values, whole.measured(feature)), feature
+assert image_measured("Count_Nuclei") == count
+
 # A mask cuts objects off and hides the rest; the image itself stays the same
 mask = numpy.ones(IMAGE.shape, bool)
 mask[:, 97:] = False

@@ -16,7 +16,8 @@ from cellspan.core.files import Input, make_folder, write_json
 from cellspan.core.images import read_image
 from cellspan.core.outputs import output_paths, save_outputs
 from cellspan.core.parameters import Parameters
-from cellspan.core.segmenter import Segmenter
+from cellspan.core.segmenter import OnProgress, Segmenter
+from cellspan.core.volumes.files import segment_volume_file
 
 Record = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -31,9 +32,11 @@ def segment_files(
     kinds: Sequence[str],
     overwrite: bool = False,
     on_record: Callable[[Record], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> list[Record]:
     """Segment every input into `folder`; returns a record for each, with `error` where it failed.
 
+    `on_progress` gets a fraction and a few words within a volume, which takes long.
     run.json in `folder` holds the parameters, the model's hash, versions and the records.
     """
     make_folder(folder)
@@ -50,7 +53,7 @@ def segment_files(
     taken: dict[Path, Path] = {}
     for item in inputs:
         try:
-            record = _segment_file(segmenter, item, folder, parameters, kinds, overwrite, taken)
+            record = _segment_file(segmenter, item, folder, parameters, kinds, overwrite, taken, on_progress)
         except CellspanError as error:
             record = {"input": str(item.path), "error": str(error)}
         except MemoryError:
@@ -85,6 +88,7 @@ def _segment_file(
     kinds: Sequence[str],
     overwrite: bool,
     taken: dict[Path, Path],
+    on_progress: OnProgress | None,
 ) -> Record:
     paths = output_paths(folder, item.stem, kinds)
     earlier = taken.setdefault(folder / item.stem, item.path)
@@ -93,6 +97,16 @@ def _segment_file(
     there = [path for path in paths.values() if path.exists()]
     if there and not overwrite:
         raise CellspanError(f"{there[0]}: this result exists already; add --overwrite to replace it.")
+    if parameters.is_volume:
+        report = on_progress or (lambda fraction, words: None)
+        found = segment_volume_file(segmenter, item.path, paths, parameters, report)
+    else:
+        found = _segment_plane(segmenter, item, paths, parameters)
+    outputs = {kind: str(path.relative_to(folder)) for kind, path in paths.items()}
+    return {"input": str(item.path), **found, "outputs": outputs}
+
+
+def _segment_plane(segmenter: Segmenter, item: Input, paths: dict[str, Path], parameters: Parameters) -> Record:
     image = read_image(item.path)
     try:
         result = segmenter.segment(image, parameters)
@@ -100,10 +114,8 @@ def _segment_file(
         raise CellspanError(f"{item.path}: {error}") from None
     save_outputs(paths, result, image, parameters)
     return {
-        "input": str(item.path),
         "objects": result.count,
         "diameter": round(result.diameter, 2),
         "seconds": round(result.seconds, 3),
         "notes": result.notes,
-        "outputs": {kind: str(path.relative_to(folder)) for kind, path in paths.items()},
     }

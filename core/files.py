@@ -17,8 +17,9 @@ from cellspan.core.errors import CellspanError
 
 TIFF_SUFFIXES = {".tif", ".tiff", ".stk", ".lsm"}
 IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp"}
+ZARR_SUFFIX = ".zarr"  # a folder that is one image
 # What cellspan itself writes, and annotations, are not images to segment.
-RESULT_MARKS = ("_masks", "_labels", "_overlay", "_flows", "_probability")
+RESULT_MARKS = ("_masks", "_labels", "_overlay", "_flows", "_probability", "_orthogonal")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def find_inputs(names: Iterable[str]) -> list[Input]:
     for name in names:
         for item in _inputs_of(os.path.expanduser(name), several):
             found.setdefault(item.path.absolute(), item)
-    if not any(item.path.is_file() for item in found.values()):
+    if not any(item.path.is_file() or is_zarr(item.path) for item in found.values()):
         known = ", ".join(sorted(IMAGE_SUFFIXES))
         raise CellspanError(f"{', '.join(names)}: no images were found there (known types: {known}).")
     return list(found.values())
@@ -55,7 +56,7 @@ def find_inputs(names: Iterable[str]) -> list[Input]:
 
 def _inputs_of(name: str, several: bool) -> list[Input]:
     path = Path(name)
-    if path.is_dir():
+    if path.is_dir() and not is_zarr(path):
         top = Path(path.resolve().name) if several else Path()
         files = filter(_is_image, sorted(path.rglob("*")))
         images = [Input(file, top / file.parent.relative_to(path)) for file in files]
@@ -68,8 +69,13 @@ def _inputs_of(name: str, several: bool) -> list[Input]:
     return images or [Input(path, Path())]
 
 
+def is_zarr(path: Path) -> bool:
+    """Whether this folder is one image, as OME-Zarr keeps it."""
+    return path.suffix.lower() == ZARR_SUFFIX and path.is_dir()
+
+
 def _is_image(path: Path) -> bool:
-    known = path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+    known = (path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()) or is_zarr(path)
     return known and not path.name.startswith(".") and not any(mark in path.stem for mark in RESULT_MARKS)
 
 

@@ -15,7 +15,7 @@ import tifffile
 from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import IMAGE_SUFFIXES, TIFF_SUFFIXES
+from cellspan.core.files import IMAGE_SUFFIXES, TIFF_SUFFIXES, is_zarr
 from cellspan.core.parameters import Parameters
 
 # The limit guards web servers against decompression bombs; stitched slides are larger than it.
@@ -66,6 +66,8 @@ def decode_image(data: bytes, suffix: str) -> Image:
 
 def _read(path: Path) -> tuple[NDArray[Any], str | None]:
     """Pixels and, where the file tells them, axes."""
+    if is_zarr(path):
+        raise CellspanError(f"{path}: OME-Zarr is read as a volume: choose --do-3d or --stitch-threshold 0.25.")
     if path.is_dir():
         raise CellspanError(f"{path}: no images were found in this folder.")
     if not path.exists():
@@ -141,7 +143,10 @@ def _sorted_channels(pixels: NDArray[Any], letters: list[str]) -> Image:
     if len(extra) > 1 or extra[0] in "ZT" or (extra[0] not in "CS" and count > MAX_CHANNELS):
         names = {"Z": "z-slices", "T": "time points", "C": "channels", "S": "colours"}
         found = " and ".join(f"{pixels.shape[letters.index(e)]} {names.get(e, 'planes')}" for e in extra)
-        raise CellspanError(f"the file holds {found}; stacks are not supported yet, so save single planes.")
+        raise CellspanError(
+            f"the file holds {found}: choose do_3d (--do-3d) or a stitch_threshold (--stitch-threshold 0.25) for a "
+            "stack, or save single planes."
+        )
     planes = np.moveaxis(pixels, position, 0)
     is_rgb = extra[0] == "S" and count in (3, 4)
     if extra[0] == "S" and count in (2, 4):

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from cellspan.core.labels import (
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.sizing import diameter_from_style
+from cellspan.core.volumes.quality import volume_flow_errors
 from cellspan.core.volumes.segmenting import segment_volume
 from cellspan.core.volumes.volume import Volume, read_volume, volume_from_array
 
@@ -52,7 +54,7 @@ class Result:
     """What was found in one image of height Y and width X, or in a volume of Z slices."""
 
     labels: Labels  # (Y, X) or (Z, Y, X): 0 = background, 1..n
-    flows: Floats  # (2, Y, X): y, x in pixels per step; or (3, Z, Y, X): z, y, x
+    flows: Floats  # (2, Y, X): y, x in pixels per step; (3, Z, Y, X): z, y, x; (2, Z, Y, X) of slices that were joined
     probability: Floats  # (Y, X) or (Z, Y, X), logits
     diameter: float  # pixels; given or estimated
     style: Floats  # (S,), unit length; of a volume, the mean over its slices
@@ -61,6 +63,7 @@ class Result:
     device: str
     seconds: float
     notes: list[str] = field(default_factory=list)
+    anisotropy: float = 1.0  # of a volume: z step divided by the pixel size, as it was taken
 
     @property
     def count(self) -> int:
@@ -72,7 +75,8 @@ def object_quality(result: Result) -> Floats:
     """Mean probability (a logit) and flow error of each object: (2, objects), in the order of their labels."""
     sizes = areas(result.labels)
     means = object_means(result.labels, result.probability, sizes)
-    return np.stack([means, flow_errors(result.labels, result.flows)]).astype(np.float32)
+    errors = flow_errors if result.labels.ndim == 2 else partial(volume_flow_errors, anisotropy=result.anisotropy)
+    return np.stack([means, errors(result.labels, result.flows)]).astype(np.float32)
 
 
 class Segmenter:
@@ -171,6 +175,7 @@ class Segmenter:
             device=self.predictor.device,
             seconds=seconds,
             notes=[*found.notes, *([self._gave_up] if self._gave_up else [])],
+            anisotropy=found.anisotropy,
         )
 
     def segment_planes(

@@ -27,6 +27,10 @@ class Progress:
             self._bar.write(line, file=sys.stderr)
         self._bar.update()
 
+    def within(self, fraction: float, words: str) -> None:
+        """How far the current item is; on a terminal only."""
+        self._bar.set_postfix_str(f"{words}, {fraction:.0%}" if fraction < 1 else "")
+
     def reach(self, done: int, total: int | None = None) -> None:
         """So many are done, of so many; on a terminal only, because a log gets lines of its own."""
         if total is not None:

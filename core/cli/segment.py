@@ -36,6 +36,8 @@ def segment(
       cellspan segment cells.tif -o results --model nuclei
       cellspan segment plate1/ -o results --model nuclei --diameter 25 --save labels,table
       cellspan segment "plate1/*_w1.tif" -o results --channel 0 --flow-threshold 0.6
+      cellspan segment embryo.ome.tif -o results --model nuclei --do-3d --anisotropy 4
+      cellspan segment stack.tif -o results --model nuclei --stitch-threshold 0.25
 
     Exit code 0: done; 1: some images failed and are named; 2: wrong usage.
     """
@@ -58,7 +60,7 @@ def segment(
                 return
             progress.step(f"{record['input']}: {record['objects']} objects, diameter {record['diameter']:.1f} pixels")
 
-        records = segment_files(segmenter, images, output, parameters, kinds, overwrite, show)
+        records = segment_files(segmenter, images, output, parameters, kinds, overwrite, show, progress.within)
     failed = [record for record in records if "error" in record]
     objects = sum(record.get("objects", 0) for record in records)
     click.echo(f"{objects} objects in {len(records) - len(failed)} of {len(records)} images; results in {output}")

@@ -18,6 +18,7 @@ from cellspan.core.inference.predictor import resolve_device
 from cellspan.core.models.registry import find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Result, Segmenter
+from cellspan.core.volumes.volume import Volume
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 WARM_MODELS = 4
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 class Job:
     """One image on its way to labels."""
 
-    decode: Callable[[], Image] | None  # None once it is over, so that the upload is not kept
+    decode: Callable[[], Image | Volume] | None  # None once it is over, so that the upload is not kept
     parameters: Parameters
     device: str
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -73,7 +74,9 @@ class Jobs:
         self._segmenters: OrderedDict[tuple[str, str, str], Segmenter] = OrderedDict()
         self.last_activity = time.monotonic()
 
-    def submit(self, decode: Callable[[], Image], parameters: Parameters, device: str, key: str | None = None) -> Job:
+    def submit(
+        self, decode: Callable[[], Image | Volume], parameters: Parameters, device: str, key: str | None = None
+    ) -> Job:
         """Queue an image; the same key gives the same job. Raises CellspanError for an unknown model or device."""
         find_model(parameters.model)
         device = resolve_device(device)

@@ -38,11 +38,12 @@ class Found:
     """Where the results go, part by part; arrays of the image's shape in memory or on disk."""
 
     labels: Any  # (Z, Y, X), integers
-    flows: Any = None  # (3, Z, Y, X), or None if nobody wants them
+    flows: Any = None  # (3, Z, Y, X) in 3D, (2, Z, Y, X) slice by slice, or None if nobody wants them
     probability: Any = None  # (Z, Y, X), or None
     diameter: float = 0.0
     styles: list[Floats] = field(default_factory=list)
     count: int = 0
+    anisotropy: float = 1.0
     notes: list[str] = field(default_factory=list)
 
 
@@ -68,7 +69,7 @@ class VolumeTask:
             self._run_3d(found, core)
         else:
             self._run_stitched(found)
-        found.notes = self.notes
+        found.notes, found.anisotropy = self.notes, self.anisotropy
 
     # ---- the diameter
 
@@ -191,7 +192,7 @@ class VolumeTask:
             if found.probability is not None:
                 found.probability[z] = outputs[2]
             if found.flows is not None:
-                found.flows[1:, z] = outputs[:2]
+                found.flows[:, z] = outputs[:2]
             yield labels
 
 
@@ -234,8 +235,9 @@ def segment_volume(
 ) -> tuple[Found, float]:
     """All results in memory, and the seconds that they took."""
     started = time.perf_counter()
-    shape = volume.shape
-    found = Found(np.zeros(shape, np.int32), np.zeros((3, *shape), np.float32), np.zeros(shape, np.float32))
-    VolumeTask(segmenter, volume, parameters, report).run(found, core)
+    shape, along = volume.shape, 3 if parameters.do_3d else 2
+    task = VolumeTask(segmenter, volume, parameters, report)
+    found = Found(np.zeros(shape, np.int32), np.zeros((along, *shape), np.float32), np.zeros(shape, np.float32))
+    task.run(found, core)
     report(1.0, "done")
     return found, time.perf_counter() - started

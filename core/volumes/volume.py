@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import tifffile
 from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import TIFF_SUFFIXES
+from cellspan.core.files import TIFF_SUFFIXES, is_zarr
 from cellspan.core.images import Image
 
 Spacing = tuple[float, float, float]  # from one voxel to the next along z, y, x
@@ -94,18 +95,13 @@ def _sorted(pixels: Any, letters: list[str], spacing: Spacing | None) -> Volume:
     return Volume(pixels[:3] if is_rgb else pixels, spacing, is_rgb=is_rgb)
 
 
-def is_volume_file(path: Path) -> bool:
-    """Whether this can only be a volume: a folder of OME-Zarr."""
-    return path.suffix.lower() == ".zarr" and path.is_dir()
-
-
 def read_volume(path: str | Path) -> Volume:
     """Open a TIFF, OME-TIFF or OME-Zarr; voxels are read when they are needed. CellspanError names the file."""
     path = Path(path)
     if not path.exists():
         raise CellspanError(f"{path}: there is no such file or folder.")
     try:
-        if is_volume_file(path):
+        if is_zarr(path):
             return _read_zarr(path)
         if path.suffix.lower() not in TIFF_SUFFIXES:
             raise CellspanError(f"volumes are read from TIFF and OME-Zarr, not from '{path.suffix}'.")
@@ -113,19 +109,36 @@ def read_volume(path: str | Path) -> Volume:
     except CellspanError as error:
         raise CellspanError(f"{path}: {error}") from None
     except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files; the user needs one sentence
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CellspanError(f"{path}: the file is damaged or not an image ({reason}).") from None
+        raise CellspanError(f"{path}: the file is damaged or not an image ({_reason(error)}).") from None
+
+
+def decode_volume(data: bytes) -> Volume:
+    """A volume from the bytes of a TIFF file; raises CellspanError."""
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            return _from_tiff(tiff, tiff.series[0].asarray())
+    except CellspanError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in read_volume
+        raise CellspanError(f"the file is damaged or not an image ({_reason(error)}).") from None
 
 
 def _read_tiff(path: Path) -> Volume:
     import dask.array
 
     with tifffile.TiffFile(path) as tiff:
-        series = tiff.series[0]
-        spacing, unit = _tiff_spacing(tiff)
-        lazy = dask.array.from_zarr(series.aszarr(level=0))
-        volume = volume_from_array(lazy, series.axes, spacing)
+        return _from_tiff(tiff, dask.array.from_zarr(tiff.series[0].aszarr(level=0)))
+
+
+def _from_tiff(tiff: tifffile.TiffFile, pixels: Any) -> Volume:
+    spacing, unit = _tiff_spacing(tiff)
+    volume = volume_from_array(pixels, tiff.series[0].axes, spacing)
     return Volume(volume.channels, spacing, unit, volume.is_rgb)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what a decoder says."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def _tiff_spacing(tiff: tifffile.TiffFile) -> tuple[Spacing | None, str]:

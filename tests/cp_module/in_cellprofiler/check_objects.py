@@ -39,9 +39,9 @@ assert (whole.measured("Flow_MeanProbability") > 0).all()
 
 # Count, places and numbers are to the last bit those that CellProfiler's own function writes
 FEATURES = ("Location_Center_X", "Location_Center_Y", "Location_Center_Z", "Number_Object_Number")
-ours = [whole.measured(feature) for feature in FEATURES]
+ours = {feature: whole.measured(feature) for feature in FEATURES}
 whole.module.add_measurements(whole.workspace, "Nuclei")
-for feature, values in zip(FEATURES, ours):
+for feature, values in ours.items():
     assert numpy.array_equal(values, whole.measured(feature)), feature
 assert image_measured("Count_Nuclei") == count
 

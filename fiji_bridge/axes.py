@@ -1,4 +1,4 @@
-"""Which axis of a picture is what: numpy arrays, xarray and ImageJ's images say it in their own ways.
+"""Which axis of a picture is what, and how far apart its voxels are; numpy, xarray and ImageJ have their own ways.
 
 Letters are tifffile's: T frames, Z slices, C channels, Y rows, X columns, S colours of RGB.
 """
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import MAX_CHANNELS, Image, image_from_array
+from cellspan.core.volumes.volume import Spacing, Volume, volume_from_array
 from cellspan.fiji_bridge.gateway import pyimagej_gateway
 
 ORDER = "TZCYXS"  # of the axes in every array that the bridge gives
@@ -53,18 +54,18 @@ def is_dataset(image: Any) -> bool:
     return hasattr(image, "getImgPlus")
 
 
-def array_and_axes(image: Any, axes: str | None = None) -> tuple[NDArray[Any], str]:
+def array_and_axes(image: Any, axes: str | None = None, is_volume: bool = False) -> tuple[NDArray[Any], str]:
     """Pixels and the letters of their axes, from numpy, xarray or a Dataset; `axes` overrules what they say.
 
-    An array of numpy without `axes` is (Y, X), (Y, X, 3) in 8 bit as RGB, or (C, Y, X) with few planes, else (Z, Y, X).
-    Raises CellspanError.
+    An array of numpy without `axes` is (Y, X), (Y, X, 3) in 8 bit as RGB, or (C, Y, X) with few planes, else (Z, Y, X);
+    if `is_volume`, it is (Z, Y, X) or (Z, C, Y, X). Raises CellspanError.
     """
     if is_dataset(image):
         colours = bool(image.isRGBMerged())
         array, own = array_and_axes(_xarray_of(image))
         return array, axes or (own.replace("C", "S") if colours else own)
     array = np.asarray(image.values if is_xarray(image) else image)
-    letters = axes or (axes_of_names(image.dims) if is_xarray(image) else _guess(array))
+    letters = axes or (axes_of_names(image.dims) if is_xarray(image) else _guess(array, is_volume))
     letters = letters.upper()
     wrong = len(letters) != array.ndim or len(set(letters)) != len(letters) or set(letters) - set(ORDER)
     if wrong or not {"Y", "X"} <= set(letters):
@@ -108,7 +109,41 @@ def _planes(array: NDArray[Any], axes: str) -> Iterator[Plane]:
             yield Plane(image_from_array(pixels[t, z], inner), z, t)
 
 
-def _guess(array: NDArray[Any]) -> str:
+def volumes_of(array: NDArray[Any], axes: str, spacing: Spacing | None = None) -> list[Volume]:
+    """The z-stack of every frame; raises CellspanError if there are no slices."""
+    array, axes = in_order(array, axes)
+    if "Z" not in axes:
+        raise CellspanError(
+            f"do_3d and stitch_threshold are for z-stacks, and the axes '{axes}' have no slices (Z); "
+            "in ImageJ, Image > Properties tells slices from frames and channels."
+        )
+    frames = array if "T" in axes else array[None]
+    return [volume_from_array(frame, axes.lstrip("T"), spacing) for frame in frames]
+
+
+def spacing_of(image: Any) -> Spacing | None:
+    """How far apart voxels are along z, y, x: an ImagePlus is calibrated, xarray has coordinates; None if unknown."""
+    if is_image_plus(image):
+        scale = image.getCalibration()
+        z, y, x = (float(size) for size in (scale.pixelDepth, scale.pixelHeight, scale.pixelWidth))
+    else:
+        named = _xarray_of(image) if is_dataset(image) else image
+        z, y, x = (_step(named, letter) if is_xarray(named) else 0.0 for letter in "ZYX")
+    return (z, y, x) if all(np.isfinite(size) and size > 0 for size in (z, y, x)) else None
+
+
+def _step(image: Any, letter: str) -> float:
+    """From one coordinate to the next along an axis of xarray; 0 if it has none."""
+    names = [name for name in image.dims if _LETTERS.get(str(name).lower()) == letter]
+    if not names or names[0] not in image.coords or image.sizes[names[0]] < 2:
+        return 0.0
+    first, second = np.asarray(image.coords[names[0]].values)[:2]
+    return abs(float(second - first))
+
+
+def _guess(array: NDArray[Any], is_volume: bool) -> str:
+    if is_volume and array.ndim in (3, 4):
+        return "ZYX" if array.ndim == 3 else "ZCYX"
     if array.ndim == 3 and array.dtype == np.uint8 and array.shape[2] == 3:
         return "YXS"
     if array.ndim == 3:

@@ -5,31 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import image_from_array
+from cellspan.core.images import Image
 from cellspan.core.labels import Labels
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Result, Segmenter
-from cellspan.fiji_bridge.axes import array_and_axes, is_image_plus, planes_of
+from cellspan.core.volumes.volume import Volume
+from cellspan.fiji_bridge.axes import array_and_axes, is_image_plus, planes_of, spacing_of, volumes_of
 from cellspan.fiji_bridge.gateway import is_headless
 from cellspan.fiji_bridge.images import axes_of, image_from_imagej, labels_to_imagej
 from cellspan.fiji_bridge.rois import rois_to_imagej
 
 Target = Literal["roi_manager", "overlay", "labels"]
-TARGETS = ("roi_manager", "overlay", "labels")
+TARGETS = get_args(Target)
 
 
 @dataclass(frozen=True)
 class Segmented:
     """The objects of an image or a stack."""
 
-    labels: Labels  # (Y, X), or (Z, Y, X), (T, Y, X), (T, Z, Y, X) for stacks; each plane has numbers of its own
+    labels: Labels  # (Y, X), or (Z, Y, X), (T, Y, X), (T, Z, Y, X) for stacks; each plane or volume has its own numbers
     axes: str  # the letters of the axes of `labels`
-    results: list[Result]  # of each plane, slices before frames
+    results: list[Result]  # of each plane, slices before frames; or of each volume
     rois: list[Any] = field(default_factory=list)  # ImageJ's, if outlines were asked for
     label_image: Any = None  # an ImagePlus, if it was asked for
 
@@ -40,7 +41,7 @@ class Segmented:
 
     @property
     def count(self) -> int:
-        """Number of objects in all planes."""
+        """Number of objects in all planes, or in all volumes."""
         return sum(result.count for result in self.results)
 
 
@@ -53,31 +54,40 @@ def segment(
 ) -> Segmented:
     """Find the objects in an ImagePlus, a Dataset or an array; in each plane of a stack for itself.
 
-    Arrays of xarray have axes named as pyimagej does (t, pln, row, col, ch); for arrays of numpy, `axes` says what they
-    are where it is not (Y, X), (C, Y, X) or RGB (see `array_and_axes`). `to` is one or several of "roi_manager",
-    "overlay" (of the ImagePlus) and "labels" (a label image, shown if there are windows). Raises CellspanError.
+    With `do_3d` or `stitch_threshold` in the parameters each frame is a volume; where they do not say its anisotropy,
+    it is that of the image's calibration, or of the coordinates of xarray. Arrays of xarray have axes named as pyimagej
+    does (t, pln, row, col, ch); for arrays of numpy, `axes` says what they are where it is not (Y, X), (C, Y, X) or RGB
+    (see `array_and_axes`). `to` is one or several of "roi_manager", "overlay" (of the ImagePlus) and "labels" (a label
+    image, shown if there are windows). Raises CellspanError.
     """
     parameters, targets = parameters or Parameters(), _targets(to)
     image_plus = image if is_image_plus(image) else None
     _require(targets, image_plus)  # before the work, not after it
-    if image_plus is not None:
-        pixels, letters = image_from_imagej(image), axes_of(image)
-    else:
-        pixels, letters = array_and_axes(image, axes)
+    pieces, stacked = _pieces(image, axes, parameters.is_volume)
     segmenter = _segmenter(parameters.model, device)
-    if parameters.do_3d or parameters.stitch_threshold > 0:
-        segmenter.segment(image_from_array(pixels, letters), parameters)  # says that volumes have to wait
-    planes, stacked = planes_of(pixels, letters)
-    results = [segmenter.segment(plane.image, parameters) for plane in planes]
-    counts = [len({getattr(plane, letter.lower()) for plane in planes}) for letter in stacked]
-    labels = np.stack([result.labels for result in results]).reshape(*counts, *results[0].labels.shape)
-    label_axes = stacked + "YX"
+    results = [segmenter.segment(piece, parameters) for piece in pieces]
+    labels = np.stack([result.labels for result in results]).reshape(*stacked.values(), *results[0].labels.shape)
+    label_axes = "".join(stacked) + ("ZYX" if parameters.is_volume else "YX")
     rois: list[Any] = []
     for target in targets:
         if target != "labels":
             rois = rois_to_imagej(labels, image_plus, target, label_axes)
     label_image = _label_image(labels, label_axes, image_plus) if "labels" in targets else None
     return Segmented(labels, label_axes, results, rois, label_image)
+
+
+def _pieces(image: Any, axes: str | None, is_volume: bool) -> tuple[Sequence[Image | Volume], dict[str, int]]:
+    """What is segmented by itself, planes or volumes; and of which axes of the stack there are how many."""
+    if is_image_plus(image):
+        pixels, letters = image_from_imagej(image), axes_of(image)
+    else:
+        pixels, letters = array_and_axes(image, axes, is_volume)
+    if is_volume:
+        volumes = volumes_of(pixels, letters, spacing_of(image))
+        return volumes, {"T": len(volumes)} if len(volumes) > 1 else {}
+    planes, several = planes_of(pixels, letters)
+    counts = {letter: len({getattr(plane, letter.lower()) for plane in planes}) for letter in several}
+    return [plane.image for plane in planes], counts
 
 
 def _targets(to: Any) -> tuple[Target, ...]:

@@ -27,6 +27,10 @@ def test_segment(in_imagej, nuclei_images: list[Path]) -> None:
     in_imagej("check_segment.py", nuclei_images[2])
 
 
+def test_volumes(in_imagej) -> None:
+    in_imagej("check_volumes.py")
+
+
 def test_corrected_outlines_make_a_new_model(in_imagej, display: str, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     done = in_imagej("check_training.py", tmp_path, DISPLAY=display, XDG_DATA_HOME=str(tmp_path / "data"))

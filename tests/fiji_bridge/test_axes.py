@@ -1,4 +1,4 @@
-"""Which axis is what, for arrays of numpy and xarray, and for a Dataset (a stand-in, because a real one needs a Fiji)."""
+"""Which axis is what, for numpy, xarray and a Dataset (a stand-in, because a real one needs a Fiji)."""
 
 from __future__ import annotations
 

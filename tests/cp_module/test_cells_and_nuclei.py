@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -67,3 +68,73 @@ def test_later_modules_work_on_cells_nuclei_and_cytoplasm(
         assert sum(error is not None and probable > 0 for error, probable in errors) == len(numbers)
         ((relations,),) = database.execute("SELECT count(*) FROM MyExpt_Per_Relationships")
         assert relations >= 3 * len(numbers) - 3
+
+
+def block_of(name: str, **settings: str) -> str:
+    """The first block of this module in the pipeline, with other values of the settings that start so."""
+    block = next(block for block in PIPELINE.read_text().split("\n\n") if block.startswith(name + ":"))
+    for start, value in settings.items():
+        pattern = rf"(?m)^(    {start.replace('_', ' ')}[^:\n]*):.*$"
+        block, replaced = re.subn(pattern, lambda match, value=value: f"{match[1]}:{value}", block, count=1)
+        assert replaced, start
+    return block
+
+
+def pipeline_of(blocks: list[str], path: Path) -> Path:
+    """A pipeline of the header and the input modules, and these."""
+    header, *inputs = PIPELINE.read_text().split("\n\n")[:5]
+    modules = [
+        re.sub(r"module_num:\d+", f"module_num:{number}", block) for number, block in enumerate([*inputs, *blocks], 1)
+    ]
+    path.write_text("\n\n".join([re.sub(r"ModuleCount:\d+", f"ModuleCount:{len(modules)}", header), *modules]))
+    return path
+
+
+def saving(objects: str) -> list[str]:
+    """Modules that save a label image."""
+    convert = block_of("ConvertObjectsToImage", Select_the_input=objects, Name_the_output=f"{objects}Image")
+    return [convert, block_of("SaveImages", Select_the_image_to_save=f"{objects}Image", Text_to_append=f"_{objects}")]
+
+
+def assert_same_objects(found: np.ndarray, expected: np.ndarray) -> None:
+    """The same but for their order: cells and nuclei that belong together are numbered alike."""
+    pairs = np.unique(np.stack([found.ravel(), expected.ravel()]), axis=1)
+    assert pairs.shape[1] == found.max() + 1 == expected.max() + 1
+    assert (pairs[:, 0] == 0).all()
+
+
+def test_the_labels_are_those_of_the_command_line(
+    in_cellprofiler: Callable[..., subprocess.CompletedProcess[str]],
+    cellspan: Callable[..., subprocess.CompletedProcess[str]],
+    plugin_folder: Path,
+    engine_home: Path,
+    shared_data: Path,
+    tmp_path: Path,
+) -> None:
+    """Cells with an image of the nuclei as a second channel, alone and together with their nuclei."""
+    images, output = shared_data / "cellprofiler_examples" / "human", tmp_path / "out"
+    keep_all = {"Cells_without": "Keep", "Cells_with_several": "Keep", "Nuclei_without": "Keep"}
+    alone = block_of("IdentifyObjectsByFlow", Identify_cells="No", Use_an_image="Yes", Name_the_objects="Alone")
+    together = block_of("IdentifyObjectsByFlow", Discard_objects_touching="No", Save_the_probability="No", **keep_all)
+    blocks = [alone, together, *saving("Alone"), *saving("Cells"), *saving("Nuclei")]
+    pipeline = pipeline_of(blocks, tmp_path / "labels.cppipe")
+    output.mkdir()
+    arguments = ["-c", "-r", "-p", pipeline, "-i", images, "-o", output, "--plugins-directory", plugin_folder]
+    done = in_cellprofiler("-m", "cellprofiler", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {name: tifffile.imread(next(output.glob(f"*_{name}.tiff"))) for name in ("Alone", "Cells", "Nuclei")}
+
+    nuclei, bodies = (tifffile.imread(next(images.glob(f"*{channel}.tif"))) for channel in ("d0", "d2"))
+    both = tmp_path / "both.tif"
+    tifffile.imwrite(both, np.stack([bodies, nuclei]), photometric="minisblack", metadata={"axes": "CYX"})
+
+    def segment(name: str, *options: object) -> np.ndarray:
+        cellspan("segment", both, "-o", tmp_path / name, "--save", "labels", *options)
+        return np.asarray(tifffile.imread(tmp_path / name / "both_labels.tif"))
+
+    cell_options = ["--model", "cyto", "--diameter", 45, "--channel", 0, "--nuclei-channel", 1]
+    np.testing.assert_array_equal(found["Alone"], segment("alone", *cell_options, "--exclude-on-edges"))
+    assert_same_objects(found["Cells"], segment("cells", *cell_options))
+    assert_same_objects(found["Nuclei"], segment("nuclei", "--model", "nuclei", "--diameter", 24, "--channel", 1))
+    assert found["Alone"].max() > 100
+    assert found["Cells"].max() > found["Alone"].max()

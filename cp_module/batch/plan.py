@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -86,7 +87,9 @@ def make_plan(
     """Let CellProfiler store the image sets; raises CellspanError if it cannot, or would leave modules out."""
     folder = output / FOLDER
     batch = _create_batch_file(pipeline, path, images, files, folder, cellprofiler, plugins, stopped)
-    groups = _groups(cellprofiler, batch)
+    with ThreadPoolExecutor(2) as pool:  # each is a start of CellProfiler's Python, which takes seconds
+        asked, files_of_sets = pool.submit(_groups, cellprofiler, batch), pool.submit(_paths, cellprofiler, batch)
+        groups, paths = asked.result(), files_of_sets.result()
     numbers = [numbers for _, numbers in groups]
     if pipeline.is_grouped:
         units = units_of(numbers)
@@ -103,7 +106,7 @@ def make_plan(
         grouped=pipeline.is_grouped,
         units=[(unit.first, unit.last) for unit in units],
         group_of=[_shared_key(unit, keys) for unit in units],
-        paths=_paths(cellprofiler, batch),
+        paths=paths,
     )
 
 

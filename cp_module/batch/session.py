@@ -19,6 +19,7 @@ from cellspan.core.files import make_folder
 from cellspan.cp_module.batch.cellprofiler import CellProfiler, find_cellprofiler
 from cellspan.cp_module.batch.cluster import Jobs, jobs_executor, scheduler_executor
 from cellspan.cp_module.batch.damaged import cut_short, damaged_sets
+from cellspan.cp_module.batch.early import start_engine
 from cellspan.cp_module.batch.merge import merge
 from cellspan.cp_module.batch.pipeline import PipelineFile, read_pipeline
 from cellspan.cp_module.batch.plan import find_files, make_plan, plugins_for, sha256_of
@@ -125,6 +126,8 @@ def _prepare(
     if plan is None:
         forget(options.output)
         plugins = plugins_for(pipeline, options.plugins, folder)
+        if not options.scheduler and not options.jobs:
+            start_engine(pipeline, plugins)
         click.echo(f"Looking for image sets in {options.images} ({len(files)} files)", err=True)
         plan = make_plan(pipeline, options.pipeline, options.images, files, options.output, cellprofiler, plugins)
         write_plan(options.output, plan)

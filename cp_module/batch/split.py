@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MOST_SETS = 50  # of one range: what a crash costs at most
-RANGES_PER_WORKER = 3  # so that all workers end at about the same time
+RANGES_PER_WORKER = 2  # so that all workers end at about the same time
 
 
 @dataclass(frozen=True, order=True)

@@ -57,7 +57,7 @@ def test_around_a_culprit_nothing_is_lost(units: list[Range], size: int, data: s
 def test_a_range_is_never_longer_than_a_crash_may_cost(sets: int, workers: int) -> None:
     size = usual_size(sets, workers)
     assert 1 <= size <= MOST_SETS
-    assert size * workers >= min(sets / 3, MOST_SETS * workers), "every worker has something to do, but not too often"
+    assert size * workers >= min(sets / 2, MOST_SETS * workers), "every worker has something to do, but not too often"
 
 
 def test_few_sets_are_shared_among_all_workers() -> None:

@@ -1,0 +1,30 @@
+"""The engine starts while CellProfiler still lists the image sets, so that the first images need not wait for it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path
+
+from cellspan.core.service.client import Engine, EngineError
+from cellspan.cp_module.batch.pipeline import OUR_MODULE, PipelineFile
+from cellspan.cp_module.install import engine_command
+
+ANOTHER = "Enter its path"  # value of the setting that tells where the engine is
+
+
+def wants_engine(pipeline: PipelineFile) -> bool:
+    """Whether a module of the pipeline uses the engine that the plugin finds by itself."""
+    return any(block.value("Where is the cellspan engine?") != ANOTHER for block in pipeline.named(OUR_MODULE))
+
+
+def start_engine(pipeline: PipelineFile, plugins: Path) -> None:
+    """Start the engine of this plugins folder if the pipeline will need it, without waiting for it."""
+    command = engine_command(plugins)
+    if command is not None and wants_engine(pipeline):
+        threading.Thread(target=_start, args=([*command, "serve"],), daemon=True).start()
+
+
+def _start(command: list[str]) -> None:
+    with contextlib.suppress(EngineError):  # the module meets the same and says so
+        Engine(command).connect()

@@ -37,7 +37,7 @@ def maximum_projection(image: Any, labels: Any) -> Picture:
         _cast(slab, boxes, starts, shadows)
     borders = np.zeros(projection.shape, np.int32)
     _mark_borders(shadows, boxes, starts, borders)
-    picture[borders > 0] = _colours(len(boxes))[borders[borders > 0] - 1]
+    picture[borders > 0] = object_colours(len(boxes))[borders[borders > 0] - 1]
     return picture
 
 
@@ -68,18 +68,8 @@ def orthogonal_views(image: Any, labels: Any, anisotropy: float) -> Picture:
     return picture
 
 
-def _busiest(ranges: NDArray[np.int32], size: int) -> int:
-    """The plane that most ranges (n, 2) hold; the middlemost of several."""
-    steps = np.zeros(size + 1, np.int64)
-    np.add.at(steps, ranges[:, 0], 1)
-    np.add.at(steps, ranges[:, 1], -1)
-    held = np.cumsum(steps)[:size]
-    best = np.flatnonzero(held == held.max())
-    return int(best[np.abs(best - (size - 1) / 2).argmin()])
-
-
-def _colours(count: int) -> NDArray[np.uint8]:
-    """Bright colours (count, 3), different from number to number; the first is yellow."""
+def object_colours(count: int) -> NDArray[np.uint8]:
+    """Bright colours (count, 3) in red, green, blue for labels 1..count; the first is yellow."""
     hues = (60 + 360 * GOLDEN * np.arange(count)) % 360
     table = np.stack((hues, np.full(count, 0.8), np.ones(count)), axis=1).astype(np.float32)[None]
     return np.asarray(255 * cv2.cvtColor(table, cv2.COLOR_HSV2RGB)[0] if count else table[0], np.uint8)
@@ -93,6 +83,16 @@ def _greys(planes: tuple[NDArray[Any], ...]) -> list[Floats]:
 
 def _resized(plane: Floats, size: tuple[int, int]) -> Floats:
     return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _busiest(ranges: NDArray[np.int32], size: int) -> int:
+    """The plane that most ranges (n, 2) hold; the middlemost of several."""
+    steps = np.zeros(size + 1, np.int64)
+    np.add.at(steps, ranges[:, 0], 1)
+    np.add.at(steps, ranges[:, 1], -1)
+    held = np.cumsum(steps)[:size]
+    best = np.flatnonzero(held == held.max())
+    return int(best[np.abs(best - (size - 1) / 2).argmin()])
 
 
 @njit(cache=True)

@@ -62,7 +62,8 @@ def train_from_rois(
     require_free_name(name)
     start = find_model(from_model)
     try:
-        from cellspan.core.training.loop import Recipe, train
+        from cellspan.core.training.loop import train
+        from cellspan.core.training.recipe import Recipe
     except ModuleNotFoundError as error:
         raise CellspanError(f'Training needs {error.name}; run: pip install "cellspan[train]"') from None
     with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as place:

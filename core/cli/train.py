@@ -117,8 +117,8 @@ def train(
     if minutes and epochs:
         raise click.UsageError("Give --minutes or --epochs, not both.")
     try:
-        from cellspan.core.training.loop import Recipe, resumed_recipe
         from cellspan.core.training.loop import train as run
+        from cellspan.core.training.recipe import Recipe, resumed_recipe
     except ModuleNotFoundError as error:
         raise CellspanError(f'Training needs {error.name}; run: pip install "cellspan[train]"') from None
     from cellspan.core.models.importing import import_model, require_free_name

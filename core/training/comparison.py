@@ -11,7 +11,7 @@ from cellspan.core.images import read_image
 from cellspan.core.metrics import average_precision
 from cellspan.core.models.registry import Model
 from cellspan.core.segmenter import Segmenter
-from cellspan.core.training.data import Pair, channels_of, labels_of
+from cellspan.core.training.data import Pair, channels_of, divided, labels_of
 
 MOST_IMAGES = 24  # that are segmented for one score
 
@@ -43,13 +43,9 @@ def compared(
 
 
 def _chosen(pairs: Sequence[Pair]) -> tuple[list[Pair], bool]:
-    """Some images to score models on, and whether they are held out: those in folders named val, else the others.
-
-    Those in folders named test are left alone.
-    """
-    held_out = [pair for pair in pairs if pair.image.parent.name == "val"]
-    others = [pair for pair in pairs if pair.image.parent.name not in {"val", "test"}]
-    chosen = held_out or others
+    """Some images to score models on, and whether they are held out: those that are, else those learnt from."""
+    used, held_out = divided(pairs)
+    chosen = held_out or used
     places = np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_IMAGES))
     return [chosen[round(place)] for place in places], bool(held_out)
 

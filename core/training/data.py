@@ -125,6 +125,13 @@ def _only_images(images: list[Path], roi_sets: dict[Path, Path]) -> dict[Path, P
     return found
 
 
+def divided(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Pairs to learn from, and held out ones, in folders named val; those in folders named test are in neither."""
+    pairs = list(pairs)
+    used = [pair for pair in pairs if pair.image.parent.name not in {"val", "test"}]
+    return used, [pair for pair in pairs if pair.image.parent.name == "val"]
+
+
 def read_pair(pair: Pair, split: bool = False) -> tuple[Floats, Labels]:
     """The normalised image (2, Y, X) and its labels (Y, X); a second channel is taken as the nuclei.
 

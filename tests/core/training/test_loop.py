@@ -18,7 +18,9 @@ from cellspan.core.training.simulate import simulate_nuclei
 from .test_data import write_pair
 
 torch = pytest.importorskip("torch")
-from cellspan.core.training.loop import Recipe, flow_loss, train  # noqa: E402 - needs torch
+from cellspan.core.training.learner import flow_loss  # noqa: E402 - these need torch
+from cellspan.core.training.loop import train  # noqa: E402
+from cellspan.core.training.recipe import Recipe  # noqa: E402
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_a_resumed_training_takes_the_same_steps(folder: Path, monkeypatch: pyte
 
 def test_simulated_fields_are_the_same_after_resuming(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cellspan.core.training.loop.CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("cellspan.core.training.loop.SIMULATED_VALIDATION_FIELDS", 1)
+    monkeypatch.setattr("cellspan.core.training.validation.SIMULATED_FIELDS", 1)
     monkeypatch.setattr("cellspan.core.training.loop.SIZE_FIELDS", (4, 4))
     monkeypatch.setattr("cellspan.core.training.simulated.POOL", 3)
     monkeypatch.setattr("cellspan.core.training.simulated.SIDE", 96)

@@ -1,0 +1,65 @@
+"""What a training does: every option of it, saved beside the model so that it can go on in the same way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.files import write_json
+from cellspan.core.models.registry import Model
+from cellspan.core.network import COMPACT_WIDTHS
+
+FILE = "recipe.json"  # in the folder of the training
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a training does."""
+
+    name: str
+    objects: str = "objects"
+    widths: tuple[int, ...] = COMPACT_WIDTHS
+    mean_diameter: float = 20.0
+    minutes: float | None = None
+    epochs: int | None = None
+    batch: int = 8
+    crop: int = 160
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    seed: int = 0
+    simulated: float = 0.0  # fraction of the crops that come from the simulator
+    looks: tuple[str, ...] = ()  # of the simulated fields; () = all
+    invert: float = 0.0  # probability that a crop's bright and dark change places
+    drop_nuclei: float = 0.3  # probability that a crop's channel of nuclei is left out
+    balance: float = 0.5  # a source of n images counts n to this power
+    split: bool = False  # the pieces of black and white masks are objects
+
+    @classmethod
+    def fine_tuning(cls, start: Model, **changes: Any) -> Recipe:
+        """A recipe for a network like that of `start`, with `changes` such as name and minutes."""
+        about = start.description
+        like = {"widths": about.widths, "mean_diameter": about.mean_diameter, "objects": about.objects}
+        return cls(**{**like, **changes})
+
+    def save(self, folder: Path) -> None:
+        """Write it into the folder of the training."""
+        write_json(folder / FILE, asdict(self))
+
+
+def resumed_recipe(out: Path, changes: dict[str, Any]) -> Recipe:
+    """The recipe of the training in `out`, with another budget or batch where `changes` says so.
+
+    Raises CellspanError if there is no training to resume.
+    """
+    path = out / "training" / FILE
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        if "minutes" in changes or "epochs" in changes:
+            saved.update(minutes=None, epochs=None)
+        lists = {name: tuple(saved[name]) for name in ("widths", "looks") if name in saved}
+        return Recipe(**{**saved, **lists, **changes})
+    except (OSError, ValueError, TypeError, KeyError):
+        raise CellspanError(f"{out}: there is no training to resume.") from None

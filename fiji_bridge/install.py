@@ -13,8 +13,11 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.installed import Finding, Installation, check_engine, command_line
 
 MACRO = "cellspan_Segment.ijm"  # for every ImageJ: Plugins > cellspan Segment
-SCRIPT = "Segment_Cells.groovy"  # for Fiji only: Plugins > cellspan > Segment Cells
+# For Fiji only: Plugins > cellspan > Segment Cells and so on
+SCRIPTS = ("Segment_Cells.groovy",)
+SHARED = ("engine.groovy", "colours.groovy")  # what the scripts have in common
 # Below the plugins folder; without an underscore, so that they become no menu entries.
+HELPERS = "cellspan"
 ENGINE = "cellspan/engine.txt"
 RECORD = "cellspan/installed.json"
 
@@ -70,7 +73,8 @@ def _installation(fiji_folder: Path) -> Installation:
     home, plugins, is_fiji = _homes(Path(fiji_folder).expanduser().resolve())
     contents = {f"{plugins}/{ENGINE}": engine_text().encode(), f"{plugins}/{MACRO}": _source(MACRO)}
     if is_fiji:
-        contents[f"scripts/Plugins/cellspan/{SCRIPT}"] = _source(SCRIPT)
+        contents |= {f"scripts/Plugins/cellspan/{name}": _source(name) for name in SCRIPTS}
+        contents |= {f"{plugins}/{HELPERS}/{name}": _source(name) for name in SHARED}
     local = frozenset({f"{plugins}/{ENGINE}"})
     return Installation(home, contents, f"{plugins}/{RECORD}", command_line("fiji", home), local)
 

@@ -1,139 +1,313 @@
 #@ ImagePlus image
-#@ String  (label="Model", value="cyto", persist=false) model
-#@ Double  (label="Diameter in pixels (0 = automatic)", value=0, persist=false) diameter
-#@ Double  (label="Flow threshold (0 = keep all)", value=0.4, persist=false) flow_threshold
-#@ Double  (label="Cellprob threshold (lower = more)", value=0, persist=false) cellprob_threshold
-#@ Integer (label="Min size in pixels", value=15, persist=false) min_size
-#@ Boolean (label="Exclude on edges", value=false, persist=false) exclude_on_edges
+#@ String  (label="Model", description="cyto, nuclei, the name of a model of yours (Engine Status lists them) or its folder", value="cyto", persist=false) model
+#@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of an object", min=0, max=4000, value=0, persist=false) diameter
+#@ Integer (label="Channel (0 = the one shown)", description="Channel to segment, counted from 1; 0 of an RGB image = its brightness", min=0, value=0, persist=false) channel
+#@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei_channel
+#@ String  (label="Planes", description="What to segment of a stack; a volume is one 3D object per cell, the others are outlines plane by plane", choices={"current plane", "every slice", "every frame", "every plane", "whole volume (3D)"}, value="current plane", persist=false) planes
+#@ Double  (label="Anisotropy (0 = from the image)", description="For 3D: z step divided by the pixel size; 0 = as Image > Properties says", min=0, max=100, value=0, persist=false) anisotropy
+#@ Double  (label="Stitch threshold (0 = true 3D)", description="For 3D: join the outlines of slices that overlap at least so much (0 to 1), instead of true 3D", min=0, max=1, value=0, persist=false) stitch_threshold
+#@ Double  (label="Flow threshold (0 = keep all)", description="Raise it to keep more objects", min=0, value=0.4, persist=false) flow_threshold
+#@ Double  (label="Cellprob threshold (lower = more)", description="Lower it to find fainter objects and larger outlines", min=-20, max=20, value=0, persist=false) cellprob_threshold
+#@ Integer (label="Min size in pixels", description="Smaller objects are dropped", min=0, value=15, persist=false) min_size
+#@ Boolean (label="Exclude on edges", description="Drop objects that touch the border of the image or of the selection's box", value=false, persist=false) exclude_on_edges
+#@ Boolean (label="Objects are darker than the background", description="Invert the image first", value=false, persist=false) invert
+#@ Boolean (label="Outlines to the ROI Manager", description="They are added to those that are there", value=true, persist=false) roi_manager
+#@ Boolean (label="Outlines as overlay", description="They are added to those that are there", value=false, persist=false) overlay
+#@ Boolean (label="Label image", description="A new image in which the pixels of object k are k, for measurements, TrackMate and other programs", value=false, persist=false) label_image
+#@ Boolean (label="Label map in colours", description="A new image for looking at; colours start again after 255 objects", value=false, persist=false) label_map
+#@ Boolean (label="Results table", description="Area, intensity and place of each outline, added to the table Results", value=false, persist=false) results_table
+#@ String  (label="Names of outlines on stacks", description="With the numbers of frame and slice before (0003-0001), or the number of the object alone (0001)", choices={"slice-number", "number"}, value="slice-number", persist=false) names
+#@ Boolean (label="A colour for each object", description="Else outlines have ImageJ's colour", value=false, persist=false) colours
+#@ Boolean (label="Link objects over frames", description="The same object has the same number in every frame; daughters of a division get new ones", value=false, persist=false) link_frames
+#@ Boolean (label="Replace earlier results", description="Clear the ROI Manager, overlay and table first, of those that are chosen", value=false, persist=false) replace
 
-// Plugins > cellspan > Segment Cells: finds every cell in the active image and adds the outlines to the ROI Manager.
+// Plugins > cellspan > Segment Cells: finds every cell in the active image, or inside its selection.
 //
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
 // From a macro:  run("Segment Cells", "model=nuclei diameter=30");  settings not given have their defaults.
 // Without a display there is no ROI Manager: the outlines then go to the overlay of the image.
-// The names and the defaults of the settings are those of the engine (core/parameters.py).
+// Settings of the segmentation have the names and the defaults of the engine (core/parameters.py).
 
 import ij.IJ
-import ij.Macro
+import ij.ImagePlus
+import ij.ImageStack
+import ij.WindowManager
 import ij.gui.Overlay
 import ij.gui.Roi
+import ij.io.FileSaver
 import ij.io.RoiDecoder
+import ij.measure.ResultsTable
 import ij.plugin.frame.RoiManager
-import java.awt.EventQueue
+import ij.process.ByteProcessor
+import ij.process.ColorProcessor
+import ij.process.ImageStatistics
+import ij.process.ShortProcessor
 import java.awt.GraphicsEnvironment
-import java.nio.file.Files
+import java.awt.Rectangle
 import java.util.zip.ZipFile
 
-class Problem extends Exception {
-    Problem(String sentence) { super(sentence) }
+// One outline and where it is; slice and frame count from 1.
+class Found {
+    Roi roi
+    int label, slice, frame
 }
 
-try {
-    def rois = findCells()
-    if (GraphicsEnvironment.headless)
-        addToOverlay(rois)
-    else
-        onEventThread { addToManager(rois) }
-    IJ.showStatus("cellspan: ${rois.size()} objects")
-} catch (Problem problem) {
-    tell(problem.message)
+def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy")
+if (!shared.exists()) {
+    IJ.error("cellspan", "ERROR cellspan's engine is not known here: in a terminal, run\n" +
+        "cellspan install fiji --to FOLDER  with the folder of this Fiji.")
+    return
+}
+cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
+cellspan.command { File folder ->
+    requireResults()
+    def part = partToSegment()
+    def rois = new File(folder, "rois.zip")
+    def labels = label_image || label_map ? new File(folder, "labels.tif") : null
+    IJ.showStatus("cellspan is looking for cells...")
+    def count = cellspan.countIn(cellspan.run(arguments(folder, part, rois, labels)))
+    def found = count ? readRois(rois, part) : []
+    if (found.size() != count)
+        cellspan.fail("ImageJ took over ${found.size()} of ${count} outlines.")
+    hand(found, labels, part)
+    IJ.showStatus("cellspan: " + summary(found))
+}
+
+// ---- what to segment
+
+void requireResults() {
+    if (![roi_manager, overlay, label_image, label_map, results_table].any())
+        cellspan.fail("Choose at least one result: ROI Manager, overlay, label image, label map or results table.")
+}
+
+// The box, channels, slices and frames that the engine gets; the mask is what of the box is selected, null = all.
+Map partToSegment() {
+    def (slices, frames) = slicesAndFrames()
+    def whole = new Rectangle(image.width, image.height)
+    def selection = image.roi?.area ? image.roi : null
+    def bounds = selection ? selection.bounds : whole
+    def box = bounds.intersection(whole)
+    if (box.empty)
+        cellspan.fail("The selection is outside the image: move it, or remove it with Edit > Selection > Select None.")
+    def (x, y, width, height) = [box.x, box.y, box.width, box.height]*.intValue()
+    def mask = selection?.mask?.duplicate()
+    mask?.setRoi(x - bounds.x as int, y - bounds.y as int, width, height)
+    return [x: x, y: y, width: width, height: height, mask: mask?.crop(), slices: slices, frames: frames] + channelsToSegment()
+}
+
+List slicesAndFrames() {
+    def (slices, frames) = [(1..image.NSlices).toList(), (1..image.NFrames).toList()]
+    def advice = "or tell ImageJ with Image > Properties what they are."
+    if (planes == "every slice" && slices.size() == 1 && frames.size() > 1)
+        cellspan.fail("The image has one slice and ${frames.size()} frames: choose 'every frame', ${advice}")
+    if (planes == "every frame" && frames.size() == 1 && slices.size() > 1)
+        cellspan.fail("The image has one frame and ${slices.size()} slices: choose 'every slice', ${advice}")
+    if (planes == "whole volume (3D)" && slices.size() == 1)
+        cellspan.fail("The image has one slice, so it is no volume: choose other planes, ${advice}")
+    return [planes in ["current plane", "every frame"] ? [image.Z] : slices,
+            planes in ["every frame", "every plane"] ? frames : [image.T]]
+}
+
+// Channels to send, and the options that tell the engine, which counts from 0, which is which.
+Map channelsToSegment() {
+    def rgb = image.type == ImagePlus.COLOR_RGB
+    def count = rgb ? 3 : image.NChannels
+    [channel: channel, nuclei_channel: nuclei_channel].each { name, number ->
+        if (number > count)
+            cellspan.fail("${name} = ${number}, but the image has ${count} channel(s), counted from 1.")
+    }
+    if (rgb)
+        return [channels: [1], shown: 1] + [options: options(channel - 1, nuclei_channel - 1)]
+    def main = channel ?: image.C
+    def several = nuclei_channel > 0
+    return [channels: several ? [main, nuclei_channel] : [main], shown: main, options: several ? options(0, 1) : []]
+}
+
+List<String> options(int main, int nuclei) {
+    return (main >= 0 ? ["--channel", "" + main] : []) + (nuclei >= 0 ? ["--nuclei-channel", "" + nuclei] : [])
+}
+
+void save(Map part, File file) {
+    def stack = new ImageStack(part.width, part.height)
+    [part.frames, part.slices, part.channels].combinations().sort { it }.each { t, z, c ->
+        def plane = image.imageStack.getProcessor(image.getStackIndex(c, z, t))
+        plane.setRoi(part.x, part.y, part.width, part.height)
+        plane = plane.crop()
+        if (!(plane instanceof ColorProcessor))
+            plane.colorModel = null // colours for looking at are no colours of the cells
+        stack.addSlice(plane)
+    }
+    def cut = new ImagePlus("cellspan", stack)
+    cut.setDimensions(part.channels.size(), part.slices.size(), part.frames.size())
+    cut.openAsHyperStack = stack.size() > 1
+    if (!new FileSaver(cut).saveAsTiff(file.path))
+        cellspan.fail("The image cannot be written to ${file}; is the disk full?")
 }
 
 // ---- the engine
 
-List<Roi> findCells() {
-    def folder = Files.createTempDirectory("cellspan").toFile()
-    try {
-        def picture = new File(folder, "image.tif")
-        def outlines = new File(folder, "rois.zip")
-        // A copy, because ImageJ renames the image that it saves.
-        IJ.saveAsTiff(image.duplicate(), picture.path)
-        IJ.showStatus("cellspan is looking for cells...")
-        def count = countIn(ask(command(picture, outlines), new File(folder, "engine.log")))
-        def rois = count ? readRois(outlines) : []
-        if (rois.size() != count)
-            throw new Problem("ImageJ took over ${rois.size()} of ${count} outlines.")
-        return rois
-    } finally {
-        folder.deleteDir()
+List<String> arguments(File folder, Map part, File rois, File labels) {
+    def picture = new File(folder, "image.tif")
+    save(part, picture)
+    def words = ["fiji-segment", "--watch", "--input", picture.path, "--rois", rois.path]
+    if (part.mask) {
+        def mask = new File(folder, "mask.tif")
+        new FileSaver(new ImagePlus("mask", part.mask)).saveAsTiff(mask.path)
+        words += ["--inside", mask.path]
     }
-}
-
-List<String> command(File picture, File outlines) {
-    def words = engine() + ["fiji-segment", "--input", picture.path, "--rois", outlines.path]
+    words += labels ? ["--labels", labels.path] : []
+    words += link_frames ? ["--link"] : []
     def settings = [model: model, diameter: diameter, flow_threshold: flow_threshold,
-                    cellprob_threshold: cellprob_threshold, min_size: min_size]
-    settings.each { name, value -> words += ["--" + name.replace("_", "-"), value.toString()] }
-    return exclude_on_edges ? words + "--exclude-on-edges" : words
+                    cellprob_threshold: cellprob_threshold, min_size: min_size,
+                    exclude_on_edges: exclude_on_edges, invert: invert]
+    if (planes == "whole volume (3D)")
+        settings += stitch_threshold > 0 ? [stitch_threshold: stitch_threshold]
+            : [do_3d: true, anisotropy: anisotropy ?: anisotropyOfImage()]
+    return words + part.options + cellspan.options(settings)
 }
 
-// The words of the command that starts the engine; the installer wrote them into a file, one a line.
-List<String> engine() {
-    def file = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.txt")
-    if (!file.exists())
-        throw new Problem("cellspan's engine is not known here: in a terminal, run  cellspan install fiji --to FOLDER  " +
-            "with the folder of this Fiji.")
-    return file.readLines("UTF-8").findAll().collect { URLDecoder.decode(it.trim(), "UTF-8") }
+double anisotropyOfImage() {
+    def (step, pixel) = image.calibration.with { [pixelDepth, pixelWidth] }
+    return step > 0 && pixel > 0 ? step / pixel : 1
 }
 
-// What the engine prints: one line, "OK <count> <file>" or "ERROR <sentence>".
-// Its messages for developers go to a file that is thrown away (Java 8 knows no other way to ignore them).
-String ask(List<String> words, File log) {
-    def builder = new ProcessBuilder(words).redirectError(log)
-    builder.environment()["PYTHONIOENCODING"] = "utf-8"
-    try {
-        def process = builder.start()
-        process.outputStream.close()
-        def lines = process.inputStream.readLines("UTF-8")
-        return lines ? lines.last() : ""
-    } catch (IOException error) {
-        throw new Problem("The engine did not start (${error.message}); in a terminal, run  cellspan install fiji  again.")
-    }
-}
-
-int countIn(String answer) {
-    if (answer ==~ /OK \d+ .*/)
-        return answer.split(" ")[1] as int
-    if (answer.startsWith("ERROR "))
-        throw new Problem(answer - "ERROR ")
-    throw new Problem("The engine gave no answer; in a terminal, run  cellspan doctor  to see why.")
-}
-
-// ---- outlines
-
-List<Roi> readRois(File archive) {
+// The engine names the files of ROIs by frame, slice and label, of those that it got several of: 0003-0001.roi.
+List<Found> readRois(File archive, Map part) {
     new ZipFile(archive).withCloseable { zip ->
-        zip.entries().collect { new RoiDecoder(zip.getInputStream(it).bytes, it.name).roi }
+        zip.entries().collect { entry ->
+            def numbers = (entry.name - ".roi").split("-")*.toInteger()
+            def label = numbers.removeLast()
+            def slice = part.slices[part.slices.size() > 1 ? numbers.removeLast() - 1 : 0]
+            def frame = part.frames[part.frames.size() > 1 ? numbers.removeLast() - 1 : 0]
+            def roi = new RoiDecoder(zip.getInputStream(entry).bytes, entry.name).roi
+            roi.setLocation(roi.bounds.x + part.x as int, roi.bounds.y + part.y as int)
+            place(roi, slice, frame)
+            roi.name = nameOf(label, slice, frame)
+            new Found(roi: roi, label: label, slice: slice, frame: frame)
+        }
     }
+}
+
+String nameOf(int label, int slice, int frame) {
+    def position = names == "number" ? [] : (image.NFrames > 1 ? [frame] : []) + (image.NSlices > 1 ? [slice] : [])
+    return (position + label).collect { String.format("%04d", it) }.join("-")
+}
+
+// Only hyperstacks have positions with slice and frame; the wrong kind shows a ROI on every plane or on none.
+void place(Roi roi, int slice, int frame) {
+    if (image.hyperStack)
+        roi.setPosition(0, image.NSlices > 1 ? slice : 0, image.NFrames > 1 ? frame : 0)
+    else if (image.NSlices * image.NFrames > 1)
+        roi.setPosition(image.getStackIndex(1, slice, frame))
+}
+
+// ---- results
+
+void hand(List<Found> found, File labels, Map part) {
+    if (colours) {
+        def palette = palette()
+        found.each { it.roi.strokeColor = palette.of(it.label) }
+    }
+    def toOverlay = overlay || (roi_manager && GraphicsEnvironment.headless)
+    if (results_table)
+        measure(found, part)
+    if (toOverlay)
+        addToOverlay(found*.roi)
+    if (roi_manager && !GraphicsEnvironment.headless)
+        cellspan.onEventThread { addToManager(found*.roi) }
+    if (labels)
+        showLabels(labels, part)
 }
 
 // What the user has in the ROI Manager stays. In a macro's batch mode, this is the manager of that macro.
 void addToManager(List<Roi> rois) {
     def manager = RoiManager.instance2 ?: RoiManager.roiManager
-    rois.each { manager.addRoi(it) }
-    manager.runCommand("show all")
+    if (replace)
+        manager.reset()
+    rois.each { roi ->
+        def name = roi.name
+        manager.addRoi(roi)
+        // ImageJ takes names like 0003-0001 for its own, made of coordinates, and makes new ones.
+        if (name.contains("-"))
+            manager.rename(manager.count - 1, name)
+    }
+    if (rois) {
+        def active = WindowManager.currentImage
+        def selection = active?.roi
+        manager.runCommand("show all") // removes it
+        if (selection)
+            active.roi = selection
+    }
 }
 
 void addToOverlay(List<Roi> rois) {
-    def overlay = image.overlay ?: new Overlay()
-    rois.each { overlay.add(it) }
-    image.overlay = overlay
+    def shown = (replace ? null : image.overlay) ?: new Overlay()
+    rois.each { shown.add(it.clone()) }
+    image.overlay = shown
 }
 
-void onEventThread(Runnable work) {
-    if (EventQueue.dispatchThread)
-        work.run()
-    else
-        EventQueue.invokeAndWait(work)
+void measure(List<Found> found, Map part) {
+    def table = ResultsTable.resultsTable
+    if (replace)
+        table.reset()
+    def wanted = ImageStatistics.with { AREA + MEAN + STD_DEV + MIN_MAX + CENTROID }
+    found.each {
+        def plane = image.imageStack.getProcessor(image.getStackIndex(part.shown, it.slice, it.frame))
+        plane.roi = it.roi
+        def values = ImageStatistics.getStatistics(plane, wanted, image.calibration)
+        table.incrementCounter()
+        table.addLabel(image.title + ":" + it.roi.name)
+        def row = [Object: it.label, Slice: it.slice, Frame: it.frame, Area: values.area, Mean: values.mean,
+                   StdDev: values.stdDev, Min: values.min, Max: values.max, X: values.xCentroid, Y: values.yCentroid]
+        row.each { name, value -> table.addValue(name, value as double) }
+    }
+    if (!GraphicsEnvironment.headless)
+        table.show("Results")
 }
 
-// ---- messages
+// The labels of the engine are those of the box; the label image is as large as the user's.
+void showLabels(File file, Map part) {
+    def cut = IJ.openImage(file.path)
+    def name = image.title.replaceFirst(/\.\w{3,4}$/, "")
+    if (label_image)
+        show(name + "_labels", cut, part) { it }
+    if (label_map) {
+        def palette = palette()
+        show(name + "_map", cut, part) { plane ->
+            def indexed = new ByteProcessor(plane.width, plane.height)
+            (0..<plane.pixelCount).each { indexed.set(it, palette.index(plane.getf(it) as int)) }
+            indexed
+        }.lut = palette.lut()
+    }
+}
 
-// One message, then the end of the macro that called this script.
-void tell(String sentence) {
-    if (GraphicsEnvironment.headless) {
-        println("ERROR " + sentence)
-        Macro.abort()
-    } else
-        IJ.error("cellspan", sentence.replaceAll(/(.{60,80}) /, '$1\n'))
+ImagePlus show(String title, ImagePlus cut, Map part, Closure kind) {
+    def stack = new ImageStack(image.width, image.height)
+    (1..cut.stackSize).each {
+        def plane = kind(cut.imageStack.getProcessor(it))
+        def whole = plane.createProcessor(image.width, image.height)
+        whole.color = java.awt.Color.BLACK
+        whole.setValue(0)
+        whole.fill()
+        whole.insert(plane, part.x, part.y)
+        stack.addSlice(whole)
+    }
+    def result = new ImagePlus(title, stack)
+    result.setDimensions(1, part.slices.size(), part.frames.size())
+    result.openAsHyperStack = part.frames.size() > 1
+    result.calibration = image.calibration.copy()
+    def largest = (1..stack.size()).collect { stack.getProcessor(it).statistics.max }.max()
+    result.setDisplayRange(0, Math.max(1, largest))
+    result.show()
+    return result
+}
+
+def palette() {
+    def file = new File(IJ.getDirectory("plugins"), "cellspan/colours.groovy")
+    return new GroovyShell(getClass().classLoader).evaluate(file)
+}
+
+String summary(List<Found> found) {
+    def objects = planes == "whole volume (3D)" || link_frames ? found*.label.toSet().size() : found.size()
+    return "${objects} objects"
 }

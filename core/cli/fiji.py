@@ -84,12 +84,6 @@ def _place(context: click.Context, parameter: click.Parameter, value: str | None
     default=None,
     help="ROIs belong to a slice and a frame of a hyperstack, or to a slice of a plain stack.  [default: as the input]",
 )
-@click.option(
-    "--names",
-    type=click.Choice(["position", "label"]),
-    default="position",
-    help="Names of ROIs on stacks: with the numbers of frame and slice before (0003-0001), or the label alone.",
-)
 @click.option("--watch", is_flag=True, help="Progress on standard error; cancel when standard input is closed.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def fiji_segment(
@@ -100,7 +94,6 @@ def fiji_segment(
     inside: Path | None,
     place: tuple[int, int, int, int] | None,
     hyperstack: bool | None,
-    names: str,
     watch: bool,
     options: tuple[str, ...],
 ) -> None:
@@ -128,7 +121,7 @@ def fiji_segment(
     else:
         from cellspan.core.cli.fiji_stack import Layout, segment_stack
 
-        layout = Layout(place, hyperstack, link, names)
+        layout = Layout(place, hyperstack, link)
         count = segment_stack(image, body, given, layout, inside, engine(), report, rois, labels)
     click.echo(f"OK {count} {rois}")
 

@@ -30,12 +30,11 @@ LARGEST_SHORT = 65_535
 
 @dataclass(frozen=True)
 class Layout:
-    """How the input lies in the user's image, and how its objects are numbered and named."""
+    """How the input lies in the user's image, and how its objects are numbered."""
 
     place: tuple[int, int, int, int] | None = None  # x, y, slice, frame of the first pixel; None: it is all there is
     hyperstack: bool | None = None  # None: as the input is
     link: bool = False
-    names: str = "position"
 
 
 @dataclass(frozen=True)
@@ -262,8 +261,8 @@ def _link(found: list[_Found]) -> None:
 # ---- results
 
 
-def _placed(found: list[_Found], layout: Layout, given: _Input) -> Iterator[tuple[str, ImagejRoi]]:
-    """Every ROI with its name in the file; moved, named and bound to its plane."""
+def _placed(found: list[_Found], layout: Layout, given: _Input) -> Iterator[ImagejRoi]:
+    """Every ROI, moved, named by frame, slice and label, of those that there are several of, and bound to its plane."""
     frames, slices = given.pixels.shape[:2]
     x, y, z0, t0 = layout.place or (0, 0, int(slices > 1), int(frames > 1))
     hyperstack = given.is_hyperstack if layout.hyperstack is None else layout.hyperstack
@@ -274,9 +273,8 @@ def _placed(found: list[_Found], layout: Layout, given: _Input) -> Iterator[tupl
             for label, roi in rois:
                 _move(roi, x, y)
                 _bind(roi, *at, hyperstack)
-                unique = f"{prefix}{label:04d}"
-                roi.name = unique if layout.names == "position" else f"{label:04d}"
-                yield unique, roi
+                roi.name = f"{prefix}{label:04d}"
+                yield roi
 
 
 def _move(roi: ImagejRoi, x: int, y: int) -> None:
@@ -309,10 +307,10 @@ def _bind(roi: ImagejRoi, z: int, t: int, hyperstack: bool) -> None:
         roi.position = z or t
 
 
-def _write_rois(path: Path, rois: list[tuple[str, ImagejRoi]]) -> None:
+def _write_rois(path: Path, rois: list[ImagejRoi]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, roi in rois:
-            archive.writestr(f"{name}.roi", roi.tobytes())
+        for roi in rois:
+            archive.writestr(f"{roi.name}.roi", roi.tobytes())
 
 
 def _write_labels(path: Path, labels: Labels) -> None:

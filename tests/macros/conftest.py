@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,6 +127,25 @@ def display() -> Iterator[str]:
     """A display that nobody sees."""
     with programs.virtual_display() as name:
         yield name
+
+
+@pytest.fixture(scope="session")
+def engine_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One engine for all tests of this folder; stopped at the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield from _engine(tmp_path_factory.mktemp("runtime"), patch)
+
+
+@pytest.fixture
+def cold_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An engine that does not run yet, for one test."""
+    yield from _engine(tmp_path / "runtime", monkeypatch)
+
+
+def _engine(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Path]:
+    patch.setenv("CELLSPAN_RUNTIME_DIR", str(folder))
+    yield folder
+    subprocess.run([sys.executable, "-m", "cellspan.core.cli", "service", "stop"], check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
-"""The Groovy script in the real ImageJ, run as Fiji runs it: with and without a display."""
+"""The Groovy commands in the real ImageJ, run as Fiji runs them: with and without a display."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+
+from cellspan.core.training.simulate import simulate_nuclei
 
 pytestmark = pytest.mark.end_to_end
 
@@ -15,13 +18,25 @@ PROGRAM = PROGRAMS / "run_script.groovy"
 display_or_not = pytest.mark.parametrize("with_display", [True, False], ids=["window", "headless"])
 
 
+@pytest.fixture
+def hyperstack(tmp_path: Path) -> Path:
+    """Two channels, three slices, two frames, in which nuclei move a little; pixels of half a micrometre."""
+    path = tmp_path / "Bilder ñ" / "cells.tif"
+    path.parent.mkdir()
+    slices = np.stack([simulate_nuclei((120, 150), diameter=26, seed=seed).image for seed in range(3)])
+    nuclei = np.stack([slices, np.roll(slices, 2, axis=2)])
+    stack = np.stack([np.full_like(nuclei, 100), nuclei], axis=2)
+    tifffile.imwrite(path, stack, imagej=True, resolution=(2, 2), metadata={"axes": "TZCYX", "unit": "um"})
+    return path
+
+
 @pytest.mark.data
 @display_or_not
 def test_every_roi_is_exactly_its_object(
     imagej, nuclei: Path, expected_labels: np.ndarray, tmp_path: Path, with_display: bool
 ) -> None:
     painted = tmp_path / "painted.tif"
-    printed = imagej.groovy(PROGRAM, imagej.script, nuclei, painted, "model=nuclei", display=with_display)
+    printed = imagej.groovy(PROGRAM, PROGRAMS, nuclei, painted, "model=nuclei", display=with_display)
     names = " ".join(f"{label:04}" for label in range(1, int(expected_labels.max()) + 1))
     assert printed.splitlines() == ["own true", f"names {names}"]
     np.testing.assert_array_equal(tifffile.imread(painted), expected_labels)
@@ -35,7 +50,7 @@ def test_settings_reach_the_engine(imagej, engine_home: Path, cellspan, nuclei: 
     expected = tifffile.imread(next(tmp_path.glob("*_labels.tif")))
     settings = ["diameter=40", "flow_threshold=0", "cellprob_threshold=-1.5", "min_size=400", "exclude_on_edges=true"]
     painted = tmp_path / "painted.tif"
-    imagej.groovy(PROGRAM, imagej.script, nuclei, painted, "model=nuclei", *settings, display=False)
+    imagej.groovy(PROGRAM, PROGRAMS, nuclei, painted, "model=nuclei", *settings, display=False)
     np.testing.assert_array_equal(tifffile.imread(painted), expected)
 
 
@@ -56,10 +71,36 @@ def test_errors_are_one_line_and_no_roi(
         imagej.engine.write_text(engine)
     if engine == "":
         imagej.engine.unlink()
-    printed = imagej.groovy(PROGRAM, imagej.script, nuclei, tmp_path / "painted.tif", *settings, display=False)
+    printed = imagej.groovy(PROGRAM, PROGRAMS, nuclei, tmp_path / "painted.tif", *settings, display=False)
     lines = printed.splitlines()
     assert lines[0].startswith(message)
     assert lines[1:] == ["own true", "names "]
+    assert list(imagej.temporary.glob("cellspan*")) == []
+
+
+def test_without_the_shared_file(imagej, tmp_path: Path) -> None:
+    imagej.engine.with_name("engine.groovy").unlink()
+    tifffile.imwrite(tmp_path / "i.tif", np.zeros((9, 9), np.uint8))
+    printed = imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "i.tif", tmp_path / "painted.tif", display=False)
+    assert "ERROR cellspan's engine is not known here: in a terminal, run" in printed
+    assert printed.splitlines()[-2:] == ["own true", "names "]
+
+
+def test_stacks_selections_and_every_kind_of_result(imagej, engine_home: Path, hyperstack: Path) -> None:
+    printed = imagej.groovy(PROGRAMS / "check_segment_cells.groovy", PROGRAMS, hyperstack, display=True)
+    assert printed == "done\n"
+    assert list(imagej.temporary.glob("cellspan*")) == []
+
+
+def test_stacks_without_a_display(imagej, engine_home: Path, hyperstack: Path) -> None:
+    printed = imagej.groovy(PROGRAMS / "check_headless.groovy", PROGRAMS, hyperstack, display=False)
+    assert int(re.fullmatch(r"(\d+) outlines\n", printed)[1]) > 12
+    assert list(imagej.temporary.glob("cellspan*")) == []
+
+
+def test_escape_cancels_and_leaves_nothing_behind(imagej, cold_engine: Path) -> None:
+    printed = imagej.groovy(PROGRAMS / "check_cancel.groovy", PROGRAMS, display=True)
+    assert "starting the cellspan engine" in printed  # what the status bar said before
     assert list(imagej.temporary.glob("cellspan*")) == []
 
 
@@ -69,8 +110,23 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "image ImagePlus null",
         "model String cyto",
         "diameter Double 0.0",
+        "channel Integer 0",
+        "nuclei_channel Integer 0",
+        "planes String current plane [current plane, every slice, every frame, every plane, whole volume (3D)]",
+        "anisotropy Double 0.0",
+        "stitch_threshold Double 0.0",
         "flow_threshold Double 0.4",
         "cellprob_threshold Double 0.0",
         "min_size Integer 15",
         "exclude_on_edges Boolean false",
+        "invert Boolean false",
+        "roi_manager Boolean true",
+        "overlay Boolean false",
+        "label_image Boolean false",
+        "label_map Boolean false",
+        "results_table Boolean false",
+        "names String slice-number [slice-number, number]",
+        "colours Boolean false",
+        "link_frames Boolean false",
+        "replace Boolean false",
     ]

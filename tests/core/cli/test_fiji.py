@@ -120,9 +120,9 @@ def test_a_part_of_a_larger_image(fields: np.ndarray, segmented: Callable) -> No
     np.testing.assert_array_equal(whole[50 : 50 + SHAPE[0], 100 : 100 + SHAPE[1]], labels)
     assert {roi.position for roi in rois} == {7}
     assert rois[0].name == "0007-0001"
-    _, rois = segmented(fields[0], "YX", "--at", "0,0,7,2", "--hyperstack", "--names", "label")
+    _, rois = segmented(fields[0], "YX", "--at", "0,0,7,2", "--hyperstack")
     assert {(roi.position, roi.z_position, roi.t_position) for roi in rois} == {(0, 7, 2)}
-    assert rois[0].name == "0001"
+    assert rois[0].name == "0002-0007-0001"
 
 
 @end_to_end

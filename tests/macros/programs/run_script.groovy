@@ -1,16 +1,18 @@
-// Runs Segment_Cells.groovy as Fiji would, with values in place of its #@ parameters, and lets ImageJ paint every ROI.
+// Runs Segment Cells as Fiji would, with and without a display, and lets ImageJ paint every ROI.
 //
-// Arguments: SCRIPT IMAGE PAINTED.tif NAME=VALUE...
+// Arguments: FOLDER_OF_THIS_FILE IMAGE PAINTED.tif NAME=VALUE...
 
 import ij.IJ
 import ij.ImageJ
+import ij.ImagePlus
 import ij.gui.Overlay
 import ij.gui.Roi
 import ij.plugin.frame.RoiManager
 import ij.process.ShortProcessor
 import java.awt.GraphicsEnvironment
 
-def (script, picture, painted) = args
+def (programs, picture, painted) = args
+def fiji = new GroovyShell(getClass().classLoader).evaluate(new File(programs, "fiji.groovy"))
 def image = IJ.openImage(picture)
 def own = new Roi(1, 2, 3, 4)
 if (GraphicsEnvironment.headless) {
@@ -21,25 +23,20 @@ if (GraphicsEnvironment.headless) {
     RoiManager.roiManager.addRoi(own)
 }
 
-def types = [String: { it }, Double: { it as double }, Integer: { it as int }, Boolean: { it.toBoolean() }]
-def given = args.drop(3).collectEntries { it.split("=", 2) as List }
-def values = [image: image]
-new File(script).eachLine {
-    def field = it =~ /^#@ (\w+) +\(.*value="?([^",)]*).*\) (\w+)$/
-    if (field)
-        values[field[0][3]] = types[field[0][1]](given[field[0][3]] ?: field[0][2])
+def defaults = fiji.defaults("Segment_Cells")
+def settings = args.drop(3).collectEntries {
+    def (name, value) = it.split("=", 2)
+    [name, value.asType(defaults[name].class)]
 }
-assert given.keySet() - values.keySet() == [] as Set
-def source = new File(script).readLines().collect { it.startsWith("#@") ? "//" : it }.join("\n")
-new GroovyShell(new Binding(values)).evaluate(source, "Segment_Cells.groovy")
+fiji.run(settings, "Segment_Cells", image)
 
 def rois = GraphicsEnvironment.headless ? image.overlay.toArray() : RoiManager.roiManager.roisAsArray
 println "own ${rois.head() == own}"
 println "names ${rois.tail()*.name.join(" ")}"
 def objects = new ShortProcessor(image.width, image.height)
-rois.tail().eachWithIndex { roi, index ->
-    objects.setValue(index + 1)
+rois.tail().each { roi ->
+    objects.setValue(roi.name as int)
     objects.fill(roi)
 }
-IJ.saveAsTiff(new ij.ImagePlus("painted", objects), painted)
+IJ.saveAsTiff(new ImagePlus("painted", objects), painted)
 System.exit(0)

@@ -1,4 +1,4 @@
-// Prints name, type and default of every #@ parameter of a script, as SciJava, and so Fiji, reads them.
+// Prints name, type, default and choices of every #@ parameter of a script, as SciJava, and so Fiji, reads them.
 //
 // Arguments: SCRIPT
 
@@ -10,6 +10,8 @@ import org.scijava.script.ScriptService
 def context = new Context(false)
 context.service(ScriptService).addAlias(ImagePlus)
 new ScriptInfo(context, new File(args[0])).inputs().each {
-    println "${it.name} ${it.type.simpleName} ${it.defaultValue}"
+    assert it.label || it.type == ImagePlus
+    assert it.description || it.type == ImagePlus
+    println "${it.name} ${it.type.simpleName} ${it.defaultValue}${it.choices ? " " + it.choices : ""}"
 }
 System.exit(0)

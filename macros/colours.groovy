@@ -1,0 +1,89 @@
+// Colours for objects: 255 that differ as much as possible, so that neighbours can be told apart; 0 is black.
+//
+// In the spirit of Glasbey and others (Color Research and Application 2007): one colour after the other, each time the
+// one that is farthest in the CIELAB space from all that are there, out of many random ones. The seed is fixed, so an
+// object has the same colour every time. `cellspan install fiji` puts this file into plugins/cellspan.
+
+import groovy.transform.CompileStatic
+import ij.process.LUT
+import java.awt.Color
+
+@CompileStatic
+class Colours {
+    private static final int CANDIDATES = 2000
+    private static final double DARKEST = 35 // of 100: outlines must be seen on black
+    private final int[] colours = new int[256]
+
+    Colours() {
+        Random random = new Random(20070401)
+        int[] candidates = new int[CANDIDATES]
+        double[][] places = new double[CANDIDATES][]
+        int found = 0
+        while (found < CANDIDATES) {
+            int colour = random.nextInt(1 << 24)
+            double[] place = lab(colour)
+            if (place[0] >= DARKEST) {
+                candidates[found] = colour
+                places[found++] = place
+            }
+        }
+        double[] nearest = new double[CANDIDATES]
+        Arrays.fill(nearest, Double.MAX_VALUE)
+        approach(nearest, places, lab(0x000000))
+        approach(nearest, places, lab(0xffffff))
+        for (int k = 1; k < 256; k++) {
+            int best = 0
+            for (int i = 1; i < CANDIDATES; i++)
+                if (nearest[i] > nearest[best])
+                    best = i
+            colours[k] = candidates[best]
+            approach(nearest, places, places[best])
+        }
+    }
+
+    // Labels beyond 255 start again with the first colour.
+    static int index(int label) {
+        return label == 0 ? 0 : 1 + (label - 1) % 255
+    }
+
+    Color of(int label) {
+        return new Color(colours[index(label)])
+    }
+
+    LUT lut() {
+        byte[] red = new byte[256], green = new byte[256], blue = new byte[256]
+        for (int k = 0; k < 256; k++) {
+            red[k] = (byte) (colours[k] >> 16)
+            green[k] = (byte) (colours[k] >> 8)
+            blue[k] = (byte) colours[k]
+        }
+        return new LUT(red, green, blue)
+    }
+
+    private static void approach(double[] nearest, double[][] places, double[] place) {
+        for (int i = 0; i < places.length; i++) {
+            double l = places[i][0] - place[0], a = places[i][1] - place[1], b = places[i][2] - place[2]
+            nearest[i] = Math.min(nearest[i], l * l + a * a + b * b)
+        }
+    }
+
+    // sRGB to CIELAB with the white of daylight (D65).
+    private static double[] lab(int colour) {
+        double r = linear((colour >> 16) & 255), g = linear((colour >> 8) & 255), b = linear(colour & 255)
+        double x = curve((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505)
+        double y = curve(0.2126 * r + 0.7152 * g + 0.0722 * b)
+        double z = curve((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089)
+        return [116 * y - 16, 500 * (x - y), 200 * (y - z)] as double[]
+    }
+
+    private static double linear(int value) {
+        double part = value / 255d
+        return part <= 0.04045d ? part / 12.92d : Math.pow((part + 0.055d) / 1.055d, 2.4d)
+    }
+
+    private static double curve(double value) {
+        return value > 0.008856d ? Math.cbrt(value) : 7.787d * value + 16d / 116d
+    }
+}
+
+return new Colours()

@@ -1,0 +1,173 @@
+// What the commands of cellspan share: they run the engine, show its progress, and say in one sentence what went wrong.
+//
+// `cellspan install fiji` puts this file into plugins/cellspan, where it is no command itself. A command evaluates it
+// and gets an object of the class Engine.
+
+import ij.IJ
+import ij.Macro
+import ij.macro.Interpreter
+import java.awt.EventQueue
+import java.awt.GraphicsEnvironment
+import java.nio.file.Files
+import java.util.concurrent.TimeUnit
+
+class Problem extends Exception {
+    Problem(String sentence) { super(sentence) }
+}
+
+class Cancelled extends Exception {
+}
+
+class Engine {
+
+    // A command from its start to its end, whatever happens; `work` gets a folder that is gone afterwards.
+    void command(Closure work) {
+        def folder = Files.createTempDirectory("cellspan").toFile()
+        try {
+            work(folder)
+        } catch (Problem problem) {
+            tell(problem.message)
+        } catch (Cancelled cancelled) {
+            IJ.showStatus("cellspan: cancelled")
+            Macro.abort()
+        } catch (OutOfMemoryError full) {
+            tell("ImageJ's memory is full: close images, or give it more with Edit > Options > Memory & Threads.")
+        } catch (Throwable fault) {
+            fault.printStackTrace() // to the console, for those who mend it
+            tell("cellspan failed with an internal error (${fault}); please report it.")
+        } finally {
+            folder.deleteDir()
+            IJ.showProgress(1.0)
+        }
+    }
+
+    void fail(String sentence) {
+        throw new Problem(sentence)
+    }
+
+    // The words of the command that starts the engine; the installer wrote them into a file, one a line.
+    List<String> words() {
+        def file = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.txt")
+        if (!file.exists())
+            fail("cellspan's engine is not known here: in a terminal, run  cellspan install fiji --to FOLDER  " +
+                "with the folder of this Fiji.")
+        return file.readLines("UTF-8").findAll().collect { URLDecoder.decode(it.trim(), "UTF-8") }
+    }
+
+    // Runs the engine with these arguments to its end: [printed: lines, errors: lines, code: exit code].
+    // `onLine` gets each line of its standard error as soon as it is there. Esc ends the program.
+    Map run(List<String> arguments, Closure onLine = { showProgress(it) }) {
+        IJ.resetEscape()
+        def process = start(words() + arguments)
+        def printed = [], errors = []
+        def waiting = Collections.synchronizedList([])
+        def readers = [
+            Thread.startDaemon { process.inputStream.eachLine("UTF-8") { line -> printed << line } },
+            Thread.startDaemon { process.errorStream.eachLine("UTF-8") { line -> errors << line; waiting << line } },
+        ]
+        while (!process.waitFor(20, TimeUnit.MILLISECONDS)) {
+            while (waiting)
+                onLine(waiting.remove(0))
+            if (IJ.escapePressed()) {
+                stop(process)
+                throw new Cancelled()
+            }
+        }
+        readers*.join()
+        waiting.each { onLine(it) }
+        return [printed: printed, errors: errors, code: process.exitValue()]
+    }
+
+    private Process start(List<String> words) {
+        def builder = new ProcessBuilder(words)
+        builder.environment()["PYTHONIOENCODING"] = "utf-8"
+        builder.environment()["PYTHONUNBUFFERED"] = "1"
+        try {
+            return builder.start()
+        } catch (IOException error) {
+            fail("The engine did not start (${error.message}); in a terminal, run  cellspan install fiji  again.")
+        }
+    }
+
+    // Closed input is a wish to end, after which the program cancels its job; then it has to.
+    private void stop(Process process) {
+        process.outputStream.close()
+        if (process.waitFor(3, TimeUnit.SECONDS))
+            return
+        process.destroy()
+        if (!process.waitFor(5, TimeUnit.SECONDS))
+            process.destroyForcibly()
+    }
+
+    // A line such as "PROGRESS 0.43 running the network", or "NOTE sentence".
+    void showProgress(String line) {
+        def progress = line =~ /^PROGRESS (\d\.\d+) (.*)$/
+        if (progress) {
+            IJ.showStatus("cellspan: " + progress[0][2] + " (Esc to cancel)")
+            IJ.showProgress(progress[0][1] as double)
+        } else if (line.startsWith("NOTE "))
+            note(line - "NOTE ")
+    }
+
+    // What fiji-segment prints: one line, "OK <count> <file>" or "ERROR <sentence>".
+    int countIn(Map answer) {
+        def line = answer.printed ? answer.printed.last() : ""
+        if (line ==~ /OK \d+ .*/)
+            return line.split(" ")[1] as int
+        if (line.startsWith("ERROR "))
+            fail(line - "ERROR ")
+        fail("The engine gave no answer; in a terminal, run  cellspan doctor  to see why.")
+    }
+
+    // The sentence of a command that failed, which `cellspan` prints last.
+    void requireSuccess(Map answer) {
+        if (answer.code == 0)
+            return
+        def sentence = answer.errors.findAll { it.trim() }
+        fail(sentence ? sentence.last().replaceFirst(/^(cellspan|Error): /, "")
+            : "The engine gave no answer; in a terminal, run  cellspan doctor  to see why.")
+    }
+
+    // The options of `cellspan` for settings with the same names.
+    List<String> options(Map settings) {
+        settings.collectMany { name, value ->
+            def flag = "--" + name.replace("_", "-")
+            value instanceof Boolean ? (value ? [flag] : []) : [flag, value.toString()]
+        }
+    }
+
+    void onEventThread(Runnable work) {
+        if (EventQueue.dispatchThread)
+            work.run()
+        else
+            EventQueue.invokeAndWait(work)
+    }
+
+    // ---- messages
+
+    // One message, then the end of the macro that called the command: a box, or a line where nobody sees boxes.
+    void tell(String sentence) {
+        if (GraphicsEnvironment.headless) {
+            println("ERROR " + sentence)
+            Macro.abort()
+        } else if (Interpreter.batchMode) {
+            IJ.log("ERROR " + sentence)
+            Macro.abort()
+        } else
+            IJ.error("cellspan", wrapped(sentence))
+    }
+
+    // Something to know that is no mistake.
+    void note(String sentence) {
+        if (GraphicsEnvironment.headless)
+            println("NOTE " + sentence)
+        else
+            IJ.log("cellspan: " + sentence)
+    }
+
+    String wrapped(String sentence) {
+        return sentence.replaceAll(/(.{60,80}) /, '$1\n')
+    }
+}
+
+return new Engine()

@@ -11,6 +11,7 @@ import imageio.v3 as imageio
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from roifile import ImagejRoi
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import make_folder, write_atomically
@@ -19,6 +20,7 @@ from cellspan.core.labels import Labels, areas, object_means
 from cellspan.core.outlines import labels_to_rois, outlined, write_roi_zip
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Result
+from cellspan.core.volumes.rois import volume_rois
 
 ENDINGS = {
     "labels": "_labels.tif",
@@ -44,7 +46,7 @@ def save_outputs(paths: dict[str, Path], result: Result, image: Image, parameter
         "labels": lambda path: write_labels(path, result.labels),
         "rois": lambda path: write_roi_zip(path, labels_to_rois(result.labels)),
         "overlay": lambda path: imageio.imwrite(path, overlay(image, result.labels, parameters)),
-        "table": lambda path: _write_table(path, objects_table(image, result, parameters)),
+        "table": lambda path: write_table(path, objects_table(image, result, parameters)),
         "flows": lambda path: tifffile.imwrite(path, result.flows, compression="zlib", metadata={"axes": "CYX"}),
         "probability": lambda path: tifffile.imwrite(path, result.probability, compression="zlib"),
     }
@@ -54,9 +56,14 @@ def save_outputs(paths: dict[str, Path], result: Result, image: Image, parameter
 
 
 def write_labels(path: Path, labels: Labels) -> None:
-    """A label TIFF: 16 bit where the labels fit, else 32 bit; zlib-compressed."""
+    """A label TIFF (Y, X) or (Z, Y, X): 16 bit where the labels fit, else 32 bit; zlib-compressed."""
     kind = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
     tifffile.imwrite(path, labels.astype(kind), compression="zlib")
+
+
+def outlines_of(labels: Labels) -> list[ImagejRoi]:
+    """ImageJ ROIs: one for each object of (Y, X), one for each object and slice of (Z, Y, X)."""
+    return labels_to_rois(labels) if labels.ndim == 2 else volume_rois(labels)
 
 
 def overlay(image: Image, labels: Labels, parameters: Parameters) -> NDArray[np.uint8]:
@@ -86,7 +93,8 @@ def objects_table(image: Image, result: Result, parameters: Parameters) -> dict[
     }
 
 
-def _write_table(path: Path, columns: dict[str, NDArray[Any]]) -> None:
+def write_table(path: Path, columns: dict[str, NDArray[Any]]) -> None:
+    """Columns of one length as CSV."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

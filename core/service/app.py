@@ -20,12 +20,13 @@ from fastapi.responses import JSONResponse, Response
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import Image, decode_image, image_from_array
 from cellspan.core.models.registry import list_models
-from cellspan.core.outlines import labels_to_rois, write_roi_zip
-from cellspan.core.outputs import write_labels
+from cellspan.core.outlines import write_roi_zip
+from cellspan.core.outputs import outlines_of, write_labels
 from cellspan.core.parameters import Parameters, parse_parameters
 from cellspan.core.segmenter import Result, object_quality
 from cellspan.core.service.client import NPY, as_npy
 from cellspan.core.service.jobs import Job, Jobs
+from cellspan.core.volumes.volume import Volume, decode_volume, volume_from_array
 
 TIFF, PNG, ZIP = "image/tiff", "image/png", "application/zip"
 LONGEST_WAIT = 30.0  # seconds of one long poll
@@ -61,7 +62,7 @@ def make_app(jobs: Jobs, token: str, stop: Callable[[], None]) -> FastAPI:
         values = dict(request.query_params)
         device = values.pop("device", "auto")
         parameters = parse_parameters(values)
-        decode = _decoder(request.headers.get("content-type", ""), await request.body())
+        decode = _decoder(request.headers.get("content-type", ""), await request.body(), parameters.is_volume)
         job = await asyncio.to_thread(jobs.submit, decode, parameters, device, idempotency_key)
         return job.as_json()
 
@@ -115,11 +116,13 @@ async def _until_over(job: Job, seconds: float) -> None:
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _decoder(content_type: str, body: bytes) -> Callable[[], Image]:
-    """How the worker gets the image; decoding happens there, not in the event loop."""
+def _decoder(content_type: str, body: bytes, is_volume: bool) -> Callable[[], Image | Volume]:
+    """How the worker gets the image or volume; decoding happens there, not in the event loop."""
     kind = content_type.partition(";")[0].strip()
     if kind == NPY:
-        return lambda: image_from_array(_load_npy(body))
+        return lambda: (volume_from_array if is_volume else image_from_array)(_load_npy(body))
+    if kind == TIFF and is_volume:
+        return lambda: decode_volume(body)
     if kind in (TIFF, PNG):
         return lambda: decode_image(body, ".tif" if kind == TIFF else ".png")
     raise CellspanError(f"Images are sent as {NPY}, {TIFF} or {PNG}, not '{kind}'.")
@@ -150,7 +153,7 @@ ENCODERS: dict[str, dict[str, Encoder]] = {
         NPY: lambda result: as_npy(result.labels),
         TIFF: lambda result: _through_file(lambda path: write_labels(path, result.labels)),
     },
-    "rois": {ZIP: lambda result: _through_file(lambda path: write_roi_zip(path, labels_to_rois(result.labels)))},
+    "rois": {ZIP: lambda result: _through_file(lambda path: write_roi_zip(path, outlines_of(result.labels)))},
     "probability": {NPY: lambda result: as_npy(result.probability), TIFF: lambda result: _tiff(result.probability)},
     "objects": {NPY: lambda result: as_npy(object_quality(result))},
     "flows": {NPY: lambda result: as_npy(result.flows), TIFF: lambda result: _tiff(result.flows)},

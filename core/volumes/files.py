@@ -77,13 +77,13 @@ def result_arrays(shape: tuple[int, int, int], flows: int) -> Iterator[Found]:
 
 def save_volume_outputs(paths: dict[str, Path], found: Found, volume: Volume, parameters: Parameters) -> None:
     """Write each asked kind of result; an overlay is a maximum projection, and orthogonal views lie beside it."""
-    from cellspan.core.volumes.reports import write_pictures, write_table, write_volume_rois
+    from cellspan.core.volumes.reports import write_objects, write_pictures, write_volume_rois
 
     spacing, unit = calibration(volume, found.anisotropy)
     writers: dict[str, Callable[[Path], Any]] = {
         "labels": lambda path: write_label_volume(path, found.labels, found.count, spacing, unit),
         "rois": lambda path: write_volume_rois(path, found.labels),
-        "table": lambda path: write_table(path, found, volume, parameters, spacing, unit),
+        "table": lambda path: write_objects(path, found, volume, parameters, spacing, unit),
         "flows": lambda path: _write_stack(path, found.flows, np.float32),
         "probability": lambda path: _write_stack(path, found.probability, np.float32),
     }

@@ -14,10 +14,10 @@ import numpy as np
 from cellspan.core.images import Floats
 from cellspan.core.inference.predictor import Predictor
 from cellspan.core.inference.tiles import STRIDE, predict_augmented, predict_tiled, sample_style, unit
+from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.parameters import Parameters
 from cellspan.core.volumes.resampling import Box
 
-FLOW_SCALE = 5  # the network's flows are 5 times too long, see core.network
 SAMPLES = 6  # slices along each axis that tell the style
 
 Styles = tuple[Floats, Floats, Floats]  # of slices across z, y and x

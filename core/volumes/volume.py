@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import TIFF_SUFFIXES, is_zarr
-from cellspan.core.images import Image
+from cellspan.core.images import LUMINANCE, Image
 
 Spacing = tuple[float, float, float]  # from one voxel to the next along z, y, x
 STACKS = "ZTIQ"  # letters of axes that can be a stack; I and Q are what tifffile calls an axis without a name
@@ -45,6 +45,12 @@ class Volume:
     def plane(self, z: int) -> Image:
         """One slice as an image."""
         return Image(np.asarray(self.channels[:, z]), self.is_rgb)
+
+    def shown(self, channel: int | None) -> Any:
+        """The channel that is segmented, (Z, Y, X) as an array or a dask array; the luminance of RGB."""
+        if channel is None and self.is_rgb:
+            return sum(float(weight) * self.channels[k] for k, weight in enumerate(LUMINANCE))
+        return self.channels[channel or 0]
 
     def block(self, channel: int, z: slice, y: slice, x: slice) -> NDArray[Any]:
         """A part of one channel, read now."""

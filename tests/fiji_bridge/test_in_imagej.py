@@ -31,10 +31,14 @@ def test_volumes(in_imagej) -> None:
     in_imagej("check_volumes.py")
 
 
-def test_corrected_outlines_make_a_new_model(in_imagej, display: str, tmp_path: Path) -> None:
+def test_corrected_outlines_make_a_new_model(
+    in_imagej, cellspan, engine_home: Path, display: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("torch")
-    done = in_imagej("check_training.py", tmp_path, DISPLAY=display, XDG_DATA_HOME=str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    done = in_imagej("check_training.py", tmp_path, DISPLAY=display)
     assert "Exception" not in done.stderr
+    assert "my nuclei" in cellspan("models", "list").stdout
 
 
 def test_stacks_with_outlines(in_imagej, tmp_path: Path) -> None:

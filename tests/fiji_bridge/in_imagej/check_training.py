@@ -16,6 +16,7 @@ import pytest
 from cellspan.core import Parameters
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import known_models
+from cellspan.core.service.client import Engine
 from cellspan.core.training.simulate import simulate_nuclei
 from cellspan.fiji_bridge import connect, image_to_imagej, imagej_to_labels, segment, train_from_rois
 from cellspan.fiji_bridge.gateway import on_event_thread
@@ -63,13 +64,17 @@ refused(
 lines: list[str] = []
 manager.addRoi(imagej.java_class("ij.gui.Line")(1, 1, 30, 30))  # a scale bar, say
 trained = train_from_rois(
-    image, manager, "my nuclei", from_model="nuclei", minutes=0.3, folder=folder / "rounds", report=lines.append
+    image, manager, "my nuclei", from_model="nuclei", minutes=1, folder=folder / "rounds", report=lines.append
 )
 assert any("1 of" in line and "are left out" in line for line in lines), lines
 assert str(trained.comparison) in lines[-1]
 assert 0.5 < trained.comparison.before < 1
 assert trained.comparison.after > 0.5
 assert [item.origin for item in known_models() if item.name == "my nuclei"] == ["your own"]
+engine = Engine([sys.executable, "-m", "cellspan.core.cli", "serve"])  # what Fiji and CellProfiler ask
+listed = engine.connect().json("GET", "/v1/models")["models"]
+assert "my nuclei" in [model["name"] for model in listed]
+through_the_engine = engine.segment(pixels, {"model": "my nuclei"})
 assert sorted(path.name for path in (folder / "rounds" / "images").iterdir()) == [
     "Kerne_1__001.tif",
     "Kerne_1__001_rois.zip",
@@ -79,3 +84,4 @@ on_event_thread(manager.reset)
 again = segment(image, Parameters(model="my nuclei"), to="roi_manager")
 assert manager.getCount() == again.count > 5
 assert again.results[0].model_sha256 == trained.model.sha256 != found.results[0].model_sha256
+np.testing.assert_array_equal(through_the_engine.labels, again.labels)

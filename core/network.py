@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cellspan.core.models.architecture import OUTPUTS
+
 COMPACT_WIDTHS = (2, 16, 32, 48, 64)
 CELLPOSE_WIDTHS = (2, 32, 64, 128, 256)
-OUTPUTS = 3  # y flow and x flow (both times 5), cell probability as a logit
 
 
 def _normalised_convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

@@ -29,6 +29,7 @@ from cellspan.core.labels import (
     object_means,
     resize_labels,
 )
+from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.sizing import diameter_from_style
@@ -36,7 +37,6 @@ from cellspan.core.volumes.quality import volume_flow_errors
 from cellspan.core.volumes.segmenting import segment_volume
 from cellspan.core.volumes.volume import Volume, read_volume, volume_from_array
 
-FLOW_SCALE = 5  # the network's flows are 5 times too long, see core.network
 LARGEST_ENLARGEMENT = 16  # times; beyond this the given diameter cannot be meant
 BYTES_PER_PIXEL = 24  # two channels and three outputs in float32, and a little more
 REFINE_FROM = 1.15  # ratio of found to estimated diameter that is worth a second pass

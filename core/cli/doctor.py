@@ -11,8 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from cellspan.core.errors import CellspanError
-from cellspan.core.models.registry import list_models
+from cellspan.core.models.registry import known_models
 from cellspan.core.service.client import log_file, running_service
 
 REQUIRED = ("numpy", "openvino", "numba", "opencv-python-headless", "tifffile", "roifile")
@@ -44,11 +43,12 @@ def _findings() -> Iterator[tuple[bool, bool, str]]:
         yield _package(name, "needed; pip install --upgrade cellspan", True)
     for name, purpose in OPTIONAL.items():
         yield _package(name, f"optional, for {purpose}", False)
-    try:
-        names = [model.name for model in list_models()]
-        yield bool(names), True, f"models: {', '.join(names) or 'none; reinstall cellspan'}"
-    except CellspanError as error:
-        yield False, True, str(error)
+    listed = known_models()
+    names = [model.name for model in listed if not model.problem]
+    yield bool(names), True, f"models: {', '.join(names) or 'none; reinstall cellspan'}"
+    for model in listed:
+        if model.problem and model.origin != "Cellpose":  # whose folder may hold models of other methods
+            yield False, model.origin == "bundled", f"the model {model.name} cannot be used: {model.problem}"
     yield _graphics_card()
     java = shutil.which("java")
     yield bool(java), False, f"Java {java}" if java else "no Java; optional, for ImageJ from Python (install a JDK)"

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 Shapes = dict[str, tuple[int, ...]]
 CHANNELS = 2  # the one to segment and the nuclei
-OUTPUTS = 3  # y flow, x flow, cell probability
+OUTPUTS = 3  # y flow and x flow, cell probability as a logit
+FLOW_SCALE = 5  # the flows of the network are so many times those of the method
 DIAMETERS = ("diam_mean", "diam_labels")
 COUNTER = "num_batches_tracked"  # of batch normalisation; plays no part in predictions
 

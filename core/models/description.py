@@ -109,5 +109,7 @@ def load_model(folder: Path) -> Model:
     except (OSError, UnicodeDecodeError):
         raise CellspanError(f"{folder}: this is no model folder, it has no readable {DESCRIPTION}.") from None
     except ValidationError as error:
-        raise CellspanError(f"{path}: {error.errors()[0]['msg']} ({error.errors()[0]['loc']}).") from None
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole file"
+        raise CellspanError(f"{path}: {place}: {first['msg']}.") from None
     return Model(folder, description)

@@ -27,8 +27,8 @@ from cellspan.core.models.registry import BUNDLED, user_models
 def import_model(source: Path, name: str | None = None, mean_diameter: float | None = None) -> Model:
     """Copy a cellspan model folder, or convert a Cellpose 1 to 3 checkpoint, into the user's models.
 
-    `name` defaults to the file's. `mean_diameter` in pixels replaces what the checkpoint says. Raises CellspanError
-    with the reason if the file is no such checkpoint or the name is taken.
+    `name` defaults to the file's. `mean_diameter` in pixels replaces what a checkpoint says. Raises CellspanError with
+    the reason if the file is no such checkpoint or the name is taken.
     """
     if mean_diameter is not None and not (mean_diameter > 0 and np.isfinite(mean_diameter)):
         raise CellspanError(f"mean diameter = {mean_diameter:g} pixels cannot be right; give a positive number.")
@@ -38,6 +38,8 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
     require_free_name(name)
     if not source.exists():
         raise CellspanError(f"{source}: there is no such file or folder.")
+    if source.is_dir() and mean_diameter is not None:
+        raise CellspanError(f"{source}: a model of cellspan says its mean diameter itself; leave --mean-diameter out.")
     make_folder(target.parent)
     # Filled under a temporary name and renamed, so that no half model is ever found.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".importing-") as folder:
@@ -59,7 +61,7 @@ def require_free_name(name: str) -> None:
     if not name or Path(name).name != name or name.startswith("."):
         raise CellspanError(f"'{name}' cannot be the name of a model; use letters, digits, - and _.")
     if (BUNDLED / name).exists() or (user_models() / name).exists():
-        raise CellspanError(f"There is a model '{name}' already; choose another name with --name.")
+        raise CellspanError(f"There is a model '{name}' already; choose another name.")
 
 
 def _convert(source: Path, folder: Path, name: str, mean_diameter: float | None) -> ModelDescription:

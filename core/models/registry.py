@@ -92,9 +92,8 @@ def known_models() -> list[ListedModel]:
 
 
 def list_models() -> list[Model]:
-    """The models that can be used; raises CellspanError if one of the bundled or of the user's own is damaged."""
-    usable = [item for item in known_models() if item.origin != "Cellpose" or not item.problem]
-    return [find_model(item.name) for item in usable]
+    """The models that can be used; `known_models` says what is wrong with the others."""
+    return [find_model(item.name) for item in known_models() if not item.problem]
 
 
 def _listed(folder: Path, origin: str) -> ListedModel:

@@ -164,12 +164,13 @@ class Jobs:
         """A warm model; the least recently used one goes first."""
         model = find_model(name)
         key = (str(model.folder), model.sha256, device)
-        if key not in self._segmenters:
-            self._segmenters[key] = Segmenter(model, device)
-        self._segmenters.move_to_end(key)
-        if len(self._segmenters) > WARM_MODELS:
-            self._segmenters.popitem(last=False)
-        return self._segmenters[key]
+        segmenter = self._segmenters.get(key) or Segmenter(model, device)
+        with self._lock:  # each device has a worker
+            self._segmenters[key] = segmenter
+            self._segmenters.move_to_end(key)
+            if len(self._segmenters) > WARM_MODELS:
+                self._segmenters.popitem(last=False)
+        return segmenter
 
     def _drop_old_results(self) -> None:
         ended = [job for job in self._jobs.values() if job.over and job.ended is not None]

@@ -20,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import write_atomically
+from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.models.registry import Model
 from cellspan.core.network import FlowNetwork
 from cellspan.core.training.augment import Crop
@@ -102,7 +103,7 @@ def flow_loss(outputs: Tensor, flows: Tensor, foreground: Tensor) -> Tensor:
 
     Shapes: outputs (N, 3, Y, X), flows (N, 2, Y, X), foreground (N, Y, X).
     """
-    squared = functional.mse_loss(outputs[:, :2], 5 * flows) / 2
+    squared = functional.mse_loss(outputs[:, :2], FLOW_SCALE * flows) / 2
     return squared + functional.binary_cross_entropy_with_logits(outputs[:, 2], foreground)
 
 

@@ -12,6 +12,7 @@ from cellspan.core.dynamics import flows_to_labels
 from cellspan.core.images import Floats
 from cellspan.core.inference.tiles import MARGIN
 from cellspan.core.metrics import average_precision
+from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.training.data import Field
 from cellspan.core.training.pictures import Example, draw_examples
 
@@ -39,7 +40,7 @@ def validate(network: torch.nn.Module, fields: Sequence[Field], diameter: float,
     for field in fields:
         cut = (slice(None), slice(0, SIDE), slice(0, SIDE))
         outputs = _predict(network, field.image[cut])
-        predicted = flows_to_labels(outputs[:2] / 5, outputs[2], diameter=diameter)
+        predicted = flows_to_labels(outputs[:2] / FLOW_SCALE, outputs[2], diameter=diameter)
         true = field.labels[cut[1:]]
         score = average_precision(true, predicted, (0.5,))[0]
         if field.source not in scores:

@@ -120,6 +120,8 @@ def test_names_are_never_replaced(checkpoint: Path) -> None:
 
 
 def test_a_folder_is_copied_and_weights_go_out_again(tmp_path: Path) -> None:
+    with pytest.raises(CellspanError, match="leave --mean-diameter out"):
+        import_model(find_model("nuclei").folder, "copy", mean_diameter=30)
     copy = import_model(find_model("nuclei").folder, "copy")
     assert copy.sha256 == find_model("nuclei").sha256
     export_checkpoint(copy, tmp_path / "out.pth")

@@ -6,13 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
+from scipy.sparse import coo_array
 
 from cellspan.core.boxes import label_boxes
 from cellspan.core.labels import Labels, areas, renumber, renumbered_by
 from cellspan.core.metrics import Numbers, best_pairs, intersection_over_union, shared_pixels
 
 MOSTLY = 0.5  # part of the pixels of an object, or of what two neighbours share, that decides
+SURE = 0.4  # intersection over union from which the planes before and after another are believed more than it is
+WITHIN = 0.75  # part of a section that lies in a larger one next to it: its end
 
 
 def stitch(planes: Iterable[Labels], threshold: float) -> Iterator[Labels]:
@@ -20,25 +24,63 @@ def stitch(planes: Iterable[Labels], threshold: float) -> Iterator[Labels]:
 
     Objects of neighbouring planes are one if they are matched with an intersection over union >= `threshold`; the
     matching is the best for all objects together. Before that, each plane is mended where the planes before and after
-    it agree on an object: see `mended`. Planes come with one plane of delay, so only three are in memory. Numbers
-    start from 1 in the order of appearance. Raises CellspanError for planes of different shapes.
+    it agree on an object (see `mended`); after it, ends that are in one plane only and too small to be matched are
+    given to the object that begins or ends there (see `_caps`). Planes come with one plane of delay, so only three are
+    in memory. Numbers start from 1 in the order of appearance. Raises CellspanError for planes of different shapes.
     """
     last = 0  # number of objects so far
-    before: Labels | None = None  # as it was given out, but with numbers 1..n of its own
-    numbers = np.zeros(1, np.int32)  # that the objects of `before` have in the volume, at their own number
+    before: _Numbered | None = None
     for plane, after in _with_next(planes):
         if before is not None and after is not None:
-            plane = mended(before, plane, after, threshold)
-        count = int(plane.max(initial=0))
-        own = np.zeros(count + 1, np.int32)
+            plane = mended(before.plane, plane, after, threshold)
+        own = np.zeros(int(plane.max(initial=0)) + 1, np.int32)
         if before is not None:
-            rows, columns = best_pairs(intersection_over_union(before, plane), threshold)
-            own[columns + 1] = numbers[rows + 1]
-        new = np.flatnonzero(own[1:] == 0) + 1
-        own[new] = last + 1 + np.arange(len(new), dtype=np.int32)
-        last += len(new)
+            old, same = _pairs(before.plane, plane, threshold)
+            goes_on = np.zeros(len(own), bool)
+            if after is not None:
+                goes_on[_pairs(plane, after, threshold)[0]] = True
+            ends, caps = _caps(before, plane, old, same, goes_on)
+            own[same], own[caps] = before.numbers[old], before.numbers[ends]
+        new = own == 0
+        new[0] = False
+        own[new] = last + 1 + np.arange(np.count_nonzero(new), dtype=np.int32)
+        last = max(last, int(own.max()))
         yield renumbered_by(plane, own)
-        before, numbers = plane, own
+        before = _Numbered(plane, own, new)
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """A plane that has been given out."""
+
+    plane: Labels  # with numbers 1..n of its own
+    numbers: NDArray[np.int32]  # (n + 1,): those in the volume
+    is_new: NDArray[np.bool_]  # (n + 1,): which objects begin here
+
+
+def _pairs(first: Labels, second: Labels, threshold: float) -> tuple[Numbers, Numbers]:
+    """The labels of objects in two planes that are one."""
+    rows, columns = best_pairs(intersection_over_union(first, second), threshold)
+    return rows + 1, columns + 1
+
+
+def _caps(
+    before: _Numbered, plane: Labels, old: Numbers, same: Numbers, goes_on: NDArray[np.bool_]
+) -> tuple[Numbers, Numbers]:
+    """Pairs of objects of two planes, besides those that are the same, of which one is the small end of the other.
+
+    Round objects begin and end with sections that overlap little with the next, larger one. Such a section is in one
+    plane only and lies almost wholly within an object that has no other partner in this pair of planes.
+    """
+    sizes, own_sizes = (_sizes(labels, int(labels.max(initial=0))) for labels in (before.plane, plane))
+    first, second, shared = shared_pixels(before.plane, plane)
+    free = ~np.isin(first, old) & ~np.isin(second, same)
+    begins = before.is_new[first] & (shared >= WITHIN * sizes[first])
+    ends = ~goes_on[second] & (shared >= WITHIN * own_sizes[second])
+    possible = free & (begins | ends)
+    part = shared / np.minimum(sizes[first], own_sizes[second])
+    table = coo_array((part[possible], (first[possible], second[possible])), shape=(len(sizes), len(own_sizes)))
+    return best_pairs(table, 0.0)
 
 
 def _with_next(planes: Iterable[Labels]) -> Iterator[tuple[Labels, Labels | None]]:
@@ -72,10 +114,10 @@ def mended(before: Labels, plane: Labels, after: Labels, threshold: float) -> La
     Two objects that are one in this plane only are divided; one that is in pieces in this plane only is joined; one
     that is missing in this plane only is put where both neighbours have it.
     """
-    rows, columns = best_pairs(intersection_over_union(before, after), threshold)
-    if not len(rows):
+    pairs = _pairs(before, after, max(threshold, SURE))
+    if not len(pairs[0]):
         return plane
-    first, second = (_chosen(labels, which + 1) for labels, which in ((before, rows), (after, columns)))
+    first, second = (_chosen(labels, which) for labels, which in zip((before, after), pairs, strict=True))
     agreed = _Agreement(first, second, np.where(first == second, first, 0))
     return renumber(_bridged(_joined(_divided(plane, agreed), agreed), agreed))
 

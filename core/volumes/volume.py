@@ -110,7 +110,7 @@ def read_volume(path: str | Path) -> Volume:
         if is_zarr(path):
             return _read_zarr(path)
         if path.suffix.lower() not in TIFF_SUFFIXES:
-            raise CellspanError(f"volumes are read from TIFF and OME-Zarr, not from '{path.suffix}'.")
+            raise CellspanError(f"volumes are read from TIFF and OME-Zarr, not from '{path.suffix}' (do_3d is for stacks).")
         return _read_tiff(path)
     except CellspanError as error:
         raise CellspanError(f"{path}: {error}") from None

@@ -102,7 +102,7 @@ def test_bad_images_are_named_and_the_rest_is_done(tmp_path: Path, picture: Path
         (["--model", "nuclei", "--diameter", "-3"], "diameter = '-3'"),
         (["--model", "nuclei", "--device", "tpu"], "no device 'tpu'"),
         (["--model", "nuclei", "--save", "labels,colours"], "no output 'colours'"),
-        (["--model", "nuclei", "--do-3d"], "not supported yet"),
+        (["--model", "nuclei", "--do-3d"], "it needs one axis of slices"),
         (["--model", "nuclei", "--channel", "4"], "channel = 4, but the image has 1"),
         (["--model", "nuclei", "--diameter", "0.5"], "too small"),
         (["--modell", "nuclei"], "No such option"),

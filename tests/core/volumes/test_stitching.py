@@ -12,6 +12,8 @@ from hypothesis.extra.numpy import arrays
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import renumber
+from cellspan.core.metrics import average_precision
+from cellspan.core.training.simulate.volumes import simulated_volume
 from cellspan.core.volumes.stitching import mended, stitch
 
 pytestmark = pytest.mark.quick
@@ -103,6 +105,60 @@ def test_two_that_become_one_for_good_are_left_as_they_are() -> None:
         for found, wanted in zip(volume, planes, strict=True):
             np.testing.assert_array_equal(found > 0, wanted > 0)
             assert len(np.unique(found)) == len(np.unique(wanted))
+
+
+SMALL_END = (10, 10, 16, 16)  # 36 of the 400 pixels of LEFT
+
+
+def test_small_ends_belong_to_the_object_they_lie_in() -> None:
+    volume = stitched(plane(SMALL_END), plane(LEFT), plane(LEFT), plane(SMALL_END))
+    assert volume.max() == 1
+    apart = stitched(plane((10, 22, 16, 28)), plane(LEFT), plane(LEFT))  # half of it lies outside
+    assert apart.max() == 2
+
+
+def test_a_small_section_that_goes_on_is_no_end() -> None:
+    beneath = stitched(plane(LEFT), plane(LEFT), plane(SMALL_END), plane(SMALL_END))
+    above = stitched(plane(SMALL_END), plane(SMALL_END), plane(LEFT), plane(LEFT))
+    assert beneath.max() == above.max() == 2
+
+
+def test_an_end_does_not_take_the_place_of_the_object_itself() -> None:
+    """What lies within an object that goes on to something else is another object."""
+    both = plane(LEFT)
+    both[10:16, 10:16] = 2
+    volume = stitched(plane(LEFT), both, plane(LEFT), threshold=0.5)
+    assert set(np.unique(volume[[0, 2]])) == {0, 1}
+
+
+def shuffled(labels: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Each slice with numbers 1..n of its own."""
+    planes = [renumber(one) for one in labels]
+    return [np.append(0, 1 + rng.permutation(one.max())).astype(np.int32)[one] for one in planes]
+
+
+def damaged(planes: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    """Every second slice without a tenth of its objects, and another tenth of them cut in two."""
+    result = [one.copy() for one in planes]
+    for one in result[1::2]:
+        for label in range(1, int(one.max()) + 1):
+            own, fate = one == label, rng.random()
+            if fate < 0.1:
+                one[own] = 0
+            elif fate < 0.2:
+                right = np.arange(one.shape[1]) > np.median(np.nonzero(own)[1])
+                one[own & right] = one.max() + 1
+    return result
+
+
+@pytest.mark.parametrize(("anisotropy", "least"), [(1.0, 0.95), (4.0, 0.9)])
+def test_slices_of_nuclei_become_the_nuclei_again(anisotropy: float, least: float) -> None:
+    labels = simulated_volume(1, (24, 160, 160), anisotropy, 24)[1]
+    rng = np.random.default_rng(0)
+    planes = shuffled(labels, rng)
+    assert average_precision(labels, stitched(*planes))[0] > least
+    mended_planes = average_precision(labels, stitched(*damaged(planes, rng)))[0]
+    assert mended_planes > least - 0.15
 
 
 def test_planes_come_one_later_than_they_are_asked_for() -> None:

@@ -68,7 +68,7 @@ def test_the_diameter_is_measured_in_slices(segmenter: Segmenter, stack: Stack) 
     assert found.diameter == pytest.approx(20, rel=0.2)
 
 
-def test_thickness_of_slices_comes_from_the_file(segmenter: Segmenter, stack: Stack, whole: Result, tmp_path: Path) -> None:
+def test_thickness_comes_from_the_file(segmenter: Segmenter, stack: Stack, whole: Result, tmp_path: Path) -> None:
     file = tmp_path / "stack.tif"
     metadata = {"axes": "ZYX", "spacing": 0.75, "unit": "um"}
     tifffile.imwrite(file, stack[0], imagej=True, metadata=metadata, resolution=(4, 4))
@@ -96,11 +96,11 @@ def test_sizes_edges_and_constant_volumes(segmenter: Segmenter, stack: Stack, wh
 
 
 def test_what_is_no_volume_is_said_so(segmenter: Segmenter) -> None:
-    with pytest.raises(CellspanError, match="3 NaN|3 voxels are NaN"):
-        volume = np.zeros((4, 20, 20), np.float32)
-        volume[1, 2, 3:6] = np.nan
+    volume = np.zeros((4, 20, 20), np.float32)
+    volume[1, 2, 3:6] = np.nan
+    with pytest.raises(CellspanError, match="3 voxels are NaN or infinite"):
         segmenter.segment(volume, IN_3D)
-    with pytest.raises(CellspanError, match="it needs one axis of slices|a volume has the axes"):
+    with pytest.raises(CellspanError, match="a volume has the axes Z, Y, X"):
         segmenter.segment(np.zeros((20, 20), np.uint8), IN_3D)
     with pytest.raises(CellspanError, match="channel = 2, but the image has 1"):
         segmenter.segment(np.zeros((4, 20, 20), np.uint8), IN_3D.model_copy(update={"channel": 2}))

@@ -151,14 +151,14 @@ def damaged(planes: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarr
     return result
 
 
-@pytest.mark.parametrize(("anisotropy", "least"), [(1.0, 0.95), (4.0, 0.9)])
-def test_slices_of_nuclei_become_the_nuclei_again(anisotropy: float, least: float) -> None:
+@pytest.mark.parametrize("anisotropy", [1.0, 4.0])
+def test_slices_of_nuclei_become_the_nuclei_again(anisotropy: float) -> None:
+    """Even if many slices are wrong; a fault in an object's first or last slice cannot be told from its shape."""
     labels = simulated_volume(1, (24, 160, 160), anisotropy, 24)[1]
     rng = np.random.default_rng(0)
     planes = shuffled(labels, rng)
-    assert average_precision(labels, stitched(*planes))[0] > least
-    mended_planes = average_precision(labels, stitched(*damaged(planes, rng)))[0]
-    assert mended_planes > least - 0.15
+    assert average_precision(labels, stitched(*planes))[0] > 0.95
+    assert average_precision(labels, stitched(*damaged(planes, rng)))[0] > 0.8
 
 
 def test_planes_come_one_later_than_they_are_asked_for() -> None:

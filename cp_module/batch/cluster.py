@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cellspan.core.errors import CellspanError
@@ -35,14 +36,15 @@ class Jobs:
     memory: str = "4GB"
     time: str = "24:00:00"
 
-    def cluster(self) -> Any:
-        """The cluster of dask-jobqueue; it submits nothing before it is scaled."""
+    def cluster(self, logs: Path | None = None) -> Any:
+        """The cluster of dask-jobqueue, which submits nothing before it is scaled; its jobs write into `logs`."""
         try:
             import dask_jobqueue
         except ImportError:
             raise CellspanError(f"--jobs {self.kind}: {MISSING}.") from None
         # One range at a time in a job, so that its cores are the engine's and CellProfiler's.
-        settings = {"cores": 1, "processes": 1, "job_cpu": self.cores, "memory": self.memory, "walltime": self.time}
+        settings: dict[str, Any] = {"cores": 1, "processes": 1, "job_cpu": self.cores, "memory": self.memory}
+        settings |= {"walltime": self.time, "job_name": "cellspan", "log_directory": logs and str(logs)}
         if self.kind == "lsf":
             settings["ncpus"] = settings.pop("job_cpu")
             settings["walltime"] = self.time.rsplit(":", 1)[0] if self.time.count(":") == 2 else self.time
@@ -54,15 +56,15 @@ class Jobs:
 
 
 @contextmanager
-def jobs_executor(jobs: Jobs) -> Iterator[Executor]:
-    """An executor whose workers are jobs; they end with it."""
+def jobs_executor(jobs: Jobs, folder: Path) -> Iterator[Executor]:
+    """An executor whose workers are jobs; they end with it. What they say is kept in `folder`."""
     client_type = _client_type(f"--jobs {jobs.kind}")
     program = SUBMIT[jobs.kind]
     if shutil.which(program) is None:
         raise CellspanError(f"--jobs {jobs.kind}: there is no {program} here; run this where jobs are submitted.")
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    cluster = jobs.cluster()
+    cluster = jobs.cluster(folder / "jobs")
     try:
         cluster.scale(jobs=jobs.count)
         cluster.sync(_submitted, cluster)
@@ -71,6 +73,7 @@ def jobs_executor(jobs: Jobs) -> Iterator[Executor]:
             cluster.close()
         reason = " ".join(str(error).split())
         raise CellspanError(f"--jobs {jobs.kind}: the jobs could not be submitted ({reason}).") from None
+    cluster.adapt(minimum_jobs=jobs.count, maximum_jobs=jobs.count)  # a job whose time is over gets a successor
     with cluster, client_type(cluster) as client:
         yield _executor(client)
 

@@ -165,7 +165,7 @@ def _executor(options: Options, workers: int) -> Iterator[Executor]:
         with scheduler_executor(options.scheduler) as executor:
             yield executor
     elif options.jobs:
-        with jobs_executor(options.jobs) as executor:
+        with jobs_executor(options.jobs, options.output / FOLDER) as executor:
             yield executor
     else:
         with ThreadPoolExecutor(workers) as executor:

@@ -26,11 +26,12 @@ def test_options_are_lines_of_the_job_script() -> None:
         ("lsf", ["#BSUB -q short", "#BSUB -n 4", "#BSUB -W 02:00"]),
     ],
 )
-def test_the_job_script(kind: str, expected: list[str]) -> None:
+def test_the_job_script(kind: str, expected: list[str], tmp_path: Path) -> None:
     pytest.importorskip("dask_jobqueue")
     jobs = Jobs(kind, 2, "short", ("--account=lab",), 4, "8GB", "02:00:00")
-    with jobs.cluster() as cluster:
+    with jobs.cluster(tmp_path / "jobs") as cluster:
         script = cluster.job_script()
+    assert str(tmp_path / "jobs") in script, "what the jobs say does not lie about in the user's folder"
     assert all(line in script for line in expected), script
     assert "--account=lab" in script
     assert "--nthreads 1" in script, "one range at a time in a job"
@@ -39,7 +40,10 @@ def test_the_job_script(kind: str, expected: list[str]) -> None:
 def test_a_queue_that_is_not_there_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("dask_jobqueue")
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(CellspanError, match=r"^--jobs slurm: there is no sbatch here"), jobs_executor(Jobs("slurm", 1)):
+    with (
+        pytest.raises(CellspanError, match=r"^--jobs slurm: there is no sbatch here"),
+        jobs_executor(Jobs("slurm", 1), Path("/none")),
+    ):
         pass
 
 
@@ -51,7 +55,7 @@ def test_a_queue_that_refuses_is_quoted(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     with (
         pytest.raises(CellspanError, match=r"error: invalid partition: short"),
-        jobs_executor(Jobs("slurm", 2, "short")),
+        jobs_executor(Jobs("slurm", 2, "short"), tmp_path),
     ):
         pass
 

@@ -122,3 +122,14 @@ def test_results_on_disk_are_those_in_memory(
     assert average_precision(whole.labels, labels, [0.999])[0] == 1
     np.testing.assert_allclose(tifffile.imread(outputs["probability"]), whole.probability, atol=1e-5)
     assert tifffile.imread(outputs["flows"]).shape == whole.flows.shape
+
+
+@pytest.mark.parametrize("anisotropy", [1.0, 3.0, 5.0, 8.0])
+def test_no_object_is_a_ring(segmenter: Segmenter, anisotropy: float) -> None:
+    """With the right anisotropy no object is a shell around another one: each holds its own centre."""
+    image, true = simulated_volume(5, (max(6, round(32 / anisotropy)), 80, 80), anisotropy)
+    found = segmenter.segment(image, IN_3D.model_copy(update={"anisotropy": anisotropy})).labels
+    assert average_precision(true, found, [0.5])[0] > 0.6
+    for label in range(1, int(found.max()) + 1):
+        z, y, x = (int(axis.mean().round()) for axis in np.nonzero(found == label))
+        assert found[z, y, x] == label

@@ -14,7 +14,13 @@ from cellspan.core.installed import Finding, Installation, check_engine, command
 
 MACRO = "cellspan_Segment.ijm"  # for every ImageJ: Plugins > cellspan Segment
 # For Fiji only: Plugins > cellspan > Segment Cells and so on
-SCRIPTS = ("Segment_Cells.groovy",)
+SCRIPTS = (
+    "Segment_Cells.groovy",
+    "Segment_Folder.groovy",
+    "Train_from_ROIs.groovy",
+    "Engine_Status.groovy",
+    "Stop_Engine.groovy",
+)
 SHARED = ("engine.groovy", "colours.groovy")  # what the scripts have in common
 # Below the plugins folder; without an underscore, so that they become no menu entries.
 HELPERS = "cellspan"

@@ -86,13 +86,14 @@ Map partToSegment() {
     def whole = new Rectangle(image.width, image.height)
     def selection = image.roi?.area ? image.roi : null
     def bounds = selection ? selection.bounds : whole
-    def box = bounds.intersection(whole)
-    if (box.empty)
+    def part = bounds.intersection(whole)
+    if (part.empty)
         cellspan.fail("The selection is outside the image: move it, or remove it with Edit > Selection > Select None.")
-    def (x, y, width, height) = [box.x, box.y, box.width, box.height]*.intValue()
+    def (x, y, width, height) = [part.x, part.y, part.width, part.height]*.intValue()
     def mask = selection?.mask?.duplicate()
     mask?.setRoi(x - bounds.x as int, y - bounds.y as int, width, height)
-    return [x: x, y: y, width: width, height: height, mask: mask?.crop(), slices: slices, frames: frames] + channelsToSegment()
+    def box = [x: x, y: y, width: width, height: height, mask: mask?.crop()]
+    return box + [slices: slices, frames: frames] + channelsToSegment()
 }
 
 List slicesAndFrames() {
@@ -117,14 +118,11 @@ Map channelsToSegment() {
             cellspan.fail("${name} = ${number}, but the image has ${count} channel(s), counted from 1.")
     }
     if (rgb)
-        return [channels: [1], shown: 1] + [options: options(channel - 1, nuclei_channel - 1)]
+        return [channels: [1], shown: 1, options: cellspan.channels(channel, nuclei_channel)]
     def main = channel ?: image.C
-    def several = nuclei_channel > 0
-    return [channels: several ? [main, nuclei_channel] : [main], shown: main, options: several ? options(0, 1) : []]
-}
-
-List<String> options(int main, int nuclei) {
-    return (main >= 0 ? ["--channel", "" + main] : []) + (nuclei >= 0 ? ["--nuclei-channel", "" + nuclei] : [])
+    if (nuclei_channel == 0)
+        return [channels: [main], shown: main, options: [:]]
+    return [channels: [main, nuclei_channel], shown: main, options: cellspan.channels(1, 2)]
 }
 
 void save(Map part, File file) {
@@ -163,7 +161,7 @@ List<String> arguments(File folder, Map part, File rois, File labels) {
     if (planes == "whole volume (3D)")
         settings += stitch_threshold > 0 ? [stitch_threshold: stitch_threshold]
             : [do_3d: true, anisotropy: anisotropy ?: anisotropyOfImage()]
-    return words + part.options + cellspan.options(settings)
+    return words + cellspan.options(settings + part.options)
 }
 
 double anisotropyOfImage() {

@@ -55,9 +55,11 @@ class Engine {
     }
 
     // Runs the engine with these arguments to its end: [printed: lines, errors: lines, code: exit code].
-    // `onLine` gets each line of its standard error as soon as it is there. Esc ends the program.
-    Map run(List<String> arguments, Closure onLine = { showProgress(it) }) {
+    // `onLine` gets each line of its standard error as soon as it is there, `onTick` the seconds that have passed, now
+    // and then. Esc ends the program.
+    Map run(List<String> arguments, Closure onLine = { showProgress(it) }, Closure onTick = null) {
         IJ.resetEscape()
+        def started = System.currentTimeMillis()
         def process = start(words() + arguments)
         def printed = [], errors = []
         def waiting = Collections.synchronizedList([])
@@ -68,8 +70,9 @@ class Engine {
         while (!process.waitFor(20, TimeUnit.MILLISECONDS)) {
             while (waiting)
                 onLine(waiting.remove(0))
+            onTick?.call((System.currentTimeMillis() - started) / 1000)
             if (IJ.escapePressed()) {
-                stop(process)
+                stop(process, "--watch" in arguments)
                 throw new Cancelled()
             }
         }
@@ -89,10 +92,10 @@ class Engine {
         }
     }
 
-    // Closed input is a wish to end, after which the program cancels its job; then it has to.
-    private void stop(Process process) {
+    // A program that watches its input cancels its job when that is closed; else, or if it does not, it has to end.
+    private void stop(Process process, boolean watches) {
         process.outputStream.close()
-        if (process.waitFor(3, TimeUnit.SECONDS))
+        if (watches && process.waitFor(3, TimeUnit.SECONDS))
             return
         process.destroy()
         if (!process.waitFor(5, TimeUnit.SECONDS))
@@ -134,6 +137,11 @@ class Engine {
             def flag = "--" + name.replace("_", "-")
             value instanceof Boolean ? (value ? [flag] : []) : [flag, value.toString()]
         }
+    }
+
+    // Channels of ImageJ, counted from 1, as the engine counts them; 0 = none was chosen.
+    Map channels(int main, int nuclei) {
+        return (main ? [channel: main - 1] : [:]) + (nuclei ? [nuclei_channel: nuclei - 1] : [:])
     }
 
     void onEventThread(Runnable work) {

@@ -18,7 +18,9 @@ from cellspan.fiji_bridge.install import check, engine_command, engine_text, ins
 pytestmark = pytest.mark.quick
 
 MACRO = {"plugins/cellspan_Segment.ijm", "plugins/cellspan/engine.txt", "plugins/cellspan/installed.json"}
-SCRIPT = {"scripts/Plugins/cellspan/Segment_Cells.groovy"}
+COMMANDS = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Engine_Status", "Stop_Engine")
+SHARED = {"plugins/cellspan/engine.groovy", "plugins/cellspan/colours.groovy"}
+SCRIPTS = {f"scripts/Plugins/cellspan/{name}.groovy" for name in COMMANDS} | SHARED
 
 
 def make(folder: Path, *subfolders: str) -> Path:
@@ -35,8 +37,8 @@ def files_in(folder: Path) -> set[str]:
 def test_fiji_gets_the_macro_and_the_script(tmp_path: Path, subfolders: list[str]) -> None:
     fiji = make(tmp_path / "Fiji.app", *subfolders)
     written = install(fiji)
-    assert files_in(fiji) == MACRO | SCRIPT
-    assert sorted(written) == sorted(fiji / name for name in MACRO | SCRIPT)
+    assert files_in(fiji) == MACRO | SCRIPTS
+    assert sorted(written) == sorted(fiji / name for name in MACRO | SCRIPTS)
 
 
 def test_plain_imagej_gets_the_macro(tmp_path: Path) -> None:
@@ -48,7 +50,7 @@ def test_plain_imagej_gets_the_macro(tmp_path: Path) -> None:
 def test_the_plugins_folder_itself_may_be_given(tmp_path: Path) -> None:
     fiji = make(tmp_path / "Fiji.app", "plugins", "jars")
     install(fiji / "plugins")
-    assert files_in(fiji) == MACRO | SCRIPT
+    assert files_in(fiji) == MACRO | SCRIPTS
 
 
 def test_installing_again_renews_every_file(tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ def test_commands_of_an_earlier_version_go(tmp_path: Path) -> None:
     (fault,) = faults(fiji)
     assert "cellspan_Old.ijm: the file is of an earlier cellspan" in fault
     install(fiji)
-    assert files_in(fiji) == MACRO | SCRIPT
+    assert files_in(fiji) == MACRO | SCRIPTS
 
 
 def test_a_healthy_folder_is_called_so(tmp_path: Path) -> None:
@@ -139,7 +141,7 @@ def test_a_healthy_folder_is_called_so(tmp_path: Path) -> None:
     assert findings[1].text.startswith(f"{sys.executable}: the engine answers")
 
 
-@pytest.mark.parametrize("name", ["plugins/cellspan_Segment.ijm", *SCRIPT])
+@pytest.mark.parametrize("name", ["plugins/cellspan_Segment.ijm", *sorted(SCRIPTS)])
 def test_missing_and_changed_files_are_found(tmp_path: Path, name: str) -> None:
     install(make(tmp_path, "plugins", "jars"))
     (tmp_path / name).write_text("mine")
@@ -171,7 +173,7 @@ def test_an_empty_folder_has_nothing_to_check(tmp_path: Path) -> None:
 def test_the_command_line(tmp_path: Path, cellspan) -> None:
     fiji = make(tmp_path / "Fiji.app", "plugins", "jars")
     printed = cellspan("install", "fiji", "--to", fiji).stdout
-    assert files_in(fiji) == MACRO | SCRIPT
+    assert files_in(fiji) == MACRO | SCRIPTS
     assert "cellspan_Segment.ijm" in printed
     assert "FAIL" not in cellspan("install", "fiji", "--to", fiji, "--check").stdout
     (fiji / "plugins/cellspan_Segment.ijm").unlink()

@@ -104,9 +104,36 @@ def test_escape_cancels_and_leaves_nothing_behind(imagej, cold_engine: Path) -> 
     assert list(imagej.temporary.glob("cellspan*")) == []
 
 
+def test_folders_and_the_engine(imagej, cold_engine: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "Bilder ñ 2"
+    folder.mkdir()
+    for seed in range(2):
+        tifffile.imwrite(folder / f"field {seed}.tif", simulate_nuclei((120, 150), diameter=26, seed=seed).image)
+    (folder / "broken.tif").write_bytes(b"no image")
+    assert imagej.groovy(PROGRAMS / "check_commands.groovy", PROGRAMS, folder, display=True) == "done\n"
+    assert list(imagej.temporary.glob("cellspan*")) == []
+
+
+def test_corrected_outlines_make_a_model(
+    imagej, cold_engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))  # where models of one's own are
+    image = tmp_path / "my cells 1.tif"
+    tifffile.imwrite(image, simulate_nuclei((160, 160), diameter=26, seed=4).image)
+    program = PROGRAMS / "check_training.groovy"
+    printed = imagej.groovy(program, PROGRAMS, image, tmp_path / "corrected", 0.1, display=True)
+    assert re.search(r"AP@0.5 on 1 annotated image: [01]\.\d\d before, [01]\.\d\d after", printed)
+    assert int(re.search(r"objects (\d+)", printed)[1]) > 5
+    assert list(imagej.temporary.glob("cellspan*")) == []
+
+
 def test_fiji_understands_the_parameters(imagej) -> None:
-    printed = imagej.groovy(PROGRAMS / "script_parameters.groovy", imagej.script, display=False)
+    names = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Engine_Status", "Stop_Engine")
+    scripts = [imagej.script.with_name(f"{name}.groovy") for name in names]
+    printed = imagej.groovy(PROGRAMS / "script_parameters.groovy", *scripts, display=False)
     assert printed.splitlines() == [
+        "Segment_Cells",
         "image ImagePlus null",
         "model String cyto",
         "diameter Double 0.0",
@@ -129,4 +156,31 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "colours Boolean false",
         "link_frames Boolean false",
         "replace Boolean false",
+        "Segment_Folder",
+        "folder File null",
+        "output File null",
+        "model String cyto",
+        "diameter Double 0.0",
+        "channel Integer 0",
+        "nuclei_channel Integer 0",
+        "flow_threshold Double 0.4",
+        "cellprob_threshold Double 0.0",
+        "min_size Integer 15",
+        "exclude_on_edges Boolean false",
+        "invert Boolean false",
+        "labels Boolean true",
+        "rois Boolean true",
+        "table Boolean true",
+        "overlay Boolean false",
+        "replace Boolean false",
+        "Train_from_ROIs",
+        "image ImagePlus null",
+        "name String my cells",
+        "model String cyto",
+        "minutes Double 10.0",
+        "channel Integer 0",
+        "nuclei_channel Integer 0",
+        "folder File null",
+        "Engine_Status",
+        "Stop_Engine",
     ]

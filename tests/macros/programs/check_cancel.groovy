@@ -12,13 +12,11 @@ new ImageJ(ImageJ.NO_SHOW)
 fiji.answerBoxes()
 def image = IJ.createImage("noise", "8-bit noise", 3000, 3000, 1)
 image.show()
-def status = ImageJ.getDeclaredField("statusLine").with { accessible = true; it }
-def statusText = { status.get(IJ.instance).text }
 def shown = Collections.synchronizedSet([] as Set)
 def pressed = 0
 Thread.startDaemon {
-    while (!statusText().contains("running the network")) {
-        shown << statusText()
+    while (!fiji.statusBar().contains("running the network")) {
+        shown << fiji.statusBar()
         sleep(20)
     }
     pressed = System.currentTimeMillis()
@@ -32,6 +30,6 @@ assert RoiManager.instance2 == null || RoiManager.instance2.count == 0
 assert fiji.messages == []
 assert image.overlay == null
 assert children() == 0
-assert statusText() == "cellspan: cancelled"
+assert fiji.statusBar() == "cellspan: cancelled"
 println "shown ${shown.findAll()*.replaceAll(/\d+/, 'N').toSet().sort()}"
 System.exit(0)

@@ -1,10 +1,11 @@
 // What the programs beside this file share: the commands run as Fiji runs them, with values in place of their #@ fields.
 
 import ij.IJ
+import ij.ImageJ
 import ij.ImagePlus
+import ij.WindowManager
 import ij.gui.MultiLineLabel
 import ij.gui.Roi
-import ij.process.ImageProcessor
 import ij.process.ShortProcessor
 import java.awt.Button
 import java.awt.Component
@@ -19,20 +20,19 @@ class Fiji {
 
     // Names and defaults of the fields of a command, as Fiji's macro recorder writes them.
     Map<String, Object> defaults(String name) {
-        def types = [String: { it }, Double: { it as double }, Integer: { it as int }, Boolean: { it.toBoolean() },
-                     File: { new File(it) }]
+        def types = [String: { it }, Double: { it as double }, Integer: { it as int }, Boolean: { it.toBoolean() }]
         script(name).readLines().findResults { line ->
-            def field = line =~ /^#@ (\w+) +\(.*\bvalue="?([^",)]*).*\) (\w+)$/
-            field ? [field[0][3], types[field[0][1]](field[0][2])] : null
+            def field = line =~ /^#@ (\w+) +\((?:.*\bvalue="?([^",)]*))?.*\) (\w+)$/
+            field ? [field[0][3], types[field[0][1]]?.call(field[0][2])] : null
         }.collectEntries { it }
     }
 
     File script(String name) {
-        return new File(IJ.getDirectory("imagej") ?: System.getProperty("plugins.dir"), "scripts/Plugins/cellspan/${name}.groovy")
+        return new File(System.getProperty("plugins.dir"), "scripts/Plugins/cellspan/${name}.groovy")
     }
 
     // Run a command that must not complain.
-    void ok(Map settings, String name, ImagePlus image = null) {
+    void ok(Map settings = [:], String name, ImagePlus image = null) {
         messages.clear()
         run(settings, name, image)
         assert messages == []
@@ -59,8 +59,13 @@ class Fiji {
         return planes*.pixels
     }
 
+    String statusBar() {
+        def line = ImageJ.getDeclaredField("statusLine").with { accessible = true; it }
+        return line.get(IJ.instance).text
+    }
+
     ImagePlus window(String title) {
-        return ij.WindowManager.getImage(title)
+        return WindowManager.getImage(title)
     }
 
     // Answers message boxes as a person who reads them and presses OK.

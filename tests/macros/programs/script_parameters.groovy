@@ -1,6 +1,6 @@
-// Prints name, type, default and choices of every #@ parameter of a script, as SciJava, and so Fiji, reads them.
+// Prints name, type, default and choices of every #@ parameter of scripts, as SciJava, and so Fiji, reads them.
 //
-// Arguments: SCRIPT
+// Arguments: SCRIPT...
 
 import ij.ImagePlus
 import org.scijava.Context
@@ -9,9 +9,12 @@ import org.scijava.script.ScriptService
 
 def context = new Context(false)
 context.service(ScriptService).addAlias(ImagePlus)
-new ScriptInfo(context, new File(args[0])).inputs().each {
-    assert it.label || it.type == ImagePlus
-    assert it.description || it.type == ImagePlus
-    println "${it.name} ${it.type.simpleName} ${it.defaultValue}${it.choices ? " " + it.choices : ""}"
+args.each { path ->
+    println new File(path).name - ".groovy"
+    new ScriptInfo(context, new File(path)).inputs().each {
+        assert it.label || it.type == ImagePlus
+        assert it.description || it.type == ImagePlus
+        println "${it.name} ${it.type.simpleName} ${it.defaultValue}${it.choices ? " " + it.choices : ""}"
+    }
 }
 System.exit(0)

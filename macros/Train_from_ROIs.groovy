@@ -1,0 +1,115 @@
+#@ ImagePlus image
+#@ String  (label="Name of the new model", description="By this name every program finds it", value="my cells", persist=false) name
+#@ String  (label="Model to start from", description="cyto, nuclei, or the name of a model of yours (Engine Status lists them)", value="cyto", persist=false) model
+#@ Double  (label="Minutes", description="Time for the training; 0 = only put the image into the folder below", min=0, value=10, persist=false) minutes
+#@ Integer (label="Channel (0 = the one shown)", description="Channel to learn from, counted from 1; 0 of an RGB image = its brightness", min=0, value=0, persist=false) channel
+#@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei_channel
+#@ File    (label="Folder of corrected images", style="directory", required=false, description="This image and its outlines are added to it, and the model learns from all that are there; empty = from this image alone", persist=false) folder
+
+// Plugins > cellspan > Train from ROIs: makes a model that finds cells as they were outlined in the ROI Manager.
+//
+// Every object of the image must be outlined, because what is not counts as background; of a stack, the planes with
+// outlines are taken. Without outlines in the ROI Manager, those in the overlay of the image are taken.
+// For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
+// From a macro:  run("Train from ROIs", "name=[my cells] model=cyto minutes=10");
+
+import ij.IJ
+import ij.ImagePlus
+import ij.ImageStack
+import ij.gui.Roi
+import ij.io.FileSaver
+import ij.io.RoiEncoder
+import ij.plugin.frame.RoiManager
+import java.awt.GraphicsEnvironment
+import java.util.zip.ZipEntry
+import java.util.zip.ZipOutputStream
+
+def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy")
+if (!shared.exists()) {
+    IJ.error("cellspan", "ERROR cellspan's engine is not known here: in a terminal, run\n" +
+        "cellspan install fiji --to FOLDER  with the folder of this Fiji.")
+    return
+}
+cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
+cellspan.command { File temporary ->
+    if (minutes == 0 && !folder)
+        cellspan.fail("For 0 minutes there is nothing to do: give more, or a folder of corrected images.")
+    def examples = folder ?: new File(temporary, "corrected")
+    def planes = planesWithOutlines()
+    planes.each { write(it.key[0], it.key[1], it.value, examples) }
+    if (minutes > 0)
+        train(examples, new File(temporary, "model"))
+    else
+        IJ.showStatus("cellspan: ${planes.size()} image(s) with outlines are in ${examples.path}")
+}
+
+void train(File examples, File result) {
+    def last = "preparing"
+    def words = ["train", examples.path, "--out", result.path, "--from", model, "--minutes", minutes.toString(),
+                 "--register", name]
+    def answer = cellspan.run(words, { line -> last = line.trim() ?: last }) { seconds ->
+        IJ.showStatus("cellspan: training, ${(seconds / 60).round(1)} of ${minutes} minutes (Esc to cancel); ${last}")
+        IJ.showProgress(Math.min(0.99, seconds / 60 / minutes as double))
+    }
+    cellspan.requireSuccess(answer)
+    answer.errors.findAll { it.contains("AP@0.5 on ") }.each { cellspan.note(it.trim()) }
+    cellspan.note("The model '${name}' is in the list of every program now; use it as  model=[${name}].")
+    IJ.showStatus("cellspan: the model '${name}' is ready")
+}
+
+// ---- the corrected outlines
+
+// Slice and frame, counted from 1, and the outlines there.
+Map<List<Integer>, List<Roi>> planesWithOutlines() {
+    def manager = GraphicsEnvironment.headless ? null : RoiManager.instance2
+    def rois = (manager?.count ? manager.roisAsArray : image.overlay?.toArray() ?: []) as List<Roi>
+    if (!rois)
+        cellspan.fail("There are no outlines in the ROI Manager: find cells with Segment Cells, and correct them.")
+    return rois.groupBy { placeOf(it) }
+}
+
+List<Integer> placeOf(Roi roi) {
+    if (image.NSlices * image.NFrames == 1)
+        return [1, 1]
+    def place = roi.hasHyperStackPosition() ? [roi.ZPosition, roi.TPosition]
+        : roi.position ? image.convertIndexToPosition(roi.position)[1, 2] : [0, 0]
+    def (slice, frame) = [place[0] ?: (image.NSlices == 1 ? 1 : 0), place[1] ?: (image.NFrames == 1 ? 1 : 0)]
+    if (!slice || !frame)
+        cellspan.fail("The outline '${roi.name}' belongs to no plane of the stack: go to its plane, and press Update " +
+            "in the ROI Manager.")
+    if (slice > image.NSlices || frame > image.NFrames)
+        cellspan.fail("The outline '${roi.name}' is on slice ${slice}, frame ${frame}, which the image has not.")
+    return [slice, frame]
+}
+
+// As `cellspan train` reads it: IMAGE.tif and IMAGE_rois.zip; of two channels, the second shows the nuclei.
+void write(int slice, int frame, List<Roi> rois, File examples) {
+    def place = (image.NFrames > 1 ? [String.format("t%04d", frame)] : []) +
+        (image.NSlices > 1 ? [String.format("z%04d", slice)] : [])
+    def stem = ([image.title.replaceFirst(/\.\w{3,4}$/, "").replaceAll(/[^\w.-]+/, "_")] + place).join("_")
+    if (!examples.isDirectory() && !examples.mkdirs())
+        cellspan.fail("${examples}: the folder cannot be made.")
+    def stack = new ImageStack(image.width, image.height)
+    channelsToLearnFrom().each { stack.addSlice(image.imageStack.getProcessor(image.getStackIndex(it, slice, frame))) }
+    def picture = new ImagePlus(stem, stack)
+    picture.setDimensions(stack.size(), 1, 1)
+    if (!new FileSaver(picture).saveAsTiff(new File(examples, stem + ".tif").path))
+        cellspan.fail("The image cannot be written to ${examples}; is the disk full?")
+    new ZipOutputStream(new File(examples, stem + "_rois.zip").newOutputStream()).withCloseable { zip ->
+        rois.eachWithIndex { roi, index ->
+            zip.putNextEntry(new ZipEntry(String.format("%05d.roi", index + 1)))
+            zip.write(RoiEncoder.saveAsByteArray(roi))
+        }
+    }
+}
+
+List<Integer> channelsToLearnFrom() {
+    if (image.type == ImagePlus.COLOR_RGB) {
+        if (channel || nuclei_channel)
+            cellspan.fail("An RGB image is learnt from by its brightness: leave both channels 0, or split them.")
+        return [1]
+    }
+    if ([channel, nuclei_channel].max() > image.NChannels)
+        cellspan.fail("The image has ${image.NChannels} channel(s), counted from 1.")
+    return [channel ?: image.C] + (nuclei_channel ? [nuclei_channel] : [])
+}

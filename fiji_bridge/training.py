@@ -137,16 +137,16 @@ def _title(image: Any, number: int) -> str:
 def _belongs(content: bytes, plane: Plane, planes: Sequence[Plane]) -> bool:
     """Whether a ROI of a stack is that of a plane; one without a position is refused, as it would be that of all."""
     roi = ImagejRoi.frombytes(content)
-    slices = 1 + max(plane.z for plane in planes)
+    slices, frames = (1 + max(getattr(plane, letter) for plane in planes) for letter in "zt")
     z, t = roi.z_position, roi.t_position
     if not (z or t) and roi.position:
         z, t = (roi.position - 1) % slices + 1, (roi.position - 1) // slices + 1
-    if not (z or t):
+    if (slices > 1 and not z) or (frames > 1 and not t):
         raise CellspanError(
             f"The ROI '{roi.name}' belongs to no plane of the stack; in the ROI Manager, choose the plane and Update, "
             "or give the plane that it is of as an image of its own."
         )
-    return z in (0, plane.z + 1) and t in (0, plane.t + 1)
+    return (slices == 1 or z == plane.z + 1) and (frames == 1 or t == plane.t + 1)
 
 
 def _chosen(image: Image, channel: int | None, nuclei_channel: int | None) -> Image:

@@ -34,6 +34,9 @@ for pair, (t, z) in zip(pairs, ((0, 1), (1, 2)), strict=True):
 everywhere = imagej.java_class("ij.gui.Overlay")(imagej.java_class("ij.gui.Roi")(1, 1, 5, 5))
 with pytest.raises(CellspanError, match="belongs to no plane"):
     write_examples(image, everywhere, folder / "none")
+everywhere.get(0).setPosition(0, 2, 0)  # slice 2 of every frame
+with pytest.raises(CellspanError, match="belongs to no plane"):
+    write_examples(image, everywhere, folder / "none")
 with pytest.raises(CellspanError, match="no channel 7"):
     write_examples(image, image.getOverlay(), folder / "none", channel=7)
 

@@ -243,6 +243,18 @@ def test_what_is_done_is_not_done_again_after_ctrl_c_and_after_a_power_loss(
     check_all_done(output)
 
 
+def test_a_module_that_this_cellprofiler_lacks_stops_the_run_before_it_begins(
+    batch: Batch, output: Path, tmp_path: Path
+) -> None:
+    """CellProfiler by itself would leave the module out, run the others and end with exit code 0."""
+    pipeline = tmp_path / "lacks.cppipe"
+    pipeline.write_text(MEASURE.read_text().replace("IdentifyPrimaryObjects:", "NoSuchModule:"))
+    done = batch(pipeline)
+    assert done.returncode == 2, done.stderr
+    assert "the module NoSuchModule is missing in this CellProfiler" in done.stderr.splitlines()[-1]
+    assert not (output / "batch.json").exists()
+
+
 def test_groups_stay_together(batch: Batch, output: Path, tmp_path: Path) -> None:
     pipeline = tmp_path / "grouped.cppipe"
     pipeline.write_text(MEASURE.read_text().replace("group your images?:No", "group your images?:Yes"))

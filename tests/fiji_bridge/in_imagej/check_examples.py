@@ -54,3 +54,7 @@ assert read.is_rgb
 np.testing.assert_array_equal(read.channels, np.moveaxis(colours, 2, 0))
 np.testing.assert_array_equal(read_image(second.image).channels[0], pixels[0, 1, 0])
 np.testing.assert_array_equal(labels_of(second, (20, 30)), labels[0, 1])
+
+# A later image joins those that are there.
+write_examples(picture, picture.getOverlay(), folder / "planes")
+assert len(find_pairs(folder / "planes")) == 3

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import psutil
@@ -47,6 +47,7 @@ ENOUGH = 10  # objects in all windows that a median is taken of
 FEWER = 2  # so many times fewer pixels than the image must the windows have
 
 OnProgress = Callable[[float, str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,20 @@ class Segmenter:
         `parameters.model` is not read here: the model is the Segmenter's. `on_progress` gets a fraction and a few
         words; an exception that it raises (such as Cancelled) ends the work. Raises CellspanError.
         """
+        return self.making_do(lambda: self._segment(image, parameters, on_progress))
+
+    def making_do(self, work: Callable[[], T]) -> T:
+        """Do some work with the predictor, again with less at once while the device's memory does not suffice."""
         while True:
             try:
-                return self._segment(image, parameters, on_progress)
+                return work()
             except DeviceMemoryError as full:
                 self._make_do(full)
+
+    @property
+    def notes(self) -> list[str]:
+        """What people should know of the device that is used."""
+        return [self._gave_up] if self._gave_up else []
 
     def _make_do(self, full: DeviceMemoryError) -> None:
         """Give the device fewer tiles at once; when one is too many, the CPU goes on, and each result says so."""
@@ -131,7 +141,7 @@ class Segmenter:
         if parameters.is_volume:
             return self._segment_volume(_as_volume(image), parameters, report)
         planes, notes = network_input(_as_image(image), parameters)
-        notes += [self._gave_up] if self._gave_up else []
+        notes += self.notes
         pixels = _Pixels(planes, parameters)
         diameter = parameters.diameter
         if diameter is None and pixels.is_flat:
@@ -174,7 +184,7 @@ class Segmenter:
             model_sha256=self.model.sha256,
             device=self.predictor.device,
             seconds=seconds,
-            notes=[*found.notes, *([self._gave_up] if self._gave_up else [])],
+            notes=found.notes,
             anisotropy=found.anisotropy,
         )
 

@@ -37,7 +37,7 @@ def segment_volume_file(
     try:
         with result_arrays(volume.shape, flows_wanted) as found:
             task = VolumeTask(segmenter, volume, parameters, report)
-            task.run(found)
+            segmenter.making_do(lambda: task.run(found))
             report(0.99, "writing the results")
             save_volume_outputs(outputs, found, volume, parameters)
     except CellspanError as error:

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from cellspan.core.dynamics import drop_unwanted, flows_to_labels
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import Floats
+from cellspan.core.images import Floats, Image
 from cellspan.core.labels import Labels, areas, diameters, in_reading_order, keep, renumbered_by
 from cellspan.core.parameters import Parameters
 from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
@@ -69,23 +69,24 @@ class VolumeTask:
             self._run_3d(found, core)
         else:
             self._run_stitched(found)
-        found.notes, found.anisotropy = self.notes, self.anisotropy
+        found.notes, found.anisotropy = self.notes + self._segmenter.notes, self.anisotropy
 
     # ---- the diameter
 
     def _measured_diameter(self) -> float:
-        """The median diameter of what is found in a few slices, those with the most to see."""
+        """The median diameter of what is found in a few slices, on the volume's scale of intensities."""
         if self._intensities.is_flat:
             return self._model.mean_diameter
-        depth = self._volume.shape[0]
-        single = self._parameters.model_copy(
-            update={"do_3d": False, "stitch_threshold": 0.0, "exclude_on_edges": False}
-        )
-        chosen = np.unique(np.linspace(0, depth - 1, min(depth, SIZING_SLICES) + 2).round().astype(int)[1:-1])
+        depth, height, width = self._volume.shape
+        nuclei = None if self._parameters.nuclei_channel is None else 1
+        done = {"normalize": None, "invert": False, "channel": 0, "nuclei_channel": nuclei}
+        plain = {"do_3d": False, "stitch_threshold": 0.0, "exclude_on_edges": False}
+        single = self._parameters.model_copy(update={**done, **plain})
         sizes, estimates = [], []
-        for z in chosen:
+        for z in np.unique(np.linspace(0, depth - 1, min(depth, SIZING_SLICES) + 2).round().astype(int)[1:-1]):
             self._report(0.0, f"measuring the diameter in slice {z + 1}")
-            result = self._segmenter.segment(self._volume.plane(int(z)), single)
+            planes = self._intensities.planes((slice(int(z), int(z) + 1), slice(0, height), slice(0, width)))
+            result = self._segmenter.segment(Image(planes[:, 0]), single)
             sizes.append(diameters(result.labels))
             estimates.append(result.diameter)
         pooled = np.concatenate(sizes)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import TIFF_SUFFIXES, is_zarr
-from cellspan.core.images import LUMINANCE, Image
+from cellspan.core.images import LUMINANCE
 
 Spacing = tuple[float, float, float]  # from one voxel to the next along z, y, x
 STACKS = "ZTIQ"  # letters of axes that can be a stack; I and Q are what tifffile calls an axis without a name
@@ -41,10 +41,6 @@ class Volume:
     def anisotropy(self) -> float | None:
         """z step divided by the pixel size; None if it is not known."""
         return None if self.spacing is None else self.spacing[0] / self.spacing[2]
-
-    def plane(self, z: int) -> Image:
-        """One slice as an image."""
-        return Image(np.asarray(self.channels[:, z]), self.is_rgb)
 
     def shown(self, channel: int | None) -> Any:
         """The channel that is segmented, (Z, Y, X) as an array or a dask array; the luminance of RGB."""
@@ -110,7 +106,7 @@ def read_volume(path: str | Path) -> Volume:
         if is_zarr(path):
             return _read_zarr(path)
         if path.suffix.lower() not in TIFF_SUFFIXES:
-            raise CellspanError(f"volumes are read from TIFF and OME-Zarr, not from '{path.suffix}' (do_3d is for stacks).")
+            raise CellspanError(f"volumes are read from TIFF and OME-Zarr, not from '{path.suffix}'.")
         return _read_tiff(path)
     except CellspanError as error:
         raise CellspanError(f"{path}: {error}") from None

@@ -1,7 +1,7 @@
 """Times a whole 3D segmentation against cellpose 3.1.1.2: `python -m tests.bench.volume_against_cellpose`.
 
-A stack of 64x256x256 voxels, the same full-size weights in both, one run each after a warm-up on a small stack; then our
-bundled model. Prints how well both find the objects too, because speed alone says nothing.
+A stack of 64x256x256 voxels, the same full-size weights in both, one run each after a warm-up on a small stack; then
+our bundled model. Prints how well both find the objects too, because speed alone says nothing.
 """
 
 from __future__ import annotations

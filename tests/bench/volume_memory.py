@@ -1,7 +1,7 @@
-"""Peak memory of `cellspan segment --do-3d` on a stack of 512x2048x2048 in 16 bits: `python -m tests.bench.volume_memory`.
+"""Peak memory of `cellspan segment --do-3d` on 512x2048x2048 voxels of 16 bits: `python -m tests.bench.volume_memory`.
 
-The stack is a simulated one, repeated; nuclei have a diameter of 90 pixels, so that the network has to look at 41 million
-cubic voxels instead of 2 billion and the run takes minutes instead of hours. What is read and written is the same.
+The stack is a simulated one, repeated; nuclei have a diameter of 90 pixels, so that the network has to look at 41
+million cubic voxels instead of 2 billion and the run takes minutes instead of hours. Input and output are the same.
 """
 
 from __future__ import annotations

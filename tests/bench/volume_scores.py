@@ -1,7 +1,7 @@
 """Scores in 3D on annotated and simulated stacks: `python -m tests.bench.volume_scores --write docs/scores_volumes.md`.
 
-All three ways: one volume with the measured diameter (the default), one volume with the diameter of the true objects, and
-slices that are joined. Everything else is the default.
+All three ways: one volume with the measured diameter (the default), one volume with the diameter of the true objects,
+and slices that are joined. Everything else is the default.
 """
 
 from __future__ import annotations

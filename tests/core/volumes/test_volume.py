@@ -60,7 +60,7 @@ def test_ome_tiff_knows_its_voxels(tmp_path: Path) -> None:
     volume = read_volume(path)
     assert volume.anisotropy == pytest.approx(5)
     assert volume.channels.shape == (2, 5, 12, 16)
-    np.testing.assert_array_equal(volume.plane(4).channels, STACK[4])
+    np.testing.assert_array_equal(volume.channels[:, 4], STACK[4])
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

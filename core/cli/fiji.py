@@ -173,8 +173,10 @@ def _parameters(words: tuple[str, ...]) -> dict[str, Any]:
             given[name] = words_left.pop(0)
         else:
             given[name.removeprefix("no_")] = not name.startswith("no_")
-    if len(Path(str(given.get("model", ""))).parts) > 1:
-        given["model"] = str(Path(given["model"]).expanduser().absolute())  # the engine runs in another folder
+    if isinstance(given.get("model"), str):
+        from cellspan.core.service.client import model_for_engine
+
+        given["model"] = model_for_engine(given["model"])
     return given
 
 

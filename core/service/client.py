@@ -372,6 +372,16 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
+def model_for_engine(name: str) -> str:
+    """A model as the engine finds it, which runs in another folder: paths become absolute, names stay as they are.
+
+    A bare name never means a folder that happens to be there, and `cellpose/NAME` is a name.
+    """
+    path = os.path.expanduser(name.strip())
+    is_name = os.path.basename(path) == path or path.startswith("cellpose/")
+    return path if is_name else os.path.abspath(path)
+
+
 def _sentence(content: bytes, status: int) -> str:
     try:
         return str(json.loads(content)["error"])

@@ -62,7 +62,6 @@ segmentation" *Nature Methods* 18, 100-106. (`link <https://doi.org/10.1038/s415
 from __future__ import annotations
 
 import logging
-import os.path
 from typing import Any
 
 import numpy
@@ -217,12 +216,10 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         }
 
     def model_name(self) -> str:
-        """The engine's name of the model; a path is made absolute, because the engine runs in another folder."""
+        """The engine's name of the model, or its path."""
         if self.model.value != MODEL_CUSTOM:
             return ENGINE_MODELS[self.model.value]
-        text = os.path.expanduser(self.custom_model.value.strip())
-        is_path = os.path.basename(text) != text  # a bare name never means a folder that happens to be there
-        return os.path.abspath(text) if is_path else text
+        return engine.model_for_engine(self.custom_model.value)
 
     def engine_command(self) -> list[str]:
         """What starts the engine; raises engine.NotInstalled in one sentence."""

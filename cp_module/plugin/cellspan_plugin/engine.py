@@ -25,6 +25,13 @@ def connect(command: list[str]) -> Engine:
     return Engine(command=command)
 
 
+def model_for_engine(name: str) -> str:
+    """A model as the engine finds it: its name, or its path made absolute."""
+    from cellspan_plugin.client import model_for_engine as as_found
+
+    return as_found(name)
+
+
 def engine_command(folder: Path = HERE) -> list[str]:
     """The command that starts the engine, after a look at whether it can; cheap enough for every click."""
     record = _record(folder)

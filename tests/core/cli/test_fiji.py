@@ -249,6 +249,7 @@ def test_options_reach_the_engine_by_their_names() -> None:
         "min_size": "7",
     }
     assert Path(_parameters(("--model", "my models/m"))["model"]).is_absolute()
+    assert _parameters(("--model", "cellpose/cyto")) == {"model": "cellpose/cyto"}
     with pytest.raises(CellspanError, match="begin with two hyphens"):
         _parameters(("30",))
 

@@ -75,6 +75,8 @@ assert "system-message" not in module.get_help(), "the help is faulty reStructur
 
 # A custom model needs a name
 assert complaint(module) == "Enter the name or the path of the model."
+module.custom_model.value = "cellpose/cyto"  # what migrated pipelines have
+assert module.model_name() == "cellpose/cyto"
 module.custom_model.value = "mine"
 assert complaint(module) == ""
 

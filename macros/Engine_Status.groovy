@@ -14,7 +14,7 @@ if (!shared.exists()) {
     return
 }
 cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
-cellspan.command {
+cellspan.command(this) {
     IJ.showStatus("cellspan: looking at the engine...")
     def doctor = cellspan.run(["doctor"]) {}
     if (!doctor.printed)

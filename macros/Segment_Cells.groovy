@@ -1,8 +1,8 @@
-#@ ImagePlus image
+#@ ImagePlus imp
 #@ String  (label="Model", description="cyto, nuclei, the name of a model of yours (Engine Status lists them) or its folder", value="cyto", persist=false) model
 #@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of an object", min=0, max=4000, value=0, persist=false) diameter
 #@ Integer (label="Channel (0 = the one shown)", description="Channel to segment, counted from 1; 0 of an RGB image = its brightness", min=0, value=0, persist=false) channel
-#@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei_channel
+#@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
 #@ String  (label="Planes", description="What to segment of a stack; a volume is one 3D object per cell, the others are outlines plane by plane", choices={"current plane", "every slice", "every frame", "every plane", "whole volume (3D)"}, value="current plane", persist=false) planes
 #@ Double  (label="Anisotropy (0 = from the image)", description="For 3D: z step divided by the pixel size; 0 = as Image > Properties says", min=0, max=100, value=0, persist=false) anisotropy
 #@ Double  (label="Stitch threshold (0 = true 3D)", description="For 3D: join the outlines of slices that overlap at least so much (0 to 1), instead of true 3D", min=0, max=1, value=0, persist=false) stitch_threshold
@@ -59,7 +59,7 @@ if (!shared.exists()) {
     return
 }
 cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
-cellspan.command { File folder ->
+cellspan.command(this) { File folder ->
     requireResults()
     def part = partToSegment()
     def rois = new File(folder, "rois.zip")
@@ -83,8 +83,8 @@ void requireResults() {
 // The box, channels, slices and frames that the engine gets; the mask is what of the box is selected, null = all.
 Map partToSegment() {
     def (slices, frames) = slicesAndFrames()
-    def whole = new Rectangle(image.width, image.height)
-    def selection = image.roi?.area ? image.roi : null
+    def whole = new Rectangle(imp.width, imp.height)
+    def selection = imp.roi?.area ? imp.roi : null
     def bounds = selection ? selection.bounds : whole
     def part = bounds.intersection(whole)
     if (part.empty)
@@ -97,7 +97,7 @@ Map partToSegment() {
 }
 
 List slicesAndFrames() {
-    def (slices, frames) = [(1..image.NSlices).toList(), (1..image.NFrames).toList()]
+    def (slices, frames) = [(1..imp.NSlices).toList(), (1..imp.NFrames).toList()]
     def advice = "or tell ImageJ with Image > Properties what they are."
     if (planes == "every slice" && slices.size() == 1 && frames.size() > 1)
         cellspan.fail("The image has one slice and ${frames.size()} frames: choose 'every frame', ${advice}")
@@ -105,30 +105,30 @@ List slicesAndFrames() {
         cellspan.fail("The image has one frame and ${slices.size()} slices: choose 'every slice', ${advice}")
     if (planes == "whole volume (3D)" && slices.size() == 1)
         cellspan.fail("The image has one slice, so it is no volume: choose other planes, ${advice}")
-    return [planes in ["current plane", "every frame"] ? [image.Z] : slices,
-            planes in ["every frame", "every plane"] ? frames : [image.T]]
+    return [planes in ["current plane", "every frame"] ? [imp.Z] : slices,
+            planes in ["every frame", "every plane"] ? frames : [imp.T]]
 }
 
 // Channels to send, and the options that tell the engine, which counts from 0, which is which.
 Map channelsToSegment() {
-    def rgb = image.type == ImagePlus.COLOR_RGB
-    def count = rgb ? 3 : image.NChannels
-    [channel: channel, nuclei_channel: nuclei_channel].each { name, number ->
+    def rgb = imp.type == ImagePlus.COLOR_RGB
+    def count = rgb ? 3 : imp.NChannels
+    [channel: channel, nuclei: nuclei].each { name, number ->
         if (number > count)
             cellspan.fail("${name} = ${number}, but the image has ${count} channel(s), counted from 1.")
     }
     if (rgb)
-        return [channels: [1], shown: 1, options: cellspan.channels(channel, nuclei_channel)]
-    def main = channel ?: image.C
-    if (nuclei_channel == 0)
+        return [channels: [1], shown: 1, options: cellspan.channels(channel, nuclei)]
+    def main = channel ?: imp.C
+    if (nuclei == 0)
         return [channels: [main], shown: main, options: [:]]
-    return [channels: [main, nuclei_channel], shown: main, options: cellspan.channels(1, 2)]
+    return [channels: [main, nuclei], shown: main, options: cellspan.channels(1, 2)]
 }
 
 void save(Map part, File file) {
     def stack = new ImageStack(part.width, part.height)
     [part.frames, part.slices, part.channels].combinations().sort { it }.each { t, z, c ->
-        def plane = image.imageStack.getProcessor(image.getStackIndex(c, z, t))
+        def plane = imp.imageStack.getProcessor(imp.getStackIndex(c, z, t))
         plane.setRoi(part.x, part.y, part.width, part.height)
         plane = plane.crop()
         if (!(plane instanceof ColorProcessor))
@@ -165,7 +165,7 @@ List<String> arguments(File folder, Map part, File rois, File labels) {
 }
 
 double anisotropyOfImage() {
-    def (step, pixel) = image.calibration.with { [pixelDepth, pixelWidth] }
+    def (step, pixel) = imp.calibration.with { [pixelDepth, pixelWidth] }
     return step > 0 && pixel > 0 ? step / pixel : 1
 }
 
@@ -187,16 +187,16 @@ List<Found> readRois(File archive, Map part) {
 }
 
 String nameOf(int label, int slice, int frame) {
-    def position = names == "number" ? [] : (image.NFrames > 1 ? [frame] : []) + (image.NSlices > 1 ? [slice] : [])
+    def position = names == "number" ? [] : (imp.NFrames > 1 ? [frame] : []) + (imp.NSlices > 1 ? [slice] : [])
     return (position + label).collect { String.format("%04d", it) }.join("-")
 }
 
 // Only hyperstacks have positions with slice and frame; the wrong kind shows a ROI on every plane or on none.
 void place(Roi roi, int slice, int frame) {
-    if (image.hyperStack)
-        roi.setPosition(0, image.NSlices > 1 ? slice : 0, image.NFrames > 1 ? frame : 0)
-    else if (image.NSlices * image.NFrames > 1)
-        roi.setPosition(image.getStackIndex(1, slice, frame))
+    if (imp.hyperStack)
+        roi.setPosition(0, imp.NSlices > 1 ? slice : 0, imp.NFrames > 1 ? frame : 0)
+    else if (imp.NSlices * imp.NFrames > 1)
+        roi.setPosition(imp.getStackIndex(1, slice, frame))
 }
 
 // ---- results
@@ -239,9 +239,9 @@ void addToManager(List<Roi> rois) {
 }
 
 void addToOverlay(List<Roi> rois) {
-    def shown = (replace ? null : image.overlay) ?: new Overlay()
+    def shown = (replace ? null : imp.overlay) ?: new Overlay()
     rois.each { shown.add(it.clone()) }
-    image.overlay = shown
+    imp.overlay = shown
 }
 
 void measure(List<Found> found, Map part) {
@@ -250,11 +250,11 @@ void measure(List<Found> found, Map part) {
         table.reset()
     def wanted = ImageStatistics.with { AREA + MEAN + STD_DEV + MIN_MAX + CENTROID }
     found.each {
-        def plane = image.imageStack.getProcessor(image.getStackIndex(part.shown, it.slice, it.frame))
+        def plane = imp.imageStack.getProcessor(imp.getStackIndex(part.shown, it.slice, it.frame))
         plane.roi = it.roi
-        def values = ImageStatistics.getStatistics(plane, wanted, image.calibration)
+        def values = ImageStatistics.getStatistics(plane, wanted, imp.calibration)
         table.incrementCounter()
-        table.addLabel(image.title + ":" + it.roi.name)
+        table.addLabel(imp.title + ":" + it.roi.name)
         def row = [Object: it.label, Slice: it.slice, Frame: it.frame, Area: values.area, Mean: values.mean,
                    StdDev: values.stdDev, Min: values.min, Max: values.max, X: values.xCentroid, Y: values.yCentroid]
         row.each { name, value -> table.addValue(name, value as double) }
@@ -266,7 +266,7 @@ void measure(List<Found> found, Map part) {
 // The labels of the engine are those of the box; the label image is as large as the user's.
 void showLabels(File file, Map part) {
     def cut = IJ.openImage(file.path)
-    def name = image.title.replaceFirst(/\.\w{3,4}$/, "")
+    def name = imp.title.replaceFirst(/\.\w{3,4}$/, "")
     if (label_image)
         show(name + "_labels", cut, part) { it }
     if (label_map) {
@@ -280,10 +280,10 @@ void showLabels(File file, Map part) {
 }
 
 ImagePlus show(String title, ImagePlus cut, Map part, Closure kind) {
-    def stack = new ImageStack(image.width, image.height)
+    def stack = new ImageStack(imp.width, imp.height)
     (1..cut.stackSize).each {
         def plane = kind(cut.imageStack.getProcessor(it))
-        def whole = plane.createProcessor(image.width, image.height)
+        def whole = plane.createProcessor(imp.width, imp.height)
         whole.color = java.awt.Color.BLACK
         whole.setValue(0)
         whole.fill()
@@ -293,7 +293,7 @@ ImagePlus show(String title, ImagePlus cut, Map part, Closure kind) {
     def result = new ImagePlus(title, stack)
     result.setDimensions(1, part.slices.size(), part.frames.size())
     result.openAsHyperStack = part.frames.size() > 1
-    result.calibration = image.calibration.copy()
+    result.calibration = imp.calibration.copy()
     def largest = (1..stack.size()).collect { stack.getProcessor(it).statistics.max }.max()
     result.setDisplayRange(0, Math.max(1, largest))
     result.show()

@@ -3,7 +3,7 @@
 #@ String  (label="Model", description="cyto, nuclei, the name of a model of yours (Engine Status lists them) or its folder", value="cyto", persist=false) model
 #@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of an object; automatic = of each image for itself", min=0, max=4000, value=0, persist=false) diameter
 #@ Integer (label="Channel (0 = the first)", description="Channel to segment, counted from 1; 0 of an RGB image = its brightness", min=0, value=0, persist=false) channel
-#@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei_channel
+#@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
 #@ Double  (label="Flow threshold (0 = keep all)", description="Raise it to keep more objects", min=0, value=0.4, persist=false) flow_threshold
 #@ Double  (label="Cellprob threshold (lower = more)", description="Lower it to find fainter objects and larger outlines", min=-20, max=20, value=0, persist=false) cellprob_threshold
 #@ Integer (label="Min size in pixels", description="Smaller objects are dropped", min=0, value=15, persist=false) min_size
@@ -30,7 +30,7 @@ if (!shared.exists()) {
     return
 }
 cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
-cellspan.command {
+cellspan.command(this) {
     def failed = []
     def answer = cellspan.run(arguments()) { line ->
         def image = line =~ /^\[(\d+)\/(\d+)\] (.*)$/
@@ -62,5 +62,5 @@ List<String> arguments() {
                     cellprob_threshold: cellprob_threshold, min_size: min_size,
                     exclude_on_edges: exclude_on_edges, invert: invert, overwrite: replace]
     return ["segment", folder.path, "-o", results.path, "--save", kinds.join(",")] +
-        cellspan.options(settings + cellspan.channels(channel, nuclei_channel))
+        cellspan.options(settings + cellspan.channels(channel, nuclei))
 }

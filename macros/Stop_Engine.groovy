@@ -12,7 +12,7 @@ if (!shared.exists()) {
     return
 }
 cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
-cellspan.command {
+cellspan.command(this) {
     def answer = cellspan.run(["service", "stop"]) {}
     cellspan.requireSuccess(answer)
     IJ.showStatus("cellspan: " + (answer.printed ? answer.printed.last() : "the engine is stopped"))

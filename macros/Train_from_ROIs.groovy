@@ -1,9 +1,9 @@
-#@ ImagePlus image
+#@ ImagePlus imp
 #@ String  (label="Name of the new model", description="By this name every program finds it", value="my cells", persist=false) name
 #@ String  (label="Model to start from", description="cyto, nuclei, or the name of a model of yours (Engine Status lists them)", value="cyto", persist=false) model
 #@ Double  (label="Minutes", description="Time for the training; 0 = only put the image into the folder below", min=0, value=10, persist=false) minutes
 #@ Integer (label="Channel (0 = the one shown)", description="Channel to learn from, counted from 1; 0 of an RGB image = its brightness", min=0, value=0, persist=false) channel
-#@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei_channel
+#@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
 #@ File    (label="Folder of corrected images", style="directory", required=false, description="This image and its outlines are added to it, and the model learns from all that are there; empty = from this image alone", persist=false) folder
 
 // Plugins > cellspan > Train from ROIs: makes a model that finds cells as they were outlined in the ROI Manager.
@@ -31,7 +31,7 @@ if (!shared.exists()) {
     return
 }
 cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
-cellspan.command { File temporary ->
+cellspan.command(this) { File temporary ->
     if (minutes == 0 && !folder)
         cellspan.fail("For 0 minutes there is nothing to do: give more, or a folder of corrected images.")
     def examples = folder ?: new File(temporary, "corrected")
@@ -62,35 +62,35 @@ void train(File examples, File result) {
 // Slice and frame, counted from 1, and the outlines there.
 Map<List<Integer>, List<Roi>> planesWithOutlines() {
     def manager = GraphicsEnvironment.headless ? null : RoiManager.instance2
-    def rois = (manager?.count ? manager.roisAsArray : image.overlay?.toArray() ?: []) as List<Roi>
+    def rois = (manager?.count ? manager.roisAsArray : imp.overlay?.toArray() ?: []) as List<Roi>
     if (!rois)
         cellspan.fail("There are no outlines in the ROI Manager: find cells with Segment Cells, and correct them.")
     return rois.groupBy { placeOf(it) }
 }
 
 List<Integer> placeOf(Roi roi) {
-    if (image.NSlices * image.NFrames == 1)
+    if (imp.NSlices * imp.NFrames == 1)
         return [1, 1]
     def place = roi.hasHyperStackPosition() ? [roi.ZPosition, roi.TPosition]
-        : roi.position ? image.convertIndexToPosition(roi.position)[1, 2] : [0, 0]
-    def (slice, frame) = [place[0] ?: (image.NSlices == 1 ? 1 : 0), place[1] ?: (image.NFrames == 1 ? 1 : 0)]
+        : roi.position ? imp.convertIndexToPosition(roi.position)[1, 2] : [0, 0]
+    def (slice, frame) = [place[0] ?: (imp.NSlices == 1 ? 1 : 0), place[1] ?: (imp.NFrames == 1 ? 1 : 0)]
     if (!slice || !frame)
         cellspan.fail("The outline '${roi.name}' belongs to no plane of the stack: go to its plane, and press Update " +
             "in the ROI Manager.")
-    if (slice > image.NSlices || frame > image.NFrames)
+    if (slice > imp.NSlices || frame > imp.NFrames)
         cellspan.fail("The outline '${roi.name}' is on slice ${slice}, frame ${frame}, which the image has not.")
     return [slice, frame]
 }
 
 // As `cellspan train` reads it: IMAGE.tif and IMAGE_rois.zip; of two channels, the second shows the nuclei.
 void write(int slice, int frame, List<Roi> rois, File examples) {
-    def place = (image.NFrames > 1 ? [String.format("t%04d", frame)] : []) +
-        (image.NSlices > 1 ? [String.format("z%04d", slice)] : [])
-    def stem = ([image.title.replaceFirst(/\.\w{3,4}$/, "").replaceAll(/[^\w.-]+/, "_")] + place).join("_")
+    def place = (imp.NFrames > 1 ? [String.format("t%04d", frame)] : []) +
+        (imp.NSlices > 1 ? [String.format("z%04d", slice)] : [])
+    def stem = ([imp.title.replaceFirst(/\.\w{3,4}$/, "").replaceAll(/[^\w.-]+/, "_")] + place).join("_")
     if (!examples.isDirectory() && !examples.mkdirs())
         cellspan.fail("${examples}: the folder cannot be made.")
-    def stack = new ImageStack(image.width, image.height)
-    channelsToLearnFrom().each { stack.addSlice(image.imageStack.getProcessor(image.getStackIndex(it, slice, frame))) }
+    def stack = new ImageStack(imp.width, imp.height)
+    channelsToLearnFrom().each { stack.addSlice(imp.imageStack.getProcessor(imp.getStackIndex(it, slice, frame))) }
     def picture = new ImagePlus(stem, stack)
     picture.setDimensions(stack.size(), 1, 1)
     if (!new FileSaver(picture).saveAsTiff(new File(examples, stem + ".tif").path))
@@ -104,12 +104,12 @@ void write(int slice, int frame, List<Roi> rois, File examples) {
 }
 
 List<Integer> channelsToLearnFrom() {
-    if (image.type == ImagePlus.COLOR_RGB) {
-        if (channel || nuclei_channel)
+    if (imp.type == ImagePlus.COLOR_RGB) {
+        if (channel || nuclei)
             cellspan.fail("An RGB image is learnt from by its brightness: leave both channels 0, or split them.")
         return [1]
     }
-    if ([channel, nuclei_channel].max() > image.NChannels)
-        cellspan.fail("The image has ${image.NChannels} channel(s), counted from 1.")
-    return [channel ?: image.C] + (nuclei_channel ? [nuclei_channel] : [])
+    if ([channel, nuclei].max() > imp.NChannels)
+        cellspan.fail("The image has ${imp.NChannels} channel(s), counted from 1.")
+    return [channel ?: imp.C] + (nuclei ? [nuclei] : [])
 }

@@ -21,9 +21,10 @@ class Cancelled extends Exception {
 class Engine {
 
     // A command from its start to its end, whatever happens; `work` gets a folder that is gone afterwards.
-    void command(Closure work) {
+    void command(Script script, Closure work) {
         def folder = Files.createTempDirectory("cellspan").toFile()
         try {
+            requireKnown(Macro.options, script.binding.variables.keySet())
             work(folder)
         } catch (Problem problem) {
             tell(problem.message)
@@ -38,6 +39,17 @@ class Engine {
         } finally {
             folder.deleteDir()
             IJ.showProgress(1.0)
+        }
+    }
+
+    // A macro's settings that Fiji would silently leave out: misspelt names, and ticks without "=true".
+    void requireKnown(String options, Set<String> known) {
+        (options ?: "").replaceAll(/=\[[^\]]*\]/, "=x").split().each { word ->
+            def name = word.split("=")[0]
+            if (!(name in known))
+                fail("There is no setting '${name}'; see the table of settings in docs/fiji.md.")
+            if (!word.contains("="))
+                fail("The setting '${name}' needs a value: write ${name}=true.")
         }
     }
 

@@ -12,7 +12,7 @@ from cellspan.core.parameters import Parameters
 pytestmark = pytest.mark.quick
 
 SETTINGS = ["model", "diameter", "flow_threshold", "cellprob_threshold", "min_size", "exclude_on_edges"]
-COUNTED_FROM_ONE = {"channel", "nuclei_channel"}  # as ImageJ does; 0 stands for the one shown, or none
+COUNTED_FROM_ONE = {"channel", "nuclei"}  # as ImageJ does; 0 stands for the one shown, or none
 FROM_THE_IMAGE = {"anisotropy"}  # 0 stands for what the image's calibration says
 SCRIPTS = sorted(path.name for path in files("cellspan.macros").iterdir() if path.name.endswith(".groovy"))
 COMMANDS = [name for name in SCRIPTS if name[0].isupper()]
@@ -55,6 +55,13 @@ def test_the_dialog_asks_for_every_setting() -> None:
     # ImageJ makes the name in recorded macros from the first word of the label, in lower case.
     labels = re.findall(r'Dialog\.add(?:String|Number|Checkbox)\("(\w+)', text("cellspan_Segment.ijm"))
     assert [label.lower() for label in labels] == SETTINGS
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_key_ends_like_another(name: str) -> None:
+    # ImageJ's Macro.getValue finds `channel=` in nuclei_channel=2, too.
+    keys = re.findall(r"^#@ .*?(\w+)$", text(name), re.M)
+    assert [(a, b) for a in keys for b in keys if a != b and b.endswith(a) and not b[: -len(a)][-1].isalpha()] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -5,6 +5,7 @@
 import ij.IJ
 import ij.ImageJ
 import ij.ImagePlus
+import ij.Macro
 import ij.gui.OvalRoi
 import ij.gui.Roi
 import ij.measure.ResultsTable
@@ -172,6 +173,18 @@ assert refused(planes: "every frame", plain).startsWith("The image has one frame
 assert refused(planes: "whole volume (3D)", single).startsWith("The image has one slice, so it is no volume")
 assert refused(roi_manager: false, single).startsWith("Choose at least one result")
 assert refused(model: "none such", single).startsWith("There is no model 'none such'")
+// What Fiji would leave out of a macro's options in silence.
+def withOptions = { String options ->
+    def macro = new Thread({ Macro.options = options; fiji.run(nuclei, "Segment_Cells", single); Macro.options = null }, 'Run$_macro')
+    fiji.messages.clear()
+    macro.start()
+    macro.join()
+    fiji.messages[0]
+}
+assert withOptions("diamter=30 model=[my = model] ").startsWith("There is no setting 'diamter'")
+assert withOptions("model=nuclei colours ") == "The setting 'colours' needs a value: write colours=true."
+assert rois() == []
+
 single.roi = new Roi(500, 500, 9, 9)
 assert refused([:], single).startsWith("The selection is outside the image")
 println "done"

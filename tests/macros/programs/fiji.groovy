@@ -41,7 +41,7 @@ class Fiji {
     void run(Map settings, String name, ImagePlus image = null) {
         def values = defaults(name)
         assert settings.keySet() - values.keySet() == [] as Set
-        values = values + settings + [image: image]
+        values = values + settings + [imp: image]
         def source = script(name).readLines().collect { it.startsWith("#@") ? "//" : it }.join("\n")
         new GroovyShell(getClass().classLoader, new Binding(values)).evaluate(source, name + ".groovy")
     }

@@ -45,11 +45,12 @@ class Intensities:
         return planes
 
     def on_grid(self, grid: Grid, box: Box) -> Floats:
-        """Part of the grid: (2, Z, Y, X)."""
-        source = self.planes(grid.region(box))
+        """Part of the grid: (2, Z, Y, X); a few slices at a time, because the image may be finer than the grid."""
         planes = np.zeros((2, *(part.stop - part.start for part in box)), np.float32)
-        for k in range(len(self._sources)):
-            planes[k] = grid.resampled(source[k], box)
+        for z in grid.slabs(box):
+            source = self.planes(grid.region((z, *box[1:])))
+            for k in range(len(self._sources)):
+                planes[k, z.start - box[0].start : z.stop - box[0].start] = grid.resampled(source[k], (z, *box[1:]))
         return planes
 
     def _main(self) -> dict[int, float]:

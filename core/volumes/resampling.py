@@ -5,6 +5,8 @@ A grid voxel is computed from the same image voxels whichever part it is compute
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,7 @@ from cellspan.core.compiled import PARALLEL, njit, prange
 from cellspan.core.images import Floats
 
 Box = tuple[slice, slice, slice]
+VOXELS_AT_ONCE = 32_000_000  # of the image: 14 bytes each while they are resampled
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,14 @@ class Grid:
         """See Axis.part."""
         z, y, x = (axis.part(part) for axis, part in zip(self.axes, box, strict=True))
         return z, y, x
+
+    def slabs(self, box: Box) -> Iterator[slice]:
+        """The part `box` of the grid in slices along z for which at most so many image voxels are in memory at once."""
+        image = self.region(box)
+        voxels = math.prod(part.stop - part.start for part in image) / (box[0].stop - box[0].start)
+        step = max(1, int(VOXELS_AT_ONCE / voxels))
+        for start in range(box[0].start, box[0].stop, step):
+            yield slice(start, min(start + step, box[0].stop))
 
     def resampled(self, voxels: Floats, box: Box) -> Floats:
         """The part `box` of the grid from the image voxels of `region(box)`."""

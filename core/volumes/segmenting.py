@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 OnProgress = Callable[[float, str], None]
 SIZING_SLICES = 5  # in which the diameter is measured
 NETWORK = 0.9  # of the progress
+SLAB = 16  # slices of results on disk that are renumbered at once, as they are stored there
 LARGEST_ENLARGEMENT = 16  # times, along any axis
 NO_SPACING = "The file does not say how far its slices are apart; cubic voxels are assumed (set anisotropy)."
 
@@ -123,7 +125,7 @@ class VolumeTask:
                     self._put(found, grid, block, labels, part)
                 roots = borders.roots(last)
         self._report(0.99, "numbering the objects")
-        found.count = finish(found.labels, roots, self._parameters, [grid.part(block.core) for block in blocks])
+        found.count = finish(found.labels, roots, self._parameters)
 
     def _run_network(self, found: Found, grid: Grid, blocks: list[Block], outputs: Any) -> None:
         """Fill the outputs on the grid."""
@@ -159,25 +161,24 @@ class VolumeTask:
         return flows_to_labels(outputs[:3], outputs[3], everything, self._model.mean_diameter)
 
     def _put(self, found: Found, grid: Grid, block: Block, labels: Labels, outputs: Floats) -> None:
-        """Write the core of a block at the voxels of the image."""
-        image = grid.part(block.core)
-        found.labels[image] = grid.labels_at(labels, block.whole, image)
-        if found.probability is not None:
-            found.probability[image] = grid.values_at(outputs[3], block.whole, image)
-        if found.flows is not None:
-            found.flows[(slice(None), *image)] = grid.values_at(outputs[:3], block.whole, image)
+        """Write the core of a block at the voxels of the image, a few slices at a time."""
+        for z in grid.slabs(block.core):
+            image = grid.part((z, *block.core[1:]))
+            found.labels[image] = grid.labels_at(labels, block.whole, image)
+            if found.probability is not None:
+                found.probability[image] = grid.values_at(outputs[3], block.whole, image)
+            if found.flows is not None:
+                found.flows[(slice(None), *image)] = grid.values_at(outputs[:3], block.whole, image)
 
     # ---- slice by slice
 
     def _run_stitched(self, found: Found) -> None:
-        depth = self._volume.shape[0]
         joined = stitch(self._planes(found), self._parameters.stitch_threshold)
         last = 0
         for z, labels in enumerate(joined):
             found.labels[z] = labels
             last = max(last, int(labels.max(initial=0)))
-        slabs: list[Box] = [(slice(z, z + 1), slice(None), slice(None)) for z in range(depth)]
-        found.count = finish(found.labels, np.arange(last + 1, dtype=np.int32), self._parameters, slabs)
+        found.count = finish(found.labels, np.arange(last + 1, dtype=np.int32), self._parameters)
 
     def _planes(self, found: Found) -> Iterator[Labels]:
         """The labels of one slice after the other."""
@@ -197,38 +198,42 @@ class VolumeTask:
             yield labels
 
 
-def finish(labels: Any, roots: Any, parameters: Parameters, parts: list[Box]) -> int:
+def finish(labels: Any, roots: Any, parameters: Parameters) -> int:
     """Give all parts of an object one number, drop what the parameters refuse, count 1..n; how many there are."""
     if isinstance(labels, np.ndarray):
         joined = renumbered_by(labels, roots)
         fitting = keep(joined, areas(joined) <= parameters.max_size_fraction * joined.size)
         labels[:] = in_reading_order(drop_unwanted(fitting, parameters))
         return int(labels.max(initial=0))
-    table = roots[:]
-    sizes, touching = _tally(labels, table, parts)
-    wanted = (sizes >= max(parameters.min_size, 1)) & (sizes <= parameters.max_size_fraction * np.prod(labels.shape))
-    wanted &= ~touching if parameters.exclude_on_edges else True
-    wanted[0] = False
-    numbers = np.zeros(len(sizes), np.int32)
-    numbers[wanted] = np.arange(1, np.count_nonzero(wanted) + 1)
-    for part in parts:
-        labels[part] = numbers[table[np.asarray(labels[part])]]
+    numbers = _numbers(*_tally(labels, roots), parameters, math.prod(labels.shape))
+    for z in range(0, labels.shape[0], SLAB):
+        labels[z : z + SLAB] = numbers[roots[np.asarray(labels[z : z + SLAB])]]
     return int(numbers.max(initial=0))
 
 
-def _tally(labels: Any, table: Any, parts: list[Box]) -> tuple[Any, Any]:
+def _tally(labels: Any, roots: Any) -> tuple[Any, Any]:
     """The voxels of each object of a volume on disk, and whether it touches a face of the volume."""
-    count = int(table.max(initial=0)) + 1
+    count = int(roots.max(initial=0)) + 1
     sizes, touching = np.zeros(count, np.int64), np.zeros(count, bool)
-    for part in parts:
-        block = table[np.asarray(labels[part])]
-        sizes += np.bincount(block.ravel(), minlength=count)
-        for axis, (piece, length) in enumerate(zip(part, labels.shape, strict=True)):
-            if (piece.start or 0) == 0:
-                touching[block.take(0, axis)] = True
-            if piece.stop is None or piece.stop == length:
-                touching[block.take(-1, axis)] = True
+    for z in range(0, labels.shape[0], SLAB):
+        slab = roots[np.asarray(labels[z : z + SLAB])]
+        sizes += np.bincount(slab.ravel(), minlength=count)
+        for axis in (1, 2):
+            touching[slab.take((0, -1), axis)] = True
+        touching[slab[0] if z == 0 else 0] = True
+        touching[slab[-1] if z + SLAB >= labels.shape[0] else 0] = True
     return sizes, touching
+
+
+def _numbers(sizes: Any, touching: Any, parameters: Parameters, voxels: int) -> Any:
+    """For each object its final number, 0 = it is dropped."""
+    wanted = (sizes >= max(parameters.min_size, 1)) & (sizes <= parameters.max_size_fraction * voxels)
+    if parameters.exclude_on_edges:
+        wanted &= ~touching
+    wanted[0] = False
+    numbers = np.zeros(len(sizes), np.int32)
+    numbers[wanted] = np.arange(1, np.count_nonzero(wanted) + 1)
+    return numbers
 
 
 def segment_volume(

@@ -10,11 +10,12 @@ import tifffile
 from numpy.typing import NDArray
 
 from cellspan.core import Parameters, Segmenter, average_precision
+from cellspan.core.dynamics import drop_unwanted
 from cellspan.core.errors import Cancelled, CellspanError
 from cellspan.core.metrics import best_overlaps
 from cellspan.core.segmenter import Result, object_quality
 from cellspan.core.training.simulate.volumes import simulated_volume
-from cellspan.core.volumes import files
+from cellspan.core.volumes import files, resampling
 from cellspan.core.volumes.segmenting import segment_volume
 from cellspan.core.volumes.volume import volume_from_array
 
@@ -112,6 +113,7 @@ def test_results_on_disk_are_those_in_memory(
     segmenter: Segmenter, stack: Stack, whole: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "SHARE", 0.0)
+    monkeypatch.setattr(resampling, "VOXELS_AT_ONCE", 30_000)
     source = tmp_path / "stack.tif"
     tifffile.imwrite(source, stack[0], metadata={"axes": "ZYX"})
     outputs = {kind: tmp_path / f"stack_{kind}" for kind in ("labels", "flows", "probability")}
@@ -122,6 +124,11 @@ def test_results_on_disk_are_those_in_memory(
     assert average_precision(whole.labels, labels, [0.999])[0] == 1
     np.testing.assert_allclose(tifffile.imread(outputs["probability"]), whole.probability, atol=1e-5)
     assert tifffile.imread(outputs["flows"]).shape == whole.flows.shape
+    strict = IN_3D.model_copy(update={"exclude_on_edges": True, "min_size": 900})
+    record = files.segment_volume_file(segmenter, source, {"labels": outputs["labels"]}, strict, lambda *_: None)
+    expected = drop_unwanted(whole.labels, strict)
+    assert record["objects"] == expected.max()
+    np.testing.assert_array_equal(tifffile.imread(outputs["labels"]) > 0, expected > 0)
 
 
 @pytest.mark.parametrize("anisotropy", [1.0, 3.0, 5.0, 8.0])

@@ -183,7 +183,8 @@ def _add_to_manager(rois: list[Any]) -> None:
 def rois_in(source: Any) -> Iterable[Any]:
     """The ROIs of an Overlay, a ROI Manager or the path of a RoiSet.zip, as ImageJ's; raises CellspanError."""
     if isinstance(source, str | Path):
-        return _rois_in_archive(Path(source))
+        decoder = java_class("ij.io.RoiDecoder")
+        return [decoder.openFromByteArray(content) for content in archived_rois(Path(source))]
     if hasattr(source, "getRoisAsArray"):  # a ROI Manager
         return list(source.getRoisAsArray())
     if hasattr(source, "toArray"):  # an overlay
@@ -191,14 +192,13 @@ def rois_in(source: Any) -> Iterable[Any]:
     raise CellspanError(f"ROIs come from an Overlay, a ROI Manager or a RoiSet.zip, not from {type(source).__name__}.")
 
 
-def _rois_in_archive(path: Path) -> list[Any]:
-    decoder = java_class("ij.io.RoiDecoder")
+def archived_rois(path: Path) -> list[bytes]:
+    """Every ROI in a RoiSet.zip, as ImageJ stores it; raises CellspanError."""
     try:
         with zipfile.ZipFile(path) as archive:
-            files = [archive.read(name) for name in archive.namelist() if name.endswith(".roi")]
-    except (OSError, zipfile.BadZipFile) as error:
+            return [archive.read(name) for name in archive.namelist() if name.lower().endswith(".roi")]
+    except Exception as error:  # noqa: BLE001 - damaged archives raise anything
         raise CellspanError(f"{path}: this is not a RoiSet.zip that can be read ({error}).") from None
-    return [decoder.openFromByteArray(content) for content in files]
 
 
 def _paint(labels: Labels, roi: Any, label: int) -> None:

@@ -26,7 +26,7 @@ from cellspan.core.training.data import find_pairs
 from cellspan.fiji_bridge.axes import Plane, array_and_axes, is_image_plus, planes_of
 from cellspan.fiji_bridge.gateway import java_class
 from cellspan.fiji_bridge.images import axes_of, image_from_imagej
-from cellspan.fiji_bridge.rois import rois_in
+from cellspan.fiji_bridge.rois import archived_rois, rois_in
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,10 @@ def write_examples(
 
 def roi_bytes(source: Any) -> list[bytes]:
     """Every ROI as ImageJ stores it in a file."""
-    if not isinstance(source, (str, Path)):
-        encoder = java_class("ij.io.RoiEncoder")
-        return [bytes(encoder.saveAsByteArray(roi)) for roi in rois_in(source)]
-    try:
-        with ZipFile(source) as archive:
-            return [archive.read(name) for name in archive.namelist() if name.lower().endswith(".roi")]
-    except Exception as error:  # noqa: BLE001 - damaged archives raise anything
-        raise CellspanError(f"{source}: this is not a RoiSet.zip that can be read ({error}).") from None
+    if isinstance(source, (str, Path)):
+        return archived_rois(Path(source))
+    encoder = java_class("ij.io.RoiEncoder")
+    return [bytes(encoder.saveAsByteArray(roi)) for roi in rois_in(source)]
 
 
 def _pixels(image: Any, axes: str | None) -> tuple[NDArray[Any], str]:

@@ -197,6 +197,16 @@ def cellprofiler5(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON)
+def fiji(session: nox.Session) -> None:
+    """The commands and the bridge in a full Fiji, whose folder CELLSPAN_FIJI names; on demand."""
+    if not os.environ.get("CELLSPAN_FIJI"):
+        session.skip("CELLSPAN_FIJI does not point at the folder of a Fiji")
+    require_debian_packages(session)
+    session.install(".[fiji,test]")
+    session.run("pytest", "tests/fiji_bridge/test_in_fiji.py", *session.posargs, env={"JAVA_HOME": str(java_home())})
+
+
+@nox.session(python=PYTHON)
 def peer(session: nox.Session) -> None:
     """The same method as cellpose 3.1.1.2, against the real one."""
     session.install(f"cellpose=={CELLPOSE}", ".[train,test]")

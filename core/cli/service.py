@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
 
 import click
 
-from cellspan.core.service.client import log_file, running_service, service_file
+from cellspan.core.service.client import EngineError, log_file, running_service, service_file
 
 
 @click.command()
@@ -44,8 +45,12 @@ def status() -> None:
     if running is None:
         click.echo("The engine is not running; it starts when it is needed.")
         return
-    about = json.loads(service_file().read_text(encoding="utf-8"))
-    busy = "busy" if running.json("GET", "/v1/health")["busy"] else "idle"
+    try:
+        about = json.loads(service_file().read_text(encoding="utf-8"))
+        busy = "busy" if running.json("GET", "/v1/health")["busy"] else "idle"
+    except (EngineError, OSError):
+        click.echo("The engine has just stopped; it starts again when it is needed.")
+        return
     click.echo(f"The engine {about['version']} runs at {about['address']} (process {about['pid']}, {busy}).")
     click.echo(f"Its log is {log_file()}")
 
@@ -57,7 +62,8 @@ def stop() -> None:
     if running is None:
         click.echo("The engine is not running.")
         return
-    running.json("POST", "/v1/stop")
+    with contextlib.suppress(EngineError):  # it is stopping already
+        running.json("POST", "/v1/stop")
     for _ in range(100):
         if not service_file().exists():
             click.echo("The engine has stopped.")

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 import tifffile
 from fastapi import FastAPI, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 
 from cellspan.core.errors import CellspanError
@@ -48,6 +49,11 @@ def make_app(jobs: Jobs, token: str, stop: Callable[[], None]) -> FastAPI:
     @app.exception_handler(CellspanError)
     async def refuse(request: Request, error: CellspanError) -> Response:
         return _error(400, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse_request(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return _error(400, f"{first['loc'][-1]} = {first.get('input')!r} is not possible: {first['msg']}.")
 
     @app.get("/v1/health")
     def health() -> dict[str, Any]:

@@ -44,7 +44,7 @@ class EngineMissing(EngineError):
     """The engine cannot be found or started."""
 
 
-class _Lost(Exception):
+class _Lost(EngineError):
     """The service went away in the middle of a conversation."""
 
 

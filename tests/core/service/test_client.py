@@ -190,6 +190,8 @@ def test_http_as_documented(engine_home: Path) -> None:
         assert http.get(f"{path}/labels", headers={"Accept": "image/tiff"}).content[:2] in (b"II", b"MM")
         assert http.get(f"{path}/labels", headers={"Accept": "text/html"}).status_code == 406
         assert http.get(f"{path}/colours").status_code == 404
+        wrong = http.get(path, params={"wait": "long"})
+        assert (wrong.status_code, wrong.json()["error"][:13]) == (400, "wait = 'long'")
         assert http.delete(path).status_code == 204
         assert http.get(path).status_code == 404
         assert http.post("/v1/jobs", content=b"", headers={"Content-Type": "text/plain"}).status_code == 400

@@ -9,9 +9,14 @@
 // mode has only one that is lost when this command ends: then the outlines go to the overlay of the image.
 // If something goes wrong, there is one message and the calling macro stops; runMacro returns "[aborted]".
 
-// The names and the defaults are those of the engine (core/parameters.py).
-var names = newArray("model", "diameter", "flow_threshold", "cellprob_threshold", "min_size", "exclude_on_edges");
-var values = newArray("cyto", "0", "0.4", "0", "15", "false");
+// Settings of the segmentation have the names and the defaults of the engine (core/parameters.py); channels count
+// from 1. No name may end like another after a mark: ImageJ would find channel= in nuclei_channel=2, too.
+var names = newArray("model", "diameter", "channel", "nuclei", "planes", "flow_threshold", "cellprob_threshold",
+    "min_size", "exclude_on_edges", "invert", "results");
+var values = newArray("cyto", "0", "0", "0", "current plane", "0.4", "0", "15", "false", "false", "ROI Manager");
+var planes = newArray("current plane", "every plane");
+var results = newArray("ROI Manager", "overlay", "label image", "ROI Manager and label image",
+    "overlay and label image");
 
 // Read at once, before another macro starts and takes its place.
 var here = File.getDirectory(getInfo("macro.filepath"));
@@ -21,21 +26,17 @@ if (nImages == 0)
 chooseSettings();
 engine = engineCommand();
 folder = newTemporaryFolder();
-// Until a part of an image can be segmented, the selection is out of the way, and comes back at the end.
-selected = selectionType() >= 0;
-if (selected) {
-    Roi.copy;
-    Roi.remove;
-}
-saveCopy(folder + "image.tif");
+saveSelection(folder);
+place = savePart(folder);
 showStatus("cellspan is looking for cells...");
-answer = askEngine(engine, folder);
+answer = askEngine(engine, folder, place);
 problem = problemIn(answer);
 if (problem == "")
     problem = addOutlines(engine, folder, countIn(answer));
+restoreSelection(folder);
+if (problem == "" && wants("label image"))
+    showLabels(folder, place);
 removeFolder(folder);
-if (selected)
-    Roi.paste;
 if (problem != "")
     fail(problem);
 showStatus("cellspan: " + countIn(answer) + " objects");
@@ -57,11 +58,45 @@ function readSettings(options) {
     checkNames(options);
     for (i = 0; i < names.length; i++)
         values[i] = call("ij.Macro.getValue", options, names[i], values[i]);
-    // ImageJ writes a ticked box as its name alone.
-    if (matches(" " + options + " ", ".* exclude_on_edges .*"))
-        values[5] = "true";
-    if (!matches(values[5], "true|false"))
-        fail("exclude_on_edges = '" + values[5] + "' is not possible: give its name alone, or leave it out.");
+    for (i = 0; i < names.length; i++) {
+        // ImageJ writes a ticked box as its name alone.
+        if (isBox(names[i]) && matches(" " + options + " ", ".* " + names[i] + " .*"))
+            values[i] = "true";
+        if (isBox(names[i]) && !matches(values[i], "true|false"))
+            fail("" + names[i] + " = '" + values[i] + "' is not possible: give its name alone, or leave it out.");
+    }
+    requireOneOf("planes", planes);
+    requireOneOf("results", results);
+}
+
+function isBox(name) {
+    if (name == "exclude_on_edges" || name == "invert")
+        return true;
+    return false;
+}
+
+function setting(name) {
+    for (i = 0; i < names.length; i++) {
+        if (names[i] == name)
+            return values[i];
+    }
+    return "";
+}
+
+function requireOneOf(name, choices) {
+    value = setting(name);
+    for (i = 0; i < choices.length; i++) {
+        if (choices[i] == value)
+            return;
+    }
+    fail("" + name + " = '" + value + "' is not possible; choose among: " + String.join(choices, ", ") + ".");
+}
+
+function wants(result) {
+    wanted = setting("results");
+    if (indexOf(wanted, result) >= 0)
+        return true;
+    return false;
 }
 
 // A misspelt setting must not be ignored silently.
@@ -79,18 +114,31 @@ function askForSettings() {
     Dialog.create("cellspan Segment");
     Dialog.addString("Model", values[0], 16);
     Dialog.addNumber("Diameter (0 = automatic)", parseFloat(values[1]), 1, 8, "pixels");
-    Dialog.addNumber("Flow_threshold (0 = keep all)", parseFloat(values[2]), 2, 8, "");
-    Dialog.addNumber("Cellprob_threshold (lower = more)", parseFloat(values[3]), 2, 8, "");
-    Dialog.addNumber("Min_size", parseFloat(values[4]), 0, 8, "pixels");
-    Dialog.addCheckbox("Exclude_on_edges", matches(values[5], "true"));
+    Dialog.addNumber("Channel (0 = the one shown)", parseFloat(values[2]), 0, 8, "");
+    Dialog.addNumber("Nuclei channel (0 = none)", parseFloat(values[3]), 0, 8, "");
+    Dialog.addChoice("Planes", planes, values[4]);
+    Dialog.addNumber("Flow_threshold (0 = keep all)", parseFloat(values[5]), 2, 8, "");
+    Dialog.addNumber("Cellprob_threshold (lower = more)", parseFloat(values[6]), 2, 8, "");
+    Dialog.addNumber("Min_size", parseFloat(values[7]), 0, 8, "pixels");
+    Dialog.addCheckbox("Exclude_on_edges", matches(values[8], "true"));
+    Dialog.addCheckbox("Invert (objects are darker)", matches(values[9], "true"));
+    Dialog.addChoice("Results", results, values[10]);
     Dialog.show();
     values[0] = Dialog.getString();
-    for (i = 1; i < 5; i++)
+    for (i = 1; i < 4; i++)
         values[i] = "" + Dialog.getNumber();
-    if (Dialog.getCheckbox())
-        values[5] = "true";
-    else
-        values[5] = "false";
+    values[4] = Dialog.getChoice();
+    for (i = 5; i < 8; i++)
+        values[i] = "" + Dialog.getNumber();
+    for (i = 8; i < 10; i++)
+        values[i] = asWord(Dialog.getCheckbox());
+    values[10] = Dialog.getChoice();
+}
+
+function asWord(flag) {
+    if (flag)
+        return "true";
+    return "false";
 }
 
 // ---- the engine
@@ -110,15 +158,53 @@ function engineCommand() {
 }
 
 // What the engine prints: one line, "OK <count> <file>" or "ERROR <sentence>".
-function askEngine(engine, folder) {
+function askEngine(engine, folder, place) {
     words = Array.concat(engine, "fiji-segment", "--input", folder + "image.tif", "--rois", folder + "rois.zip");
-    for (i = 0; i < 5; i++)
-        words = Array.concat(words, "--" + replace(names[i], "_", "-"), values[i]);
-    if (values[5] == "true")
-        words = Array.concat(words, "--exclude-on-edges");
+    if (wants("label image"))
+        words = Array.concat(words, "--labels", folder + "labels.tif");
+    if (File.exists(folder + "mask.tif"))
+        words = Array.concat(words, "--inside", folder + "mask.tif");
+    if (place != "0,0,0,0")
+        words = Array.concat(words, "--at", place);
+    if (Stack.isHyperstack)
+        words = Array.concat(words, "--hyperstack");
+    words = withChannels(words);
+    for (i = 0; i < names.length; i++) {
+        flag = "--" + replace(names[i], "_", "-");
+        if (isBox(names[i])) {
+            if (values[i] == "true")
+                words = Array.concat(words, flag);
+        } else if (!matches(names[i], "channel|nuclei|planes|results"))
+            words = Array.concat(words, flag, values[i]);
+    }
     printed = execute(words);
     answer = lastLine(printed);
     return answer;
+}
+
+// The engine counts channels from 0.
+function withChannels(words) {
+    getDimensions(width, height, channels, slices, frames);
+    main = parseInt(values[2]);
+    nuclei = parseInt(values[3]);
+    if (main == 0 && channels > 1)
+        Stack.getPosition(main, slice, frame);
+    if (main > 0 && (channels > 1 || bitDepth() == 24))
+        words = Array.concat(words, "--channel", "" + (main - 1));
+    if (nuclei > 0)
+        words = Array.concat(words, "--nuclei-channel", "" + (nuclei - 1));
+    return words;
+}
+
+function checkChannels() {
+    getDimensions(width, height, channels, slices, frames);
+    if (bitDepth() == 24)
+        channels = 3;
+    for (k = 2; k < 4; k++) {
+        number = parseInt(values[k]);
+        if (isNaN(number) || number < 0 || number > channels)
+            fail("" + names[k] + " = " + values[k] + ", but the image has " + channels + " channel(s), counted from 1.");
+    }
 }
 
 // exec() takes any number of words, but not as an array.
@@ -167,13 +253,20 @@ function countIn(answer) {
 function addOutlines(engine, folder, count) {
     if (count == 0)
         return "";
-    if (isHeadless() || (is("Batch Mode") && !isOpen("ROI Manager")))
+    added = count;
+    if (wants("overlay") || (wants("ROI Manager") && hasNoManager()))
         added = addToOverlay(engine, folder);
-    else
+    else if (wants("ROI Manager"))
         added = addToManager(folder + "rois.zip");
     if (added == count)
         return "";
     return "ImageJ took over " + added + " of " + count + " outlines.";
+}
+
+function hasNoManager() {
+    if (isHeadless() || (is("Batch Mode") && !isOpen("ROI Manager")))
+        return true;
+    return false;
 }
 
 function addToManager(path) {
@@ -200,6 +293,89 @@ function addToOverlay(engine, folder) {
     return Overlay.size - before;
 }
 
+// A new image, as large as the user's: the pixels of object k are k.
+function showLabels(folder, place) {
+    getDimensions(width, height, channels, slices, frames);
+    title = File.getNameWithoutExtension(getTitle());
+    offset = split(place, ",");
+    open(folder + "labels.tif");
+    if (getWidth() != width || getHeight() != height) {
+        run("Canvas Size...", "width=" + width + " height=" + height + " position=Top-Left zero");
+        run("Translate...", "x=" + offset[0] + " y=" + offset[1] + " interpolation=None stack");
+    }
+    rename(title + "_labels");
+    if (nSlices > 1)
+        Stack.getStatistics(voxels, mean, min, max);
+    else
+        getStatistics(area, mean, min, max);
+    setMinAndMax(0, maxOf(1, max));
+}
+
+// ---- the part to segment
+
+// The selection comes back at the end, whatever ImageJ does to it meanwhile.
+function saveSelection(folder) {
+    if (selectionType() >= 0)
+        saveAs("Selection", folder + "selection.roi");
+}
+
+function restoreSelection(folder) {
+    if (File.exists(folder + "selection.roi"))
+        open(folder + "selection.roi");
+}
+
+// Rectangle, oval, polygon, freehand, traced, composite: those that have an inside.
+function isArea(type) {
+    if ((type >= 0 && type <= 4) || type == 9)
+        return true;
+    return false;
+}
+
+// Saves a copy of what is to be segmented, because ImageJ renames the image that it saves. Returns where it is:
+// x, y, and slice and frame from 1, 0 = there is only one.
+function savePart(folder) {
+    checkChannels();
+    image = getImageID();
+    getDimensions(width, height, channels, slices, frames);
+    Stack.getPosition(channel, slice, frame);
+    options = "title=cellspan";
+    wanted = setting("planes");
+    if (wanted == "every plane") {
+        slice = 1;
+        frame = 1;
+        options = options + " duplicate";
+    } else if (channels > 1 || Stack.isHyperstack)
+        options = options + " duplicate channels=1-" + channels + " slices=" + slice + " frames=" + frame;
+    if (selectionType() >= 0 && !isArea(selectionType()))
+        Roi.remove;
+    left = 0;
+    top = 0;
+    if (selectionType() >= 0) {
+        Roi.getBounds(x, y, w, h);
+        left = maxOf(0, x);
+        top = maxOf(0, y);
+    }
+    batch = is("Batch Mode");
+    if (!batch)
+        setBatchMode(true);
+    run("Duplicate...", options);
+    if (selectionType() > 0) {
+        run("Create Mask");
+        saveAs("tiff", folder + "mask.tif");
+        close();
+    }
+    saveAs("tiff", folder + "image.tif");
+    close();
+    selectImage(image);
+    if (!batch)
+        setBatchMode(false);
+    if (slices == 1)
+        slice = 0;
+    if (frames == 1)
+        frame = 0;
+    return "" + left + "," + top + "," + slice + "," + frame;
+}
+
 // ---- files
 
 function newTemporaryFolder() {
@@ -210,25 +386,12 @@ function newTemporaryFolder() {
     return folder;
 }
 
-// A copy, because ImageJ renames the image that it saves.
-function saveCopy(path) {
-    image = getImageID();
-    batch = is("Batch Mode");
-    if (!batch)
-        setBatchMode(true);
-    run("Duplicate...", "title=cellspan duplicate");
-    saveAs("tiff", path);
-    close();
-    selectImage(image);
-    if (!batch)
-        setBatchMode(false);
-}
-
 function removeFolder(folder) {
-    deleted = File.delete(folder + "rois");
-    deleted = File.delete(folder + "rois.zip");
-    deleted = File.delete(folder + "image.tif");
-    deleted = File.delete(folder);
+    files = newArray("rois", "rois.zip", "image.tif", "mask.tif", "labels.tif", "selection.roi", "");
+    for (i = 0; i < files.length; i++) {
+        if (File.exists(folder + files[i]))
+            deleted = File.delete(folder + files[i]);
+    }
 }
 
 // ---- messages

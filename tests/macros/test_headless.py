@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from cellspan.core.training.simulate import simulate_nuclei
+
 pytestmark = pytest.mark.end_to_end
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -47,18 +49,86 @@ def test_errors_are_one_line_and_no_roi(imagej, engine_home: Path) -> None:
         ("Diameter=30", "There is no setting 'Diameter'"),
         ("model=[my own model] diamter=30", "There is no setting 'diamter'"),
         ("exclude_on_edges=yes", "exclude_on_edges = 'yes' is not possible"),
+        ("results=table", "results = 'table' is not possible; choose among: ROI Manager"),
+        ("channel=2", "channel = 2, but the image has 1 channel(s)"),
     ],
 )
 def test_settings_are_not_ignored(imagej, settings: str, message: str) -> None:
     assert imagej.headless(CALLER, imagej.macro, settings).startswith(f"ERROR {message}")
 
 
-def test_stacks_are_refused_by_the_engine(imagej, engine_home: Path) -> None:
-    printed = imagej.headless(CALLER.replace("64, 1", "64, 5"), imagej.macro, "model=nuclei")
-    assert printed.startswith("ERROR the file holds 5 z-slices")
+STACK = """
+arguments = split(getArgument(), "\\n");
+open(arguments[0]);
+Stack.setPosition(2, 3, 2);
+makeOval(10, 8, 110, 100);
+result = runMacro(arguments[1], "model=nuclei diameter=26 results=[overlay and label image] " + arguments[2]);
+selectImage(1);
+print("selection " + selectionType() + ", overlay " + Overlay.size);
+for (i = 0; i < Overlay.size; i++) {
+    Overlay.activateSelection(i);
+    Roi.getPosition(channel, slice, frame);
+    Roi.getContainedPoints(xs, ys);
+    print("roi " + Roi.getName + " " + slice + " " + frame + " " + xs.length);
+}
+selectImage(2);
+print("labels " + getTitle());
+saveAs("tiff", arguments[3]);
+"""
+
+
+@pytest.mark.parametrize("planes", ["current plane", "every plane"])
+def test_channels_stacks_and_selections(imagej, engine_home: Path, tmp_path: Path, planes: str) -> None:
+    """Inside an oval of a hyperstack; outlines and label image agree, and lie where the objects are."""
+    slices = np.stack([simulate_nuclei((120, 150), diameter=26, seed=seed).image for seed in range(3)])
+    path, saved = tmp_path / "cells 1.tif", tmp_path / "labels.tif"
+    nuclei = np.stack([slices, slices[::-1]])
+    stack = np.stack([np.full_like(nuclei, 100), nuclei], axis=2)
+    tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "TZCYX"})
+    printed = imagej.headless(STACK, path, imagej.macro, f"planes=[{planes}]", saved).splitlines()
+    labels = tifffile.imread(saved).reshape(-1, 120, 150)
+    count = len(printed) - 2
+    assert printed[0] == f"selection 1, overlay {count}"
+    assert printed[-1] == "labels cells 1_labels"
+    assert len(labels) == (1 if planes == "current plane" else 6)
+    assert count > 2 * len(labels)
+    for line in printed[1:-1]:
+        _, name, *numbers = line.split()
+        z, t, area = map(int, numbers)
+        assert name.startswith(f"{t:04}-{z:04}-")
+        plane = labels[0 if planes == "current plane" else (t - 1) * 3 + z - 1]
+        assert np.count_nonzero(plane == int(name.split("-")[2])) == area
+    y, x = np.nonzero(labels.max(axis=0))
+    assert y.min() >= 8
+    assert x.min() >= 10
+    assert list(imagej.temporary.iterdir()) == []
 
 
 def test_without_the_file_that_names_the_engine(imagej) -> None:
     imagej.engine.unlink()
     printed = imagej.headless(CALLER, imagej.macro, "model=nuclei")
     assert printed.startswith("ERROR cellspan's engine is not known here")
+
+
+QUOTING = """
+arguments = split(getArgument(), "\\n");
+for (k = 0; k < arguments.length; k++) {
+    code = "return " + quote(arguments[k]) + ";";
+    print(eval(code));
+}
+"""
+
+
+def test_any_path_survives_the_macro_language(imagej) -> None:
+    """Paths of Windows, Linux and the Mac, as words of a command."""
+    paths = [
+        r"C:\Program Files\Fiji.app\new\tools",
+        r"\\server\share\Bilder (2)\n.tif",
+        '/home/ann/it\'s "here"/t',
+        "/Users/J\u00fcrgen/\u7d30\u80de 1/\u00f1.tif",
+        "C:/with spaces/and, commas;",
+    ]
+    macro = imagej.macro.read_text(encoding="ascii")
+    start = macro.index("function quote(text)")
+    quote = macro[start : macro.index("}", start) + 1]
+    assert imagej.headless(QUOTING + quote, *paths).splitlines() == paths

@@ -26,7 +26,8 @@ def in_macro() -> dict[str, str]:
     """Names and defaults in the macro."""
     names, values = (
         re.findall(
-            r'"(.*?)"', re.search(rf"^var {variable} = newArray\((.*)\);$", text("cellspan_Segment.ijm"), re.M)[1]
+            r'"(.*?)"',
+            re.search(rf"^var {variable} = newArray\((.*?)\);$", text("cellspan_Segment.ijm"), re.M | re.S)[1],
         )
         for variable in ("names", "values")
     )
@@ -53,8 +54,8 @@ def test_names_and_defaults_are_those_of_the_engine(offered) -> None:
 
 def test_the_dialog_asks_for_every_setting() -> None:
     # ImageJ makes the name in recorded macros from the first word of the label, in lower case.
-    labels = re.findall(r'Dialog\.add(?:String|Number|Checkbox)\("(\w+)', text("cellspan_Segment.ijm"))
-    assert [label.lower() for label in labels] == SETTINGS
+    labels = re.findall(r'Dialog\.add(?:String|Number|Checkbox|Choice)\("(\w+)', text("cellspan_Segment.ijm"))
+    assert [label.lower() for label in labels] == list(in_macro())
 
 
 @pytest.mark.parametrize("name", COMMANDS)

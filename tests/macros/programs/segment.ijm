@@ -4,7 +4,7 @@
 arguments = split(getArgument(), "\n");
 open(arguments[0]);
 title = getTitle();
-makeOval(3, 4, 10, 12);
+makeLine(3, 4, 12, 15); // has no inside, so the whole image is segmented
 getStatistics(area, mean, min, max, deviation);
 if (arguments.length > 3) {
     Overlay.addSelection;

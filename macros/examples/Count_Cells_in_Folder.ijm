@@ -1,0 +1,24 @@
+// Counts the nuclei in every image of a folder; the numbers come into a table and into cells.csv beside the images.
+// Run it from the editor, or as runMacro(PATH_OF_THIS_FILE, FOLDER).
+
+folder = getArgument();
+if (folder == "")
+    folder = getDirectory("Folder of images");
+if (!endsWith(folder, File.separator))
+    folder = folder + File.separator;
+setBatchMode(true);
+files = getFileList(folder);
+Table.create("Cells");
+row = 0;
+for (i = 0; i < files.length; i++) {
+    if (matches(toLowerCase(files[i]), ".*\\.(tif|tiff|png|jpg)")) {
+        open(folder + files[i]);
+        run("cellspan Segment", "model=nuclei results=overlay");
+        Table.set("Image", row, files[i]);
+        Table.set("Cells", row, Overlay.size);
+        row++;
+        close();
+    }
+}
+Table.update;
+Table.save(folder + "cells.csv");

@@ -28,8 +28,12 @@ VARIABLE = re.compile("[\U000f0000-\U000ffffd]")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)")
 USES_LABEL_IMAGE = ("-cellpose", "Label image to ROIs")
 
-# their option or flag -> ours; ours are the names of the engine (core/parameters.py)
+# their option or flag -> ours; both count channels from 1
 NAMES = {
+    "ch1": "channel",
+    "cyto_channel": "channel",
+    "ch2": "nuclei",
+    "nuclei_channel": "nuclei",
     "diameter": "diameter",
     "flow_threshold": "flow_threshold",
     "cellprob_threshold": "cellprob_threshold",
@@ -38,7 +42,6 @@ NAMES = {
     "exclude_on_edges": "exclude_on_edges",
     "invert": "invert",
     "augment": "augment",
-    "do_3D": "do_3d",
     "anisotropy": "anisotropy",
     "stitch_threshold": "stitch_threshold",
 }
@@ -55,15 +58,14 @@ IDLE = {
     "nuclei_channel": {"-1", "0"},
 }
 NO_MODEL_PATH = re.compile(r"(path[\\/]+to[\\/]+.*)?")  # what the dialog starts with
-ONE_CHANNEL = "of an image with several channels, make the one of the cells an image of its own (Duplicate...)"
+# options that ask for a volume, and the values with which they do
+VOLUME = {
+    "do_3D": re.compile("true"),
+    "dimensionmode": re.compile("3D"),
+    "stitch_threshold": re.compile(r"0*\.\d*[1-9]\d*|1(\.0*)?"),
+}
+PLANES = ("planes", "whole volume (3D)")
 ADVICE = {
-    "ch1": ONE_CHANNEL,
-    "cyto_channel": ONE_CHANNEL,
-    "ch2": "the channel of the nuclei is not looked at",
-    "nuclei_channel": "the channel of the nuclei is not looked at",
-    "do_3D": "segment slice by slice",
-    "dimensionmode": "segment slice by slice",
-    "stitch_threshold": "segment slice by slice",
     "omni": "train a model of your own for long or bent bacteria",
 }
 
@@ -195,6 +197,10 @@ def _translated(call: _Call, keys: list[str]) -> tuple[str, list[str]]:
     for name, value in options.items():
         if name in NEEDLESS or value in IDLE.get(name, ()):
             continue
+        if name in VOLUME and VOLUME[name].fullmatch(value):
+            ours[PLANES[0]] = PLANES[1]
+            if name not in NAMES:
+                continue
         our_name = NAMES.get(name)
         if our_name in keys and (value == "true" or NUMBER.fullmatch(value) or VARIABLE.search(value)):
             ours[our_name] = value

@@ -53,6 +53,16 @@ def test_our_keys_are_those_of_the_engine() -> None:
         ),
         (f'"{OPTIONS} additional_flags=[--exclude_on_edges]"', '"model=cyto diameter=30 exclude_on_edges=true"'),
         (f'"{OPTIONS} additional_flags=--min_size,40"', '"model=cyto diameter=30 min_size=40"'),
+        ('"model=cyto ch1=2 ch2=3 diameter=9"', '"model=cyto channel=2 nuclei=3 diameter=9"'),
+        ('"model=cyto diameter=9 ch1=0 ch2=-1"', '"model=cyto diameter=9"'),
+        (
+            '"model=cyto diameter=9 additional_flags=[--do_3D, --anisotropy, 2.5]"',
+            '"model=cyto diameter=9 planes=[whole volume (3D)] anisotropy=2.5"',
+        ),
+        (
+            '"model=cyto diameter=9 additional_flags=[--stitch_threshold, 0.3]"',
+            '"model=cyto diameter=9 planes=[whole volume (3D)] stitch_threshold=0.3"',
+        ),
         ('"model=nuclei diameter=0.0"', '"model=nuclei diameter=0.0"'),
         ('"message= model=cpsam message0= model_path= diameter=5 message3="', '"model=cyto diameter=5"'),
         (r'"model= model_path=[C:\\my models\\m1] diameter=5"', r'"model=[C:\\my models\\m1] diameter=5"'),
@@ -67,6 +77,7 @@ def test_options_are_taken_over(tmp_path: Path, options: str, expected: str) -> 
     ("options", "expected"),
     [
         ('"model=cyto diameter="+d+" ch1=0"', '"model=cyto diameter=[" + d + "]"'),
+        ('"model=cyto diameter=9 ch2="+n', '"model=cyto diameter=9 nuclei=[" + n + "]"'),
         ('"env_path=["+e+"] model=nuclei diameter="+d(1, "a+)")', '"model=nuclei diameter=[" + d(1,"a+)") + "]"'),
         ('"model= model_path=["+folder+name+"] diameter=5"', '"model=[" + folder + name + "] diameter=5"'),
         (
@@ -99,9 +110,6 @@ def test_the_older_command(tmp_path: Path) -> None:
     [
         ("model=cyto3", "the model cyto3 becomes cyto"),
         ("model= model_path=/m/mine", "the model /m/mine is used from where it is"),
-        ("model=cyto ch1=2 ch2=3", "ch1=2 has no counterpart; of an image with several channels"),
-        ("model=cyto ch1=2 ch2=3", "ch2=3 has no counterpart; the channel of the nuclei is not looked at"),
-        ("model=cyto additional_flags=[--do_3D]", "do_3D has no counterpart; segment slice by slice"),
         ("model=cyto omni=true", "omni has no counterpart"),
         ("model=cyto additional_flags=[--save_rois, True]", "save_rois=True has no counterpart."),
         ("model=cyto diameter=large", "diameter=large has no counterpart."),

@@ -11,7 +11,7 @@ object lies, and pixels that lead to the same centre become one object.
 ============ ============ ===============
 Supports 2D? Supports 3D? Respects masks?
 ============ ============ ===============
-YES          NO           YES
+YES          YES          YES
 ============ ============ ===============
 
 What you need first
@@ -27,6 +27,10 @@ Which input works
 An image with one channel, as it comes from **NamesAndTypes**; it need not be rescaled or corrected. For cells, an
 image of the nuclei may be given as well. Colour images are segmented by their luminance. Pixels outside the mask of a
 masked or cropped image never become part of an object.
+
+Stacks become 3D objects if *Process as 3D?* is *Yes* in **NamesAndTypes**. Enter there how far the slices are apart, as
+the *Relative pixel spacing in Z*. The models are the same; the last settings of this module tell how a stack is
+segmented.
 
 What you get
 ^^^^^^^^^^^^
@@ -48,7 +52,8 @@ Measurements made by this module
 
 **Object measurements:**
 
--  *Location\\_Center\\_X, Location\\_Center\\_Y:* the centre of mass of the object, in pixels.
+-  *Location\\_Center\\_X, Location\\_Center\\_Y, Location\\_Center\\_Z:* the centre of mass of the object, in pixels; Z
+   counts slices, and is 0 in 2D.
 -  *Number\\_Object\\_Number:* the object's number in the label image.
 -  *Flow\\_MeanProbability:* the mean of the network's output inside the object, a logit: 0 is undecided, 5 is sure.
 -  *Flow\\_FlowError:* how far the directions that the network saw are from those of an object of this shape.
@@ -90,8 +95,8 @@ from cellspan_plugin.layout import (
 )
 from cellspan_plugin.pairing import Pairs, nuclei_of_discarded_cells, pair
 from cellspan_plugin.pictures import flow_image, probability_image
-from cellspan_plugin.pixels import engine_pixels, two_channels
 from cellspan_plugin.settings import irrelevant, make_settings
+from cellspan_plugin.volumes import anisotropy_of, options, pixels_of, size_of, with_nuclei
 
 LOGGER = logging.getLogger(__name__)
 
@@ -109,6 +114,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         super().create_settings()
         for name, setting in make_settings().items():
             setattr(self, name, setting)
+        self.may_be_3d = True  # until a pipeline is seen
 
     def settings(self) -> list[Setting]:
         """Every setting, in the order of the pipeline file."""
@@ -125,6 +131,10 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         """Settings of older pipelines."""
         return upgraded(setting_values, variable_revision_number)
 
+    def on_activated(self, workspace: Any) -> None:
+        """Learn, before the settings are shown, whether the pipeline has 3D images."""
+        self.may_be_3d = workspace.pipeline.volumetric()
+
     def validate_module(self, pipeline: Any) -> None:
         """Tell in the pipeline editor, before anything runs, what is missing."""
         if self.model.value == MODEL_CUSTOM and not self.custom_model.value.strip():
@@ -139,8 +149,8 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             raise ValidationError(str(error), self.engine_choice) from None
 
     def volumetric(self) -> bool:
-        """Stacks are not supported yet."""
-        return False
+        """Stacks become 3D objects."""
+        return True
 
     @staticmethod
     def is_object_identification_module() -> bool:
@@ -160,16 +170,14 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         self.check_settings(workspace.pipeline)
         image = workspace.image_set.get_image(self.x_name.value)
         nuclei_image = self._nuclei_image(workspace, image)
-        pixels = engine_pixels(image.pixel_data, image.scale)
-        channels: dict[str, Any] = {}
+        pixels = pixels_of(image)
+        parameters = {**self.parameters(), **self._options_3d(image)}
         if nuclei_image is not None:
-            pixels = two_channels(pixels, engine_pixels(nuclei_image.pixel_data, nuclei_image.scale))
-            channels = {"channel": 0, "nuclei_channel": 1}
-        result = self._segment(pixels, {**self.parameters(), **channels}, also=self._outputs())
-        stages = filter_objects(
-            result.labels, image.mask, self.min_size.value, self.discard_border.value, self._diameters()
-        )
-        shown = Shown(image.pixel_data)
+            pixels = with_nuclei(image, nuclei_image)
+            parameters.update(channel=0, nuclei_channel=1)
+        result = self._segment(pixels, parameters, also=self._outputs())
+        stages = self._filtered(result, image, image.mask, self._diameters())
+        shown = Shown(image.pixel_data, self._anisotropy(image))
         if self.together.value:
             self._add_pairs(workspace, image, nuclei_image, result, stages, shown)
         else:
@@ -182,6 +190,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
 
     def check_settings(self, pipeline: Any) -> None:
         """Validate once more: a headless run does not, and would silently replace a number that is out of range."""
+        self.may_be_3d = pipeline.volumetric()
         for setting in self.visible_settings():
             if not isinstance(setting, (Number, FloatRange)):
                 continue
@@ -240,16 +249,25 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             LOGGER.warning("%s: %s", self.y_name.value, note)
         return result
 
+    def _anisotropy(self, image: Any) -> float:
+        return anisotropy_of(image, self.anisotropy.value)
+
+    def _options_3d(self, image: Any) -> dict[str, Any]:
+        return options(image, self.method_3d.value, self._anisotropy(image), self.stitch_threshold.value)
+
+    def _filtered(
+        self, result: Any, image: Any, mask: numpy.ndarray, diameters: tuple[float, float] | None = None
+    ) -> Filtered:
+        border = self.discard_border.value
+        return filter_objects(result.labels, mask, self.min_size.value, border, diameters, self._anisotropy(image))
+
     def _diameters(self) -> tuple[float, float] | None:
         return (self.diameter_range.min, self.diameter_range.max) if self.discard_by_diameter.value else None
 
     def _nuclei_image(self, workspace: Any, image: Any) -> Any:
-        """The second image, or None; both must be flat and of one size."""
+        """The second image, or None; both must be of one size."""
         other = workspace.image_set.get_image(self.nuclei_image.value) if self.needs_nuclei_image() else None
-        for name, one in ((self.x_name.value, image), (self.nuclei_image.value, other)):
-            if one is not None and one.volumetric:
-                raise ValueError(f"{name} is a 3D image; IdentifyObjectsByFlow segments 2D images only.")
-        if other is not None and other.pixel_data.shape[:2] != image.pixel_data.shape[:2]:
+        if other is not None and size_of(other) != size_of(image):
             raise ValueError(
                 f"{self.nuclei_image.value} is not as large as {self.x_name.value}; crop or resize both alike."
             )
@@ -263,14 +281,14 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         nuclei_name = self.nuclei_objects.value if exist else self.nuclei_name.value
         if exist:
             nuclei = workspace.object_set.get_objects(nuclei_name).segmented
+            if image.volumetric and nuclei.ndim == 2:
+                nuclei = nuclei[None]  # as CellProfiler hands out objects of a stack of one slice
             if nuclei.shape != stages.segmented.shape:
                 raise ValueError(f"The objects {nuclei_name} are not as large as {self.x_name.value}; crop both alike.")
         else:
-            channel = engine_pixels(nuclei_image.pixel_data, nuclei_image.scale)
-            nuclei_result = self._segment(channel, self.nuclei_parameters(), also=["objects"])
-            nuclei_stages = filter_objects(
-                nuclei_result.labels, image.mask & nuclei_image.mask, self.min_size.value, self.discard_border.value
-            )
+            parameters = {**self.nuclei_parameters(), **self._options_3d(image)}
+            nuclei_result = self._segment(pixels_of(nuclei_image), parameters, also=["objects"])
+            nuclei_stages = self._filtered(nuclei_result, image, image.mask & nuclei_image.mask)
             gone = nuclei_of_discarded_cells(stages, nuclei_stages.segmented)
             nuclei = numpy.where(gone, 0, nuclei_stages.segmented)
         pairs = pair(
@@ -281,6 +299,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             self.without_cell.value,
             lambda: result.extra["flows"],
             keep_all_nuclei=exist,
+            anisotropy=self._anisotropy(image),
         )
         if not exist:
             self._add(workspace, nuclei_name, nuclei_image, pairs.nuclei, nuclei_stages)
@@ -331,12 +350,15 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
 
     def _add_images(self, workspace: Any, image: Any, result: Any) -> None:
         """The probability and the flows, under their names."""
+
+        def add(name: str, picture: numpy.ndarray) -> None:
+            made = Image(picture, parent_image=image, convert=False, dimensions=image.dimensions)
+            workspace.image_set.add(name, made)
+
         if self.save_probability.value:
-            picture = probability_image(result.extra["probability"])
-            workspace.image_set.add(self.probability_name.value, Image(picture, parent_image=image, convert=False))
+            add(self.probability_name.value, probability_image(result.extra["probability"]))
         if self.save_flows.value:
-            picture = flow_image(result.extra["flows"])
-            workspace.image_set.add(self.flows_name.value, Image(picture, parent_image=image, convert=False))
+            add(self.flows_name.value, flow_image(result.extra["flows"]))
 
     def columns(self) -> list[tuple[str, str, str]]:
         """Everything that is measured: object or image, feature, type in the database."""
@@ -367,5 +389,5 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         return measurements.features(self.columns(), object_name, category)
 
     def display(self, workspace: Any, figure: Any) -> None:
-        """The image, the objects, the outlines on the image and a table, as in IdentifyPrimaryObjects."""
+        """The image, the objects, the outlines and a table, as in IdentifyPrimaryObjects; in 3D, of one slice."""
         draw(figure, workspace.display_data, f"{self.x_name.value}, cycle #{workspace.measurements.image_number}")

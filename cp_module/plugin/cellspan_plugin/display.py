@@ -1,4 +1,4 @@
-"""What the module shows in its window: image, labels, outlines and a table."""
+"""What the module shows in its window: image, labels, outlines and a table; of a 3D image, one slice."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import numpy as np
 
 from cellspan_plugin.filters import Filtered, discarded
 from cellspan_plugin.measurements import statistics
+from cellspan_plugin.volumes import fullest_slice
 
 
 class Shown:
     """What was found in one image, gathered for the display."""
 
-    def __init__(self, image: np.ndarray) -> None:
-        """`image` is (Y, X) or (Y, X, 3)."""
-        self.image = image
+    def __init__(self, image: np.ndarray, anisotropy: float = 1.0) -> None:
+        """`image` is (Y, X) or (Y, X, 3), with slices before both in 3D."""
+        self.image, self.anisotropy = image, anisotropy
         self.labels: dict[str, np.ndarray] = {}
         self.results: dict[str, Any] = {}
         self.discarded: Filtered | None = None
@@ -34,12 +35,19 @@ class Shown:
         """Leave what `draw` shows; arrays and text only, because it may travel between processes."""
         stages = self.discarded
         assert stages is not None, "nothing was added"
-        display_data.image = self.image
+        display_data.statistics = statistics(self.labels, self.results, self.anisotropy)
+        first = stages.segmented
+        place: Any = ...
+        display_data.place = ""
+        if first.ndim == 3:
+            place = fullest_slice(first)
+            display_data.place = f", slice {place + 1} of {len(first)}"
+        display_data.image = self.image[place]
         display_data.names = list(self.labels)
-        display_data.labels = list(self.labels.values())
-        display_data.too_small = discarded(stages.unedited_segmented, stages.small_removed_segmented)
-        display_data.dropped = discarded(stages.small_removed_segmented, stages.segmented)
-        display_data.statistics = statistics(self.labels, self.results)
+        display_data.labels = [labels[place] for labels in self.labels.values()]
+        found, large = stages.unedited_segmented[place], stages.small_removed_segmented[place]
+        display_data.too_small = discarded(found, large)
+        display_data.dropped = discarded(large, first[place])
 
 
 def draw(figure: Any, data: Any, title: str) -> None:
@@ -47,7 +55,7 @@ def draw(figure: Any, data: Any, title: str) -> None:
     show = figure.subplot_imshow_color if data.image.ndim == 3 else figure.subplot_imshow_grayscale
     first = data.names[0]
     figure.set_subplots((2, 2))
-    axes = show(0, 0, data.image, title)
+    axes = show(0, 0, data.image, title + data.place)
     figure.subplot_imshow_labels(1, 0, data.labels[0], first, sharexy=axes)
     show(0, 1, data.image, f"{first} outlines", cplabels=_outlines(data), sharexy=axes)
     rows: list[Any] = [[value] for _, value in data.statistics]

@@ -2,6 +2,7 @@
 
 CellProfiler's later modules want to know the discarded objects too (IdentifySecondaryObjects keeps them from being
 overgrown), so the module filters here and not in the engine. Both give the same labels, and a test compares them.
+Images are (Y, X) or (Z, Y, X).
 """
 
 from __future__ import annotations
@@ -26,19 +27,20 @@ def filter_objects(
     min_size: int,
     discard_border: bool,
     diameters: tuple[float, float] | None = None,
+    anisotropy: float = 1.0,
 ) -> Filtered:
     """Cut the objects to the mask; drop the small ones and, if asked, those that touch the border or are too large.
 
-    `min_size` is in pixels; `diameters` are the smallest and largest diameter of a circle of the same area.
+    `min_size` is in pixels or voxels; `diameters` are the smallest and largest that an object may be `across`.
     """
     everywhere = bool(mask.all())
     found = (labels if everywhere else np.where(mask, labels, 0)).astype(np.int32, copy=False)
     areas = np.bincount(found.ravel(), minlength=1)
     areas[0] = 0
-    across = 2 * np.sqrt(areas / np.pi)
+    diameter = across(areas, labels.ndim, anisotropy)
     low, high = diameters if diameters is not None else (0.0, np.inf)
-    large = (areas >= max(min_size, 1)) & (across >= low)
-    kept = large & (across <= high)
+    large = (areas >= max(min_size, 1)) & (diameter >= low)
+    kept = large & (diameter <= high)
     if discard_border:
         kept &= ~_touching(found, None if everywhere else mask, len(areas))
     # What discards nothing gives the same array again: each pass over the image that is saved counts.
@@ -47,6 +49,13 @@ def filter_objects(
     is_complete = bool(kept[1:].all())
     segmented = found if is_complete else np.where(kept, np.cumsum(kept), 0).astype(np.int32)[found]
     return Filtered(segmented, found, small_removed, np.flatnonzero(kept))
+
+
+def across(areas: np.ndarray, dimensions: int, anisotropy: float = 1.0) -> np.ndarray:
+    """Diameters of circles of these areas, or in 3D of balls of as many voxels, in pixels along X and Y."""
+    if dimensions == 2:
+        return np.asarray(2 * np.sqrt(areas / np.pi))
+    return np.asarray(2 * np.cbrt(0.75 * areas * anisotropy / np.pi))
 
 
 def discarded(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -63,9 +72,13 @@ def renumber(labels: np.ndarray) -> np.ndarray:
 
 
 def border_of(mask: np.ndarray) -> np.ndarray:
-    """The pixels of the mask with a neighbour (above, below, left, right) outside the mask or outside the image."""
-    padded = np.pad(mask, 1)
-    inside = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    """The pixels of the mask with a neighbour, along any axis, outside the mask or outside the image."""
+    inside = mask.copy()
+    for axis in range(mask.ndim):
+        own, kept = np.moveaxis(mask, axis, 0), np.moveaxis(inside, axis, 0)  # views
+        kept[1:] &= own[:-1]
+        kept[:-1] &= own[1:]
+        kept[0] = kept[-1] = False
     return mask & ~inside
 
 
@@ -75,8 +88,9 @@ def _touching(labels: np.ndarray, mask: np.ndarray | None, count: int) -> np.nda
     if mask is not None:
         touching[labels[border_of(mask)]] = True
         return touching
-    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        touching[side] = True
+    for axis in range(labels.ndim):
+        for end in (0, -1):
+            touching[labels.take(end, axis)] = True
     return touching
 
 

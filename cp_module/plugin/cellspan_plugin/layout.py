@@ -6,13 +6,14 @@ To append to LABELS is possible; to reorder or to rename takes a new REVISION an
 from __future__ import annotations
 
 MODULE = "IdentifyObjectsByFlow"
-REVISION = 2
+REVISION = 3
 
 MODEL_NUCLEI, MODEL_CELLS, MODEL_CUSTOM = "Nuclei", "Cells", "Custom"
 NUCLEI_BY_MODEL, NUCLEI_EXIST = "Find them with the nuclei model", "Take existing objects"
 KEEP, DISCARD, SPLIT = "Keep", "Discard", "Split along the flows"
 ENGINE_AUTOMATIC, ENGINE_PATH = "Automatic", "Enter its path"
 DEVICE_AUTOMATIC, DEVICE_CPU, DEVICE_GPU = "Automatic", "CPU", "GPU"
+ONE_VOLUME, SLICES = "As one volume", "Slice by slice, joined by overlap"
 
 # attribute of the module -> text of the setting
 LABELS: dict[str, str] = {
@@ -49,6 +50,9 @@ LABELS: dict[str, str] = {
     "engine_choice": "Where is the cellspan engine?",
     "engine_path": "Path of the cellspan program",
     "device": "Run the network on",
+    "method_3d": "How shall 3D images be segmented?",
+    "anisotropy": "Distance of the slices of 3D images, in pixels (0 = as in NamesAndTypes)",
+    "stitch_threshold": "Overlap from which objects of two slices are joined",
 }
 
 # what a new module starts with, as the pipeline file has it
@@ -86,6 +90,9 @@ DEFAULTS: dict[str, str] = {
     "engine_choice": ENGINE_AUTOMATIC,
     "engine_path": "",
     "device": DEVICE_AUTOMATIC,
+    "method_3d": ONE_VOLUME,
+    "anisotropy": "0.0",
+    "stitch_threshold": "0.25",
 }
 
 REVISION_1 = (
@@ -100,6 +107,7 @@ REVISION_1 = (
     "min_size",
     "discard_border",
 )
+SINCE_3 = ("method_3d", "anisotropy", "stitch_threshold")
 
 
 def setting_values(**changes: str) -> list[str]:
@@ -114,4 +122,6 @@ def upgraded(values: list[str], revision: int) -> tuple[list[str], int]:
     """The values of an older revision in the order and number of this one."""
     if revision == 1:
         return setting_values(**dict(zip(REVISION_1, values))), REVISION
+    if revision == 2:
+        return [*values, *(DEFAULTS[name] for name in SINCE_3)], REVISION
     return values, revision

@@ -8,13 +8,13 @@ import numpy as np
 
 from cellspan_plugin.filters import Filtered, discarded, only, renumber
 from cellspan_plugin.layout import DISCARD, SPLIT
+from cellspan_plugin.splitting import owners
 
 INSIDE = 0.5  # a nucleus belongs to the cell that covers at least this part of it
-STEPS = 400  # along the flows of a cell that is split; more than any path in a cell takes
 
 
 class Pairs(NamedTuple):
-    """Label images (Y, X), and for each label 1..n where it comes from."""
+    """Label images (Y, X) or (Z, Y, X), and for each label 1..n where it comes from."""
 
     cells: np.ndarray  # paired ones first, in the order of their nuclei, then those without a nucleus
     nuclei: np.ndarray  # paired ones first, so that a cell and its nucleus have the same number
@@ -34,11 +34,12 @@ def pair(
     without_cell: str,
     flows: Callable[[], np.ndarray],
     keep_all_nuclei: bool = False,
+    anisotropy: float = 1.0,
 ) -> Pairs:
-    """Pair label images (Y, X) of cells and nuclei.
+    """Pair label images (Y, X) or (Z, Y, X) of cells and nuclei.
 
     The three rules are Keep, Discard or, for cells with several nuclei, Split along the flows; `flows` gives the
-    cells' flow field (2, Y, X) and is called only for a split. With Keep, a cell with several nuclei is paired with
+    cells' flow field and is called only for a split. With Keep, a cell with several nuclei is paired with
     the one that covers most of it. `keep_all_nuclei` leaves the nuclei and their numbers as they are.
     """
     cell_of = _cell_of_nucleus(cells, nuclei)
@@ -47,7 +48,7 @@ def pair(
     crowded = per_cell > 1
     found = np.arange(len(per_cell))
     if several_nuclei == SPLIT and crowded.any():
-        cells, cell_of, found = _split(cells, nuclei, cell_of, crowded, flows())
+        cells, cell_of, found = _split(cells, nuclei, cell_of, crowded, flows(), anisotropy)
     elif several_nuclei == DISCARD:
         cells = only(cells, ~crowded)
         if not keep_all_nuclei:
@@ -87,10 +88,12 @@ def _cell_of_nucleus(cells: np.ndarray, nuclei: np.ndarray) -> np.ndarray:
     count = int(nuclei.max(initial=0)) + 1
     result = np.zeros(count, np.int64)
     both = (cells > 0) & (nuclei > 0)
-    pairs, overlap = np.unique(np.stack([nuclei[both], cells[both]]), axis=1, return_counts=True)
+    cell_count = int(cells.max(initial=0)) + 1
+    pairs, overlap = np.unique(nuclei[both].astype(np.int64) * cell_count + cells[both], return_counts=True)
     areas = np.bincount(nuclei.ravel(), minlength=count)
     best = np.zeros(count, np.int64)
-    for (nucleus, cell), pixels in zip(pairs.T.tolist(), overlap.tolist()):
+    for pair_, pixels in zip(pairs.tolist(), overlap.tolist()):
+        nucleus, cell = divmod(pair_, cell_count)
         if pixels > best[nucleus] and pixels >= INSIDE * areas[nucleus]:
             best[nucleus], result[nucleus] = pixels, cell
     return result
@@ -108,64 +111,21 @@ def _largest(nuclei: np.ndarray, cell_of: np.ndarray, cells: int) -> np.ndarray:
 
 
 def _split(
-    cells: np.ndarray, nuclei: np.ndarray, cell_of: np.ndarray, crowded: np.ndarray, flows: np.ndarray
+    cells: np.ndarray,
+    nuclei: np.ndarray,
+    cell_of: np.ndarray,
+    crowded: np.ndarray,
+    flows: np.ndarray,
+    anisotropy: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Share each crowded cell among its nuclei: cells, the cell of each nucleus, and what each cell was found as."""
-    cells, cell_of = cells.copy(), cell_of.copy()
-    found = list(range(len(crowded)))
-    inside = crowded[cells]
-    own_nuclei = np.where(cell_of[nuclei] == cells, nuclei, 0)
-    owners = _followed(inside, own_nuclei, flows)
-    for nucleus in np.flatnonzero(crowded[cell_of]):
-        part = inside & (owners == nucleus) & (cells == cell_of[nucleus])
-        cells[part] = len(found)
-        found.append(int(cell_of[nucleus]))
-        cell_of[nucleus] = len(found) - 1
-    return cells, cell_of, np.array(found)
-
-
-def _followed(inside: np.ndarray, nuclei: np.ndarray, flows: np.ndarray) -> np.ndarray:
-    """For each pixel inside: the first nucleus on its path along the flows, else the nearest one of its own cell.
-
-    All paths of a cell end in one centre, which lies between its nuclei or in one of them; so a path that has not met
-    a nucleus after a nucleus' distance is cut off, and the nearest nucleus takes the pixel.
-    """
-    rows, columns = np.nonzero(inside)
-    owner = nuclei[rows, columns].astype(np.int64)
-    y, x = rows.astype(float), columns.astype(float)
-    distance, nearest = _nearest(inside, nuclei)
-    reach = distance[rows, columns]
-    for step in range(STEPS):
-        open_ = (owner == 0) & (step < reach)
-        if not open_.any():
-            break
-        at = np.rint(y[open_]).astype(int), np.rint(x[open_]).astype(int)
-        y[open_] = np.clip(y[open_] + flows[0][at], 0, inside.shape[0] - 1)
-        x[open_] = np.clip(x[open_] + flows[1][at], 0, inside.shape[1] - 1)
-        owner[open_] = nuclei[np.rint(y[open_]).astype(int), np.rint(x[open_]).astype(int)]
-    result = np.zeros(inside.shape, np.int64)
-    result[rows, columns] = np.where(owner > 0, owner, nearest[rows, columns])
-    return result
-
-
-def _nearest(inside: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance in steps through `inside` to the nearest nucleus, and which it is; nuclei grow by one pixel a round."""
-    nearest = np.where(nuclei > 0, nuclei, 0).astype(np.int64)
-    distance = np.zeros(inside.shape)
-    for round_ in range(1, sum(inside.shape)):
-        grown = nearest.copy()
-        for axis in (0, 1):
-            for shift in (1, -1):
-                moved = np.roll(nearest, shift, axis)
-                edge = [slice(None), slice(None)]
-                edge[axis] = slice(0, 1) if shift == 1 else slice(-1, None)
-                moved[tuple(edge)] = 0
-                grown = np.where((grown == 0) & inside, moved, grown)
-        new = (grown > 0) & (nearest == 0)
-        if not new.any():
-            break
-        distance[new], nearest = round_, grown
-    return distance, nearest
+    split = np.flatnonzero(crowded[cell_of])  # nuclei, each of which gets a cell of its own
+    own_cell = np.zeros(len(cell_of), np.int64)
+    own_cell[split] = len(crowded) + np.arange(len(split))
+    part = owners(cells, np.where(cell_of[nuclei] == cells, nuclei, 0), crowded, flows, anisotropy)
+    cells = np.where(part > 0, own_cell[part], cells)
+    found = np.concatenate([np.arange(len(crowded)), cell_of[split]])
+    return cells, np.where(own_cell > 0, own_cell, cell_of), found
 
 
 def _nuclei_in_order(

@@ -6,13 +6,17 @@ import numpy as np
 
 
 def probability_image(logits: np.ndarray) -> np.ndarray:
-    """Logits (Y, X) -> probabilities from 0 to 1."""
+    """Logits of pixels or voxels -> probabilities from 0 to 1."""
     return (1 / (1 + np.exp(-np.clip(logits.astype(np.float32), -30, 30)))).astype(np.float32)
 
 
 def flow_image(flows: np.ndarray) -> np.ndarray:
-    """Flow field (2, Y, X) -> colours (Y, X, 3) from 0 to 1: the hue is the direction, the brightness the length."""
-    length = np.clip(np.hypot(flows[0], flows[1]), 0, 1)[..., None]
-    angle = np.arctan2(flows[0], flows[1])[..., None]
+    """Flow field (2, Y, X) -> colours (Y, X, 3) from 0 to 1: the hue is the direction, the brightness the length.
+
+    Of a volume, (3, Z, Y, X) or (2, Z, Y, X), what lies within the slices becomes (Z, Y, X, 3).
+    """
+    down, right = flows[-2:]
+    length = np.clip(np.hypot(down, right), 0, 1)[..., None]
+    angle = np.arctan2(down, right)[..., None]
     waves = 0.5 + 0.5 * np.cos(angle - np.array([0, 2, 4], np.float32) * np.pi / 3)
     return (length * waves).astype(np.float32)

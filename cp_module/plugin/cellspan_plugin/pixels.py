@@ -26,16 +26,35 @@ def engine_pixels(pixels: Any, scale: float | None = None) -> np.ndarray:
     return np.ascontiguousarray(file_integers(array, scale))
 
 
+def engine_volume(pixels: Any, scale: float | None = None) -> np.ndarray:
+    """The same of a 3D image: (Z, Y, X), colours by their luminance; raises ValueError for other channels."""
+    array = np.asarray(pixels)
+    if array.ndim == 4 and array.shape[3] == 1:
+        array = array[..., 0]
+    integers = file_integers(array, scale)
+    return np.ascontiguousarray(_luminance(integers) if integers.ndim == 4 else integers)
+
+
+def two_volumes(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Two volumes of one size as (Z, 2, Y, X)."""
+    return np.stack(_of_one_type(first, second), axis=1)
+
+
 def two_channels(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Two images of one size as (2, Y, X); colour images by their luminance, as the engine takes it."""
     planes = [_luminance(image) if image.ndim == 3 else image for image in (first, second)]
-    same = planes[0].dtype == planes[1].dtype
-    return np.stack(planes if same else [plane.astype(np.float32) for plane in planes])
+    return np.stack(_of_one_type(*planes))
+
+
+def _of_one_type(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if first.dtype == second.dtype:
+        return first, second
+    return first.astype(np.float32), second.astype(np.float32)
 
 
 def _luminance(colour: np.ndarray) -> np.ndarray:
     if colour.shape[-1] != 3:
-        raise ValueError("An image with several channels cannot be combined with one of nuclei; select one channel.")
+        raise ValueError("The image has several channels that are no colours; select one channel.")
     return (colour.astype(np.float32) @ np.array(LUMINANCE, np.float32)).astype(np.float32)
 
 

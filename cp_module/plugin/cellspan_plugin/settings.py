@@ -25,6 +25,9 @@ from cellspan_plugin.layout import (
     MODEL_NUCLEI,
     NUCLEI_BY_MODEL,
     NUCLEI_EXIST,
+    ONE_VOLUME,
+    SINCE_3,
+    SLICES,
     SPLIT,
 )
 
@@ -72,7 +75,8 @@ What to do with a cell in which no nucleus lies (a nucleus lies in a cell if at 
     "several_nuclei": f"""\
 What to do with a cell in which several nuclei lie:
 
--  *{SPLIT}:* each nucleus gets the pixels that lead to it, so that the nuclei's cells are separate.
+-  *{SPLIT}:* each nucleus gets the pixels that lead to it, so that the nuclei's cells are separate. Pixels that lead
+   to none go to the nearest.
 -  *{KEEP}:* the cell stays whole, for tissues with binucleate cells. It is paired with its largest nucleus; the
    measurement *Flow_NucleiCount* tells how many there are.
 -  *{DISCARD}:* the cell and its nuclei are discarded.
@@ -96,13 +100,15 @@ in the toolbar of an image window.
 Select *Yes* to discard objects that are smaller or larger than you expect, such as debris and clumps.
 """,
     "diameter_range": """\
-Enter the smallest and the largest diameter that an object may have: the diameter of a circle of the same area.
+Enter the smallest and the largest diameter that an object may have: the diameter of a circle of the same area, or in
+3D images of a ball of the same volume, in pixels along X and Y.
 """,
     "discard_border": """\
 Select *Yes* to discard objects that are cut by the border and thus cannot be measured fully. If the image is masked
-or cropped, this includes objects that touch the border of the mask.
+or cropped, this includes objects that touch the border of the mask. The first and the last slice of a 3D image are
+borders too.
 """,
-    "min_size": "Objects that cover fewer pixels (area, not diameter) are discarded.",
+    "min_size": "Objects that cover fewer pixels (area, not diameter; in 3D images voxels) are discarded.",
     "fill_holes": "Select *Yes* to fill holes inside objects. Select *No* for rings and for cells that lie in cells.",
     "flow_threshold": """\
 An object is kept if its shape fits the directions that the network saw; this is the largest error that it may
@@ -124,7 +130,7 @@ Select *Yes* to use the probability of each pixel to belong to an object (0 to 1
     "probability_name": "Enter the name that the probability image shall have in later modules.",
     "save_flows": """\
 Select *Yes* to use a colour image of the flows in later modules: the hue is the direction in which the centre of the
-object lies. It shows why objects were split or merged.
+object lies. It shows why objects were split or merged. Of 3D images it shows the direction within the slice.
 """,
     "flows_name": "Enter the name that the flow image shall have in later modules.",
     "engine_choice": f"""\
@@ -136,6 +142,25 @@ object lies. It shows why objects were split or merged.
 -  *{DEVICE_AUTOMATIC}:* the graphics card if there is one that the engine can use, else the CPU.
 -  *{DEVICE_CPU}:* never the graphics card.
 -  *{DEVICE_GPU}:* the graphics card; the run stops if there is none.
+""",
+    "method_3d": f"""\
+Matters only if *Process as 3D?* is *Yes* in **NamesAndTypes**:
+
+-  *{ONE_VOLUME}:* the network looks at slices along all three axes, and objects are found in the whole stack at once.
+   Right for most stacks, also where slices are far apart.
+-  *{SLICES}:* each slice is segmented, and objects that overlap from one slice to the next become one. About three
+   times faster. Choose it for stacks of a few slices and for flat cells, or if objects that lie upon each other are
+   merged.
+""",
+    "anisotropy": """\
+Enter how far the slices are apart, divided by the size of a pixel: 4 for slices at 2 micrometers and pixels of 0.5.
+With 0 it is *Relative pixel spacing in Z* of **NamesAndTypes**, divided by that in X and Y. It is worth the look: if it
+is wrong, the network sees objects squashed or drawn out, and splits or merges them.
+""",
+    "stitch_threshold": f"""\
+Matters only for *{SLICES}*: the overlap of two objects (the area that both share, divided by the area that they cover
+together) from which they are one. Decrease it if objects fall apart from slice to slice; increase it if different
+objects are joined.
 """,
 }
 
@@ -165,6 +190,9 @@ def make_settings() -> dict[str, Setting]:
         "flows_name": lambda text, **more: ImageName(text, DEFAULTS["flows_name"], **more),
         "engine_choice": _choice("engine_choice", [ENGINE_AUTOMATIC, ENGINE_PATH]),
         "device": _choice("device", [DEVICE_AUTOMATIC, DEVICE_CPU, DEVICE_GPU]),
+        "method_3d": _choice("method_3d", [ONE_VOLUME, SLICES]),
+        "anisotropy": _float("anisotropy", 0.0, 100.0),
+        "stitch_threshold": _float("stitch_threshold", 0.01, 1.0),
     }
     return {name: special.get(name, _plain(name))(text, doc=HELP[name]) for name, text in LABELS.items()}
 
@@ -189,8 +217,11 @@ def irrelevant(module: Any) -> list[str]:
         "flows_name": not module.save_flows.value,
         "engine_path": module.engine_choice.value != ENGINE_PATH,
         "use_nuclei_image": together and not nuclei_exist,
+        "stitch_threshold": module.method_3d.value != SLICES,
     }
-    return [name for name, is_hidden in hidden.items() if is_hidden]
+    # Where only images in 2D are possible; behind all others, because CellProfiler knows settings by their place.
+    flat = () if module.may_be_3d else SINCE_3
+    return [*flat, *(name for name, is_hidden in hidden.items() if is_hidden)]
 
 
 def _plain(name: str) -> Any:

@@ -40,8 +40,15 @@ too_large = message_of(IMAGE, with_settings(automatic_diameter=False, diameter="
 assert too_large.startswith("Typical diameter of objects, in pixels: "), too_large
 assert "5000" in too_large
 
-stack = message_of(Image(numpy.zeros((4, 32, 32), numpy.uint8), dimensions=3))
-assert "3D" in stack, stack
+# Images that do not fit to one another are named
+module = with_settings(model="Cells", use_nuclei_image=True, nuclei_image="Other")
+for other in (IMAGE[:-1], Image(numpy.stack([IMAGE] * 2), dimensions=3)):
+    unequal = message_of(IMAGE, module, Other=other)
+    assert unequal == "Other is not as large as DNA; crop or resize both alike.", unequal
+
+flat = message_of(Image(numpy.zeros((4, 32, 32), numpy.uint8), dimensions=3, spacing=(0.0, 1.0, 1.0)))
+assert "NamesAndTypes" in flat, flat
+assert is_one_sentence(flat), flat
 
 # The engine goes on after every error
 assert run(IMAGE).labels.max() > 0

@@ -7,13 +7,14 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from _workspace import new_module
 from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.setting import ValidationError
 from cellspan_plugin import engine
-from cellspan_plugin.layout import DEFAULTS, ENGINE_PATH, LABELS, NUCLEI_EXIST, REVISION
+from cellspan_plugin.layout import DEFAULTS, ENGINE_PATH, LABELS, NUCLEI_EXIST, REVISION, SINCE_3, SLICES, upgraded
 from identifyobjectsbyflow import IdentifyObjectsByFlow
 
 PLUGINS = Path(sys.argv[1])
@@ -33,7 +34,7 @@ def complaint(module: Any) -> str:
 
 module = new_module()
 assert module.category == "Object Processing"
-assert not module.volumetric()
+assert module.volumetric()
 assert "Custom" not in "".join(shown(module))
 assert not any(text.startswith("Typical diameter") for text in shown(module))
 module.model.value = "Custom"
@@ -49,6 +50,7 @@ reveals = {
     "save_probability": ("Yes", ["probability_name"]),
     "save_flows": ("Yes", ["flows_name"]),
     "engine_choice": (ENGINE_PATH, ["engine_path"]),
+    "method_3d": (SLICES, ["stitch_threshold"]),
 }
 for name, (value, revealed) in reveals.items():
     setting, before = getattr(module, name), set(shown(module))
@@ -72,6 +74,16 @@ for setting in module.settings():
 assert "<h1" in module.get_help()
 assert "cellspan engine" in module.get_help()
 assert "system-message" not in module.get_help(), "the help is faulty reStructuredText"
+
+# Settings of 3D images are shown, as the last ones, unless the pipeline that is open has none
+assert shown(module)[-2:] == [LABELS["method_3d"], LABELS["anisotropy"]]
+for is_3d in (False, True):
+    pipeline = Pipeline()
+    pipeline.set_volumetric(is_3d)
+    module.on_activated(SimpleNamespace(pipeline=pipeline))
+    assert {LABELS[name] for name in SINCE_3[:2]} & set(shown(module)) == {
+        LABELS[name] for name in SINCE_3[:2] if is_3d
+    }
 
 # A custom model needs a name
 assert complaint(module) == "Enter the name or the path of the model."
@@ -112,6 +124,10 @@ module.engine_path.value = sys.executable
 assert complaint(module) == ""
 assert module.engine_command()[1:] == ["-m", "cellspan.core.cli", "serve"]
 module.engine_choice.value = "Automatic"
+
+# Older revisions get what they lack, and what they have stays
+first = [f"value {k}" for k in range(len(LABELS) - len(SINCE_3))]
+assert upgraded(first, 2) == ([*first, *(DEFAULTS[name] for name in SINCE_3)], REVISION)
 
 # Settings survive being written and read
 values = [setting.value_text for setting in module.settings()]

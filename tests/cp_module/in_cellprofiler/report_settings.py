@@ -6,7 +6,7 @@ import json
 
 from _workspace import new_module
 
-NUMBERS = ("diameter", "flow_threshold", "cellprob_threshold", "min_size")
+NUMBERS = ("diameter", "flow_threshold", "cellprob_threshold", "min_size", "anisotropy", "stitch_threshold")
 
 module = new_module()
 report = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cellspan_plugin.filters import border_of, discarded, filter_objects, renumber
+from cellspan_plugin.filters import across, border_of, discarded, filter_objects, renumber
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -75,7 +75,39 @@ def test_the_border_of_an_image_is_its_frame() -> None:
     assert int(border_of(np.ones((5, 7), bool)).sum()) == 5 * 7 - 3 * 5
 
 
-@given(arrays(np.int32, (9, 8), elements=st.integers(0, 12)), st.integers(0, 9), st.booleans())
+def test_the_border_of_a_volume_has_six_faces() -> None:
+    assert int(border_of(np.ones((5, 7, 4), bool)).sum()) == 5 * 7 * 4 - 3 * 5 * 2
+    assert border_of(np.ones((1, 7, 7), bool)).all(), "a single slice is all border"
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("end", [0, -1])
+def test_objects_at_each_face_are_discarded(axis: int, end: int) -> None:
+    labels = np.zeros((5, 6, 7), np.int32)
+    labels[2, 2, 2] = 1
+    np.moveaxis(labels, axis, 0)[end, 3, 3] = 2
+    found = filter_objects(labels, np.ones(labels.shape, bool), 1, True)
+    np.testing.assert_array_equal(found.segmented, labels == 1)
+    # the same face of a mask
+    padded = np.pad(labels, 1)
+    found = filter_objects(padded, np.pad(np.ones(labels.shape, bool), 1), 1, True)
+    np.testing.assert_array_equal(found.segmented, padded == 1)
+
+
+def test_the_diameter_of_a_ball_counts_the_distance_of_the_slices() -> None:
+    z, y, x = np.mgrid[-6:7, -20:21, -20:21]
+    ball = np.hypot(np.hypot(z * 3, y), x) <= 15
+    assert abs(across(np.array([ball.sum()]), 3, anisotropy=3)[0] - 30) < 0.3
+    labels, everywhere = ball.astype(np.int32), np.ones(ball.shape, bool)
+    assert filter_objects(labels, everywhere, 1, False, (29.0, 31.0), anisotropy=3).segmented.any()
+    assert not filter_objects(labels, everywhere, 1, False, (29.0, 31.0)).segmented.any()
+
+
+@given(
+    arrays(np.int32, st.sampled_from([(9, 8), (4, 5, 4)]), elements=st.integers(0, 12)),
+    st.integers(0, 9),
+    st.booleans(),
+)
 def test_without_a_mask_it_is_what_the_engine_does(labels: np.ndarray, min_size: int, discard_border: bool) -> None:
     labels = core_renumber(labels)
     expected = keep(labels, np.bincount(labels.ravel(), minlength=1)[1:] >= max(min_size, 1))

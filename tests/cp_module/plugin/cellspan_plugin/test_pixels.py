@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cellspan_plugin.pixels import engine_pixels, file_integers
+from cellspan_plugin.pixels import engine_pixels, engine_volume, file_integers, two_volumes
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -79,3 +79,22 @@ def test_axes(shape: tuple[int, ...], sent: tuple[int, ...]) -> None:
     array = engine_pixels(pixels)
     assert array.shape == sent
     assert array.flags.c_contiguous
+
+
+def test_volumes_come_back_to_the_last_integer() -> None:
+    integers = np.random.default_rng(0).integers(0, 65536, (3, 40, 50)).astype(np.uint16)
+    np.testing.assert_array_equal(engine_volume(as_cellprofiler_reads(integers, 65535), 65535), integers)
+    one_channel = as_cellprofiler_reads(integers[..., None], 65535)
+    np.testing.assert_array_equal(engine_volume(one_channel, 65535), integers)
+    both = two_volumes(integers, integers[::-1])
+    assert both.dtype == np.uint16
+    np.testing.assert_array_equal(both[:, 1], integers[::-1])
+    assert two_volumes(integers, integers.astype(np.uint8)).dtype == np.float32
+
+
+def test_colours_of_a_volume_become_their_luminance() -> None:
+    colours = np.zeros((2, 4, 5, 3), np.uint8)
+    colours[..., 1] = 100
+    np.testing.assert_allclose(engine_volume(colours), np.full((2, 4, 5), 58.7), rtol=1e-6)
+    with pytest.raises(ValueError, match="select one channel"):
+        engine_volume(np.zeros((2, 4, 5, 2), np.uint8))

@@ -18,7 +18,9 @@ from cellspan.cp_module.plugin.cellspan_plugin.layout import (
     MODEL_CUSTOM,
     MODEL_NUCLEI,
     MODULE,
+    ONE_VOLUME,
     REVISION,
+    SLICES,
     setting_values,
 )
 
@@ -157,7 +159,7 @@ def _note_on_count(lines: list[str]) -> list[str]:
 
 def _our_values(old: runcellpose.Settings) -> list[str]:
     """The values of IdentifyObjectsByFlow that do what these did, in the order of the file."""
-    diameter = _diameter(old)
+    diameter, overlap = _diameter(old), min(1.0, max(0.0, old.number("stitch_threshold")))
     changes = {
         "x_name": old.text("image"),
         "y_name": old.text("objects"),
@@ -175,8 +177,14 @@ def _our_values(old: runcellpose.Settings) -> list[str]:
         "save_probability": _yes_no(old.yes("probability")),
         "probability_name": old.text("probability_name"),
         "device": DEVICE_AUTOMATIC if old.yes("gpu") else DEVICE_CPU,
+        "method_3d": SLICES if overlap and not old.yes("do_3d") else ONE_VOLUME,
+        "anisotropy": str(_anisotropy(old)),
     }
-    return setting_values(**changes, **({"diameter": str(diameter)} if diameter else {}))
+    if diameter:
+        changes["diameter"] = str(diameter)
+    if overlap:
+        changes["stitch_threshold"] = str(overlap)
+    return setting_values(**changes)
 
 
 def _yes_no(value: bool) -> str:
@@ -187,6 +195,11 @@ def _diameter(old: runcellpose.Settings) -> float:
     """In pixels; 0 if it is to be estimated. Cellpose 4 takes it only when that is asked for."""
     is_used = old.text("version") != "v4" or old.yes("diameter_known")
     return max(0.0, old.number("diameter")) if is_used else 0.0
+
+
+def _anisotropy(old: runcellpose.Settings) -> float:
+    """Distance of the slices in pixels; 0 = the spacing of the image, unless it was told to take no notice of that."""
+    return max(0.0, old.number("anisotropy")) if old.yes("rescale_z") else 1.0
 
 
 def _model(old: runcellpose.Settings) -> str:
@@ -223,10 +236,6 @@ def _notes(old: runcellpose.Settings) -> Iterator[str]:
         )
     if old.text("version") == "v3" and old.yes("denoise"):
         yield from _notes_on_denoising(old)
-    if old.yes("do_3d"):
-        yield "Use 3D has no counterpart yet: set 'Process as 3D?' of NamesAndTypes to No, then each plane is an image."
-    elif old.number("stitch_threshold") > 0:
-        yield "Stitch Threshold has no counterpart yet: follow objects through the planes with TrackObjects (Overlap)."
     if old.container:
         yield (
             f"the container {old.container} is not needed any more; run `cellspan install cellprofiler --to "

@@ -72,7 +72,8 @@ DEFAULTS = {
     "stitch_threshold": "0.0",
     "do_3d": "No",
     "min_size": "15",
-    "anisotropy": "1.0",
+    "anisotropy": "0.0",  # it took the spacing of the image
+    "rescale_z": "Yes",
     "omnipose": "No",
     "invert": "No",
     "discard_border": "No",

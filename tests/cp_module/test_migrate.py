@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cellspan_plugin.layout import DEFAULTS, LABELS, REVISION
+from cellspan_plugin.layout import DEFAULTS, LABELS, ONE_VOLUME, REVISION, SLICES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +44,8 @@ SINCE = {
     "Minimum size": {"min_size": "77"},
     "Invert images": {"invert": "Yes"},
     "Remove objects that are touching the edge?": {"discard_border": "Yes"},
+    "Stitch Threshold": {"method_3d": SLICES, "stitch_threshold": "0.25"},
+    "Z rescaling factor (anisotropy)": {"anisotropy": "2.0"},
 }
 
 
@@ -182,6 +184,31 @@ def test_no_minimum_size_is_zero_here(tmp_path: Path) -> None:
 
 
 @quick
+@pytest.mark.parametrize(
+    ("changes", "method", "overlap"),
+    [
+        ({"Use_3D": "Yes"}, ONE_VOLUME, "0.25"),
+        ({"Stitch_Threshold": "0.6"}, SLICES, "0.6"),
+        ({"Stitch_Threshold": "0.0"}, ONE_VOLUME, DEFAULTS["stitch_threshold"]),
+        ({"Use_3D": "Yes", "Stitch_Threshold": "0.0"}, ONE_VOLUME, DEFAULTS["stitch_threshold"]),
+    ],
+)
+def test_stacks_are_segmented_in_the_same_way(
+    tmp_path: Path, changes: dict[str, str], method: str, overlap: str
+) -> None:
+    settings, report = migrated(changed(tmp_path, LAST, **changes))
+    assert (settings["method_3d"], settings["stitch_threshold"]) == (method, overlap)
+    assert "3D" not in report
+    assert "Stitch" not in report
+
+
+@quick
+@pytest.mark.parametrize(("answer", "anisotropy"), [("Yes", "0.0"), ("No", "1.0")])
+def test_the_distance_of_slices_is_the_spacing_unless_it_was_not(tmp_path: Path, answer: str, anisotropy: str) -> None:
+    assert migrated(changed(tmp_path, LAST, Rescale_for_anisotropy=answer))[0]["anisotropy"] == anisotropy
+
+
+@quick
 @pytest.mark.parametrize(("gpu", "device"), [("Yes", "Automatic"), ("No", "CPU")])
 def test_the_graphics_card_is_used_where_it_was(tmp_path: Path, gpu: str, device: str) -> None:
     settings, report = migrated(changed(tmp_path, LAST, Use_GPU=gpu))
@@ -196,10 +223,8 @@ def test_the_graphics_card_is_used_where_it_was(tmp_path: Path, gpu: str, device
         ({}, "the container cellprofiler/cellpose:3.1.1.2 is not needed"),
         ({}, "preprocessing with deblur_cyto3 has no counterpart"),
         ({}, "the image Deblurred is not made any more"),
-        ({}, "Stitch Threshold has no counterpart"),
         ({}, "averaging is over flipped copies"),
         ({}, "the image Prob goes from 0 to 1"),
-        ({"Use_3D": "Yes"}, "Use 3D has no counterpart"),
         ({"Select_Cellpose_version": "omnipose"}, "Omnipose has no counterpart"),
     ],
 )

@@ -143,6 +143,14 @@ assert joined.labels.max() == 5, joined.labels.max()
 assert not (joined.labels == labels).all()
 assert joined.workspace.image_set.get_image("Flows").pixel_data.shape == (*SHAPE, 3)
 
+# A stack of one slice, and one without anything
+single = run(stack_of(STACK[10:11]), module_with(method_3d=SLICES))
+assert single.labels.max() == 4, single.labels.max()
+assert set(single.measured("Location_Center_Z")) == {0}
+empty = run(stack_of(numpy.zeros((4, 40, 40), numpy.uint8)), module_with(method_3d=SLICES), show=True)
+assert empty.labels.max() == 0
+empty.module.display(empty.workspace, Figure())
+
 # Cells and nuclei: two cells, the second with two nuclei of an earlier module, one upon the other in Z
 CELLS = picture(((10, 45, 25), (10, 45, 75)), 18, 120)
 NUCLEI = picture(((10, 45, 25), (10, 45, 75)), 10, 150)

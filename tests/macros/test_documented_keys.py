@@ -16,7 +16,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "fiji.md"
 def documented(section: str) -> dict[str, str]:
     """Key and default of each row of a section's table."""
     text = DOCUMENT.read_text(encoding="utf-8").split(f"### {section}\n")[1].split("\n#")[0]
-    return {key: default for key, default in re.findall(r"^\| `(\w+)` \|.*\| ?(.*?) ?\|$", text, re.M)}
+    return dict(re.findall(r"^\| `(\w+)` \|.*\| ?(.*?) ?\|$", text, re.M))
 
 
 def offered(name: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from cellspan.core.installed import Finding, run_apart
 ASK = Path(__file__).with_name("ask_cellprofiler.py")
 ASK_SECONDS = 300.0  # CellProfiler imports all of its modules, from a slow disk perhaps
 OLDEST_PYTHON = (3, 8)  # that CellProfiler 4.2 runs on
-IN_CELLPROFILER = {"numpy", "cellprofiler", "cellprofiler_core"}
+IN_CELLPROFILER = {"numpy", "scipy", "cellprofiler", "cellprofiler_core"}
 VARIABLE = "CELLSPAN_CELLPROFILER_PYTHON"
 
 

@@ -92,6 +92,17 @@ all.eachWithIndex { roi, row ->
 }
 reset()
 
+// The slices of the frame that is shown as one volume, with the calibration's anisotropy, or joined.
+stack.setPosition(2, 1, 2)
+[0, 0.1].each { threshold ->
+    fiji.ok(nuclei + [channel: 2, planes: "whole volume (3D)", stitch_threshold: threshold as double, label_image: true], "Segment_Cells", stack)
+    labels = fiji.window("cells_labels")
+    assert [labels.NSlices, labels.NFrames] == [3, 1]
+    assert rois().every { it.TPosition == 2 }
+    assert same(fiji.painted(rois(), stack).drop(3), planesOf(labels))
+    reset()
+}
+
 // ---- selections
 
 stack.setPosition(2, 1, 1)

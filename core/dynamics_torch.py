@@ -26,6 +26,7 @@ from cellspan.core.dynamics import (
     cleaned,
     iterations_for,
 )
+from cellspan.core.errors import CellspanError
 from cellspan.core.flows import centre
 from cellspan.core.inference.torch_predictor import explains_full_memory
 from cellspan.core.labels import Labels
@@ -50,6 +51,8 @@ def flows_to_labels_torch(
     pixels may differ. Raises CellspanError for wrong shapes and if the device's memory is full.
     """
     parameters = parameters or Parameters()
+    if logits.ndim != 2:
+        raise CellspanError(f"On a device flows are (2, Y, X), not {tuple(flows.shape)}; follow volumes on the CPU.")
     check_shapes(tuple(flows.shape), tuple(logits.shape))
     flows, logits = flows.float(), logits.float()
     steps = parameters.iterations or iterations_for(diameter or parameters.diameter)

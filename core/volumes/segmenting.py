@@ -64,7 +64,7 @@ class VolumeTask:
 
     def run(self, found: Found, core: int | None = None) -> None:
         """Fill `found`; `core` is the side of blocks in grid voxels, None = as the memory allows."""
-        found.diameter = self._parameters.diameter or self._measured_diameter()
+        found.diameter = self._parameters.diameter or self.measured_diameter()
         if self._intensities.is_flat:
             self.notes.append("The image is constant, so there is nothing to find.")
         if self._parameters.do_3d:
@@ -75,14 +75,15 @@ class VolumeTask:
 
     # ---- the diameter
 
-    def _measured_diameter(self) -> float:
+    def measured_diameter(self) -> float:
         """The median diameter of what is found in a few slices, on the volume's scale of intensities."""
         if self._intensities.is_flat:
             return self._model.mean_diameter
         depth, height, width = self._volume.shape
         nuclei = None if self._parameters.nuclei_channel is None else 1
         done = {"normalize": None, "invert": False, "channel": 0, "nuclei_channel": nuclei}
-        plain = {"do_3d": False, "stitch_threshold": 0.0, "exclude_on_edges": False}
+        # As in 2D, what the user wants to see of the objects does not change the diameter that is measured on them.
+        plain = {"do_3d": False, "stitch_threshold": 0.0, "exclude_on_edges": False, "min_size": Parameters().min_size}
         single = self._parameters.model_copy(update={**done, **plain})
         sizes, estimates = [], []
         for z in np.unique(np.linspace(0, depth - 1, min(depth, SIZING_SLICES) + 2).round().astype(int)[1:-1]):

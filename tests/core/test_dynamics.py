@@ -96,4 +96,4 @@ def test_empty_and_wrong_shapes() -> None:
     assert nothing.shape == (5, 7)
     assert nothing.max() == 0
     with pytest.raises(CellspanError, match=r"\(2, Y, X\)"):
-        flows_to_labels(np.zeros((3, 5, 5, 5)), np.zeros((5, 5, 5)))
+        flows_to_labels(np.zeros((3, 5, 5)), np.zeros((5, 5)))

@@ -16,7 +16,7 @@ from cellspan.core.metrics import best_overlaps
 from cellspan.core.segmenter import Result, object_quality
 from cellspan.core.training.simulate.volumes import simulated_volume
 from cellspan.core.volumes import files, resampling
-from cellspan.core.volumes.segmenting import segment_volume
+from cellspan.core.volumes.segmenting import VolumeTask, segment_volume
 from cellspan.core.volumes.volume import volume_from_array
 
 ANISOTROPY = 3.0
@@ -64,9 +64,17 @@ def test_slices_are_joined(segmenter: Segmenter, stack: Stack) -> None:
     assert object_quality(joined)[1].max() <= 0.4, "each slice was checked against the flow threshold"
 
 
+def found_diameter(segmenter: Segmenter, stack: Stack, changes: dict[str, object]) -> float:
+    parameters = IN_3D.model_copy(update={"diameter": None, **changes})
+    task = VolumeTask(segmenter, volume_from_array(stack[0]), parameters, lambda part, words: None)
+    return task.measured_diameter()
+
+
 def test_the_diameter_is_measured_in_slices(segmenter: Segmenter, stack: Stack) -> None:
     found = segmenter.segment(stack[0], IN_3D.model_copy(update={"diameter": None}))
     assert found.diameter == pytest.approx(20, rel=0.2)
+    unfiltered = found_diameter(segmenter, stack, {"min_size": 200, "exclude_on_edges": True})
+    assert found.diameter == unfiltered, "what is kept of the objects does not change their measure"
 
 
 def test_thickness_comes_from_the_file(segmenter: Segmenter, stack: Stack, whole: Result, tmp_path: Path) -> None:

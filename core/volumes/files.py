@@ -68,8 +68,8 @@ def result_arrays(shape: tuple[int, int, int], flows: int) -> Iterator[Found]:
 
         def array(name: str, kind: str, *first: int) -> Any:
             chunks = (*(1 for _ in first), *(min(c, n) for c, n in zip(CHUNK, shape, strict=True)))
-            place = f"{folder}/{name}"
-            return zarr.create_array(store=place, shape=(*first, *shape), chunks=chunks, dtype=kind, fill_value=0)
+            whole = (*first, *shape)
+            return zarr.open_array(f"{folder}/{name}", mode="w", shape=whole, chunks=chunks, dtype=kind, fill_value=0)
 
         labels, probability = array("labels", "int32"), array("probability", "float32")
         yield Found(labels, array("flows", "float32", flows) if flows else None, probability)

@@ -18,7 +18,7 @@ BYTES_PER_VOXEL = 24  # of a slab: image and planes (8), outputs (12), what is o
 def output_store(shape: tuple[int, int, int], on_disk: bool) -> Iterator[Any]:
     """Zeros (4, Z, Y, X): float32 in memory, or float16 in a temporary folder of about 8 bytes a voxel at most.
 
-    Flows are at most 1 and probabilities rarely above 10, so 16 bits are exact to a thousandth.
+    Flows are at most 1 and probabilities rarely above 16, so 16 bits keep them to a thousandth and to a hundredth.
     """
     if not on_disk:
         yield np.zeros((4, *shape), np.float32)
@@ -26,9 +26,8 @@ def output_store(shape: tuple[int, int, int], on_disk: bool) -> Iterator[Any]:
     import zarr
 
     with tempfile.TemporaryDirectory(prefix="cellspan-volume-") as folder:
-        yield zarr.create_array(
-            store=folder, shape=(4, *shape), chunks=(1, CHUNK, CHUNK, CHUNK), dtype="float16", fill_value=0
-        )
+        chunks = (1, CHUNK, CHUNK, CHUNK)
+        yield zarr.open_array(folder, mode="w", shape=(4, *shape), chunks=chunks, dtype="float16", fill_value=0)
 
 
 def slab_thickness(shape: tuple[int, int, int]) -> int:

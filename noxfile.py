@@ -172,6 +172,7 @@ def tests(session: nox.Session) -> None:
     environment = {
         "JAVA_HOME": str(java_home()),
         "CELLSPAN_CELLPROFILER_PYTHON": str(cellprofiler_python(session, "cellprofiler", "cellprofiler311")),
+        "CELLSPAN_SCREENSHOTS": os.environ.get("CELLSPAN_SCREENSHOTS", "screenshots"),  # of ImageJ, to look at
     }
     session.run("pytest", *session.posargs, env=environment)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import cv2
@@ -27,7 +28,7 @@ def maximum_projection(image: Any, labels: Any) -> Picture:
 
     Where objects lie over one another their outlines cross; each has a colour of its own. Both arrays may lie on disk.
     """
-    projection = np.max([slab.max(axis=0) for _, slab in slabs(image)], axis=0)
+    projection = reduce(np.maximum, (slab.max(axis=0) for _, slab in slabs(image)))
     picture = outlined(_greys((projection,))[0], np.zeros(projection.shape, np.int32))
     boxes, _ = object_boxes(labels)
     sizes = (boxes[:, 4] - boxes[:, 1]).astype(np.int64) * (boxes[:, 5] - boxes[:, 2])

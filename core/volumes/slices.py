@@ -18,6 +18,7 @@ from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.parameters import Parameters
 from cellspan.core.volumes.resampling import Box
 
+SPACING = 2  # grid voxels between slices that the network looks at; what lies between is interpolated
 SAMPLES = 6  # slices along each axis that tell the style
 
 Styles = tuple[Floats, Floats, Floats]  # of slices across z, y and x
@@ -34,9 +35,7 @@ def _mean_style(predictor: Predictor, slab: Slab, shape: tuple[int, int, int], a
     count = shape[axis]
     total: Any = 0.0
     for i in np.unique(np.linspace(0, count - 1, min(count, SAMPLES) + 2).round().astype(int)[1:-1]):
-        box = [slice(0, size) for size in shape]
-        box[axis] = slice(int(i), int(i) + 1)
-        planes = _slice(slab((box[0], box[1], box[2])), axis, 0)
+        planes = _slice(slab(_across(shape, axis, int(i), int(i) + 1)), axis, 0)
         # Bright slices say more of the objects than dark ones do.
         total = total + (float(planes[0].std()) + 1e-6) * sample_style(predictor, planes).astype(np.float64)
     return unit(np.asarray(total))
@@ -54,53 +53,81 @@ def predict_slices(
     """Fill `outputs` (4, Z, Y, X), zeros in memory or on disk: flows along z, y, x in voxels per step, probability.
 
     `slab` gives the planes (2, Z, Y, X) of a box of the grid. Each slice is seen as a whole, so where slabs end does
-    not matter; `thickness` is how many slices are in memory at once, None = all.
+    not matter; `thickness` is how many slices are in memory at once, None = all. The network looks at every slice of
+    SPACING, or at all if `parameters.augment` asks for the slower and better way.
     """
     shape = outputs.shape[1:]
     done = 0
     for axis, style in enumerate(styles):
-        step = thickness or shape[axis]
+        looks = _Looks(predictor, style, parameters, shape[axis], 1 if parameters.augment else SPACING)
+        step = looks.aligned(thickness or shape[axis])
         for start in range(0, shape[axis], step):
-            box = [slice(0, size) for size in shape]
-            box[axis] = slice(start, min(start + step, shape[axis]))
+            stop = min(start + step, shape[axis])
 
             def on_slice(i: int, done: int = done) -> None:
                 on_progress((done + i) / sum(shape))  # whoever is told may raise an exception to end the work
 
-            planes = slab((box[0], box[1], box[2]))
-            found = _predicted(predictor, planes, axis, style, parameters, on_slice)
-            done += box[axis].stop - start
+            planes = slab(_across(shape, axis, start, min(stop + 1, shape[axis])))
+            found = looks.at(planes, axis, start, stop, on_slice)
+            done += stop - start
             first, second = (other for other in range(3) if other != axis)
+            box = _across(shape, axis, start, stop)
             for component, values in zip((first, second, 3), found, strict=True):
                 outputs[(component, *box)] += np.moveaxis(values, 0, axis)
 
 
-def _predicted(
-    predictor: Predictor,
-    planes: Floats,
-    axis: int,
-    style: Floats,
-    parameters: Parameters,
-    on_slice: Callable[[int], None],
-) -> Floats:
-    """The slices across one axis: their share (3, N, B, C) in the flows along their two axes and the probability."""
-    predict = predict_augmented if parameters.augment else predict_tiled
-    count = planes.shape[1 + axis]
-    rows, columns = (size for other, size in enumerate(planes.shape[1:]) if other != axis)
-    found = np.empty((3, count, rows, columns), np.float32)
-    for i in range(count):
-        on_slice(i)
-        found[:, i], _ = predict(
-            predictor,
-            _slice(planes, axis, i),
-            parameters.tile,
-            parameters.tile_overlap,
-            style=style,
+class _Looks:
+    """What the network sees in the slices across one axis, at every `spacing`-th of them and between."""
+
+    def __init__(self, predictor: Predictor, style: Floats, parameters: Parameters, count: int, spacing: int) -> None:
+        self._predictor, self._style, self._parameters = predictor, style, parameters
+        self._count, self._spacing = count, spacing
+        self._last: tuple[int, Floats] | None = None  # the slice that two slabs share
+
+    def aligned(self, thickness: int) -> int:
+        """A thickness of slabs that begins each with a slice that is looked at."""
+        return max(self._spacing, thickness // self._spacing * self._spacing)
+
+    def at(self, planes: Floats, axis: int, start: int, stop: int, on_slice: Callable[[int], None]) -> Floats:
+        """The share (3, N, B, C) of slices `start` to `stop` in the flows along their two axes and the probability.
+
+        `planes` are those slices of the grid and the next one.
+        """
+        rows, columns = (size for other, size in enumerate(planes.shape[1:]) if other != axis)
+        found = np.empty((3, stop - start, rows, columns), np.float32)
+        for low in range(start, stop, self._spacing):
+            on_slice(low - start)
+            high = min(low + self._spacing, self._count - 1)
+            before = self._look(planes, axis, start, low)
+            after = self._look(planes, axis, start, high) if high > low else before
+            for i in range(low, min(low + self._spacing, stop)):
+                part = np.float32((i - low) / max(high - low, 1))
+                found[:, i - start] = before if i == low else (1 - part) * before + part * after
+        found[:2] /= 2 * FLOW_SCALE
+        found[2] /= 3
+        return found
+
+    def _look(self, planes: Floats, axis: int, start: int, index: int) -> Floats:
+        """The network's outputs (3, B, C) for one slice."""
+        if self._last is not None and self._last[0] == index:
+            return self._last[1]
+        predict = predict_augmented if self._parameters.augment else predict_tiled
+        outputs, _ = predict(
+            self._predictor,
+            _slice(planes, axis, index - start),
+            self._parameters.tile,
+            self._parameters.tile_overlap,
+            style=self._style,
             multiple=STRIDE,  # all slices across one axis have one size, so few graphs are compiled all the same
         )
-    found[:2] /= 2 * FLOW_SCALE
-    found[2] /= 3
-    return found
+        self._last = index, outputs
+        return outputs
+
+
+def _across(shape: tuple[int, ...], axis: int, start: int, stop: int) -> Box:
+    """The box of the grid with these slices across one axis."""
+    z, y, x = (slice(start, stop) if other == axis else slice(0, size) for other, size in enumerate(shape))
+    return z, y, x
 
 
 def _slice(planes: Floats, axis: int, index: int) -> Floats:

@@ -7,7 +7,6 @@ and slices that are joined. Everything else is the default.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,9 +70,7 @@ def scored(case: Case, segmenter: Segmenter) -> str:
     """A row of the table."""
     in_3d = Parameters(model=case.model, do_3d=True, anisotropy=case.anisotropy)
     sizes = np.concatenate([diameters(np.ascontiguousarray(plane)) for plane in case.true])
-    started = time.perf_counter()
     found = segmenter.segment(case.image, in_3d)
-    seconds = time.perf_counter() - started
     told = segmenter.segment(case.image, in_3d.model_copy(update={"diameter": float(np.median(sizes))}))
     joined = segmenter.segment(case.image, Parameters(model=case.model, stitch_threshold=STITCH))
     half, quarter = average_precision(case.true, found.labels, [0.5, 0.75])
@@ -82,7 +79,7 @@ def scored(case: Case, segmenter: Segmenter) -> str:
         f"| {case.model} | {case.name} | {half:.3f} | {quarter:.3f} | {(overlaps >= 0.5).sum()} of {len(overlaps)} "
         f"| {average_precision(case.true, told.labels, [0.5])[0]:.3f} "
         f"| {average_precision(case.true, joined.labels, [0.5])[0]:.3f} "
-        f"| {found.diameter:.1f} ({np.median(sizes):.1f}) | {seconds:.0f} |"
+        f"| {found.diameter:.1f} ({np.median(sizes):.1f}) |"
     )
 
 
@@ -93,8 +90,8 @@ def main() -> None:
     write = parser.parse_args().write
     segmenters = {name: Segmenter(name, "cpu") for name in ("nuclei", "cyto")}
     rows = [
-        "| model | stack | AP@0.5 | AP@0.75 | found | true diameter | joined slices | diameter (true), px | seconds |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| model | stack | AP@0.5 | AP@0.75 | found | true diameter | joined slices | diameter (true), px |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     print("\n".join(rows))
     for case in cases():

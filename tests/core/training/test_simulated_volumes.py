@@ -12,8 +12,6 @@ from cellspan.core.labels import areas, drop_on_edges, largest_pieces
 from cellspan.core.metrics import shared_pixels
 from cellspan.core.training.simulate.volumes import KINDS, simulated_volume
 
-pytestmark = pytest.mark.quick
-
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_seed_gives_the_same_stack(kind: str) -> None:

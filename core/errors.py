@@ -11,3 +11,8 @@ class Cancelled(Exception):
 
 class DeviceMemoryError(CellspanError):
     """The memory of a graphics card does not suffice."""
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says, as a part of a sentence for the user: its first line, or its name if it is mute."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

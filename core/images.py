@@ -14,7 +14,7 @@ import PIL.Image
 import tifffile
 from numpy.typing import ArrayLike, NDArray
 
-from cellspan.core.errors import CellspanError
+from cellspan.core.errors import CellspanError, first_line
 from cellspan.core.files import IMAGE_SUFFIXES, TIFF_SUFFIXES, is_zarr
 from cellspan.core.parameters import Parameters
 
@@ -23,6 +23,8 @@ PIL.Image.MAX_IMAGE_PIXELS = None
 
 MAX_CHANNELS = 8  # an unnamed axis with more planes than this is a stack, not channels
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, what ImageJ and CellProfiler users expect
+
+CONSTANT = "The image is constant, so there is nothing to find."
 
 Floats = NDArray[np.float32]
 
@@ -94,8 +96,7 @@ def _decode(data: bytes, suffix: str) -> tuple[NDArray[Any], str | None]:
         array = np.asarray(imageio.imread(data, plugin="pillow", extension=suffix.lower()))
         return array, "YXS" if array.ndim == 3 else None
     except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files; the user needs one sentence
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CellspanError(f"the file is damaged or not an image ({reason}).") from None
+        raise CellspanError(f"the file is damaged or not an image ({first_line(error)}).") from None
 
 
 def image_from_array(array: ArrayLike, axes: str | None = None) -> Image:
@@ -163,7 +164,7 @@ def network_input(image: Image, parameters: Parameters) -> tuple[Floats, list[st
     planes = np.zeros((2, *image.shape), np.float32)
     planes[0], constant = normalise(main, parameters)
     if constant:
-        notes.append("The image is constant, so there is nothing to find.")
+        notes.append(CONSTANT)
     if parameters.nuclei_channel is not None:
         planes[1], _ = normalise(_channel(image, parameters.nuclei_channel, "nuclei_channel"), parameters)
     if not np.isfinite(planes).all():
@@ -176,16 +177,23 @@ def _main_channel(image: Image, channel: int | None) -> tuple[NDArray[Any], list
         return _channel(image, channel, "channel"), []
     if image.is_rgb:
         return np.tensordot(LUMINANCE, image.channels.astype(np.float32), axes=1), []
-    count = len(image.channels)
-    notes = [f"The image has {count} channels; channel 0 is segmented (choose with channel)."] if count > 1 else []
-    return image.channels[0], notes
+    return image.channels[0], first_of_several(len(image.channels))
 
 
 def _channel(image: Image, index: int, option: str) -> NDArray[Any]:
-    count = len(image.channels)
+    check_channel(len(image.channels), index, option)
+    return image.channels[index]
+
+
+def first_of_several(count: int) -> list[str]:
+    """The note that channel 0 was taken although there are others."""
+    return [f"The image has {count} channels; channel 0 is segmented (choose with channel)."] if count > 1 else []
+
+
+def check_channel(count: int, index: int, option: str) -> None:
+    """Refuse a channel that an image with `count` of them lacks; raises CellspanError."""
     if index >= count:
         raise CellspanError(f"{option} = {index}, but the image has {count} channel(s), counted from 0.")
-    return image.channels[index]
 
 
 def normalise(plane: NDArray[Any], parameters: Parameters) -> tuple[Floats, bool]:

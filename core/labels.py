@@ -33,6 +33,11 @@ def as_labels(labels: ArrayLike) -> Labels:
     return np.ascontiguousarray(array, dtype=np.int32)
 
 
+def file_type(count: int) -> type[np.unsignedinteger[Any]]:
+    """The type of label files with so many objects: 16 bit where they fit, which every program reads, else 32 bit."""
+    return np.uint16 if count <= np.iinfo(np.uint16).max else np.uint32
+
+
 def renumber(labels: Labels) -> Labels:
     """Labels 1..n without gaps, in their old order."""
     if not _dense(labels):

@@ -16,7 +16,7 @@ from roifile import ImagejRoi
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import make_folder, write_atomically
 from cellspan.core.images import Image, network_input
-from cellspan.core.labels import Labels, areas, object_means
+from cellspan.core.labels import Labels, areas, file_type, object_means
 from cellspan.core.outlines import labels_to_rois, outlined, write_roi_zip
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Result
@@ -57,8 +57,7 @@ def save_outputs(paths: dict[str, Path], result: Result, image: Image, parameter
 
 def write_labels(path: Path, labels: Labels) -> None:
     """A label TIFF (Y, X) or (Z, Y, X): 16 bit where the labels fit, else 32 bit; zlib-compressed."""
-    kind = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
-    tifffile.imwrite(path, labels.astype(kind), compression="zlib")
+    tifffile.imwrite(path, labels.astype(file_type(int(labels.max(initial=0)))), compression="zlib")
 
 
 def outlines_of(labels: Labels) -> list[ImagejRoi]:

@@ -32,12 +32,11 @@ from cellspan.core.labels import (
 from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
-from cellspan.core.sizing import diameter_from_style
+from cellspan.core.sizing import diameter_from_style, magnification
 from cellspan.core.volumes.quality import volume_flow_errors
 from cellspan.core.volumes.segmenting import segment_volume
 from cellspan.core.volumes.volume import Volume, read_volume, volume_from_array
 
-LARGEST_ENLARGEMENT = 16  # times; beyond this the given diameter cannot be meant
 BYTES_PER_PIXEL = 24  # two channels and three outputs in float32, and a little more
 REFINE_FROM = 1.15  # ratio of found to estimated diameter that is worth a second pass
 UNSURE = 2.0  # ratio of two looks at the style that do not agree: then every magnification is tried
@@ -239,12 +238,7 @@ class Segmenter:
         """
         parameters, shape = pixels.parameters, pixels.shape
         everything = parameters.model_copy(update={"min_size": 0, "exclude_on_edges": False})
-        factor = self.model.description.mean_diameter / diameter
-        if factor > LARGEST_ENLARGEMENT:
-            raise CellspanError(
-                f"diameter = {diameter:g} pixels is too small for this model: the image would grow {factor:.0f} times; "
-                "give the diameter in pixels of the image, or enlarge the image first."
-            )
+        factor = magnification(self.model.description.mean_diameter, diameter)
         scaled_shape = max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
         needed = BYTES_PER_PIXEL * scaled_shape[0] * scaled_shape[1]
         if needed > psutil.virtual_memory().available:

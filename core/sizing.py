@@ -5,9 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import SizeModel
 
 RIDGE = 1.0
+LARGEST_ENLARGEMENT = 16  # times; beyond this the given diameter cannot be meant
+
+
+def magnification(mean_diameter: float, diameter: float) -> float:
+    """How many times the image grows until objects have the diameter that the model knows; raises CellspanError."""
+    factor = mean_diameter / diameter
+    if factor > LARGEST_ENLARGEMENT:
+        raise CellspanError(
+            f"diameter = {diameter:g} pixels is too small for this model: the image would grow {factor:.0f} times; "
+            "give the diameter in pixels of the image, or enlarge the image first."
+        )
+    return factor
 
 
 def diameter_from_style(style: NDArray[np.float32], model: SizeModel) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cellspan.core.errors import CellspanError
+from cellspan.core.errors import CellspanError, first_line
 from cellspan.fiji_bridge.java import JAVA_VERSION, find_java
 
 logger = logging.getLogger("cellspan.fiji_bridge")
@@ -137,7 +137,7 @@ def _start_imagej(endpoint: str | Path, headless: bool) -> ImageJ:
         scyjava.start_jvm()
     except Exception as error:
         raise CellspanError(
-            f"Java did not start with {endpoint} ({_first_line(error)}); the first time, it needs the internet. "
+            f"Java did not start with {endpoint} ({first_line(error)}); the first time, it needs the internet. "
             f"Otherwise install Java {JAVA_VERSION} or newer, or set JAVA_HOME to it."
         ) from error
     try:
@@ -149,7 +149,7 @@ def _start_imagej(endpoint: str | Path, headless: bool) -> ImageJ:
         return ImageJ(str(scyjava.jimport("ij.IJ").getVersion()), headless, endpoint)
     except Exception as error:
         raise CellspanError(
-            f"ImageJ did not start ({_first_line(error)}); windows need a display and a Java that is not 'headless'."
+            f"ImageJ did not start ({first_line(error)}); windows need a display and a Java that is not 'headless'."
         ) from error
 
 
@@ -162,7 +162,7 @@ def _start_fiji(place: str | Path, headless: bool) -> ImageJ:
     try:
         gateway = imagej.init(str(place), mode="headless" if headless else "interactive")
     except Exception as error:
-        raise CellspanError(f"{place}: {kind} did not start ({_first_line(error)}).") from error
+        raise CellspanError(f"{place}: {kind} did not start ({first_line(error)}).") from error
     return ImageJ(str(gateway.getVersion()), headless, place, gateway)
 
 
@@ -189,7 +189,3 @@ def _is_plain(place: str | Path) -> bool:
 def _require_display() -> None:
     if os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"):
         raise CellspanError("There is no display for ImageJ's windows: use headless=True, or run under xvfb-run.")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

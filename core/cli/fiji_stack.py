@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from roifile import ImagejRoi
 
 from cellspan.core.cli.fiji import note
-from cellspan.core.errors import CellspanError
+from cellspan.core.errors import CellspanError, first_line
 from cellspan.core.files import write_atomically
 from cellspan.core.service.client import Engine, EngineError
 
@@ -115,8 +115,7 @@ def _read(path: Path, body: bytes) -> _Input:
     except CellspanError:
         raise
     except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CellspanError(f"{path}: the file is damaged or not an image ({reason}).") from None
+        raise CellspanError(f"{path}: the file is damaged or not an image ({first_line(error)}).") from None
 
 
 def _sorted(array: NDArray[Any], axes: str) -> _Input:

@@ -19,7 +19,7 @@ import time
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Dict, Iterator, Mapping, Sequence, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import numpy as np
@@ -34,6 +34,8 @@ MISSING = (
     "then run 'cellspan install cellprofiler --to PLUGIN_FOLDER' (or 'install fiji')."
 )
 OnProgress = Callable[[float, str], None]
+Fetch = Callable[[], Dict[str, bytes]]
+Taken = TypeVar("Taken")
 
 
 class EngineError(Exception):
@@ -104,7 +106,7 @@ class Engine:
         is started again once.
         """
         body, names = as_npy(pixels), dict.fromkeys(also, NPY)
-        result, fetch = self._run(body, NPY, parameters, on_progress, names)
+        result, fetch = self._run(body, NPY, parameters, on_progress, names, lambda fetch: fetch)
         return replace(result, extra=_Extra(also, fetch, lambda: self.run(body, NPY, parameters, None, names)[1]))
 
     def run(
@@ -116,8 +118,7 @@ class Engine:
         also: Mapping[str, str] | None = None,
     ) -> tuple[EngineResult, dict[str, bytes]]:
         """Send an encoded image (npy, TIFF or PNG); `also` names further results to fetch and their media types."""
-        result, extra = self._run(body, content_type, parameters, on_progress, also or {}, at_once=True)
-        return result, extra()
+        return self._run(body, content_type, parameters, on_progress, also or {}, lambda fetch: fetch())
 
     def _run(
         self,
@@ -126,15 +127,15 @@ class Engine:
         parameters: Mapping[str, Any],
         on_progress: OnProgress | None,
         also: Mapping[str, str],
-        at_once: bool = False,
-    ) -> tuple[EngineResult, Callable[[], dict[str, bytes]]]:
-        """The labels, and what fetches the further results; `at_once` has fetched them, in the same conversation."""
+        take: Callable[[Fetch], Taken],
+    ) -> tuple[EngineResult, Taken]:
+        """The labels, and what `take` makes of the function that fetches the further results."""
         key = uuid.uuid4().hex
         for attempt in (1, 2):
             service = self.connect(on_progress)
             try:
                 result, fetch = self._converse(service, key, body, content_type, parameters, on_progress, also)
-                return result, (fetch().copy if at_once else fetch)
+                return result, take(fetch)
             except _Lost as loss:
                 if attempt == 2:
                     raise EngineError(
@@ -257,7 +258,7 @@ class _Extra(Mapping[str, np.ndarray]):
         self._thread.start()
 
     def _fetch(self, fetch: Callable[[], dict[str, bytes]]) -> None:
-        with contextlib.suppress(_Lost, EngineError):
+        with contextlib.suppress(EngineError):
             self._content = fetch()
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -302,14 +303,14 @@ class _Service:
 
     def forget(self, path: str) -> None:
         """Cancel or delete a job; a service that is gone has forgotten it anyway."""
-        with contextlib.suppress(_Lost, EngineError):
+        with contextlib.suppress(EngineError):
             self._request("DELETE", path, None, {})
 
     def healthy(self) -> bool:
         try:
             answer = json.loads(self._request("GET", "/v1/health", None, {}, HEALTH_SECONDS))
             return bool(answer["status"] == "ok")
-        except (_Lost, EngineError, ValueError, KeyError):
+        except (EngineError, ValueError, KeyError):
             return False
 
     def _request(

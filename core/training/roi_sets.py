@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 from scipy.interpolate import CubicSpline
 
-from cellspan.core.errors import CellspanError
+from cellspan.core.errors import CellspanError, first_line
 from cellspan.core.files import TIFF_SUFFIXES
 from cellspan.core.labels import Labels
 from cellspan.core.outlines import paint_loops
@@ -67,8 +67,9 @@ def _rois_in(path: Path) -> list[ImagejRoi]:
         contents = list(_archived(path)) if path.suffix.lower() == ".zip" else _overlay(path)
         return [ImagejRoi.frombytes(content) for content in contents]
     except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CellspanError(f"{path}: its ROIs cannot be read ({reason}); save them again in ImageJ.") from None
+        raise CellspanError(
+            f"{path}: its ROIs cannot be read ({first_line(error)}); save them again in ImageJ."
+        ) from None
 
 
 def _archived(path: Path) -> Iterator[bytes]:

@@ -15,7 +15,10 @@ import tifffile
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files import make_folder, write_atomically
+from cellspan.core.labels import file_type
+from cellspan.core.outlines import write_roi_zip
 from cellspan.core.parameters import Parameters
+from cellspan.core.volumes.rois import volume_rois
 from cellspan.core.volumes.segmenting import Found, OnProgress, VolumeTask
 from cellspan.core.volumes.volume import Spacing, Volume, read_volume
 
@@ -77,12 +80,12 @@ def result_arrays(shape: tuple[int, int, int], flows: int) -> Iterator[Found]:
 
 def save_volume_outputs(paths: dict[str, Path], found: Found, volume: Volume, parameters: Parameters) -> None:
     """Write each asked kind of result; an overlay is a maximum projection, and orthogonal views lie beside it."""
-    from cellspan.core.volumes.reports import write_objects, write_pictures, write_volume_rois
+    from cellspan.core.volumes.reports import write_objects, write_pictures
 
     spacing, unit = calibration(volume, found.anisotropy)
     writers: dict[str, Callable[[Path], Any]] = {
         "labels": lambda path: write_label_volume(path, found.labels, found.count, spacing, unit),
-        "rois": lambda path: write_volume_rois(path, found.labels),
+        "rois": lambda path: write_roi_zip(path, volume_rois(found.labels)),
         "table": lambda path: write_objects(path, found, volume, parameters, spacing, unit),
         "flows": lambda path: _write_stack(path, found.flows, np.float32),
         "probability": lambda path: _write_stack(path, found.probability, np.float32),
@@ -105,8 +108,7 @@ def calibration(volume: Volume, anisotropy: float) -> tuple[Spacing, str]:
 
 def write_label_volume(path: Path, labels: Any, count: int, spacing: Spacing, unit: str) -> None:
     """A TIFF stack of labels, slice by slice: 16 bit where they fit, else 32 bit; as ImageJ and others read it."""
-    kind = np.uint16 if count <= np.iinfo(np.uint16).max else np.uint32
-    _write_stack(path, labels, kind, spacing, unit)
+    _write_stack(path, labels, file_type(count), spacing, unit)
 
 
 def _write_stack(path: Path, array: Any, kind: Any, spacing: Spacing | None = None, unit: str = "") -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import LUMINANCE, Floats
+from cellspan.core.images import LUMINANCE, Floats, check_channel, first_of_several
 from cellspan.core.parameters import Parameters
 from cellspan.core.volumes.resampling import Box, Grid
 from cellspan.core.volumes.volume import Volume
@@ -55,13 +55,11 @@ class Intensities:
 
     def _main(self) -> dict[int, float]:
         """The channels to segment, with their weights."""
-        channel, count = self.parameters.channel, len(self.volume.channels)
-        if channel is not None:
-            return self._checked(channel, "channel")
+        if self.parameters.channel is not None:
+            return self._checked(self.parameters.channel, "channel")
         if self.volume.is_rgb:
             return dict(enumerate(map(float, LUMINANCE)))
-        if count > 1:
-            self.notes.append(f"The image has {count} channels; channel 0 is segmented (choose with channel).")
+        self.notes += first_of_several(len(self.volume.channels))
         return {0: 1.0}
 
     def _nuclei(self) -> dict[int, float]:
@@ -69,9 +67,7 @@ class Intensities:
         return self._checked(self.parameters.nuclei_channel, "nuclei_channel")
 
     def _checked(self, index: int, option: str) -> dict[int, float]:
-        count = len(self.volume.channels)
-        if index >= count:
-            raise CellspanError(f"{option} = {index}, but the image has {count} channel(s), counted from 0.")
+        check_channel(len(self.volume.channels), index, option)
         return {index: 1.0}
 
     def _fill(self, plane: Floats, weights: dict[int, float], box: Box) -> Floats:

@@ -1,4 +1,4 @@
-"""What people look at of a segmented volume: two pictures, a table, outlines for ImageJ. All may come from disk."""
+"""What people look at of a segmented volume: two pictures and a table. All may come from disk."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any
 import imageio.v3 as imageio
 
 from cellspan.core.files import write_atomically
-from cellspan.core.outlines import write_roi_zip
 from cellspan.core.outputs import write_table
 from cellspan.core.parameters import Parameters
 from cellspan.core.volumes.objects import volume_table
 from cellspan.core.volumes.pictures import maximum_projection, orthogonal_views
-from cellspan.core.volumes.rois import volume_rois
 from cellspan.core.volumes.segmenting import Found
 from cellspan.core.volumes.volume import Spacing, Volume
 
@@ -36,8 +34,3 @@ def write_objects(
     """The table of objects as CSV."""
     image = volume.shown(parameters.channel)
     write_table(path, volume_table(found.labels, spacing, unit, image, found.probability))
-
-
-def write_volume_rois(path: Path, labels: Any) -> None:
-    """A RoiSet.zip with the outline of each object in each slice."""
-    write_roi_zip(path, volume_rois(labels))

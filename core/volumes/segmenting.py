@@ -12,10 +12,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from cellspan.core.dynamics import drop_unwanted, flows_to_labels
-from cellspan.core.errors import CellspanError
-from cellspan.core.images import Floats, Image
+from cellspan.core.images import CONSTANT, Floats, Image
 from cellspan.core.labels import Labels, areas, diameters, in_reading_order, keep, renumbered_by
 from cellspan.core.parameters import Parameters
+from cellspan.core.sizing import magnification
 from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
 from cellspan.core.volumes.intensities import Intensities
 from cellspan.core.volumes.resampling import Axis, Box, Grid
@@ -31,7 +31,6 @@ OnProgress = Callable[[float, str], None]
 SIZING_SLICES = 5  # in which the diameter is measured
 NETWORK = 0.9  # of the progress
 SLAB = 16  # slices of results on disk that are renumbered at once, as they are stored there
-LARGEST_ENLARGEMENT = 16  # times, along any axis
 NO_SPACING = "The file does not say how far its slices are apart; cubic voxels are assumed (set anisotropy)."
 
 
@@ -58,6 +57,8 @@ class VolumeTask:
         self._intensities = Intensities(volume, parameters)
         self._model = segmenter.model.description
         self.notes = list(self._intensities.notes)
+        if self._intensities.is_flat:
+            self.notes.append(CONSTANT)
         self.anisotropy = parameters.anisotropy or volume.anisotropy or 1.0
         if parameters.do_3d and parameters.anisotropy is None and volume.anisotropy is None:
             self.notes.append(NO_SPACING)
@@ -65,8 +66,6 @@ class VolumeTask:
     def run(self, found: Found, core: int | None = None) -> None:
         """Fill `found`; `core` is the side of blocks in grid voxels, None = as the memory allows."""
         found.diameter = self._parameters.diameter or self.measured_diameter()
-        if self._intensities.is_flat:
-            self.notes.append("The image is constant, so there is nothing to find.")
         if self._parameters.do_3d:
             self._run_3d(found, core)
         else:
@@ -99,13 +98,8 @@ class VolumeTask:
 
     def _grid(self, diameter: float) -> Grid:
         """Cubic voxels at the magnification that the network knows."""
-        factor = self._model.mean_diameter / diameter
+        factor = magnification(self._model.mean_diameter, diameter)
         factors = (factor * self.anisotropy, factor, factor)
-        if factor > LARGEST_ENLARGEMENT:
-            raise CellspanError(
-                f"diameter = {diameter:g} pixels is too small for this model: the image would grow {factor:.0f} times; "
-                "give the diameter in pixels of the image, or enlarge the image first."
-            )
         z, y, x = (Axis(n, max(1, round(n * f))) for n, f in zip(self._volume.shape, factors, strict=True))
         return Grid(z, y, x)
 
@@ -184,6 +178,7 @@ class VolumeTask:
     def _planes(self, found: Found) -> Iterator[Labels]:
         """The labels of one slice after the other."""
         depth, height, width = self._volume.shape
+        found.styles = styles = []  # anew, because a full device begins again
         for z in range(depth):
 
             def report(part: float, words: str, z: int = z) -> None:
@@ -191,7 +186,7 @@ class VolumeTask:
 
             planes = self._intensities.planes((slice(z, z + 1), slice(0, height), slice(0, width)))[:, 0]
             labels, outputs, style = self._segmenter.segment_planes(planes, self._parameters, found.diameter, report)
-            found.styles.append(style)
+            styles.append(style)
             if found.probability is not None:
                 found.probability[z] = outputs[2]
             if found.flows is not None:

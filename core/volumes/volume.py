@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 from numpy.typing import ArrayLike, NDArray
 
-from cellspan.core.errors import CellspanError
+from cellspan.core.errors import CellspanError, first_line
 from cellspan.core.files import TIFF_SUFFIXES, is_zarr
 from cellspan.core.images import LUMINANCE
 
@@ -111,7 +111,7 @@ def read_volume(path: str | Path) -> Volume:
     except CellspanError as error:
         raise CellspanError(f"{path}: {error}") from None
     except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files; the user needs one sentence
-        raise CellspanError(f"{path}: the file is damaged or not an image ({_reason(error)}).") from None
+        raise CellspanError(f"{path}: the file is damaged or not an image ({first_line(error)}).") from None
 
 
 def decode_volume(data: bytes) -> Volume:
@@ -122,7 +122,7 @@ def decode_volume(data: bytes) -> Volume:
     except CellspanError:
         raise
     except Exception as error:  # noqa: BLE001 - as in read_volume
-        raise CellspanError(f"the file is damaged or not an image ({_reason(error)}).") from None
+        raise CellspanError(f"the file is damaged or not an image ({first_line(error)}).") from None
 
 
 def _read_tiff(path: Path) -> Volume:
@@ -136,11 +136,6 @@ def _from_tiff(tiff: tifffile.TiffFile, pixels: Any) -> Volume:
     spacing, unit = _tiff_spacing(tiff)
     volume = volume_from_array(pixels, tiff.series[0].axes, spacing)
     return Volume(volume.channels, spacing, unit, volume.is_rgb)
-
-
-def _reason(error: Exception) -> str:
-    """The first line of what a decoder says."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def _tiff_spacing(tiff: tifffile.TiffFile) -> tuple[Spacing | None, str]:

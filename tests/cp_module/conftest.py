@@ -50,6 +50,18 @@ def in_cellprofiler(cellprofiler_python: Path) -> Run:
     return run
 
 
+@pytest.fixture
+def run_pipeline(in_cellprofiler: Run, plugin_folder: Path, engine_home: Path) -> Run:
+    """Run a pipeline as `cellprofiler -c -r` does."""
+
+    def run(pipeline: Path, images: Path, output: Path) -> subprocess.CompletedProcess[str]:
+        output.mkdir(exist_ok=True)
+        arguments = ["-c", "-r", "-p", pipeline, "-i", images, "-o", output, "--plugins-directory", plugin_folder]
+        return in_cellprofiler("-m", "cellprofiler", *arguments)
+
+    return run
+
+
 def java_home() -> str:
     """Where the `java` on the path lives."""
     java = shutil.which("java")

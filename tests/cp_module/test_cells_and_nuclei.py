@@ -24,17 +24,13 @@ def column(table: Path, name: str) -> list[float]:
 
 
 def test_later_modules_work_on_cells_nuclei_and_cytoplasm(
-    in_cellprofiler: Callable[..., subprocess.CompletedProcess[str]],
-    plugin_folder: Path,
-    engine_home: Path,
+    run_pipeline: Callable[..., subprocess.CompletedProcess[str]],
     shared_data: Path,
     tmp_path: Path,
 ) -> None:
     """Neighbours, intensity, secondary objects, relations, filter, tracking, spreadsheet, database, images."""
     images, output = shared_data / "cellprofiler_examples" / "human", tmp_path / "out"
-    output.mkdir()
-    arguments = ["-c", "-r", "-p", PIPELINE, "-i", images, "-o", output, "--plugins-directory", plugin_folder]
-    done = in_cellprofiler("-m", "cellprofiler", *arguments)
+    done = run_pipeline(PIPELINE, images, output)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Failed" not in done.stderr, done.stderr
 
@@ -104,10 +100,8 @@ def assert_same_objects(found: np.ndarray, expected: np.ndarray) -> None:
 
 
 def test_the_labels_are_those_of_the_command_line(
-    in_cellprofiler: Callable[..., subprocess.CompletedProcess[str]],
+    run_pipeline: Callable[..., subprocess.CompletedProcess[str]],
     cellspan: Callable[..., subprocess.CompletedProcess[str]],
-    plugin_folder: Path,
-    engine_home: Path,
     shared_data: Path,
     tmp_path: Path,
 ) -> None:
@@ -118,9 +112,7 @@ def test_the_labels_are_those_of_the_command_line(
     together = block_of("IdentifyObjectsByFlow", Discard_objects_touching="No", Save_the_probability="No", **keep_all)
     blocks = [alone, together, *saving("Alone"), *saving("Cells"), *saving("Nuclei")]
     pipeline = pipeline_of(blocks, tmp_path / "labels.cppipe")
-    output.mkdir()
-    arguments = ["-c", "-r", "-p", pipeline, "-i", images, "-o", output, "--plugins-directory", plugin_folder]
-    done = in_cellprofiler("-m", "cellprofiler", *arguments)
+    done = run_pipeline(pipeline, images, output)
     assert done.returncode == 0, done.stdout + done.stderr
     found = {name: tifffile.imread(next(output.glob(f"*_{name}.tiff"))) for name in ("Alone", "Cells", "Nuclei")}
 

@@ -27,18 +27,6 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.data]
 RunPipeline = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
-def run_pipeline(in_cellprofiler: Any, plugin_folder: Path, engine_home: Path) -> RunPipeline:
-    """Run a pipeline as `cellprofiler -c -r` does."""
-
-    def run(pipeline: Path, images: Path, output: Path) -> subprocess.CompletedProcess[str]:
-        output.mkdir(exist_ok=True)
-        arguments = ["-c", "-r", "-p", pipeline, "-i", images, "-o", output, "--plugins-directory", plugin_folder]
-        return in_cellprofiler("-m", "cellprofiler", *arguments)
-
-    return run
-
-
 def succeeded(done: subprocess.CompletedProcess[str]) -> None:
     """The exit code alone says nothing: without the plugin CellProfiler cuts the pipeline short and returns 0."""
     text = done.stdout + done.stderr

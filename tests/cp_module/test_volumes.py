@@ -30,17 +30,13 @@ def column(table: Path, name: str) -> list[float]:
 
 
 def test_a_stack_as_one_volume_and_slice_by_slice(
-    in_cellprofiler: Callable[..., subprocess.CompletedProcess[str]],
+    run_pipeline: Callable[..., subprocess.CompletedProcess[str]],
     cellspan: Callable[..., subprocess.CompletedProcess[str]],
-    plugin_folder: Path,
-    engine_home: Path,
     shared_data: Path,
     tmp_path: Path,
 ) -> None:
     stack, output = shared_data / STACK, tmp_path / "out"
-    output.mkdir()
-    arguments = ["-c", "-r", "-p", PIPELINE, "-i", stack.parent, "-o", output, "--plugins-directory", plugin_folder]
-    done = in_cellprofiler("-m", "cellprofiler", *arguments)
+    done = run_pipeline(PIPELINE, stack.parent, output)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Failed" not in done.stderr, done.stderr
 

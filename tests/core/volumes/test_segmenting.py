@@ -86,6 +86,13 @@ def test_thickness_comes_from_the_file(segmenter: Segmenter, stack: Stack, whole
     np.testing.assert_array_equal(found.labels, whole.labels)
 
 
+def test_flows_can_be_smoothed(segmenter: Segmenter, stack: Stack, whole: Result) -> None:
+    smoothed = segmenter.segment(stack[0], IN_3D.model_copy(update={"smooth_flows": 1.0}))
+    assert average_precision(stack[1], smoothed.labels, [0.5])[0] > 0.75
+    roughness = [float(np.abs(np.diff(result.flows, axis=3)).mean()) for result in (whole, smoothed)]
+    assert roughness[1] < roughness[0]
+
+
 def test_it_can_be_cancelled(segmenter: Segmenter, stack: Stack) -> None:
     def stop(fraction: float, words: str) -> None:
         if fraction > 0.3:

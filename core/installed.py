@@ -88,7 +88,7 @@ class Installation:
             if not path.is_file():
                 yield f"{path}: the file is missing"
             elif name not in self.local and _content(path) != content:
-                yield f"{path}: the file is not the one of cellspan {version('cellspan')}"
+                yield f"{path}: the file is not as cellspan {version('cellspan')} writes it now"
         if not (self.folder / self.record).is_file():
             yield f"{self.folder / self.record}: the list of the files is missing"
         for name in sorted(set(self._recorded().files) - set(self.contents)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from urllib.parse import quote, unquote
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.installed import Finding, Installation, check_engine, command_line
+from cellspan.core.models.registry import known_models
 
 MACRO = "cellspan_Segment.ijm"  # for every ImageJ: Plugins > cellspan Segment
 # For Fiji only: Plugins > cellspan > Segment Cells and so on
@@ -26,6 +28,8 @@ SHARED = ("engine.groovy", "colours.groovy")  # what the scripts have in common
 HELPERS = "cellspan"
 ENGINE = "cellspan/engine.txt"
 RECORD = "cellspan/installed.json"
+# In a script: the field whose choices are the models of this computer
+MODELS = re.compile(r'^(#@ String .*choices=\{)[^}]*(\}.*\) model)$', re.M)
 
 
 def install(fiji_folder: Path) -> list[Path]:
@@ -79,7 +83,7 @@ def _installation(fiji_folder: Path) -> Installation:
     home, plugins, is_fiji = _homes(Path(fiji_folder).expanduser().resolve())
     contents = {f"{plugins}/{ENGINE}": engine_text().encode(), f"{plugins}/{MACRO}": _source(MACRO)}
     if is_fiji:
-        contents |= {f"scripts/Plugins/cellspan/{name}": _source(name) for name in SCRIPTS}
+        contents |= {f"scripts/Plugins/cellspan/{name}": _script(name) for name in SCRIPTS}
         contents |= {f"{plugins}/{HELPERS}/{name}": _source(name) for name in SHARED}
     local = frozenset({f"{plugins}/{ENGINE}"})
     return Installation(home, contents, f"{plugins}/{RECORD}", command_line("fiji", home), local)
@@ -95,6 +99,13 @@ def _homes(folder: Path) -> tuple[Path, str, bool]:
             "give the folder that holds it, such as Fiji.app."
         )
     return home, plugins.name, (home / "scripts").is_dir() or (home / "jars").is_dir()
+
+
+def _script(name: str) -> bytes:
+    """A command whose dialog offers the models that there are on this computer."""
+    names = (model.name for model in known_models() if not model.problem)
+    choices = ", ".join('"' + re.sub(r'(["\\])', r"\\\1", name) + '"' for name in names)
+    return MODELS.sub(lambda field: field[1] + choices + field[2], _source(name).decode()).encode()
 
 
 def _source(name: str) -> bytes:

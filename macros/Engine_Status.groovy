@@ -1,7 +1,10 @@
+#@ ScriptService scripts
+
 // Plugins > cellspan > Engine Status: what is installed and running, and which models there are.
 //
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
-// It is the command  cellspan doctor  of a terminal, and  cellspan models list.
+// It is the command  cellspan doctor  of a terminal, and  cellspan models list; the other commands' lists of models are
+// renewed.
 
 import ij.IJ
 import ij.text.TextWindow
@@ -21,6 +24,7 @@ cellspan.command(this) {
         cellspan.requireSuccess(doctor + [code: 1])
     def models = cellspan.run(["models", "list"]) {}
     cellspan.requireSuccess(models)
+    cellspan.renewModels(scripts)
     def text = (doctor.printed + "" + "Models:" + models.printed).join("\n")
     if (GraphicsEnvironment.headless)
         println(text)

@@ -1,9 +1,9 @@
 #@ ImagePlus imp
-#@ String  (label="Model", description="cyto, nuclei, the name of a model of yours (Engine Status lists them) or its folder", value="cyto", persist=false) model
+#@ String  (label="Model", description="A model of yours is in the list after Engine Status; a macro may name its folder", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
 #@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of an object", min=0, max=4000, value=0, persist=false) diameter
 #@ Integer (label="Channel (0 = the one shown)", description="Channel to segment, counted from 1; 0 of an RGB image = its brightness", min=0, value=0, persist=false) channel
 #@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
-#@ String  (label="Planes", description="What to segment of a stack; a volume is one 3D object per cell, the others are outlines plane by plane", choices={"current plane", "every slice", "every frame", "every plane", "whole volume (3D)"}, value="current plane", persist=false) planes
+#@ String  (label="Planes", description="What to segment of a stack. A volume is the slices of a frame, in which a cell is one 3D object; the others are outlines plane by plane", choices={"current plane", "every slice", "every frame", "every plane", "whole volume (3D)", "every volume (3D)"}, value="current plane", persist=false) planes
 #@ Double  (label="Anisotropy (0 = from the image)", description="For 3D: z step divided by the pixel size; 0 = as Image > Properties says", min=0, max=100, value=0, persist=false) anisotropy
 #@ Double  (label="Stitch threshold (0 = true 3D)", description="For 3D: join the outlines of slices that overlap at least so much (0 to 1), instead of true 3D", min=0, max=1, value=0, persist=false) stitch_threshold
 #@ Double  (label="Flow threshold (0 = keep all)", description="Raise it to keep more objects", min=0, value=0.4, persist=false) flow_threshold
@@ -18,6 +18,7 @@
 #@ Boolean (label="Results table", description="Area, intensity and place of each outline, added to the table Results", value=false, persist=false) results_table
 #@ String  (label="Names of outlines on stacks", description="With the numbers of frame and slice before (0003-0001), or the number of the object alone (0001)", choices={"slice-number", "number"}, value="slice-number", persist=false) names
 #@ Boolean (label="A colour for each object", description="Else outlines have ImageJ's colour", value=false, persist=false) colours
+#@ Boolean (label="A group for each object", description="In the ROI Manager, outlines of a group can be selected together; groups start again after 255 objects", value=false, persist=false) groups
 #@ Boolean (label="Link objects over frames", description="The same object has the same number in every frame; daughters of a division get new ones", value=false, persist=false) link_frames
 #@ Boolean (label="Replace earlier results", description="Clear the ROI Manager, overlay and table first, of those that are chosen", value=false, persist=false) replace
 
@@ -103,10 +104,14 @@ List slicesAndFrames() {
         cellspan.fail("The image has one slice and ${frames.size()} frames: choose 'every frame', ${advice}")
     if (planes == "every frame" && frames.size() == 1 && slices.size() > 1)
         cellspan.fail("The image has one frame and ${slices.size()} slices: choose 'every slice', ${advice}")
-    if (planes == "whole volume (3D)" && slices.size() == 1)
+    if (threeD() && slices.size() == 1)
         cellspan.fail("The image has one slice, so it is no volume: choose other planes, ${advice}")
     return [planes in ["current plane", "every frame"] ? [imp.Z] : slices,
-            planes in ["every frame", "every plane"] ? frames : [imp.T]]
+            planes in ["every frame", "every plane", "every volume (3D)"] ? frames : [imp.T]]
+}
+
+boolean threeD() {
+    return planes.endsWith("volume (3D)")
 }
 
 // Channels to send, and the options that tell the engine, which counts from 0, which is which.
@@ -158,7 +163,7 @@ List<String> arguments(File folder, Map part, File rois, File labels) {
     def settings = [model: model, diameter: diameter, flow_threshold: flow_threshold,
                     cellprob_threshold: cellprob_threshold, min_size: min_size,
                     exclude_on_edges: exclude_on_edges, invert: invert]
-    if (planes == "whole volume (3D)")
+    if (threeD())
         settings += stitch_threshold > 0 ? [stitch_threshold: stitch_threshold]
             : [do_3d: true, anisotropy: anisotropy ?: anisotropyOfImage()]
     return words + cellspan.options(settings + part.options)
@@ -202,6 +207,8 @@ void place(Roi roi, int slice, int frame) {
 // ---- results
 
 void hand(List<Found> found, File labels, Map part) {
+    if (groups) // ImageJ has 255 of them, and gives each a colour
+        found.each { it.roi.group = 1 + (it.label - 1) % 255 }
     if (colours) {
         def palette = palette()
         found.each { it.roi.strokeColor = palette.of(it.label) }
@@ -306,6 +313,6 @@ def palette() {
 }
 
 String summary(List<Found> found) {
-    def objects = planes == "whole volume (3D)" || link_frames ? found*.label.toSet().size() : found.size()
-    return "${objects} objects"
+    def objects = found.collect { [threeD() ? 0 : it.slice, link_frames ? 0 : it.frame, it.label] }.toSet()
+    return "${objects.size()} objects"
 }

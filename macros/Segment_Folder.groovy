@@ -1,6 +1,6 @@
 #@ File    (label="Folder of images", style="directory", description="All images in it and below it", persist=false) folder
 #@ File    (label="Folder for the results", style="directory", required=false, description="Empty = a folder beside the other, with _cellspan after its name", persist=false) output
-#@ String  (label="Model", description="cyto, nuclei, the name of a model of yours (Engine Status lists them) or its folder", value="cyto", persist=false) model
+#@ String  (label="Model", description="A model of yours is in the list after Engine Status; a macro may name its folder", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
 #@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of an object; automatic = of each image for itself", min=0, max=4000, value=0, persist=false) diameter
 #@ Integer (label="Channel (0 = the first)", description="Channel to segment, counted from 1; 0 of an RGB image = its brightness", min=0, value=0, persist=false) channel
 #@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei

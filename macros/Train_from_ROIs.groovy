@@ -1,10 +1,11 @@
 #@ ImagePlus imp
 #@ String  (label="Name of the new model", description="By this name every program finds it", value="my cells", persist=false) name
-#@ String  (label="Model to start from", description="cyto, nuclei, or the name of a model of yours (Engine Status lists them)", value="cyto", persist=false) model
+#@ String  (label="Model to start from", description="A model of yours is in the list after Engine Status; a macro may name its folder", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
 #@ Double  (label="Minutes", description="Time for the training; 0 = only put the image into the folder below", min=0, value=10, persist=false) minutes
 #@ Integer (label="Channel (0 = the one shown)", description="Channel to learn from, counted from 1; 0 of an RGB image = its brightness", min=0, value=0, persist=false) channel
 #@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
 #@ File    (label="Folder of corrected images", style="directory", required=false, description="This image and its outlines are added to it, and the model learns from all that are there; empty = from this image alone", persist=false) folder
+#@ ScriptService scripts
 
 // Plugins > cellspan > Train from ROIs: makes a model that finds cells as they were outlined in the ROI Manager.
 //
@@ -53,6 +54,7 @@ void train(File examples, File result) {
     }
     cellspan.requireSuccess(answer)
     answer.errors.findAll { it.contains("AP@0.5 on ") }.each { cellspan.note(it.trim()) }
+    cellspan.renewModels(scripts)
     cellspan.note("The model '${name}' is in the list of every program now; use it as  model=[${name}].")
     IJ.showStatus("cellspan: the model '${name}' is ready")
 }

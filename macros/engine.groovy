@@ -156,6 +156,16 @@ class Engine {
         return (main ? [channel: main - 1] : [:]) + (nuclei ? [nuclei_channel: nuclei - 1] : [:])
     }
 
+    // The models that the commands offer become those of today: in their files, and where Fiji has read these already.
+    // `scripts` is Fiji's service of that name; null outside Fiji.
+    void renewModels(scripts) {
+        def home = new File(IJ.getDirectory("plugins"))
+        def answer = run(["install", "fiji", "--to", home.path]) {}
+        if (answer.code != 0)
+            note("The lists of models in the dialogs are those of before; in a terminal, run  cellspan install fiji  again.")
+        scripts?.scripts.findAll { new File(it.path ?: "").parentFile?.name == "cellspan" }*.parseParameters()
+    }
+
     void onEventThread(Runnable work) {
         if (EventQueue.dispatchThread)
             work.run()

@@ -211,7 +211,7 @@ def test_a_changed_file_is_found(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(CONTENTS[name] + b" ")
     (finding,) = installation(tmp_path).check()
     assert finding.good is False
-    assert finding.text.startswith(f"{tmp_path / name}: the file is not the one of cellspan")
+    assert finding.text.startswith(f"{tmp_path / name}: the file is not as cellspan")
 
 
 def test_files_that_differ_between_computers_may_differ(tmp_path: Path) -> None:

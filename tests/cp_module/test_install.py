@@ -148,7 +148,7 @@ def test_missing_and_changed_files_are_found(tmp_path: Path, name: str) -> None:
     install(tmp_path)
     (tmp_path / name).write_text((tmp_path / name).read_text() + "# mine\n")
     (fault,) = faults(tmp_path)
-    assert f"{tmp_path / name}: the file is not the one of cellspan" in fault
+    assert f"{tmp_path / name}: the file is not as cellspan" in fault
     (tmp_path / name).unlink()
     (fault,) = faults(tmp_path)
     assert fault == f"{tmp_path / name}: the file is missing; run `cellspan install cellprofiler --to {tmp_path}`"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 from urllib.parse import unquote_plus
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.models.registry import BUNDLED, user_models
 from cellspan.fiji_bridge.install import check, engine_command, engine_text, install, remove
 
 pytestmark = pytest.mark.quick
@@ -59,6 +62,26 @@ def test_installing_again_renews_every_file(tmp_path: Path) -> None:
         path.write_text("old")
     assert all(path.read_text() != "old" for path in install(imagej))
     assert files_in(imagej) == MACRO
+
+
+def test_dialogs_offer_the_models_of_this_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path / "none"))
+    fiji = make(tmp_path / "Fiji.app", "plugins", "jars")
+    install(fiji)
+    own = user_models() / 'my "best" cells'
+    shutil.copytree(BUNDLED / "cyto", own)
+    broken = user_models() / "broken"
+    broken.mkdir()
+    (broken / "model.json").write_text("{}")
+    (*stale,) = faults(fiji)
+    assert len(stale) == 3
+    assert all("the file is not as cellspan" in fault for fault in stale)
+    install(fiji)
+    for name in ("Segment_Cells", "Segment_Folder", "Train_from_ROIs"):
+        text = (fiji / f"scripts/Plugins/cellspan/{name}.groovy").read_text(encoding="utf-8")
+        (field,) = re.findall(r"^#@ .*\) model$", text, re.M)
+        assert r'choices={"cyto", "nuclei", "my \"best\" cells"}, value="cyto"' in field
 
 
 def test_the_engine_is_this_python(tmp_path: Path) -> None:
@@ -146,7 +169,7 @@ def test_missing_and_changed_files_are_found(tmp_path: Path, name: str) -> None:
     install(make(tmp_path, "plugins", "jars"))
     (tmp_path / name).write_text("mine")
     (fault,) = faults(tmp_path)
-    assert f"{tmp_path / name}: the file is not the one of cellspan" in fault
+    assert f"{tmp_path / name}: the file is not as cellspan" in fault
     (tmp_path / name).unlink()
     (fault,) = faults(tmp_path)
     assert fault == f"{tmp_path / name}: the file is missing; run `cellspan install fiji --to {tmp_path}`"

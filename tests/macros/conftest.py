@@ -149,12 +149,21 @@ def _engine(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def imagej(imagej_jars: list[Path], display: str, tmp_path: Path) -> ImageJ:
+def only_bundled_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have models of their own; what a test adds stays in its folder."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path / "cellpose"))
+
+
+@pytest.fixture
+def imagej(imagej_jars: list[Path], display: str, tmp_path: Path, only_bundled_models: None) -> ImageJ:
     """ImageJ with the commands; it and its temporary folder have names with spaces and letters beyond ASCII."""
     folder = tmp_path / "Programme für Zellen" / "Fiji.app"
     temporary = tmp_path / "Dateien auf Zeit é"
-    for path in (folder / "plugins", folder / "scripts", temporary):
+    for path in (folder / "plugins", folder / "scripts", folder / "luts", temporary):
         path.mkdir(parents=True)
+    # The jar of ImageJ lacks the colours of groups, which every ImageJ and Fiji has: 256 reds, greens and blues.
+    (folder / "luts" / "glasbey.lut").write_bytes(bytes(range(256)) * 3)
     install(folder)
     return ImageJ(folder, temporary, imagej_jars, display)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
+from cellspan.core.models.registry import BUNDLED, user_models
 from cellspan.core.training.simulate import simulate_nuclei
+from cellspan.fiji_bridge.install import install
 
 pytestmark = pytest.mark.end_to_end
 
@@ -114,11 +117,8 @@ def test_folders_and_the_engine(imagej, cold_engine: Path, tmp_path: Path) -> No
     assert list(imagej.temporary.glob("cellspan*")) == []
 
 
-def test_corrected_outlines_make_a_model(
-    imagej, cold_engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_corrected_outlines_make_a_model(imagej, cold_engine: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))  # where models of one's own are
     image = tmp_path / "my cells 1.tif"
     tifffile.imwrite(image, simulate_nuclei((160, 160), diameter=26, seed=4).image)
     program = PROGRAMS / "check_training.groovy"
@@ -128,6 +128,14 @@ def test_corrected_outlines_make_a_model(
     assert list(imagej.temporary.glob("cellspan*")) == []
 
 
+def test_fiji_understands_names_of_models(imagej) -> None:
+    name = 'my "best" (50%), old \\ new'
+    shutil.copytree(BUNDLED / "cyto", user_models() / name)
+    install(imagej.folder)
+    printed = imagej.groovy(PROGRAMS / "script_parameters.groovy", imagej.script, display=False)
+    assert printed.splitlines()[2] == f"model String cyto [cyto, nuclei, {name}]"
+
+
 def test_fiji_understands_the_parameters(imagej) -> None:
     names = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Engine_Status", "Stop_Engine")
     scripts = [imagej.script.with_name(f"{name}.groovy") for name in names]
@@ -135,11 +143,12 @@ def test_fiji_understands_the_parameters(imagej) -> None:
     assert printed.splitlines() == [
         "Segment_Cells",
         "imp ImagePlus null",
-        "model String cyto",
+        "model String cyto [cyto, nuclei]",
         "diameter Double 0.0",
         "channel Integer 0",
         "nuclei Integer 0",
-        "planes String current plane [current plane, every slice, every frame, every plane, whole volume (3D)]",
+        "planes String current plane [current plane, every slice, every frame, every plane, whole volume (3D), "
+        "every volume (3D)]",
         "anisotropy Double 0.0",
         "stitch_threshold Double 0.0",
         "flow_threshold Double 0.4",
@@ -154,12 +163,13 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "results_table Boolean false",
         "names String slice-number [slice-number, number]",
         "colours Boolean false",
+        "groups Boolean false",
         "link_frames Boolean false",
         "replace Boolean false",
         "Segment_Folder",
         "folder File null",
         "output File null",
-        "model String cyto",
+        "model String cyto [cyto, nuclei]",
         "diameter Double 0.0",
         "channel Integer 0",
         "nuclei Integer 0",
@@ -176,11 +186,13 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "Train_from_ROIs",
         "imp ImagePlus null",
         "name String my cells",
-        "model String cyto",
+        "model String cyto [cyto, nuclei]",
         "minutes Double 10.0",
         "channel Integer 0",
         "nuclei Integer 0",
         "folder File null",
+        "scripts ScriptService null",
         "Engine_Status",
+        "scripts ScriptService null",
         "Stop_Engine",
     ]

@@ -103,6 +103,22 @@ stack.setPosition(2, 1, 2)
     reset()
 }
 
+// The volumes of all frames, each with its own objects, or with the same ones.
+fiji.ok(nuclei + [channel: 2, planes: "every volume (3D)", label_image: true, groups: true], "Segment_Cells", stack)
+def volumes = rois()
+labels = fiji.window("cells_labels")
+assert [labels.NSlices, labels.NFrames] == [3, 2]
+assert volumes*.TPosition.unique() == [1, 2]
+assert same(fiji.painted(volumes, stack), planesOf(labels))
+volumes.each { assert it.group == it.name.split("-").last() as int } // so an object can be selected in all its slices
+def objects = volumes.collect { [it.TPosition, it.group] }.toSet().size()
+assert objects < volumes.size() && fiji.statusBar() == "cellspan: ${objects} objects"
+assert !(IJ.log ?: "").contains("LUT") // ImageJ has the colours of groups
+reset()
+fiji.ok(nuclei + [channel: 2, planes: "every volume (3D)", link_frames: true], "Segment_Cells", stack)
+assert fiji.statusBar() == "cellspan: ${rois().collect { it.name.split("-").last() }.toSet().size()} objects"
+reset()
+
 // ---- selections
 
 stack.setPosition(2, 1, 1)

@@ -4,9 +4,13 @@
 
 import ij.IJ
 import ij.ImageJ
+import ij.ImagePlus
 import ij.gui.OvalRoi
 import ij.plugin.frame.RoiManager
 import java.awt.EventQueue
+import org.scijava.Context
+import org.scijava.script.ScriptInfo
+import org.scijava.script.ScriptService
 
 def fiji = new GroovyShell(getClass().classLoader).evaluate(new File(args[0], "fiji.groovy"))
 new ImageJ(ImageJ.NO_SHOW)
@@ -42,8 +46,16 @@ assert fiji.statusBar().startsWith("cellspan: 1 image(s) with outlines are in ")
 
 assert refused(name: "nuclei", minutes: 1).contains("'nuclei'") // the name is taken: said before the training
 
+// Fiji has read the parameters of the commands before the new model is there.
+def context = new Context(false)
+context.service(ScriptService).addAlias(ImagePlus)
+def command = new ScriptInfo(context, fiji.script("Segment_Cells"))
+def models = { command.getInput("model").choices }
+assert models() == ["cyto", "nuclei"]
+fiji.scripts = [scripts: [command]]
 fiji.ok("Train_from_ROIs", image, name: "my own nuclei", model: "nuclei", minutes: args[3] as double, folder: folder)
 assert fiji.statusBar() == "cellspan: the model 'my own nuclei' is ready"
+assert models() == ["cyto", "nuclei", "my own nuclei"]
 println((IJ.log =~ /AP@0.5 on 1 annotated image: \d\.\d\d before, \d\.\d\d after/)[0])
 EventQueue.invokeAndWait { manager.reset() }
 image.killRoi() // the outline that was selected for deleting

@@ -16,6 +16,7 @@ import java.awt.Window
 import java.awt.event.ActionEvent
 
 class Fiji {
+    def scripts // stands in for Fiji's ScriptService, which the commands ask for the scripts that it knows
     final List<String> messages = Collections.synchronizedList([]) // of boxes that were shown, and answered with OK
 
     // Names and defaults of the fields of a command, as Fiji's macro recorder writes them.
@@ -41,7 +42,7 @@ class Fiji {
     void run(Map settings, String name, ImagePlus image = null) {
         def values = defaults(name)
         assert settings.keySet() - values.keySet() == [] as Set
-        values = values + settings + [imp: image]
+        values = values + settings + [imp: image, scripts: scripts]
         def source = script(name).readLines().collect { it.startsWith("#@") ? "//" : it }.join("\n")
         new GroovyShell(getClass().classLoader, new Binding(values)).evaluate(source, name + ".groovy")
     }

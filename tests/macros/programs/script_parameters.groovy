@@ -9,11 +9,12 @@ import org.scijava.script.ScriptService
 
 def context = new Context(false)
 context.service(ScriptService).addAlias(ImagePlus)
+def filledByFiji = [ImagePlus, ScriptService]
 args.each { path ->
     println new File(path).name - ".groovy"
     new ScriptInfo(context, new File(path)).inputs().each {
-        assert it.label || it.type == ImagePlus
-        assert it.description || it.type == ImagePlus
+        assert it.label || it.type in filledByFiji
+        assert it.description || it.type in filledByFiji
         println "${it.name} ${it.type.simpleName} ${it.defaultValue}${it.choices ? " " + it.choices : ""}"
     }
 }

@@ -29,7 +29,7 @@ HELPERS = "cellspan"
 ENGINE = "cellspan/engine.txt"
 RECORD = "cellspan/installed.json"
 # In a script: the field whose choices are the models of this computer
-MODELS = re.compile(r'^(#@ String .*choices=\{)[^}]*(\}.*\) model)$', re.M)
+MODELS = re.compile(r"^(#@ String .*choices=\{)[^}]*(\}.*\) model)$", re.M)
 
 
 def install(fiji_folder: Path) -> list[Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.metadata import entry_points
 
 import click
 
@@ -57,6 +56,8 @@ class _Group(click.Group):
 
 
 def _bridged(name: str) -> click.Command:
+    from importlib.metadata import entry_points  # slow to import
+
     found = entry_points(group="cellspan.verbs", name=name)
     if not found:
         raise CellspanError(f"This cellspan lacks `{name}`; run: pip install --force-reinstall cellspan")

@@ -154,7 +154,7 @@ def _segment_plane(
     if labels:
         write_atomically(labels, lambda part: part.write_bytes(files["labels"]))
     note(result.notes, report)
-    return int(result.labels.max(initial=0))
+    return result.count
 
 
 def _parameters(words: tuple[str, ...]) -> dict[str, Any]:

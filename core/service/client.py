@@ -1,6 +1,7 @@
 """The client of the engine: finds the running service or starts it, sends images, fetches labels.
 
-This file also runs inside CellProfiler, so it needs the standard library and numpy only, and Python 3.8.
+This file also runs inside CellProfiler, so it needs the standard library and numpy only, and Python 3.8. numpy waits
+until there are arrays: ImageJ's command, which needs none, starts 0.07 s earlier.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Mapping, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Sequence, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 START_SECONDS = 120.0  # a first start on a slow disk
 WAIT_SECONDS = 10.0  # of one long poll
@@ -54,7 +57,8 @@ class _Lost(EngineError):
 class EngineResult:
     """What the engine found in one image."""
 
-    labels: np.ndarray  # int32 (Y, X): 0 = background, 1..n
+    npy: bytes  # the labels as a .npy file
+    count: int  # of objects
     diameter: float  # pixels; given or estimated
     model: str
     model_sha256: str
@@ -62,6 +66,11 @@ class EngineResult:
     seconds: float
     notes: list[str] = field(default_factory=list)
     extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # further results that were asked for, by their names
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Label image, int32 (Y, X) or (Z, Y, X): 0 = background, 1..n."""
+        return _from_npy(self.npy)
 
 
 def runtime_folder() -> Path:
@@ -164,15 +173,15 @@ class Engine:
                 raise EngineError("The segmentation was cancelled.")
             if job["state"] == "failed":
                 raise EngineError(job["message"])
-            labels = np.load(io.BytesIO(service.content(address + "/labels", NPY)), allow_pickle=False)
+            labels = service.content(address + "/labels", NPY)
         except _Lost:
             raise
         except BaseException:
             # The user pressed stop, or the job failed: let the engine work for others.
             service.forget(address)
             raise
-        names = ("diameter", "model", "model_sha256", "device", "seconds", "notes")
-        result = EngineResult(labels=labels, **{name: job["result"][name] for name in names})
+        names = ("count", "diameter", "model", "model_sha256", "device", "seconds", "notes")
+        result = EngineResult(npy=labels, **{name: job["result"][name] for name in names})
         return result, lambda: _fetch_and_forget(service, address, also)
 
     def _require_program(self) -> None:
@@ -242,7 +251,7 @@ class Engine:
             )
 
 
-class _Extra(Mapping[str, np.ndarray]):
+class _Extra(Mapping[str, "np.ndarray"]):
     """Further results by their names, fetched while the caller goes on with the labels."""
 
     def __init__(
@@ -267,8 +276,7 @@ class _Extra(Mapping[str, np.ndarray]):
         self._thread.join()
         if self._content is None:
             self._content = self._again()
-        array: np.ndarray = np.load(io.BytesIO(self._content[name]), allow_pickle=False)
-        return array
+        return _from_npy(self._content[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -360,9 +368,18 @@ def _wait(service: _Service, address: str, job: dict[str, Any], on_progress: OnP
 
 def as_npy(pixels: np.ndarray) -> bytes:
     """An array as the bytes of a .npy file."""
+    import numpy as np
+
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(pixels), allow_pickle=False)
     return buffer.getvalue()
+
+
+def _from_npy(content: bytes) -> np.ndarray:
+    import numpy as np
+
+    array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
+    return array
 
 
 def _as_text(value: Any) -> str:

@@ -145,8 +145,8 @@ def _sorted_channels(pixels: NDArray[Any], letters: list[str]) -> Image:
         names = {"Z": "z-slices", "T": "time points", "C": "channels", "S": "colours"}
         found = " and ".join(f"{pixels.shape[letters.index(e)]} {names.get(e, 'planes')}" for e in extra)
         raise CellspanError(
-            f"the file holds {found}: choose do_3d (--do-3d) or a stitch_threshold (--stitch-threshold 0.25) for a "
-            "stack, or save single planes."
+            f"the file holds {found} where one plane is needed: save its planes as files of their own, or segment a "
+            "z-stack as a volume (do_3d or stitch_threshold; --do-3d or --stitch-threshold 0.25)."
         )
     planes = np.moveaxis(pixels, position, 0)
     is_rgb = extra[0] == "S" and count in (3, 4)

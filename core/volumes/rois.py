@@ -16,23 +16,22 @@ OPAQUE = b"\xff"
 
 
 def volume_rois(labels: Any) -> list[ImagejRoi]:
-    """ROIs of the objects of (Z, Y, X), object by object and within each from the first slice on.
+    """ROIs of the objects of (Z, Y, X), slice by slice and in each in the order of their numbers.
 
-    Names are 0007-0012 for object 7 in slice 12, counted from 1 as ImageJ does. Each ROI is bound to its slice, and
-    those of one object have one colour (not one group: ImageJ has 255, and complains of them where it lacks their file
-    of colours). For a stack with one channel and one frame. The labels may lie on disk.
+    Names are 0012-0007 for object 7 in slice 12, counted from 1, as the ImageJ commands name them. Each ROI is bound to
+    its slice, and those of one object have one colour. For a stack with one channel and one frame. The labels may lie
+    on disk.
     """
     found: list[tuple[int, int, ImagejRoi]] = []
     for first, slab in label_slabs(labels):
         for z, plane in enumerate(slab, first + 1):
             numbers = np.unique(plane[plane > 0])
             rois = labels_to_rois(renumber(plane))
-            found += [(int(label), z, roi) for label, roi in zip(numbers, rois, strict=True)]
-    found.sort(key=lambda entry: entry[:2])
-    last = max((label for label, _, _ in found), default=0)
+            found += [(z, int(label), roi) for label, roi in zip(numbers, rois, strict=True)]
+    last = max((label for _, label, _ in found), default=0)
     digits, colours = max(4, len(str(last))), object_colours(last)
-    for label, z, roi in found:
-        roi.name = f"{label:0{digits}d}-{z:04d}"
+    for z, label, roi in found:
+        roi.name = f"{z:04d}-{label:0{digits}d}"
         roi.position = z
         roi.stroke_color = OPAQUE + colours[label - 1].tobytes()
     return [roi for _, _, roi in found]

@@ -61,7 +61,7 @@ def test_command_line(file: Path, expected: Result, cellspan: Callable, tmp_path
     assert [int(row["volume"]) for row in rows] == np.bincount(expected.labels.ravel())[1:].tolist()
     assert float(rows[0]["volume_um3"]) == pytest.approx(int(rows[0]["volume"]) * 0.5 * 0.5 * 1.5, rel=1e-4)
     rois = roiread(out / "stack_rois.zip")
-    assert {roi.name.split("-")[0] for roi in rois} == {f"{label:04d}" for label in range(1, expected.count + 1)}
+    assert {roi.name.split("-")[1] for roi in rois} == {f"{label:04d}" for label in range(1, expected.count + 1)}
     assert imageio.imread(out / "stack_overlay.png").shape == (80, 96, 3)
     assert imageio.imread(out / "stack_orthogonal.png").shape == (80 + 2 + 24, 96 + 2 + 24, 3)
 
@@ -69,7 +69,7 @@ def test_command_line(file: Path, expected: Result, cellspan: Callable, tmp_path
 def test_stack_without_a_word_about_volumes(file: Path, cellspan: Callable, tmp_path: Path) -> None:
     done = cellspan("segment", file, "-o", tmp_path / "out", "--model", "nuclei", check=False)
     assert done.returncode == 1
-    assert "8 z-slices: choose do_3d (--do-3d) or a stitch_threshold" in done.stderr
+    assert "the file holds 8 z-slices where one plane is needed: " in done.stderr
 
 
 def test_service(image: NDArray[np.uint16], file: Path, expected: Result, engine_home: Path) -> None:

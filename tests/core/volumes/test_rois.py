@@ -21,7 +21,7 @@ pytestmark = pytest.mark.quick
 def painted(rois: list[roifile.ImagejRoi], shape: tuple[int, ...]) -> np.ndarray:
     labels = np.zeros(shape, np.int32)
     for roi in rois:
-        label, z = map(int, roi.name.split("-"))
+        z, label = map(int, roi.name.split("-"))
         assert roi.position == z
         paint_loops(labels[z - 1], roi_loops(roi), label)
     return labels
@@ -42,7 +42,7 @@ def test_names_and_colours_hold_an_object_together(tmp_path: Path) -> None:
     names = [roi.name for roi in rois]
     assert names == sorted(names)
     assert len(set(names)) == len(names)
-    colours = {(roi.name.split("-")[0], bytes(roi.stroke_color)) for roi in rois}
+    colours = {(roi.name.split("-")[1], bytes(roi.stroke_color)) for roi in rois}
     assert len(colours) == labels.max()
     # A stack with slices only has plain positions; the others would make it appear on no slice.
     assert {(roi.c_position, roi.z_position, roi.t_position) for roi in rois} == {(0, 0, 0)}
@@ -52,5 +52,5 @@ def test_large_numbers_have_names_of_one_length() -> None:
     labels = np.zeros((2, 3, 9), np.int32)
     labels[:, 1, 1], labels[0, 1, 3], labels[1, 1, 5] = 255, 256, 12345
     rois = volume_rois(labels)
-    assert [roi.name for roi in rois] == ["00255-0001", "00255-0002", "00256-0001", "12345-0002"]
+    assert [roi.name for roi in rois] == ["0001-00255", "0001-00256", "0002-00255", "0002-12345"]
     assert volume_rois(np.zeros((2, 3, 4), np.int32)) == []

@@ -20,12 +20,12 @@ colours = defaultdict(set)
 for roi in volume_rois(labels):
     decoded = decoder.openFromByteArray(roi.tobytes())
     overlay.add(decoded)
-    colours[roi.name.split("-")[0]].add(str(decoded.getStrokeColor()))
+    colours[roi.name.split("-")[1]].add(str(decoded.getStrokeColor()))
 stack.setOverlay(overlay)
 for z, plane in enumerate(labels, 1):
     shown = [roi for roi in overlay.toArray() if roi.getPosition() == z]
     assert not any(roi.hasHyperStackPosition() for roi in shown)
-    numbers = {int(str(roi.getName()).split("-")[0]): roi for roi in shown}
+    numbers = {int(str(roi.getName()).split("-")[1]): roi for roi in shown}
     assert set(numbers) == set(np.unique(plane)) - {0}
     for label, roi in numbers.items():
         inside = {(int(point.y), int(point.x)) for point in roi.getContainedPoints()}

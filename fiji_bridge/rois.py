@@ -173,11 +173,13 @@ def _add_to_overlay(rois: list[Any], image: Any) -> None:
 def _add_to_manager(rois: list[Any]) -> None:
     manager = java_class("ij.plugin.frame.RoiManager").getRoiManager()
     for roi in rois:
-        name = roi.getName()
+        name, place = roi.getName(), roi.getPosition() or roi.hasHyperStackPosition()
         manager.addRoi(roi)
         if roi.getName() != name:  # names with numbers of planes look like ImageJ's own, which it makes anew
             roi.setName(name)
             manager.rename(manager.getCount() - 1, name)  # the manager holds a copy
+        if not place:  # it was bound to the channel or plane that is shown
+            manager.getRoi(manager.getCount() - 1).setPosition(0)
 
 
 def rois_in(source: Any) -> Iterable[Any]:

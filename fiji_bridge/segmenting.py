@@ -108,6 +108,10 @@ def _label_image(labels: Labels, axes: str, image_plus: Any) -> Any:
     """The labels as an ImagePlus, in a window if there are windows."""
     title = "labels" if image_plus is None else f"{image_plus.getTitle()} labels"
     image = labels_to_imagej(labels, title, axes)
+    if image_plus is not None:
+        scale = image_plus.getCalibration().copy()
+        scale.disableDensityCalibration()  # grey values of the user's image may stand for others, labels not
+        image.setCalibration(scale)
     if not is_headless():
         image.show()
     return image

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from roifile import ImagejRoi
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import make_folder
+from cellspan.core.files import make_folder, write_atomically
 from cellspan.core.images import Image
 from cellspan.core.models.importing import import_model, require_free_name
 from cellspan.core.models.registry import Model, find_model
@@ -96,16 +97,16 @@ def write_examples(
             f"There are {len(images)} images, but ROIs of {len(sources)}: give a RoiSet for each image."
         )
     make_folder(folder)
-    for number, (image, source) in enumerate(zip(images, sources, strict=True), 1):
+    for image, source in zip(images, sources, strict=True):
         contents = roi_bytes(source)
-        title = _title(image, number)
+        title = _title(image)
         planes, stacked = planes_of(*_pixels(image, axes))
         written = 0
         for plane in planes:
             own = contents if len(planes) == 1 else [roi for roi in contents if _belongs(roi, plane, planes)]
             if own:
                 place = "".join(f"_{letter.lower()}{getattr(plane, letter.lower()) + 1:04d}" for letter in stacked)
-                _write(folder / f"{title}{place}", _chosen(plane.image, channel, nuclei_channel), own)
+                _write(folder, f"{title}{place}", _chosen(plane.image, channel, nuclei_channel), own)
                 written += 1
         if not written:
             raise CellspanError(f"{title}: there are no ROIs for this image; find or draw outlines first.")
@@ -123,11 +124,10 @@ def _pixels(image: Any, axes: str | None) -> tuple[NDArray[Any], str]:
     return (image_from_imagej(image), axes_of(image)) if is_image_plus(image) else array_and_axes(image, axes)
 
 
-def _title(image: Any, number: int) -> str:
-    """A name for files: that of the ImagePlus without its suffix, and its number, so that none comes twice."""
+def _title(image: Any) -> str:
+    """A name for files: that of the ImagePlus without its suffix."""
     title = Path(str(image.getTitle())).stem if is_image_plus(image) else "image"
-    safe = re.sub(r"[^\w.-]+", "_", title)
-    return f"{safe}_{number:03d}"
+    return re.sub(r"[^\w.-]+", "_", title)
 
 
 def _belongs(content: bytes, plane: Plane, planes: Sequence[Plane]) -> bool:
@@ -155,13 +155,29 @@ def _chosen(image: Image, channel: int | None, nuclei_channel: int | None) -> Im
     return Image(image.channels[wanted])
 
 
-def _write(stem: Path, image: Image, rois: Iterable[bytes]) -> None:
+def _write(folder: Path, title: str, image: Image, rois: Iterable[bytes]) -> None:
     if image.is_rgb:
-        tifffile.imwrite(f"{stem}.tif", np.moveaxis(image.channels[:3], 0, -1), photometric="rgb")
+        pixels, options = np.moveaxis(image.channels[:3], 0, -1), {"photometric": "rgb"}
     elif len(image.channels) == 1:
-        tifffile.imwrite(f"{stem}.tif", image.channels[0], photometric="minisblack")
+        pixels, options = image.channels[0], {"photometric": "minisblack"}
     else:
-        tifffile.imwrite(f"{stem}.tif", image.channels, photometric="minisblack", metadata={"axes": "CYX"})
-    with ZipFile(f"{stem}_rois.zip", "w") as archive:
+        pixels, options = image.channels, {"photometric": "minisblack", "metadata": {"axes": "CYX"}}
+    stem = folder / _free_name(folder, title, pixels)
+    tifffile.imwrite(f"{stem}.tif", pixels, **options)
+    write_atomically(Path(f"{stem}_rois.zip"), lambda part: _write_zip(part, rois))
+
+
+def _write_zip(path: Path, rois: Iterable[bytes]) -> None:
+    with ZipFile(path, "w") as archive:
         for number, content in enumerate(rois, 1):
             archive.writestr(f"{number:05d}.roi", content)
+
+
+def _free_name(folder: Path, title: str, pixels: NDArray[Any]) -> str:
+    """The same image takes its own place again; another one with the same title gets a number."""
+    for number in count(1):
+        name = title if number == 1 else f"{title}_{number}"
+        file = folder / f"{name}.tif"
+        if not file.exists() or np.array_equal(tifffile.imread(file), pixels):
+            return name
+    raise AssertionError("unreachable")

@@ -119,7 +119,7 @@ Map channelsToSegment() {
     def rgb = imp.type == ImagePlus.COLOR_RGB
     def count = rgb ? 3 : imp.NChannels
     [channel: channel, nuclei: nuclei].each { name, number ->
-        if (number > count)
+        if (number < 0 || number > count)
             cellspan.fail("${name} = ${number}, but the image has ${count} channel(s), counted from 1.")
     }
     if (rgb)
@@ -132,7 +132,7 @@ Map channelsToSegment() {
 
 void save(Map part, File file) {
     def stack = new ImageStack(part.width, part.height)
-    [part.frames, part.slices, part.channels].combinations().sort { it }.each { t, z, c ->
+    for (t in part.frames) for (z in part.slices) for (c in part.channels) {
         def plane = imp.imageStack.getProcessor(imp.getStackIndex(c, z, t))
         plane.setRoi(part.x, part.y, part.width, part.height)
         plane = plane.crop()
@@ -235,6 +235,9 @@ void addToManager(List<Roi> rois) {
         // ImageJ takes names like 0003-0001 for its own, made of coordinates, and makes new ones.
         if (name.contains("-"))
             manager.rename(manager.count - 1, name)
+        // It also binds the outlines of an image with channels to the channel that is shown; they belong to all.
+        if (imp.NSlices * imp.NFrames == 1)
+            manager.getRoi(manager.count - 1).setPosition(0)
     }
     if (rois) {
         def active = WindowManager.currentImage
@@ -301,6 +304,7 @@ ImagePlus show(String title, ImagePlus cut, Map part, Closure kind) {
     result.setDimensions(1, part.slices.size(), part.frames.size())
     result.openAsHyperStack = part.frames.size() > 1
     result.calibration = imp.calibration.copy()
+    result.calibration.disableDensityCalibration() // grey values of the user's image may stand for others, labels not
     def largest = (1..stack.size()).collect { stack.getProcessor(it).statistics.max }.max()
     result.setDisplayRange(0, Math.max(1, largest))
     result.show()

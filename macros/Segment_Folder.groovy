@@ -39,7 +39,7 @@ cellspan.command(this) {
             IJ.showStatus("cellspan: ${number} of ${total} images (Esc to cancel)")
             IJ.showProgress(number as int, total as int)
             if (words.startsWith("FAILED "))
-                failed << words - "FAILED "
+                failed << inWordsOfTheDialog(words - "FAILED ")
         } else if (line.startsWith("Note: "))
             cellspan.note(line - "Note: ")
     }
@@ -49,6 +49,15 @@ cellspan.command(this) {
     if (failed)
         cellspan.fail("${failed.size()} image(s) failed, the others are done. ${failed[0]}")
     IJ.showStatus("cellspan: " + answer.printed.last())
+}
+
+// The engine speaks to people at a terminal.
+String inWordsOfTheDialog(String sentence) {
+    return sentence.replace("add --overwrite to replace it", "choose Replace earlier results to replace it")
+        .replaceFirst(/segment a z-stack as a volume \(.*\)/, "open it and use Segment Cells")
+        .replaceFirst(/(nuclei_)?channel = (\d+), (.*), counted from 0/) { all, nuclei, number, words ->
+            "the ${nuclei ? "nuclei channel" : "channel"} is ${(number as int) + 1}, ${words}, counted from 1"
+        }
 }
 
 List<String> arguments() {

@@ -22,6 +22,8 @@ import ij.io.FileSaver
 import ij.io.RoiEncoder
 import ij.plugin.frame.RoiManager
 import java.awt.GraphicsEnvironment
+import java.nio.file.Files
+import java.nio.file.StandardCopyOption
 import java.util.zip.ZipEntry
 import java.util.zip.ZipOutputStream
 
@@ -88,21 +90,39 @@ List<Integer> placeOf(Roi roi) {
 void write(int slice, int frame, List<Roi> rois, File examples) {
     def place = (imp.NFrames > 1 ? [String.format("t%04d", frame)] : []) +
         (imp.NSlices > 1 ? [String.format("z%04d", slice)] : [])
-    def stem = ([imp.title.replaceFirst(/\.\w{3,4}$/, "").replaceAll(/[^\w.-]+/, "_")] + place).join("_")
+    def title = imp.title.replaceFirst(/(?i)\.(tiff?|png|jpe?g|gif|bmp|zip|lsm|czi|nd2|lif|vsi|dv|stk)$/, "")
     if (!examples.isDirectory() && !examples.mkdirs())
         cellspan.fail("${examples}: the folder cannot be made.")
     def stack = new ImageStack(imp.width, imp.height)
     channelsToLearnFrom().each { stack.addSlice(imp.imageStack.getProcessor(imp.getStackIndex(it, slice, frame))) }
+    def stem = freeStem(examples, ([title.replaceAll(/(?U)[^\w.-]+/, "_")] + place).join("_"), stack)
     def picture = new ImagePlus(stem, stack)
     picture.setDimensions(stack.size(), 1, 1)
     if (!new FileSaver(picture).saveAsTiff(new File(examples, stem + ".tif").path))
         cellspan.fail("The image cannot be written to ${examples}; is the disk full?")
-    new ZipOutputStream(new File(examples, stem + "_rois.zip").newOutputStream()).withCloseable { zip ->
+    def part = new File(examples, stem + "_rois.zip.part")
+    new ZipOutputStream(part.newOutputStream()).withCloseable { zip ->
         rois.eachWithIndex { roi, index ->
             zip.putNextEntry(new ZipEntry(String.format("%05d.roi", index + 1)))
             zip.write(RoiEncoder.saveAsByteArray(roi))
         }
     }
+    Files.move(part.toPath(), new File(examples, stem + "_rois.zip").toPath(), StandardCopyOption.REPLACE_EXISTING)
+}
+
+// The same image takes its own place again; another one with the same title gets a number.
+String freeStem(File examples, String stem, ImageStack stack) {
+    for (number in 1..9999) {
+        def name = number == 1 ? stem : "${stem}_${number}".toString()
+        def file = new File(examples, name + ".tif")
+        if (!file.exists() || samePixels(IJ.openImage(file.path)?.imageStack, stack))
+            return name
+    }
+}
+
+boolean samePixels(ImageStack one, ImageStack other) {
+    return one?.size() == other.size() &&
+        (1..one.size()).every { Objects.deepEquals(one.getPixels(it), other.getPixels(it)) }
 }
 
 List<Integer> channelsToLearnFrom() {
@@ -111,7 +131,7 @@ List<Integer> channelsToLearnFrom() {
             cellspan.fail("An RGB image is learnt from by its brightness: leave both channels 0, or split them.")
         return [1]
     }
-    if ([channel, nuclei].max() > imp.NChannels)
+    if ([channel, nuclei].max() > imp.NChannels || [channel, nuclei].min() < 0)
         cellspan.fail("The image has ${imp.NChannels} channel(s), counted from 1.")
     return [channel ?: imp.C] + (nuclei ? [nuclei] : [])
 }

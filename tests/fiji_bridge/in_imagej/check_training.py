@@ -54,7 +54,7 @@ def refused(call: Callable[[], object], words: str) -> None:
 refused(lambda: train_from_rois(image, manager, "nuclei"), "There is a model 'nuclei' already")
 refused(lambda: train_from_rois([image, image], manager, "new"), "2 images, but ROIs of 1")
 roi, overlay = imagej.java_class("ij.gui.Roi"), imagej.java_class("ij.gui.Overlay")
-refused(lambda: train_from_rois(image, overlay(), "new"), "Kerne_1__001: there are no ROIs")
+refused(lambda: train_from_rois(image, overlay(), "new"), "Kerne_1_: there are no ROIs")
 refused(lambda: train_from_rois(image, overlay(roi(1, 1, 9, 9)), "new"), "1 annotated object")
 refused(lambda: train_from_rois(image, overlay(roi(500, 1, 9, 9)), "new"), "lies outside the image of 224 x 224")
 refused(
@@ -76,8 +76,8 @@ listed = engine.connect().json("GET", "/v1/models")["models"]
 assert "my nuclei" in [model["name"] for model in listed]
 through_the_engine = engine.segment(pixels, {"model": "my nuclei"})
 assert sorted(path.name for path in (folder / "rounds" / "images").iterdir()) == [
-    "Kerne_1__001.tif",
-    "Kerne_1__001_rois.zip",
+    "Kerne_1_.tif",
+    "Kerne_1__rois.zip",
 ]
 
 on_event_thread(manager.reset)

@@ -25,7 +25,7 @@ assert IJ.log.contains(" objects in 2 of 3 images; results in ${results.path}")
 new File(images, "broken.tif").delete()
 fiji.messages.clear()
 fiji.run("Segment_Folder", folder: images, model: "nuclei", diameter: 26)
-assert fiji.messages[0].contains("2 image(s) failed") && fiji.messages[0].contains("this result exists already")
+assert fiji.messages[0].contains("2 image(s) failed") && fiji.messages[0].contains("this result exists already; choose Replace earlier results")
 fiji.ok("Segment_Folder", folder: images, model: "nuclei", diameter: 26, replace: true, overlay: true, table: false)
 assert "field 0_overlay.png" in names()
 assert fiji.statusBar().contains("objects in 2 of 2 images")
@@ -39,6 +39,7 @@ def refused = { Map settings ->
 }
 assert refused(folder: new File("/no such folder")) == "/no such folder: there is no such folder."
 assert refused(folder: images, model: "none such").startsWith("There is no model 'none such'")
+assert refused(folder: images, replace: true, channel: 2).contains("the channel is 2, but the image has 1 channel(s), counted from 1")
 assert refused(folder: images, labels: false, rois: false, table: false).startsWith("Choose at least one result")
 
 // The engine.

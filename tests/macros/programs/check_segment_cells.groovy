@@ -119,6 +119,29 @@ fiji.ok(nuclei + [channel: 2, planes: "every volume (3D)", link_frames: true], "
 assert fiji.statusBar() == "cellspan: ${rois().collect { it.name.split("-").last() }.toSet().size()} objects"
 reset()
 
+// The nuclei's channel may be before that of the cells; here it is empty, so that it changes nothing.
+stack.setPosition(2, 3, 2)
+fiji.ok(nuclei + [channel: 2, nuclei: 1], "Segment_Cells", stack)
+assert same(fiji.painted(rois(), stack), fiji.painted(plane, stack))
+reset()
+
+// Many slices: each plane has one disk, at a place of its own.
+def disks = IJ.createHyperStack("disks", 160, 40, 1, 33, 2, 8)
+def placeOf = { z, t -> 4 + 3 * z + 6 * t }
+disks.stackSize.times { index ->
+    def (c, z, t) = disks.convertIndexToPosition(index + 1)
+    def pixels = disks.imageStack.getProcessor(index + 1)
+    pixels.setValue(200)
+    pixels.fill(new OvalRoi(placeOf(z, t), 10, 16, 16))
+}
+disks.show()
+fiji.ok(nuclei + [diameter: 16, planes: "every plane"], "Segment_Cells", disks)
+assert rois().size() == 66
+rois().each { assert Math.abs(it.bounds.x - placeOf(it.ZPosition, it.TPosition)) < 3 }
+disks.changes = false
+disks.close()
+reset()
+
 // ---- selections
 
 stack.setPosition(2, 1, 1)
@@ -186,6 +209,24 @@ assert rois().last().name.startsWith("0003-")
 assert same(fiji.painted(rois(), plain), planesOf(fiji.window(plain.title.replace(".tif", "") + "_labels")))
 reset()
 
+// Outlines of an image with channels belong to all channels.
+def both = new Duplicator().run(stack, 1, 2, 1, 1, 1, 1)
+both.show()
+both.setC(1)
+fiji.ok(nuclei + [channel: 2], "Segment_Cells", both)
+assert rois().size() > 2 && rois().every { it.position == 0 && !it.hasHyperStackPosition() }
+both.changes = false
+both.close()
+reset()
+
+// Grey values that stand for others are no labels that stand for others.
+def signed = single.duplicate()
+signed.calibration.setSigned16BitCalibration()
+signed.title = "signed"
+fiji.ok(nuclei + [label_image: true], "Segment_Cells", signed)
+assert fiji.window("signed_labels").calibration.with { [getCValue(7), pixelWidth] } == [7, 0.5]
+reset()
+
 // ---- mistakes, each with one message, and nothing else
 
 def refused = { Map settings, ImagePlus image ->
@@ -196,6 +237,7 @@ def refused = { Map settings, ImagePlus image ->
     fiji.messages[0]
 }
 assert refused(channel: 5, stack) == "channel = 5, but the image has 2 channel(s), counted from 1."
+assert refused(nuclei: -1, stack) == "nuclei = -1, but the image has 2 channel(s), counted from 1."
 assert refused(planes: "every frame", plain).startsWith("The image has one frame and 3 slices: choose 'every slice'")
 assert refused(planes: "whole volume (3D)", single).startsWith("The image has one slice, so it is no volume")
 assert refused(roi_manager: false, single).startsWith("Choose at least one result")

@@ -44,6 +44,15 @@ assert manager.count == before
 assert folder.list().sort().toList() == ["my_cells_1.tif", "my_cells_1_rois.zip"]
 assert fiji.statusBar().startsWith("cellspan: 1 image(s) with outlines are in ")
 
+// Another image with the same title does not take its place.
+def other = new File(folder.parentFile, "other")
+fiji.ok("Train_from_ROIs", image, minutes: 0, folder: other)
+def twin = image.duplicate()
+twin.title = image.title
+twin.getProcessor().invert()
+2.times { fiji.ok("Train_from_ROIs", twin, minutes: 0, folder: other) }
+assert other.list().sort().toList() == ["my_cells_1.tif", "my_cells_1_2.tif", "my_cells_1_2_rois.zip", "my_cells_1_rois.zip"]
+
 assert refused(name: "nuclei", minutes: 1).contains("'nuclei'") // the name is taken: said before the training
 
 // Fiji has read the parameters of the commands before the new model is there.

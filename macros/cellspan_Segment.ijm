@@ -7,7 +7,8 @@
 //
 // Settings that are not given have their defaults. Without a display there is no ROI Manager, and a macro in batch
 // mode has only one that is lost when this command ends: then the outlines go to the overlay of the image.
-// If something goes wrong, there is one message and the calling macro stops; runMacro returns "[aborted]".
+// If something goes wrong, there is one message and the calling macro stops; runMacro returns "[aborted]". In batch
+// mode the message is a line "ERROR ..." in the Log, without a display on the console.
 
 // Settings of the segmentation have the names and the defaults of the engine (core/parameters.py); channels count
 // from 1. No name may end like another after a mark: ImageJ would find channel= in nuclei_channel=2, too.
@@ -24,10 +25,12 @@ var here = File.getDirectory(getInfo("macro.filepath"));
 if (nImages == 0)
     fail("There is no image open: open the image to segment first.");
 chooseSettings();
+checkChannels();
+box = boxToSegment();
 engine = engineCommand();
 folder = newTemporaryFolder();
 saveSelection(folder);
-place = savePart(folder);
+place = savePart(folder, box);
 showStatus("cellspan is looking for cells...");
 answer = askEngine(engine, folder, place);
 problem = problemIn(answer);
@@ -293,9 +296,12 @@ function addToOverlay(engine, folder) {
     return Overlay.size - before;
 }
 
-// A new image, as large as the user's: the pixels of object k are k.
+// A new image, as large as the user's, in pixels and in micrometres: the pixels of object k are k.
 function showLabels(folder, place) {
     getDimensions(width, height, channels, slices, frames);
+    getVoxelSize(pixelWidth, pixelHeight, pixelDepth, plural);
+    Stack.getUnits(unit, unitY, unitZ, unitOfTime, unitOfValues);
+    interval = Stack.getFrameInterval();
     title = File.getNameWithoutExtension(getTitle());
     offset = split(place, ",");
     open(folder + "labels.tif");
@@ -304,6 +310,9 @@ function showLabels(folder, place) {
         run("Translate...", "x=" + offset[0] + " y=" + offset[1] + " interpolation=None stack");
     }
     rename(title + "_labels");
+    setVoxelSize(pixelWidth, pixelHeight, pixelDepth, unit);
+    Stack.setTUnit(unitOfTime);
+    Stack.setFrameInterval(interval);
     if (nSlices > 1)
         Stack.getStatistics(voxels, mean, min, max);
     else
@@ -313,15 +322,34 @@ function showLabels(folder, place) {
 
 // ---- the part to segment
 
-// The selection comes back at the end, whatever ImageJ does to it meanwhile.
+// The selection comes back, whatever ImageJ does to it meanwhile. Only Roi.copy keeps it as it is: a file would turn a
+// rotated rectangle into a polygon. What the calling macro copied there is kept, with a small image, and comes back, too.
 function saveSelection(folder) {
-    if (selectionType() >= 0)
-        saveAs("Selection", folder + "selection.roi");
+    if (selectionType() < 0)
+        return;
+    image = getImageID();
+    batch = hideNewImages();
+    newImage("cellspan copied", "8-bit black", 1, 1, 1);
+    Roi.paste;
+    saveAs("tiff", folder + "copied.tif");
+    close();
+    selectImage(image);
+    Roi.copy;
+    showNewImages(batch);
 }
 
 function restoreSelection(folder) {
-    if (File.exists(folder + "selection.roi"))
-        open(folder + "selection.roi");
+    if (!File.exists(folder + "copied.tif"))
+        return;
+    Roi.paste;
+    image = getImageID();
+    batch = hideNewImages();
+    open(folder + "copied.tif");
+    if (selectionType() >= 0)
+        Roi.copy;
+    close();
+    selectImage(image);
+    showNewImages(batch);
 }
 
 // Rectangle, oval, polygon, freehand, traced, composite: those that have an inside.
@@ -331,10 +359,23 @@ function isArea(type) {
     return false;
 }
 
+// Of the selection, or else of the image: x, y, width and height of what lies in the image.
+function boxToSegment() {
+    if (!isArea(selectionType()))
+        return newArray(0, 0, getWidth(), getHeight());
+    Roi.getBounds(x, y, width, height);
+    left = maxOf(0, x);
+    top = maxOf(0, y);
+    right = minOf(getWidth(), x + width);
+    bottom = minOf(getHeight(), y + height);
+    if (left >= right || top >= bottom)
+        fail("The selection is outside the image: move it, or remove it with Edit > Selection > Select None.");
+    return newArray(left, top, right - left, bottom - top);
+}
+
 // Saves a copy of what is to be segmented, because ImageJ renames the image that it saves. Returns where it is:
 // x, y, and slice and frame from 1, 0 = there is only one.
-function savePart(folder) {
-    checkChannels();
+function savePart(folder, box) {
     image = getImageID();
     getDimensions(width, height, channels, slices, frames);
     Stack.getPosition(channel, slice, frame);
@@ -346,34 +387,56 @@ function savePart(folder) {
         options = options + " duplicate";
     } else if (channels > 1 || Stack.isHyperstack)
         options = options + " duplicate channels=1-" + channels + " slices=" + slice + " frames=" + frame;
-    if (selectionType() >= 0 && !isArea(selectionType()))
+    type = selectionType();
+    batch = hideNewImages();
+    if (isArea(type)) {
+        saveMask(folder, box);
+        selectImage(image);
+        // Duplicate would take something else of a selection that sticks out, and turn a rotated rectangle.
+        makeRectangle(box[0], box[1], box[2], box[3]);
+    } else if (type >= 0)
         Roi.remove;
-    left = 0;
-    top = 0;
-    if (selectionType() >= 0) {
-        Roi.getBounds(x, y, w, h);
-        left = maxOf(0, x);
-        top = maxOf(0, y);
-    }
-    batch = is("Batch Mode");
-    if (!batch)
-        setBatchMode(true);
     run("Duplicate...", options);
-    if (selectionType() > 0) {
-        run("Create Mask");
-        saveAs("tiff", folder + "mask.tif");
-        close();
-    }
     saveAs("tiff", folder + "image.tif");
     close();
     selectImage(image);
-    if (!batch)
-        setBatchMode(false);
+    if (type >= 0)
+        Roi.paste;
+    showNewImages(batch);
     if (slices == 1)
         slice = 0;
     if (frames == 1)
         frame = 0;
-    return "" + left + "," + top + "," + slice + "," + frame;
+    return "" + box[0] + "," + box[1] + "," + slice + "," + frame;
+}
+
+// What of the box is selected, unless it is all. "Create Mask" would draw into a window "Mask" that is open.
+function saveMask(folder, box) {
+    Roi.getBounds(x, y, width, height);
+    newImage("cellspan mask", "8-bit black", x + width, y + height, 1);
+    mask = getImageID();
+    Roi.paste;
+    run("Set...", "value=255");
+    makeRectangle(box[0], box[1], box[2], box[3]);
+    run("Crop");
+    getStatistics(area, mean, min);
+    if (min == 0)
+        saveAs("tiff", folder + "mask.tif");
+    selectImage(mask);
+    close();
+}
+
+// Images that are made between these two do not come to the screen; a macro in batch mode stays in it.
+function hideNewImages() {
+    batch = is("Batch Mode");
+    if (!batch)
+        setBatchMode(true);
+    return batch;
+}
+
+function showNewImages(batch) {
+    if (!batch)
+        setBatchMode(false);
 }
 
 // ---- files
@@ -387,7 +450,7 @@ function newTemporaryFolder() {
 }
 
 function removeFolder(folder) {
-    files = newArray("rois", "rois.zip", "image.tif", "mask.tif", "labels.tif", "selection.roi", "");
+    files = newArray("rois", "rois.zip", "image.tif", "mask.tif", "labels.tif", "copied.tif", "");
     for (i = 0; i < files.length; i++) {
         if (File.exists(folder + files[i]))
             deleted = File.delete(folder + files[i]);
@@ -402,14 +465,18 @@ function isHeadless() {
     return false;
 }
 
-// One message, then the end of this macro. exit(message) would let the macro that called this one go on as if all
-// were well; IJ.error stops that one too, and leaves a window with a stack trace behind, which is closed.
+// One message, then the end of this macro: a box, or a line where nobody sees boxes. exit(message) would let the macro
+// that called this one go on as if all were well; Macro.abort and IJ.error stop that one too, and leave a window with a
+// stack trace behind, which is closed.
 function fail(message) {
-    if (isHeadless())
-        exit("ERROR " + message);
     wasOpen = isOpen("Exception");
-    lines = wrap(message);
-    call("ij.IJ.error", "cellspan", lines);
+    if (isHeadless() || is("Batch Mode")) {
+        call("ij.Macro.abort");
+        print("ERROR " + message);
+    } else {
+        lines = wrap(message);
+        call("ij.IJ.error", "cellspan", lines);
+    }
     if (!wasOpen && isOpen("Exception"))
         close("Exception");
     exit();

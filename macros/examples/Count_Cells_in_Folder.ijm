@@ -13,6 +13,8 @@ row = 0;
 for (i = 0; i < files.length; i++) {
     if (matches(toLowerCase(files[i]), ".*\\.(tif|tiff|png|jpg)")) {
         open(folder + files[i]);
+        run("Select None"); // a selection and an overlay that were saved with the image
+        Overlay.remove;
         run("cellspan Segment", "model=nuclei results=overlay");
         Table.set("Image", row, files[i]);
         Table.set("Cells", row, Overlay.size);

@@ -1,26 +1,28 @@
 // How bright channel 1 is in the nucleus and in the cytoplasm of every cell, and the ratio: one row of a table per cell.
-// For the active image with the cells in channel 1 and the nuclei in channel 2.
+// For the whole of the active image, with the cells in channel 1 and the nuclei in channel 2.
 
 setBatchMode(true);
 image = getImageID();
-getDimensions(width, height, channels, slices, frames);
+run("Select None");
+before = Overlay.size; // what is in the overlay already is no cell
 run("cellspan Segment", "model=nuclei channel=2 results=[label image]");
 run("Macro...", "code=v=(v>0)"); // 1 in nuclei, 0 elsewhere
 run("32-bit");
-rename("nuclei");
+nuclei = getImageID();
 selectImage(image);
 run("cellspan Segment", "model=cyto channel=1 nuclei=2 results=overlay");
 run("Duplicate...", "title=signal duplicate channels=1");
 run("32-bit");
-imageCalculator("Multiply create 32-bit", "signal", "nuclei");
-rename("signal in nuclei");
+signal = getImageID();
+imageCalculator("Multiply create 32-bit", signal, nuclei);
+signalInNuclei = getImageID();
 selectImage(image);
-count = Overlay.size;
+count = Overlay.size - before;
 Table.create("Nuclei to cytoplasm");
 for (i = 0; i < count; i++) {
-    part = meanIn("nuclei", i);
-    inNucleus = meanIn("signal in nuclei", i) / part;
-    inCytoplasm = (meanIn("signal", i) - meanIn("signal in nuclei", i)) / (1 - part);
+    part = meanIn(nuclei, before + i);
+    inNucleus = meanIn(signalInNuclei, before + i) / part;
+    inCytoplasm = (meanIn(signal, before + i) - meanIn(signalInNuclei, before + i)) / (1 - part);
     Table.set("Cell", i, i + 1);
     Table.set("Nucleus", i, inNucleus);
     Table.set("Cytoplasm", i, inCytoplasm);
@@ -29,11 +31,11 @@ for (i = 0; i < count; i++) {
 Table.update;
 selectImage(image);
 
-function meanIn(title, index) {
+function meanIn(measured, index) {
     selectImage(image);
     Overlay.activateSelection(index);
     Roi.copy;
-    selectImage(title);
+    selectImage(measured);
     Roi.paste;
     getStatistics(area, mean);
     return mean;

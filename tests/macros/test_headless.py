@@ -55,16 +55,18 @@ def test_errors_are_one_line_and_no_roi(imagej, engine_home: Path) -> None:
 )
 def test_settings_are_not_ignored(imagej, settings: str, message: str) -> None:
     assert imagej.headless(CALLER, imagej.macro, settings).startswith(f"ERROR {message}")
+    assert list(imagej.temporary.iterdir()) == []
 
 
 STACK = """
 arguments = split(getArgument(), "\\n");
 open(arguments[0]);
 Stack.setPosition(2, 3, 2);
-makeOval(10, 8, 110, 100);
+makeOval(10, 8, 160, 130); // sticks out
 result = runMacro(arguments[1], "model=nuclei diameter=26 results=[overlay and label image] " + arguments[2]);
 selectImage(1);
-print("selection " + selectionType() + ", overlay " + Overlay.size);
+Roi.getBounds(x, y, width, height);
+print("selection " + selectionType() + " " + x + " " + y + " " + width + " " + height + ", overlay " + Overlay.size);
 for (i = 0; i < Overlay.size; i++) {
     Overlay.activateSelection(i);
     Roi.getPosition(channel, slice, frame);
@@ -73,8 +75,14 @@ for (i = 0; i < Overlay.size; i++) {
 }
 selectImage(2);
 print("labels " + getTitle());
+getVoxelSize(width, height, depth, unit);
+Stack.getUnits(unitX, unitY, unitZ, time, value);
+print("size " + width + " " + height + " " + depth + " " + unitX + " " + Stack.getFrameInterval() + " " + time);
 saveAs("tiff", arguments[3]);
 """
+
+
+SIZE = {"unit": "micron", "spacing": 1.5, "finterval": 30, "tunit": "min"}
 
 
 @pytest.mark.parametrize("planes", ["current plane", "every plane"])
@@ -84,15 +92,15 @@ def test_channels_stacks_and_selections(imagej, engine_home: Path, tmp_path: Pat
     path, saved = tmp_path / "cells 1.tif", tmp_path / "labels.tif"
     nuclei = np.stack([slices, slices[::-1]])
     stack = np.stack([np.full_like(nuclei, 100), nuclei], axis=2)
-    tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "TZCYX"})
+    tifffile.imwrite(path, stack, imagej=True, resolution=(4, 4), metadata={"axes": "TZCYX", **SIZE})
     printed = imagej.headless(STACK, path, imagej.macro, f"planes=[{planes}]", saved).splitlines()
     labels = tifffile.imread(saved).reshape(-1, 120, 150)
-    count = len(printed) - 2
-    assert printed[0] == f"selection 1, overlay {count}"
-    assert printed[-1] == "labels cells 1_labels"
+    count = len(printed) - 3
+    assert printed[0] == f"selection 1 10 8 160 130, overlay {count}"
+    assert printed[-2:] == ["labels cells 1_labels", "size 0.25 0.25 1.5 micron 30 min"]
     assert len(labels) == (1 if planes == "current plane" else 6)
     assert count > 2 * len(labels)
-    for line in printed[1:-1]:
+    for line in printed[1:-2]:
         _, name, *numbers = line.split()
         z, t, area = map(int, numbers)
         assert name.startswith(f"{t:04}-{z:04}-")

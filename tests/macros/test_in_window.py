@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -65,6 +67,40 @@ def test_batch_mode_without_a_manager_gets_the_overlay(imagej, nuclei: Path, exp
     report = imagej.in_window(caller, nuclei)
     assert report.dialogs == []
     assert report.log == [f"{expected_labels.max()} 1 1"]
+
+
+def test_selections(imagej, tmp_path: Path) -> None:
+    """What the engine gets of a selection; the selection and the other windows stay, even one called Mask."""
+    field = np.random.default_rng(0).integers(0, 255, (48, 64), np.uint8)
+    tifffile.imwrite(tmp_path / "field.tif", field)
+    stub = [sys.executable, str(PROGRAMS / "engine_that_keeps.py"), str(tmp_path)]
+    imagej.engine.write_text("\n".join(map(quote, stub)))
+    report = imagej.in_window(PROGRAMS / "selections.ijm", tmp_path / "field.tif", imagej.macro)
+    assert len(report.dialogs) == 1
+    assert "The selection is outside the image" in report.dialogs[0]
+    *lines, copied, outside, mask, last = report.log
+    assert copied.startswith("copied oval  40 30 50 50 ")
+    assert outside == "outside [aborted] rectangle  70 10 20 10 70,90,90,70;10,10,20,20 field.tif 2"
+    assert mask == "mask Mask 64 0 0 0 -1"
+    assert last.startswith("ERROR The selection is outside the image: move it, or remove it with")
+    assert sorted(report.windows) == ["ImageJ", "Log", "Mask", "field.tif"]
+    assert len(lines) == 7 * 4
+    for number, (before, after, xs, ys) in enumerate(zip(*[iter(lines)] * 4, strict=True)):
+        assert after == before.replace("before", "after")
+        inside = np.zeros(field.shape, bool)
+        x, y = (np.array(line.split()[1:], float).astype(int) for line in (xs, ys))
+        shown = (x >= 0) & (y >= 0) & (x < 64) & (y < 48)
+        inside[y[shown], x[shown]] = True
+        left, top, width, height = map(int, re.search(r"(-?\d+) (-?\d+) (\d+) (\d+) \S+ field.tif 2$", before).groups())
+        box = np.s_[max(0, top) : top + height, max(0, left) : left + width]
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / f"image{number}.tif"), field[box])
+        place = (tmp_path / f"place{number}.txt").read_text()
+        assert (place or "0,0,0,0") == f"{max(0, left)},{max(0, top)},0,0"
+        kept = tmp_path / f"mask{number}.tif"
+        assert kept.exists() == (not inside[box].all())
+        if kept.exists():
+            np.testing.assert_array_equal(tifffile.imread(kept), np.where(inside[box], 255, 0))
+    assert list(imagej.temporary.iterdir()) == []
 
 
 def test_no_objects_is_no_error(imagej, engine_home: Path) -> None:

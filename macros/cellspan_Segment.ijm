@@ -323,7 +323,7 @@ function showLabels(folder, place) {
 // ---- the part to segment
 
 // The selection comes back, whatever ImageJ does to it meanwhile. Only Roi.copy keeps it as it is: a file would turn a
-// rotated rectangle into a polygon. What the calling macro copied there is kept, with a small image, and comes back, too.
+// rotated rectangle into a polygon. What the calling macro copied there is kept with a small image, and comes back too.
 function saveSelection(folder) {
     if (selectionType() < 0)
         return;

@@ -1,4 +1,4 @@
-// How bright channel 1 is in the nucleus and in the cytoplasm of every cell, and the ratio: one row of a table per cell.
+// How bright channel 1 is in the nucleus and in the cytoplasm of every cell, and the ratio: a row of a table per cell.
 // For the whole of the active image, with the cells in channel 1 and the nuclei in channel 2.
 
 setBatchMode(true);

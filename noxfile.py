@@ -174,7 +174,8 @@ def tests(session: nox.Session) -> None:
         "CELLSPAN_CELLPROFILER_PYTHON": str(cellprofiler_python(session, "cellprofiler", "cellprofiler311")),
         "CELLSPAN_SCREENSHOTS": os.environ.get("CELLSPAN_SCREENSHOTS", "screenshots"),  # of ImageJ, to look at
     }
-    session.run("pytest", *session.posargs, env=environment)
+    # Tests of one file stay together, because they share an engine or an installation.
+    session.run("pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *session.posargs, env=environment)
 
 
 @nox.session(python=PYTHON)

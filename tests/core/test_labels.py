@@ -8,7 +8,16 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.labels import as_labels, drop_on_edges, fill_holes, largest_pieces, median_diameter, renumber
+from cellspan.core.images import resize
+from cellspan.core.labels import (
+    as_labels,
+    drop_on_edges,
+    fill_holes,
+    largest_pieces,
+    median_diameter,
+    renumber,
+    resize_labels,
+)
 
 pytestmark = pytest.mark.quick
 small_labels = arrays(np.int32, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 4))
@@ -65,6 +74,24 @@ def test_median_diameter_of_a_disk() -> None:
     y, x = np.mgrid[:100, :100]
     assert median_diameter(((y - 50) ** 2 + (x - 50) ** 2 < 20**2).astype(np.int32)) == pytest.approx(40, rel=0.02)
     assert median_diameter(np.zeros((3, 3), np.int32)) == 0
+
+
+@pytest.mark.parametrize("factor", [0.2, 0.37, 0.5, 0.83, 1.0, 1.5, 2.0, 3.3])
+def test_resized_labels_lie_where_their_image_does(factor: float) -> None:
+    y, x = np.mgrid[:120, :150]
+    disk = ((y - 45) ** 2 + (x - 90) ** 2 < 25**2).astype(np.int32)
+    shape = (round(120 * factor), round(150 * factor))
+    image = resize(disk[None].astype(np.float32), shape)[0]
+    centre_of_image = np.array(ndimage.center_of_mass(image))
+    centre_of_labels = np.array(ndimage.center_of_mass(resize_labels(disk, shape)))
+    # A quarter of a pixel is what remains where a centre lies on the line between two pixels.
+    assert np.abs(centre_of_image - centre_of_labels).max() < 0.26
+
+
+def test_resized_labels_are_whole_numbers_of_any_size() -> None:
+    labels = np.array([[1, 2_000_000_001], [0, 3]], np.int32)
+    assert np.array_equal(resize_labels(labels, (4, 6)), np.repeat(np.repeat(labels, 2, 0), 3, 1))
+    assert np.array_equal(resize_labels(np.repeat(labels, 3, 1), (2, 2)), labels)
 
 
 @pytest.mark.parametrize("wrong", [np.zeros(3), np.full((2, 2), 0.5), np.full((2, 2), np.nan), np.full((2, 2), -1)])

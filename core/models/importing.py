@@ -11,7 +11,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import make_folder, write_atomically, write_json
+from cellspan.core.files import make_folder, write_json
 from cellspan.core.models.cellpose import examine, read_checkpoint
 from cellspan.core.models.description import (
     DESCRIPTION,
@@ -22,6 +22,7 @@ from cellspan.core.models.description import (
     sha256_of,
 )
 from cellspan.core.models.registry import BUNDLED, user_models
+from cellspan.core.models.torch_file import write_torch_file
 
 
 def import_model(source: Path, name: str | None = None, mean_diameter: float | None = None) -> Model:
@@ -90,4 +91,4 @@ def export_checkpoint(model: Model, path: Path) -> None:
     except ModuleNotFoundError:
         raise CellspanError('Writing a torch checkpoint needs torch; run: pip install "cellspan[gpu]"') from None
     state = {name: torch.from_numpy(array.copy()) for name, array in model.weights().items()}
-    write_atomically(path, lambda part: torch.save(state, part))
+    write_torch_file(path, state)

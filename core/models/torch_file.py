@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files import write_atomically
 
 ZIP_START = b"PK\x03\x04"
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -93,6 +94,16 @@ class TorchFile:
             return tensor.array(self.numbers.read(tensor.storage))
         except Exception:  # noqa: BLE001 - a damaged archive raises a dozen kinds of errors
             raise CellspanError(f"{self.path}: the file is damaged or cut short at '{name}'; copy it again.") from None
+
+
+def write_torch_file(path: Path, content: Any) -> None:
+    """Write what torch.save makes of `content`; raises CellspanError that names the file. This does need torch."""
+    import torch
+
+    # Into memory first: where a file cannot be written, torch raises anything but OSError.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomically(path, lambda part: part.write_bytes(buffer.getbuffer()))
 
 
 def is_torch_file(path: Path) -> bool:

@@ -153,6 +153,7 @@ def test_mistakes_get_one_sentence(cellpose_models: Path, mirror: str, tmp_path:
     assert "could not be downloaded" in refused("fetch", "cyto3", "--url", "nonsense")
     assert "cellspan models fetch cyto3" in refused("info", "cyto3")
     assert "There is no model 'none'" in refused("export", "none", tmp_path / "out.pth")
+    assert "cannot be written" in refused("export", "nuclei", tmp_path / "missing" / "out.pth")
     assert "no such file" in refused("import", tmp_path / "missing")
     (tmp_path / "notes.txt").write_text("no weights")
     assert "not a torch checkpoint" in refused("import", tmp_path / "notes.txt")

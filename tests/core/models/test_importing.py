@@ -119,6 +119,15 @@ def test_names_are_never_replaced(checkpoint: Path) -> None:
         import_model(checkpoint, "../one")
 
 
+def test_where_no_checkpoint_can_be_written(tmp_path: Path) -> None:
+    with pytest.raises(CellspanError, match=r"missing/out\.pth: the file cannot be written \(No such file"):
+        export_checkpoint(find_model("nuclei"), tmp_path / "missing" / "out.pth")
+    (tmp_path / "out.pth").mkdir()
+    with pytest.raises(CellspanError, match=r"out\.pth: the file cannot be written"):
+        export_checkpoint(find_model("nuclei"), tmp_path / "out.pth")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.pth"]
+
+
 def test_a_folder_is_copied_and_weights_go_out_again(tmp_path: Path) -> None:
     with pytest.raises(CellspanError, match="leave --mean-diameter out"):
         import_model(find_model("nuclei").folder, "copy", mean_diameter=30)

@@ -23,7 +23,7 @@ class Crop:
     image: Floats  # (2, size, size)
     flows: Floats  # (2, size, size)
     foreground: Floats  # 0 or 1
-    magnification: float  # 1 = objects have the model's mean diameter
+    magnification: float  # 1 = objects have the model's mean diameter; 0 = there are none, so nobody knows
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,16 @@ def random_crop(
     """A square crop of `size` pixels at a random place, angle, scale (`wide`: any), brightness and contrast."""
     scale = float(np.exp(rng.uniform(-1, 1) * np.log(WIDE) if wide else rng.triangular(-1, 0, 1) * np.log(SCALE)))
     matrix, linear = _random_view(field, size, scale, rng)
-    image = np.stack([_warp(plane, matrix, size) for plane in field.image])
+    image = np.stack([_warp(_softened(plane, scale), matrix, size) for plane in field.image])
     foreground = _warp((field.labels > 0).astype(np.float32), matrix, size, method=cv2.INTER_NEAREST)
-    warped = np.stack([_warp(plane, matrix, size) for plane in field.flows])
+    # Not interpolated: next to the background and to other objects, flows would be shorter than those that the flow
+    # error of dynamics asks for, above all in small objects, which are mostly rim.
+    warped = np.stack([_warp(plane, matrix, size, method=cv2.INTER_NEAREST) for plane in field.flows])
     flows = np.tensordot(linear, warped, axes=1).astype(np.float32) * foreground
     image = _random_contrast(_random_intensity(image, rng), contrast or Contrast(), rng)
     # After the change of brightness, so that beyond the border it is as black as in inference.
     inside = _warp(np.ones(field.labels.shape, np.float32), matrix, size)
-    return Crop(image * inside, flows, foreground, scale)
+    return Crop(image * inside, flows, foreground, scale if field.diameter else 0.0)
 
 
 def _random_view(
@@ -60,7 +62,8 @@ def _random_view(
         turn = turn @ np.diag([-1.0, 1.0])
     # Around a pixel of some object, moved to where most of the crop lies in the field, if it is large enough.
     inside = np.flatnonzero(field.labels)
-    pixel = np.unravel_index(inside[rng.integers(len(inside))], field.labels.shape)
+    chosen = inside[rng.integers(len(inside))] if len(inside) else rng.integers(field.labels.size)
+    pixel = np.unravel_index(chosen, field.labels.shape)
     centre = np.empty(2)
     for axis, (side, position) in enumerate(zip(field.labels.shape[::-1], pixel[::-1], strict=True)):
         margin = min((size / 2 - BEYOND) / scale, side / 2)
@@ -69,6 +72,14 @@ def _random_view(
     matrix[:, :2] = scale * turn
     matrix[:, 2] = size / 2 - matrix[:, :2] @ centre
     return matrix, turn[::-1, ::-1]
+
+
+def _softened(plane: Floats, scale: float) -> Floats:
+    """What is about to shrink is blurred first, as `images.resize` averages where it shrinks in inference."""
+    if scale >= 1:
+        return plane
+    # The standard deviation of an average over 1 / scale pixels, less that over one.
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), np.sqrt((scale**-2 - 1) / 12)), np.float32)
 
 
 def _warp(plane: Floats, matrix: NDArray[np.float64], size: int, method: int = cv2.INTER_LINEAR) -> Floats:

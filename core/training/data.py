@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from cellspan.core.flows import labels_to_flows
 from cellspan.core.images import Floats, Image, network_input, read_image, read_labels, resize
 from cellspan.core.labels import Labels, as_labels, median_diameter, renumber, resize_labels
 from cellspan.core.parameters import Parameters
+from cellspan.core.sizing import LARGEST_ENLARGEMENT
 from cellspan.core.training.roi_sets import ONLY, ROI_MARKS, has_overlay, note_on, read_annotation
 
 FEWEST_OBJECTS = 5  # in all training images together
+TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")  # names of folders, in capitals or not
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,13 @@ class Pair:
 
     image: Path
     masks: Path  # a label image, a RoiSet.zip, or the image itself if its overlay holds the outlines
+    source: str  # the folder that it lies in, but for one of SPLITS; images of one source are alike
+    split: str = TRAIN  # one of SPLITS
 
     @property
     def is_outlined(self) -> bool:
         """Whether the annotation is ROIs of ImageJ."""
         return self.masks == self.image or self.masks.suffix.lower() == ".zip"
-
-    @property
-    def source(self) -> str:
-        """Images of one source share a folder; a split folder (train, val) belongs to its parent."""
-        folder = self.image.parent
-        return folder.parent.name if folder.name in {"train", "val", "test"} else folder.name
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,8 @@ class Field:
     image: Floats  # (2, Y, X), normalised
     labels: Labels  # (Y, X)
     flows: Floats  # (2, Y, X)
-    diameter: float  # median, in pixels of the file
+    diameter: float  # median, in pixels of the file; 0 without objects
+    channels: int = 1  # of the file; colours count as one
     pair: Pair | None = None  # where it comes from; None for simulated fields
 
 
@@ -82,13 +82,22 @@ def find_pairs(folder: str | Path) -> list[Pair]:
     images = [file for file in files if _is_image(file)]
     found = {image: annotation for image in images if (annotation := _annotation_of(image, masks, roi_sets))}
     found |= _only_images([image for image in images if image not in found], roi_sets)
-    pairs = [Pair(image, found[image]) for image in images if image in found]
+    pairs = [_pair(image, found[image], folder) for image in images if image in found]
     if not pairs:
         raise CellspanError(
             f"{folder}: no pairs named <id>_img.tif and <id>_masks.tif (or .png) were found, "
             "nor images with outlines from ImageJ named <image>_rois.zip."
         )
     return pairs
+
+
+def _pair(image: Path, masks: Path, top: Path) -> Pair:
+    """What the names of the folders say, from `top` down; what lies above `top` is the user's affair."""
+    named = Path(os.path.abspath(top))
+    folders = [named.name, *image.parent.relative_to(top).parts]
+    splits = [name.casefold() for name in folders if name.casefold() in SPLITS]
+    sources = [name for name in (named.parent.name, *folders) if name.casefold() not in SPLITS]
+    return Pair(image, masks, sources[-1] if sources else named.name, splits[-1] if splits else TRAIN)
 
 
 def _is_image(path: Path) -> bool:
@@ -126,10 +135,19 @@ def _only_images(images: list[Path], roi_sets: dict[Path, Path]) -> dict[Path, P
 
 
 def divided(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """Pairs to learn from, and held out ones, in folders named val; those in folders named test are in neither."""
+    """Pairs to learn from, and held out ones, in folders named val; those in folders named test are in neither.
+
+    Of folders within each other, the innermost that is named so decides. Raises CellspanError if no pair is left to
+    learn from.
+    """
     pairs = list(pairs)
-    used = [pair for pair in pairs if pair.image.parent.name not in {"val", "test"}]
-    return used, [pair for pair in pairs if pair.image.parent.name == "val"]
+    used = [pair for pair in pairs if pair.split == TRAIN]
+    if pairs and not used:
+        raise CellspanError(
+            f"{pairs[0].image.parent}: there is nothing to learn from, because all annotated images are in folders "
+            "named val or test; put some elsewhere, or give the folder another name."
+        )
+    return used, [pair for pair in pairs if pair.split == VAL]
 
 
 def read_pair(pair: Pair, split: bool = False) -> tuple[Floats, Labels]:
@@ -139,7 +157,12 @@ def read_pair(pair: Pair, split: bool = False) -> tuple[Floats, Labels]:
     and for binary masks that are not to be split.
     """
     image = read_image(pair.image)
-    return network_input(image, channels_of(image))[0], labels_of(pair, image.shape, split)
+    return _seen(image), labels_of(pair, image.shape, split)
+
+
+def _seen(image: Image) -> Floats:
+    """The normalised channels (2, Y, X) that training looks at."""
+    return network_input(image, channels_of(image))[0]
 
 
 def channels_of(image: Image) -> Parameters:
@@ -176,32 +199,52 @@ def _objects(labels: Labels, masks: Path, split: bool) -> Labels:
     return np.asarray(pieces, np.int32)
 
 
-def load_field(pair: Pair, mean_diameter: float | None, split: bool = False) -> Field | None:
-    """A pair at the resolution where its objects have `mean_diameter` pixels (None: that of the file).
+def load_field(pair: Pair, mean_diameter: float | None, split: bool = False) -> Field:
+    """A pair at the resolution where its objects have `mean_diameter` pixels (None: that of the file)."""
+    image = read_image(pair.image)
+    labels = labels_of(pair, image.shape, split)
+    diameter = median_diameter(labels)
+    if mean_diameter and 0 < diameter * LARGEST_ENLARGEMENT < mean_diameter:
+        raise CellspanError(
+            f"{pair.masks}: its objects have a median diameter of {diameter:.1f} pixels only; remove the specks."
+        )
+    field = field_at(pair.source, _seen(image), labels, mean_diameter)
+    return replace(field, channels=1 if image.is_rgb else len(image.channels), pair=pair)
 
-    None if it holds no object.
-    """
-    field = field_at(pair.source, *read_pair(pair, split), mean_diameter)
-    return None if field is None else replace(field, pair=pair)
 
-
-def field_at(source: str, image: Floats, labels: Labels, mean_diameter: float | None) -> Field | None:
+def field_at(source: str, image: Floats, labels: Labels, mean_diameter: float | None) -> Field:
     """A normalised image (2, Y, X) and labels (Y, X) at the resolution where objects have `mean_diameter` pixels.
 
-    None instead of a diameter leaves the resolution as it is. None if there is no object.
+    None instead of a diameter leaves the resolution as it is, and so does an image without objects.
     """
     diameter = median_diameter(labels)
-    if diameter == 0:
-        return None
-    factor = mean_diameter / diameter if mean_diameter else 1.0
+    factor = mean_diameter / diameter if mean_diameter and diameter else 1.0
     height, width = (max(1, round(side * factor)) for side in labels.shape)
     scaled = resize_labels(labels, (height, width))
     return Field(source, resize(image, (height, width)), scaled, labels_to_flows(scaled), diameter)
 
 
 def load_fields(pairs: Iterable[Pair], mean_diameter: float, split: bool = False) -> list[Field]:
-    """All pairs that hold objects."""
-    return [field for pair in pairs if (field := load_field(pair, mean_diameter, split)) is not None]
+    """All pairs."""
+    return [load_field(pair, mean_diameter, split) for pair in pairs]
+
+
+def notes_on_channels(fields: Iterable[Field]) -> list[str]:
+    """What is learnt from images of several channels, in sentences for people."""
+    channels = [field.channels for field in fields]
+    notes = []
+    if two := channels.count(2):
+        notes.append(
+            f"{_images_have(two)} two channels: the first is learnt from as the cells, the second as the nuclei; "
+            "segment with --nuclei-channel 1."
+        )
+    if more := sum(count > 2 for count in channels):
+        notes.append(f"{_images_have(more)} three or more channels: only the first, channel 0, is learnt from.")
+    return notes
+
+
+def _images_have(count: int) -> str:
+    return f"{count} image{' has' if count == 1 else 's have'}"
 
 
 def require_objects(fields: list[Field]) -> None:

@@ -52,6 +52,8 @@ class Learner:
             self.network.load_state_dict(state)
         except RuntimeError:
             raise CellspanError(f"The model '{model.name}' has other widths than {self.recipe.widths}.") from None
+        for diameter in (self.network.diam_mean, self.network.diam_labels):
+            diameter.data.fill_(self.recipe.mean_diameter)
         self.average.module.load_state_dict(self.network.state_dict())
 
     def state(self) -> dict[str, Any]:
@@ -92,10 +94,15 @@ class Learner:
         return float(loss.detach())
 
     def _size_loss(self, styles: Tensor, crops: Sequence[Crop]) -> Tensor:
-        """Mean squared error of the logarithm of the magnification that a linear map of the styles (N, S) tells."""
+        """Mean squared error of the logarithm of the magnification that a linear map of the styles (N, S) tells.
+
+        Crops of images without objects do not count.
+        """
         scaled = styles * styles.shape[1] ** 0.5  # from unit vectors to numbers around 1
         told = self.magnification(scaled)[:, 0]
-        return functional.mse_loss(told, torch.tensor([math.log(crop.magnification) for crop in crops]))
+        known = torch.tensor([crop.magnification > 0 for crop in crops])
+        true = torch.tensor([math.log(crop.magnification or 1) for crop in crops])
+        return ((told - true).square() * known).sum() / known.sum().clamp(min=1)
 
 
 def flow_loss(outputs: Tensor, flows: Tensor, foreground: Tensor) -> Tensor:
@@ -143,7 +150,8 @@ def _has_bfloat16() -> bool:
     Measured for a step of 8 crops of 160x160 with widths (2, 16, 32, 48, 64), AVX-512 with BF16, 2 cores: 0.54 s in 32
     bits, 0.37 s with the convolutions in 16; compiled 0.58 s and 0.33 s, but after 40 to 70 s of compiling.
     """
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # younger than the oldest torch that we take
+    return bool(supported and supported())
 
 
 def _stack(crops: Sequence[Crop], part: str) -> Tensor:

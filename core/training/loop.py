@@ -10,16 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import make_folder, write_atomically, write_json
+from cellspan.core.files import make_folder, write_json
 from cellspan.core.inference.openvino_predictor import OpenVinoPredictor
 from cellspan.core.inference.tiles import sample_style
 from cellspan.core.models.registry import DESCRIPTION, WEIGHTS, Model, ModelDescription, sha256_of
+from cellspan.core.models.torch_file import write_torch_file
+from cellspan.core.network import FlowNetwork
 from cellspan.core.training import validation
 from cellspan.core.training.augment import Contrast, Crop, random_crop
 from cellspan.core.training.data import (
@@ -30,6 +32,7 @@ from cellspan.core.training.data import (
     load_field,
     load_fields,
     notes_on,
+    notes_on_channels,
     require_objects,
     source_weights,
 )
@@ -76,12 +79,16 @@ def train(
     """
     used, held_out = divided(pairs)
     torch.manual_seed(recipe.seed)
-    report(f"Reading {len(used)} training and {len(held_out)} validation images.")
+    left = len(pairs) - len(used) - len(held_out)
+    untouched = f"; {left} in folders named test are left out" if left else ""
+    report(f"Reading {len(used)} training and {len(held_out)} validation images{untouched}.")
     for note in notes_on(used + held_out):
         report(note)
     train_fields = load_fields(used, recipe.mean_diameter, recipe.split)
     require_objects(train_fields)
     val_fields = load_fields(held_out, recipe.mean_diameter, recipe.split)
+    for note in notes_on_channels(train_fields + val_fields):
+        report(note)
     licences = {pair.source: licence(pair) for pair in used}
     make_folder(out / "training")
     run = _Run(recipe, train_fields, val_fields, out, report, licences)
@@ -140,6 +147,8 @@ class _Run:
         elif start is not None:
             self.learner.start_from(start)
             write_json(self.origin, start.description.model_dump(mode="json", include={"name", "training"}))
+        else:
+            self.origin.unlink(missing_ok=True)  # of a training that was stopped before its first checkpoint
         self.recipe.save(self.folder)
 
     def fit(self, on_progress: Callable[[float], None] | None = None) -> None:
@@ -197,16 +206,20 @@ class _Run:
         return [fields[i] for i in rng.permutation(count)]
 
     def _save(self, loss: float) -> None:
-        average = self.learner.average.module
-        scores = validation.validate(average, self.validation, self.recipe.mean_diameter, self.folder / "examples.png")
-        score = float(np.mean(list(scores.values()))) if scores else 0.0
+        average = cast(FlowNetwork, self.learner.average.module)
+        scores, score = self._validated(average)
         if score >= self.progress.best - TOLERANCE:
             self.progress.best = max(score, self.progress.best)
             save_weights(average, self.folder / "best.safetensors")
         state = {**self.learner.state(), "progress": asdict(self.progress)}
-        write_atomically(self.checkpoint, lambda path: torch.save(state, path))
+        write_torch_file(self.checkpoint, state)
         self._log({"step": self.progress.step, "seconds": round(self.progress.seconds), "loss": loss}, score, scores)
         draw_curves(self.folder / "log.jsonl", self.folder / "curves.png")
+
+    def _validated(self, network: FlowNetwork) -> tuple[dict[str, float], float]:
+        """AP@0.5 of each source of the validation images, and their mean; 0 without images."""
+        scores = validation.validate(network, self.validation, self.recipe.mean_diameter, self.folder / "examples.png")
+        return scores, float(np.mean(list(scores.values()))) if scores else 0.0
 
     def _log(self, line: dict[str, float], score: float, scores: dict[str, float]) -> None:
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
@@ -222,9 +235,11 @@ class _Run:
         """Fit the size model to the best weights and write the model into `out`."""
         network = self.learner.network
         load_weights(network, self.folder / "best.safetensors")
-        save_weights(network, self.out / WEIGHTS, half=True)
-        load_weights(network, self.out / WEIGHTS)
+        final = self.folder / "final.safetensors"
+        save_weights(network, final, half=True)
+        load_weights(network, final)
         network.eval()
+        scores = self._scores(network)
         self.report("Fitting the size model.")
         predictor = OpenVinoPredictor({name: value.numpy() for name, value in network.state_dict().items()})
         style = partial(sample_style, predictor)
@@ -235,30 +250,33 @@ class _Run:
             widths=self.recipe.widths,
             mean_diameter=self.recipe.mean_diameter,
             size_model=size_model,
-            weights_sha256=sha256_of(self.out / WEIGHTS),
+            weights_sha256=sha256_of(final),
             training=self._record(),
-            scores=self._scores(),
+            scores=scores,
         )
+        final.replace(self.out / WEIGHTS)  # only now, so that the model of an earlier training works until then
         write_json(self.out / DESCRIPTION, description.model_dump(mode="json"))
         return Model(self.out, description)
 
     def _fields_of_sizes(self) -> tuple[list[Field], list[Field]]:
         """Fields to fit the size model on and to check it with, at the resolution of their files."""
-        count = int(np.clip(len(self.fields), *SIZE_FIELDS))
+        fields = [field for field in self.fields if field.diameter]
+        count = int(np.clip(len(fields), *SIZE_FIELDS))
         simulated = round(self.recipe.simulated * count) if self.pool else 0
         # Drawn as the crops are, so that the many images of one source do not decide about all.
         rng = np.random.default_rng(self.recipe.seed)
-        chosen = rng.choice(len(self.fields), count - simulated, p=self.weights)
-        fitted = self._as_in_files([self.fields[i] for i in chosen])
-        checked = self._as_in_files(self.validation)
+        chosen = rng.choice(len(fields), count - simulated, p=source_weights(fields, self.recipe.balance))
+        fitted = self._as_in_files([fields[i] for i in chosen])
+        checked = self._as_in_files([field for field in self.validation if field.diameter])
         if self.pool:
             fitted += self.pool.of_all_sizes(simulated)
             checked += self.pool.of_all_sizes(len(checked) // 4, held_out=True)
         return fitted, checked
 
     def _as_in_files(self, fields: list[Field]) -> list[Field]:
-        loaded = [load_field(field.pair, None, self.recipe.split) for field in fields if field.pair]
-        return [field for field in loaded if field is not None]
+        pairs = [field.pair for field in fields if field.pair]
+        read = {pair: load_field(pair, None, self.recipe.split) for pair in set(pairs)}  # some were drawn twice
+        return [read[pair] for pair in pairs]
 
     def _record(self) -> dict[str, Any]:
         """What this training and the one before it learnt from."""
@@ -280,6 +298,7 @@ class _Run:
             record["before"] = [f"the model {start['name']}{steps}", *before.get("before", [])]
         return {**record, "sources": sorted(record["sources"])}
 
-    def _scores(self) -> dict[str, float]:
-        """What chose the weights; nothing without validation images."""
-        return {"validation_ap50_true_diameter": round(self.progress.best, 4)} if self.held_out else {}
+    def _scores(self, network: FlowNetwork) -> dict[str, float]:
+        """How the weights of the model do on the images that chose them; nothing without validation images."""
+        # Not progress.best: TOLERANCE lets slightly worse weights win.
+        return {"validation_ap50_true_diameter": round(self._validated(network)[1], 4)} if self.held_out else {}

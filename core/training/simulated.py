@@ -10,11 +10,13 @@ from cellspan.core.images import Image, network_input
 from cellspan.core.parameters import Parameters
 from cellspan.core.training.data import Field, field_at
 from cellspan.core.training.simulate import simulate_cells
+from cellspan.core.training.simulate.optics import empty_field
 
 SOURCE = "simulated"
 POOL = 160  # fields at a time
 EVERY = 2  # steps after which one field of the pool is replaced: half a field costs less than a tenth of a step
 SIDE = 288  # pixels of a field at the model's resolution
+EMPTY = 0.03  # fraction of the training's fields without any cell: dust and noise, as in an empty well
 DIAMETERS = (10.0, 45.0)  # pixels in the simulated image, so that some cells come magnified and others shrunk
 SIZES = (8.0, 120.0)  # pixels: diameters of the fields from which sizes are learnt
 TRAINING, VALIDATION, SIZES_TRAINING, SIZES_HELD_OUT = range(4)  # streams of random numbers
@@ -49,6 +51,8 @@ class SimulatedPool:
 
     def _field(self, stream: int, i: int) -> Field:
         rng = np.random.default_rng((self.seed, stream, i))
+        if stream == TRAINING and rng.random() < EMPTY:
+            return _empty_field(rng)
         while True:
             diameter = float(np.exp(rng.uniform(*np.log(DIAMETERS))))
             side = round(SIDE * diameter / self.mean_diameter)
@@ -66,8 +70,17 @@ class SimulatedPool:
     def _simulated(
         self, side: int, diameter: float, mean_diameter: float | None, rng: np.random.Generator
     ) -> Field | None:
-        """A square field, brought to the mean diameter; None if it has no cells, which is rare."""
+        """A square field, brought to the mean diameter; None if it has no cells."""
         look = str(rng.choice(self.looks)) if self.looks else None
         made = simulate_cells((side, side), diameter, rng, look)
+        if not made.labels.any():
+            return None
         parameters = Parameters(channel=0, nuclei_channel=1 if made.image[1].any() else None)
         return field_at(SOURCE, network_input(Image(made.image), parameters)[0], made.labels, mean_diameter)
+
+
+def _empty_field(rng: np.random.Generator) -> Field:
+    """What a camera sees where no cell is, in one channel or two."""
+    planes = np.stack([empty_field((SIDE, SIDE), rng) for _ in range(rng.integers(1, 3))])
+    parameters = Parameters(channel=0, nuclei_channel=1 if len(planes) == 2 else None)
+    return field_at(SOURCE, network_input(Image(planes), parameters)[0], np.zeros((SIDE, SIDE), np.int32), None)

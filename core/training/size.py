@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -15,7 +16,8 @@ from cellspan.core.training.data import Field
 SMALLEST, LARGEST = 6.0, 150.0  # pixels
 ENLARGED = 1.5  # times at most: beyond it the blur of enlarging would tell the size, which real large cells do not have
 CROP = 256
-VIEWS = 3  # magnifications per training image
+FEWEST_VIEWS = 3  # of each image
+FITTED, CHECKED = 400, 60  # views of all images together, if they are few: a style has up to 128 numbers to weigh
 
 Style = Callable[[Floats], NDArray[np.float32]]  # of an image (2, Y, X), as in segmentation
 
@@ -23,33 +25,44 @@ Style = Callable[[Floats], NDArray[np.float32]]  # of an image (2, Y, X), as in 
 def train_size_model(style: Style, train: Sequence[Field], held_out: Sequence[Field], seed: int) -> SizeModel:
     """Fit on `train`, report the median relative error on `held_out`; both at the resolution of their files."""
     rng = np.random.default_rng(seed)
-    model = fit_size_model(*_views(style, train, rng))
+    model = fit_size_model(*_views(style, train, FITTED, rng))
     if not held_out:
         return model
-    seen, true = _views(style, held_out, rng)
+    seen, true = _views(style, held_out, CHECKED, rng)
     predicted = np.array([diameter_from_style(one, model) for one in seen])
     return model.model_copy(update={"median_error": float(np.median(np.abs(predicted / true - 1)))})
 
 
 def _views(
-    style: Style, fields: Sequence[Field], rng: np.random.Generator
+    style: Style, fields: Sequence[Field], count: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Styles (n, S) of about `count` views of the fields, and the diameters (n,) of the objects in them."""
+    each = max(FEWEST_VIEWS, math.ceil(count / len(fields)))
     seen: list[NDArray[np.float32]] = []
     true: list[float] = []
     for field in fields:
         largest = np.clip(ENLARGED * field.diameter, 2 * SMALLEST, LARGEST)
-        for diameter in np.exp(rng.uniform(np.log(SMALLEST), np.log(largest), VIEWS)):
-            seen.append(style(_view(field.image, float(diameter) / field.diameter, rng)))
+        wanted = np.exp(rng.uniform(np.log(SMALLEST), np.log(largest), each))
+        for diameter, pixel in zip(wanted, _pixels_of_objects(field, each, rng), strict=True):
+            seen.append(style(_view(field.image, float(diameter) / field.diameter, pixel)))
             true.append(float(diameter))
     return np.stack(seen), np.array(true)
 
 
-def _view(image: Floats, factor: float, rng: np.random.Generator) -> Floats:
-    """A random part of the image, magnified, at most CROP pixels high and wide."""
+def _pixels_of_objects(field: Field, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Random places (count, 2) in objects, because an empty view tells no size."""
+    inside = np.flatnonzero(field.labels)
+    return np.stack(np.unravel_index(rng.choice(inside, count), field.labels.shape), axis=1)
+
+
+def _view(image: Floats, factor: float, pixel: NDArray[np.intp]) -> Floats:
+    """The part of the image around a pixel, magnified, at most CROP pixels high and wide."""
     height, width = image.shape[1:]
     side = min(max(16, int(np.ceil(CROP / factor))), max(height, width))
-    y = rng.integers(0, max(1, height - side + 1))
-    x = rng.integers(0, max(1, width - side + 1))
+    y, x = (
+        min(max(0, int(place) - side // 2), max(0, length - side))
+        for place, length in zip(pixel, (height, width), strict=True)
+    )
     part = image[:, y : y + side, x : x + side]
     shape = (max(1, round(part.shape[1] * factor)), max(1, round(part.shape[2] * factor)))
     return resize(part, (min(shape[0], CROP), min(shape[1], CROP)))

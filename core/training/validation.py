@@ -13,6 +13,7 @@ from cellspan.core.images import Floats
 from cellspan.core.inference.tiles import MARGIN
 from cellspan.core.metrics import average_precision
 from cellspan.core.models.architecture import FLOW_SCALE
+from cellspan.core.network import FlowNetwork
 from cellspan.core.training.data import Field
 from cellspan.core.training.pictures import Example, draw_examples
 
@@ -32,7 +33,7 @@ def some_of_each(fields: list[Field], count: int = FIELDS) -> list[Field]:
     return some
 
 
-def validate(network: torch.nn.Module, fields: Sequence[Field], diameter: float, picture: Path) -> dict[str, float]:
+def validate(network: FlowNetwork, fields: Sequence[Field], diameter: float, picture: Path) -> dict[str, float]:
     """Mean AP@0.5 on the fields of each source, at their true diameter; draws one of each source into `picture`."""
     scores: dict[str, list[float]] = {}
     examples: list[Example] = []
@@ -51,9 +52,11 @@ def validate(network: torch.nn.Module, fields: Sequence[Field], diameter: float,
     return {source: round(float(np.mean(values)), 4) for source, values in sorted(scores.items())}
 
 
-def _predict(network: torch.nn.Module, image: Floats) -> Floats:
+def _predict(network: FlowNetwork, image: Floats) -> Floats:
     height, width = image.shape[1:]
-    margins = ((0, 0), (MARGIN, MARGIN + -height % 16), (MARGIN, MARGIN + -width % 16))
+    multiple = 2 ** (len(network.downsample.down) - 1)  # the network halves images between its levels
+    below, beside = (MARGIN + -(side + 2 * MARGIN) % multiple for side in (height, width))
+    margins = ((0, 0), (MARGIN, below), (MARGIN, beside))
     with torch.inference_mode():
         outputs, _ = network(torch.from_numpy(np.pad(image, margins)[None]))
     found: Floats = outputs[0, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width].numpy()

@@ -43,7 +43,9 @@ SHAPES_OFTEN = {
 }
 WITHOUT_NUCLEI = {"rod", "filament", "budding"}
 NUCLEI_ALONE = {"nuclei", "stained nuclei"}
-SECOND_CHANNEL = 0.5  # fraction of the fields of fluorescence that have one
+# Fraction of the fields of a look that have a second channel, with the nuclei.
+WITH_NUCLEI = {"fluorescence": 0.5, "membrane": 0.5, "tissue": 0.9, "phase": 0.25, "brightfield": 0.25, "relief": 0.25}
+SPARSEST = 0.01  # of the area: cells so rare that the brightest hundredth of the pixels is not all cell
 
 
 def simulate_cells(
@@ -72,8 +74,7 @@ def simulate_cells(
         scene = replace(scene, nuclei=np.zeros_like(scene.labels))
     first = LOOKS[look](scene, rng)
     second = np.zeros(shape, np.float32)
-    often = {"fluorescence": SECOND_CHANNEL, "membrane": SECOND_CHANNEL, "tissue": 0.9}.get(look, 0.0)
-    if scene.nuclei.any() and rng.random() < often:
+    if scene.nuclei.any() and rng.random() < WITH_NUCLEI.get(look, 0.0):
         second = nuclear_channel(scene, first, rng)
     return SimulatedField(np.stack((first, second)), scene.labels, look, cells)
 
@@ -105,7 +106,8 @@ def _plan(cells: str, look: str, rng: np.random.Generator) -> Plan:
         crowd = rng.choice(["half", "dense", "confluent"])
     elif crowd == "confluent" and (look in NUCLEI_ALONE or cells in {"neurite", "spread", "filament"}):
         crowd = "dense"
-    coverage = {"sparse": rng.uniform(0.04, 0.25), "half": rng.uniform(0.25, 0.5)}.get(str(crowd), 1.0)
+    few = float(np.exp(rng.uniform(*np.log((SPARSEST, 0.25)))))
+    coverage = {"sparse": few, "half": rng.uniform(0.25, 0.5)}.get(str(crowd), 1.0)
     growth = {"dense": rng.uniform(1.0, 1.3), "confluent": rng.uniform(1.4, 2.2)}.get(str(crowd), 1.0)
     small = cells in WITHOUT_NUCLEI
     if small:

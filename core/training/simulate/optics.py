@@ -51,6 +51,15 @@ def debris(shape: tuple[int, int], diameter: float, rng: np.random.Generator) ->
     return light
 
 
+def empty_field(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
+    """Grey values (Y, X) of a place without cells, in fluorescence or transmitted light, with dust or without."""
+    diameter = float(np.exp(rng.uniform(*np.log((8, 60)))))  # that cells would have
+    dust = rng.uniform(0, 0.2) * debris(shape, diameter, rng) if rng.random() < 0.5 else np.zeros(shape, np.float32)
+    if rng.random() < 0.7:
+        return fluorescence_camera(np.asarray(dust, np.float32), rng)
+    return transmission_camera(np.asarray(0.5 - dust, np.float32), rng)
+
+
 def fluorescence_camera(light: Floats, rng: np.random.Generator) -> Floats:
     """Grey values of light (Y, X, cells about 1): offset, background, photons, read noise, saturation."""
     background = 10 ** rng.uniform(-2.5, -0.3)
@@ -59,7 +68,10 @@ def fluorescence_camera(light: Floats, rng: np.random.Generator) -> Floats:
         1 + 0.3 * noise(light.shape, 0.3 * min(light.shape), rng)
     )
     electrons = _poisson(np.asarray(np.maximum(light, 0) * photons, np.float32), rng)
-    electrons += rng.standard_normal(light.shape, np.float32) * rng.uniform(0.5, 4)
+    read_noise = rng.uniform(0.5, 4)
+    electrons += rng.standard_normal(light.shape, np.float32) * read_noise
+    if rng.random() < 0.5:  # else the software took the offset away, and what is darker is black
+        electrons += 3 * read_noise
     full = float(np.percentile(electrons[::4, ::4], rng.uniform(97, 99.9))) if rng.random() < 0.25 else electrons.max()
     return _stored(electrons / max(float(full), 1e-6), rng)
 

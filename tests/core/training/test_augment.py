@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cellspan.core.flows import labels_to_flows
-from cellspan.core.training.augment import Contrast, random_crop
+from cellspan.core.training.augment import Contrast, Crop, random_crop
 from cellspan.core.training.data import Field
 
 pytestmark = pytest.mark.quick
@@ -27,6 +27,56 @@ def test_crops_turn_their_flows(field: Field) -> None:
         again = labels_to_flows(inside.astype(np.int32))
         assert (again * crop.flows).sum(0)[inside].mean() > 0.95
         assert crop.image.shape == (2, 224, 224)
+
+
+def test_flows_of_crops_are_whole_up_to_the_outline() -> None:
+    """Also between objects that touch, and in small ones, which are mostly outline."""
+    y, x = np.mgrid[:120, :120]
+    labels = np.zeros((120, 120), np.int32)
+    labels[(y - 60) ** 2 + (x - 40) ** 2 < 21**2] = 1
+    labels[((y - 55) ** 2 + (x - 75) ** 2 < 24**2) & (labels == 0)] = 2
+    labels[(y - 100) ** 2 + (x - 20) ** 2 < 3**2] = 3
+    field = Field("two", np.zeros((2, 120, 120), np.float32), labels, labels_to_flows(labels), 40)
+    still = np.count_nonzero((np.abs(field.flows).sum(0) == 0) & (labels > 0))
+    assert still <= 3  # the centre of an object may have no direction
+    for seed in range(20):
+        crop = random_crop(field, 160, np.random.default_rng(seed), wide=seed % 2 == 1)
+        lengths = np.hypot(*crop.flows)
+        inside = crop.foreground > 0
+        assert (lengths[~inside] == 0).all()
+        short = inside & (np.abs(lengths - 1) > 1e-3)
+        assert short.sum() <= still * np.ceil(crop.magnification + 1) ** 2
+        assert (lengths[short] < 1e-3).all()
+
+
+def test_shrunk_crops_are_averaged_as_in_inference() -> None:
+    """A pattern finer than a pixel of the crop turns grey; it would flicker if single pixels were taken."""
+    board = (np.indices((600, 600)).sum(0) % 2).astype(np.float32)
+    labels = np.ones((600, 600), np.int32)
+    field = Field("board", np.stack([board, 0 * board]), labels, np.zeros((2, 600, 600), np.float32), 40)
+    crops = [random_crop(field, 96, np.random.default_rng(seed), wide=True) for seed in range(40)]
+
+    def contrast(crop: Crop) -> float:
+        """Between neighbours inside the image."""
+        steps = np.abs(np.diff(crop.image[0]))
+        return float(np.median(steps[(crop.foreground[:, 1:] > 0) & (crop.foreground[:, :-1] > 0)]))
+
+    shrunk = [contrast(crop) for crop in crops if crop.magnification < 0.4]
+    assert len(shrunk) >= 5
+    assert np.median(shrunk) < 0.04
+    assert np.median([contrast(crop) for crop in crops if 1 < crop.magnification < 2]) > 0.12
+
+
+def test_crops_of_an_image_without_objects() -> None:
+    nothing = np.zeros((80, 90), np.int32)
+    image = np.random.default_rng(0).random((2, 80, 90)).astype(np.float32)
+    field = Field("empty", image, nothing, labels_to_flows(nothing), 0)
+    for seed in range(10):
+        crop = random_crop(field, 64, np.random.default_rng(seed))
+        assert crop.magnification == 0  # nobody can tell
+        assert crop.image[0].any()
+        assert not crop.flows.any()
+        assert not crop.foreground.any()
 
 
 def test_an_empty_second_channel_stays_empty(field: Field) -> None:

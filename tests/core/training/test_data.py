@@ -5,16 +5,19 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+import tifffile
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import median_diameter
 from cellspan.core.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.training.data import (
     Field,
+    divided,
     find_pairs,
     licence,
     load_field,
     load_fields,
+    notes_on_channels,
     read_pair,
     require_objects,
     source_weights,
@@ -45,6 +48,43 @@ def test_pairs_of_any_depth_with_their_source_and_licence(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("place", "split", "source"),
+    [
+        ("val", "val", "data"),
+        ("Val", "val", "data"),
+        ("val/plate1", "val", "plate1"),
+        ("plate1/TEST", "test", "plate1"),
+        ("Test/plate1/well2", "test", "well2"),
+        ("train/plate1", "train", "plate1"),
+        ("validated", "train", "validated"),
+        ("test/train", "train", "data"),  # the innermost decides
+        (".", "train", "data"),
+    ],
+)
+def test_images_below_val_and_test_are_held_out(tmp_path: Path, place: str, split: str, source: str) -> None:
+    data = tmp_path / "test" / "val" / "data"  # what lies above is the user's affair
+    write_pair(data / place, "a")
+    write_pair(data / "plate9", "b")
+    found = {pair.image.stem: pair for pair in find_pairs(data)}
+    assert (found["a_img"].split, found["a_img"].source) == (split, source)
+    assert (found["b_img"].split, found["b_img"].source) == ("train", "plate9")
+    used, held_out = divided(found.values())
+    assert (found["a_img"] in used, found["a_img"] in held_out) == (split == "train", split == "val")
+
+
+def test_a_split_folder_that_is_named_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `cellspan train yeast/train yeast/val`, or from within such a folder."""
+    for split in ("train", "val", "test"):
+        write_pair(tmp_path / "yeast" / split, split)
+    pairs = [pair for split in ("train", "val", "test") for pair in find_pairs(tmp_path / "yeast" / split)]
+    assert [(pair.split, pair.source) for pair in pairs] == [(split, "yeast") for split in ("train", "val", "test")]
+    monkeypatch.chdir(tmp_path / "yeast" / "val")
+    assert [(pair.split, pair.source) for pair in find_pairs(".")] == [("val", "yeast")]
+    with pytest.raises(CellspanError, match=r"yeast/test: there is nothing to learn from.*named val or test"):
+        divided(pairs[2:])
+
+
 def test_a_folder_without_pairs_is_named(tmp_path: Path) -> None:
     with pytest.raises(CellspanError, match="no pairs"):
         find_pairs(tmp_path)
@@ -55,7 +95,6 @@ def test_a_folder_without_pairs_is_named(tmp_path: Path) -> None:
 def test_fields_come_at_the_mean_diameter(tmp_path: Path) -> None:
     write_pair(tmp_path, "a", diameter=32)
     field = load_field(find_pairs(tmp_path)[0], 16)
-    assert field is not None
     assert field.diameter == pytest.approx(32, rel=0.25)
     assert median_diameter(field.labels) == pytest.approx(16, rel=0.1)
     assert field.flows.shape == (2, *field.labels.shape)
@@ -103,6 +142,45 @@ def test_too_few_objects_are_refused(tmp_path: Path) -> None:
     imageio.imwrite(tmp_path / "a_masks.png", 0 * one)
     with pytest.raises(CellspanError, match="hold 0 annotated objects"):
         require_objects(load_fields(find_pairs(tmp_path), 20))
+
+
+def test_an_image_without_objects_is_kept_as_it_is(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a")
+    write_pair(tmp_path, "b")
+    imageio.imwrite(tmp_path / "b_masks.png", np.zeros((128, 128), np.uint8))
+    fields = load_fields(find_pairs(tmp_path), 13)
+    assert [field.diameter > 0 for field in fields] == [True, False]
+    assert fields[1].image.shape == (2, 128, 128)
+    assert not fields[1].flows.any()
+
+
+def test_specks_are_refused(tmp_path: Path) -> None:
+    """They would make an image of a hundred megapixels out of a small one."""
+    write_pair(tmp_path, "a")
+    specks = np.zeros((128, 128), np.uint8)
+    specks[::20, ::20] = np.arange(1, 50).reshape(7, 7)
+    imageio.imwrite(tmp_path / "a_masks.png", specks)
+    with pytest.raises(CellspanError, match=r"a_masks\.png: .* median diameter of 1\.1 pixels only; remove the specks"):
+        load_fields(find_pairs(tmp_path), 24)
+    assert load_fields(find_pairs(tmp_path), 16)[0].image.shape[1] > 128 * 14
+
+
+def test_notes_on_channels_say_what_is_learnt_from(tmp_path: Path) -> None:
+    field_image = simulate_nuclei((128, 128)).image.astype(np.uint8)
+    for name, channels in (("a", 1), ("b", 2), ("c", 2), ("d", 3)):
+        write_pair(tmp_path, name)
+        planes = np.stack([field_image] * channels)
+        (tmp_path / f"{name}_img.png").unlink()
+        tifffile.imwrite(tmp_path / f"{name}_img.tif", planes, photometric="minisblack", metadata={"axes": "CYX"})
+    write_pair(tmp_path, "e")
+    imageio.imwrite(tmp_path / "e_img.png", np.stack([field_image] * 3, axis=-1))
+    fields = load_fields(find_pairs(tmp_path), 20)
+    assert [field.image[1].any() for field in fields] == [False, True, True, False, False]
+    two, more = notes_on_channels(fields)
+    assert two.startswith("2 images have two channels: the first is learnt from as the cells, the second as the nuclei")
+    assert "--nuclei-channel 1" in two
+    assert more == "1 image has three or more channels: only the first, channel 0, is learnt from."
+    assert notes_on_channels([fields[0], fields[4]]) == []
 
 
 def write_outlined(folder: Path, name: str, rois: str, seed: int = 0) -> np.ndarray:

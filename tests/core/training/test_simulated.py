@@ -1,10 +1,14 @@
 """The pool of simulated fields: what it holds depends on the seed and the step only."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from cellspan.core.labels import median_diameter
-from cellspan.core.training.simulated import EVERY, SimulatedPool
+from cellspan.core.training.simulate import SimulatedField, simulate_cells
+from cellspan.core.training.simulated import EVERY, SOURCE, SimulatedPool
 
 pytestmark = pytest.mark.quick
 
@@ -41,6 +45,32 @@ def test_fields_of_all_sizes_are_as_the_microscope_gave_them() -> None:
     assert {field.image.shape for field in fields} == {(2, 96, 96)}
     assert min(field.diameter for field in fields) < 20 < max(field.diameter for field in fields)
     assert not np.array_equal(fields[0].image, pool.of_all_sizes(1, held_out=True)[0].image)
+
+
+def test_some_fields_of_the_training_are_empty_and_none_of_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cellspan.core.training.simulated.EMPTY", 1.0)
+    for field in [field for seed in range(4) for field in SimulatedPool(seed, 20).at(0)]:
+        assert (field.source, field.diameter) == (SOURCE, 0)
+        assert not field.labels.any()
+        assert not field.flows.any()
+        assert np.isfinite(field.image).all()
+        assert field.image[0].std() > 0  # noise, dust, uneven light
+    pool = SimulatedPool(1, 20)
+    assert all(field.diameter for field in [*pool.held_out(2), *pool.of_all_sizes(2)])
+
+
+def test_a_field_without_cells_by_chance_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[SimulatedField] = []
+
+    def every_second_is_empty(*arguments: Any) -> SimulatedField:
+        field = simulate_cells(*arguments)
+        made.append(field if len(made) % 2 else replace(field, labels=0 * field.labels))
+        return made[-1]
+
+    monkeypatch.setattr("cellspan.core.training.simulated.simulate_cells", every_second_is_empty)
+    pool = SimulatedPool(1, 20)
+    assert all(field.diameter for field in [*pool.held_out(2), *pool.of_all_sizes(2)])
+    assert len(made) >= 8
 
 
 def test_only_the_looks_that_are_asked_for() -> None:

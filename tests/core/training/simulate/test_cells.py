@@ -67,6 +67,18 @@ def test_some_fields_have_a_channel_of_nuclei() -> None:
     assert all(brighter)
 
 
+@pytest.mark.parametrize("look", ["phase", "brightfield", "relief"])
+def test_nuclei_are_stained_beside_transmitted_light_too(look: str) -> None:
+    fields = [simulate_cells((96, 96), 24, seed, look, "round") for seed in range(20)]
+    assert 1 <= sum(field.image[1].any() for field in fields) <= 12
+
+
+def test_some_fields_are_nearly_empty() -> None:
+    """In such a field the 99th percentile, which becomes white, is hardly brighter than the background."""
+    covered = [np.mean(simulate_cells((240, 240), 16, seed, "nuclei", "round").labels > 0) for seed in range(40)]
+    assert 0 < min(covered) < 0.03
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(CellspanError, match="fluorescence"):
         simulate_cells(look="x-ray")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,16 @@ from cellspan.core.cli.progress import Progress
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.architecture import CHANNELS
 from cellspan.core.models.registry import Model, find_model
+
+
+class _Range(click.FloatRange):
+    """A range of numbers; click would let NaN through, and no budget and no diameter is infinite."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number to calculate with.", param, ctx)
+        return number
 
 
 def _widths(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -41,24 +52,23 @@ def _looks(context: click.Context, parameter: click.Parameter, value: str | None
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the new model.")
 @click.option("--from", "start", help="Model to start from (name or folder); its weights are fine-tuned.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget of time. [default: 30]")
+@click.option("--minutes", type=_Range(min=0, min_open=True), help="Budget of time. [default: 30]")
 @click.option("--epochs", type=click.IntRange(min=1), help="Budget in rounds over the images, instead of --minutes.")
 @click.option("--resume", is_flag=True, help="Continue the training in --out.")
 @click.option("--register", metavar="NAME", help="Put the model into the list of models, in every program, as NAME.")
 @click.option("--objects", help="What the model finds, for people.  [default: objects]")
-@click.option(
-    "--mean-diameter", type=click.FloatRange(5, 200), help="Object diameter in pixels that the network works at."
-)
+@click.option("--mean-diameter", type=_Range(5, 200), help="Object diameter in pixels that the network works at.")
 @click.option(
     "--widths",
     callback=_widths,
     help="Channels of the network's levels; with --from they are those of the model.  [default: 16,32,48,64]",
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Crops a step.  [default: 8]")
-@click.option("--seed", type=int, help="Seed of the weights and crops.  [default: 0]")
+@click.option("--learning-rate", type=_Range(0, 1, min_open=True), help="Learning rate at its peak.  [default: 0.002]")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the weights and crops.  [default: 0]")
 @click.option(
     "--simulated",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=_Range(0, 1, max_open=True),
     help="Fraction of the training that is done on simulated cells of many kinds.  [default: 0]",
 )
 @click.option(
@@ -68,12 +78,12 @@ def _looks(context: click.Context, parameter: click.Parameter, value: str | None
 )
 @click.option(
     "--invert",
-    type=click.FloatRange(0, 1),
+    type=_Range(0, 1),
     help="Fraction of the crops with bright and dark exchanged, for models of every microscope.  [default: 0]",
 )
 @click.option(
     "--balance",
-    type=click.FloatRange(0, 1),
+    type=_Range(0, 1),
     help="0: every folder of images counts the same; 1: every image does.  [default: 0.5]",
 )
 @click.option("--split", is_flag=True, help="Take each connected piece of black and white masks as an object.")
@@ -89,6 +99,7 @@ def train(
     mean_diameter: float | None,
     widths: tuple[int, ...] | None,
     batch: int | None,
+    learning_rate: float | None,
     seed: int | None,
     simulated: float | None,
     looks: tuple[str, ...] | None,
@@ -99,8 +110,9 @@ def train(
     """Train a model on folders DATA of annotated images.
 
     A folder holds pairs <id>_img.tif and <id>_masks.tif (or .png), at any depth, or images with outlines that you
-    corrected in ImageJ (<image>_rois.zip); those in folders named val choose the best weights, those in folders named
-    test are left for you. Needs torch: pip install "cellspan[train]".
+    corrected in ImageJ (<image>_rois.zip). Those below folders named val choose the best weights, those below folders
+    named test are left for you. Of a file with two channels, the second is taken as the nuclei. Needs torch:
+    pip install "cellspan[train]".
 
     \b
     Examples:
@@ -133,6 +145,7 @@ def train(
         "minutes": minutes,
         "epochs": epochs,
         "batch": batch,
+        "learning_rate": learning_rate,
         "seed": seed,
         "simulated": simulated,
         "looks": looks,
@@ -147,6 +160,8 @@ def train(
         own = {"name": out.name, "mean_diameter": mean_diameter, "widths": widths}
         given |= {name: value for name, value in own.items() if value is not None}
         recipe = Recipe.fine_tuning(first, **given) if first else Recipe(**given)
+    if looks and not recipe.simulated:
+        raise click.UsageError("--looks chooses among simulated cells: add --simulated, such as --simulated 0.5.")
     pairs = [pair for folder in data for pair in find_pairs(folder)]
     with Progress(1000, "‰") as progress:
 

@@ -1,12 +1,15 @@
 """Training: it learns, resumes at the step it left, and writes a model that segments."""
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+import tifffile
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import find_model
@@ -18,9 +21,14 @@ from cellspan.core.training.simulate import simulate_nuclei
 from .test_data import write_pair
 
 torch = pytest.importorskip("torch")
-from cellspan.core.training.learner import flow_loss  # noqa: E402 - these need torch
+from cellspan.core.network import FlowNetwork  # noqa: E402 - these need torch
+from cellspan.core.training import learner  # noqa: E402
+from cellspan.core.training.augment import Crop  # noqa: E402
+from cellspan.core.training.data import load_fields  # noqa: E402
+from cellspan.core.training.learner import Learner, flow_loss  # noqa: E402
 from cellspan.core.training.loop import train  # noqa: E402
 from cellspan.core.training.recipe import Recipe  # noqa: E402
+from cellspan.core.training.validation import validate  # noqa: E402
 
 
 @pytest.fixture
@@ -31,8 +39,29 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def few_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many there are is the affair of the size model's own tests."""
+    monkeypatch.setattr("cellspan.core.training.size.FITTED", 24)
+    monkeypatch.setattr("cellspan.core.training.size.CHECKED", 6)
+
+
 def silent(line: str) -> None:
     """Training reports to nobody."""
+
+
+def interrupted_at(start: str) -> Callable[[str], None]:
+    """A report that ends the training, as a closed laptop does, when a line with this start comes."""
+
+    def report(line: str) -> None:
+        if line.startswith(start):
+            raise KeyboardInterrupt
+
+    return report
+
+
+def changed(recipe: Recipe, **changes: Any) -> Recipe:
+    return Recipe(**{**vars(recipe), **changes})
 
 
 RECIPE = Recipe(name="tiny", widths=(2, 8, 16), epochs=30, batch=2, crop=96)
@@ -61,14 +90,8 @@ def test_a_resumed_training_takes_the_same_steps(folder: Path, monkeypatch: pyte
     monkeypatch.setattr("cellspan.core.training.loop.CHECKPOINT_SECONDS", 0.0)
     recipe, pairs = Recipe(**{**vars(RECIPE), "epochs": 4}), find_pairs(folder / "data")
     whole = train(recipe, pairs, folder / "whole", report=silent)
-
-    def interrupt(line: str) -> None:
-        """As a closed laptop does, right after a checkpoint."""
-        if line.startswith("step 4 "):
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, pairs, folder / "parts", report=interrupt)
+        train(recipe, pairs, folder / "parts", report=interrupted_at("step 4 "))
     resumed = train(recipe, pairs, folder / "parts", resume=True, report=silent)
     assert resumed.description.training["steps"] == whole.description.training["steps"] == 8
     ends = [torch.load(folder / run / "training" / "checkpoint.pt", weights_only=True) for run in ("whole", "parts")]
@@ -85,14 +108,8 @@ def test_simulated_fields_are_the_same_after_resuming(folder: Path, monkeypatch:
     recipe = Recipe(**{**vars(RECIPE), "epochs": 2, "simulated": 0.7, "invert": 0.2})
     pairs = find_pairs(folder / "data")
     whole = train(recipe, pairs, folder / "whole", report=silent)
-
-    def interrupt(line: str) -> None:
-        """As a closed laptop does, right after a checkpoint."""
-        if line.startswith("step 2 "):
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, pairs, folder / "parts", report=interrupt)
+        train(recipe, pairs, folder / "parts", report=interrupted_at("step 2 "))
     train(recipe, pairs, folder / "parts", resume=True, report=silent)
     ends = [torch.load(folder / run / "training" / "checkpoint.pt", weights_only=True) for run in ("whole", "parts")]
     for kind in ("network", "average"):
@@ -114,12 +131,83 @@ def test_resuming_a_finished_training_logs_nothing_new(folder: Path) -> None:
     assert log.read_text() == before
 
 
+def test_images_without_objects_are_learnt_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have no size, so sizes are learnt from the others, however few."""
+    monkeypatch.setattr("cellspan.core.training.loop.SIZE_FIELDS", (3, 3))
+    data = folder / "data"
+    for name in ("train/t1", "train/t2", "train/t3", "val/v"):
+        imageio.imwrite(data / f"{name}_masks.png", np.zeros((128, 128), np.uint8))
+    model = train(changed(RECIPE, epochs=1), find_pairs(data), folder / "out", report=silent).description
+    assert model.training["images"] == 4
+    assert model.size_model is not None
+    assert np.isfinite(model.size_model.coefficients).all()
+    assert model.size_model.median_error is None
+    assert "validation_ap50_true_diameter" in model.scores
+
+
+def test_the_score_is_that_of_the_weights(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where later weights won although they are worse."""
+    monkeypatch.setattr("cellspan.core.training.loop.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("cellspan.core.training.loop.TOLERANCE", 1.0)
+    nuclei, pairs = find_model("nuclei"), find_pairs(folder / "data")
+    recipe = Recipe.fine_tuning(nuclei, name="mine", epochs=2, batch=2, crop=96, learning_rate=0.03)
+    model = train(recipe, pairs, folder / "out", nuclei, report=silent)
+    network = FlowNetwork(model.description.widths)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in model.weights().items()})
+    held_out = load_fields([pair for pair in pairs if pair.split == "val"], recipe.mean_diameter)
+    scores = validate(network, held_out, recipe.mean_diameter, folder / "picture.png")
+    assert model.description.scores == {"validation_ap50_true_diameter": pytest.approx(scores["data"], abs=1e-4)}
+    log = (folder / "out" / "training" / "log.jsonl").read_text().splitlines()
+    assert max(json.loads(line)["val_ap50"] for line in log) > scores["data"] + 0.01  # else this proves nothing
+
+
+def test_a_model_is_usable_until_the_next_one_is_complete(folder: Path) -> None:
+    recipe, pairs = changed(RECIPE, epochs=1), find_pairs(folder / "data")
+    first = train(recipe, pairs, folder / "out", report=silent)
+    longer = changed(recipe, epochs=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(longer, pairs, folder / "out", resume=True, report=interrupted_at("Fitting the size"))
+    assert find_model(str(folder / "out")).weights()  # raises for weights that model.json does not describe
+    second = train(longer, pairs, folder / "out", resume=True, report=silent)
+    assert second.sha256 != first.sha256
+    assert find_model(str(folder / "out")).weights()
+
+
+def test_a_training_from_scratch_does_not_claim_what_was_stopped_before(folder: Path) -> None:
+    nuclei, pairs = find_model("nuclei"), find_pairs(folder / "data")
+    recipe = Recipe.fine_tuning(nuclei, name="mine", epochs=1, batch=4, crop=96)
+
+    def stop(part: float) -> None:
+        """Before the first checkpoint."""
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, pairs, folder / "out", nuclei, report=silent, on_progress=stop)
+    model = train(changed(RECIPE, epochs=1), pairs, folder / "out", report=silent).description
+    assert "before" not in model.training
+    assert model.training["sources"] == ["data"]
+
+
+def test_a_full_disk_is_told_in_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if "checkpoint" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(CellspanError, match=r"checkpoint\.pt: the file cannot be written \(No space left on device"):
+        train(changed(RECIPE, epochs=1), find_pairs(folder / "data"), folder / "out", report=silent)
+
+
 def test_the_command_resumes_as_the_training_was_begun(folder: Path, cellspan: Callable) -> None:
-    options = ("--objects", "yeast", "--mean-diameter", "15", "--epochs", "1", "--batch", "2")
-    cellspan("train", folder / "data", "--out", folder / "out", *options)
+    options = ("--objects", "yeast", "--mean-diameter", "15", "--epochs", "1", "--batch", "2", "--widths", "4,8")
+    cellspan("train", folder / "data", "--out", folder / "out", *options, "--learning-rate", "0.001")
     cellspan("train", folder / "data", "--out", folder / "out", "--resume", "--epochs", "2")
     about = find_model(str(folder / "out")).description
     assert (about.objects, about.mean_diameter, about.training["steps"]) == ("yeast", 15, 4)
+    assert about.training["recipe"]["learning_rate"] == 0.001
     done = cellspan("train", folder / "data", "--out", folder / "nothing", "--resume", check=False)
     assert done.returncode == 2
     assert "no training to resume" in done.stderr
@@ -134,6 +222,11 @@ def test_the_command_checks_widths_and_looks(folder: Path, cellspan: Callable) -
         (("--widths", "4,x"), "2 to 6 whole numbers"),
         (("--widths", "4,8", "--from", "nuclei"), "leave --widths out"),
         (("--simulated", "0.5", "--looks", "nuclei, colourful"), "no look 'colourful'"),
+        (("--looks", "nuclei"), "add --simulated"),
+        (("--seed", "-1"), "-1 is not in the range"),
+        (("--learning-rate", "0"), "0.0 is not in the range"),
+        (("--learning-rate", "nan"), "nan is no number"),
+        (("--minutes", "inf"), "inf is no number"),
     ):
         refused = cellspan("train", folder / "data", "--out", folder / "other", *extra, check=False)
         assert refused.returncode == 2
@@ -152,15 +245,16 @@ def test_a_refused_training_leaves_no_folder(folder: Path, cellspan: Callable) -
     assert "a_masks.png" in refused.stderr
     assert "--split" in refused.stderr
     assert not (folder / "out").exists()
-    cellspan("train", data, "--out", folder / "out", "--epochs", "1", "--batch", "1", "--split")
+    cellspan("train", data, "--out", folder / "out", "--epochs", "1", "--widths", "4,8", "--split")
 
 
 def test_fine_tuning_starts_from_a_model_and_checks_its_widths(folder: Path) -> None:
     nuclei = find_model("nuclei")
-    recipe = Recipe.fine_tuning(nuclei, name="mine", epochs=1, batch=1, crop=96)
+    recipe = Recipe.fine_tuning(nuclei, name="mine", epochs=1, batch=1, crop=96, mean_diameter=21)
     tuned = train(recipe, find_pairs(folder / "data"), folder / "tuned", nuclei, report=silent)
     old, new = nuclei.weights()["output.2.weight"], tuned.weights()["output.2.weight"]
     assert 0 < np.abs(old - new).max() < 0.1
+    assert tuned.weights()["diam_mean"] == tuned.weights()["diam_labels"] == tuned.description.mean_diameter == 21
     assert tuned.description.training["before"][0].startswith("the model nuclei: ")
     assert {"data", "bbbc039"} <= set(tuned.description.training["sources"])
     assert tuned.description.training["licences"]["bbbc039"].startswith("CC0")
@@ -175,6 +269,39 @@ def test_an_existing_training_is_not_overwritten(folder: Path) -> None:
         train(recipe, find_pairs(folder / "data"), folder / "out", report=silent)
     with pytest.raises(CellspanError, match="no checkpoint"):
         train(recipe, find_pairs(folder / "data"), folder / "other", resume=True, report=silent)
+
+
+def test_what_is_not_looked_at_is_said(folder: Path) -> None:
+    for seed in (20, 21):
+        write_pair(folder / "data" / "Test" / "plate1", f"s{seed}", seed)
+    image = folder / "data" / "train" / "t0_img.png"
+    tifffile.imwrite(image.with_suffix(".tif"), np.stack([imageio.imread(image)] * 2), photometric="minisblack")
+    image.unlink()
+    lines: list[str] = []
+    train(changed(RECIPE, epochs=1), find_pairs(folder / "data"), folder / "out", report=lines.append)
+    assert lines[0] == "Reading 4 training and 1 validation images; 2 in folders named test are left out."
+    assert lines[1].startswith("1 image has two channels: the first is learnt from as the cells")
+
+
+def crop_of(magnification: float) -> Crop:
+    planes = np.zeros((2, 32, 32), np.float32)
+    return Crop(planes, planes, planes[0], magnification)
+
+
+@pytest.mark.quick
+def test_sizes_are_not_learnt_from_crops_without_objects() -> None:
+    torch.manual_seed(0)
+    trained, styles = Learner(RECIPE), torch.rand(3, 16)
+    one = trained._size_loss(styles[:1], [crop_of(2.0)]).detach()
+    assert float(one) > 0
+    assert torch.allclose(trained._size_loss(styles, [crop_of(2.0), crop_of(0), crop_of(0)]), one)
+    assert float(trained._size_loss(styles[:1], [crop_of(0)]).detach()) == 0
+
+
+@pytest.mark.quick
+def test_a_torch_that_does_not_tell_of_16_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    assert not learner._has_bfloat16()
 
 
 @pytest.mark.quick

@@ -265,6 +265,11 @@ Written by `python -m tests.bench.scores`: validation images that no model was t
 checkpoints), diameters estimated, default parameters. AP is TP / (TP + FP + FN), the mean over images; *pooled* counts
 all objects of a source together. *True diameter* is AP@0.5 when the diameter is given; *diameter error* is the median
 relative error of the estimated one.
+
+Not all of these images are independent of those that were trained on, so that scores on new ones may be lower: that of
+yeastvision_phase is a later frame of the movie that was trained on, that of codex_expert another quadrant of the field,
+that of ecoli_fluo_tractatus another part of the image, and one of the five of bbbc039 (H06_s4) is from a well of which
+another image was trained on.
 """
 BY_SIZE = f"""## By size and shape
 

@@ -39,7 +39,7 @@ from cellspan.core.volumes.volume import Volume, read_volume, volume_from_array
 
 BYTES_PER_PIXEL = 24  # two channels and three outputs in float32, and a little more
 REFINE_FROM = 1.15  # ratio of found to estimated diameter that is worth a second pass
-UNSURE = 2.0  # ratio of two looks at the style that do not agree: then every magnification is tried
+UNSURE = 1.6  # ratio of two looks at the style that do not agree: then every magnification is tried
 FITTING = 1.5  # ratio of an object's diameter to the one that was looked for, at most, that confirms it
 WINDOW = 480  # side of the windows in which a large image's diameter is measured, in pixels that the network sees
 ENOUGH = 10  # objects in all windows that a median is taken of
@@ -205,8 +205,9 @@ class Segmenter:
         shape = tuple(max(1, round(side * mean / diameter)) for side in part.shape[1:])
         scaled = resize(part, (shape[0], shape[1]))
         again = diameter * diameter_from_style(sample_style(self.predictor, scaled), size_model) / mean
+        agree = max(again / diameter, diameter / again) <= UNSURE
         again = max(again, size_model.smallest)  # noise can look small twice
-        if max(again / diameter, diameter / again) > UNSURE:
+        if not agree:
             octaves = np.arange(np.log2(size_model.smallest), np.log2(size_model.largest))
             again = max([again, diameter, *(2.0**octaves)], key=lambda candidate: self._covered(pixels, candidate))
         return again, []

@@ -156,6 +156,7 @@ def _chosen(image: Image, channel: int | None, nuclei_channel: int | None) -> Im
 
 
 def _write(folder: Path, title: str, image: Image, rois: Iterable[bytes]) -> None:
+    options: dict[str, Any]
     if image.is_rgb:
         pixels, options = np.moveaxis(image.channels[:3], 0, -1), {"photometric": "rgb"}
     elif len(image.channels) == 1:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+from platformdirs import user_cache_path
+
 from cellspan.core.errors import CellspanError, first_line
 from cellspan.fiji_bridge.java import JAVA_VERSION, find_java
 
@@ -68,7 +71,9 @@ def connect(where: str | Path | None = None, headless: bool = True) -> ImageJ:
         scyjava.config.add_option(STACK)
         if not headless:
             scyjava.when_jvm_stops(_close_images)
-        _running = _start_imagej(place, headless) if _is_plain(place) else _start_fiji(place, headless)
+        with FileLock(user_cache_path("cellspan", appauthor=False, ensure_exists=True) / "imagej.lock"):
+            # One at a time, because scyjava links the jars anew for each, and a Java that just starts would miss them.
+            _running = _start_imagej(place, headless) if _is_plain(place) else _start_fiji(place, headless)
         seconds = time.perf_counter() - started
         windows = "without windows" if headless else "with windows"
         logger.info("ImageJ %s from %s started in %.1f s, %s.", _running.version, place, seconds, windows)

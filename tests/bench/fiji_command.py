@@ -67,7 +67,7 @@ def times(folder: Path, image: Path, display: str, count: int) -> list[tuple[flo
             "-Xmx1g",
             f"-Dplugins.dir={folder / 'Fiji.app'}",
             "-cp",
-            ":".join(map(str, jars.find_jars())),
+            ":".join(map(str, jars.find_jars(folder / "jars"))),
         ),
         *("groovy.ui.GroovyMain", Path(__file__).with_suffix(".groovy"), TESTS / "macros" / "programs", image, count),
     ]

@@ -11,12 +11,15 @@ GROOVY = "org.apache.groovy:groovy:4.0.28"
 SCIJAVA = ("org.scijava:scijava-common:2.99.2", "org.scijava:parsington:3.1.0")  # Fiji's reader of script parameters
 
 
-def find_jars() -> list[Path]:
-    """ImageJ, the patcher, Groovy, SciJava and what they need; OSError if they cannot be had."""
+def find_jars(folder: Path) -> list[Path]:
+    """ImageJ, the patcher, Groovy, SciJava and what they need, linked into `folder`; OSError if they cannot be had.
+
+    A folder of one's own, because jgo links them anew at each call, and a Java that just starts would miss them.
+    """
     import jgo
 
     try:
-        environment = jgo.build("+".join((IMAGEJ, PATCHER, GROOVY, *SCIJAVA)))
+        environment = jgo.build("+".join((IMAGEJ, PATCHER, GROOVY, *SCIJAVA)), cache_dir=folder)
     except (RuntimeError, ValueError, subprocess.SubprocessError) as error:
         raise OSError(f"Maven Central does not give the jars of ImageJ: {error}") from error
     jars = sorted(environment.path.rglob("*.jar"))

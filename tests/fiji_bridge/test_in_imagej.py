@@ -61,3 +61,7 @@ def test_an_endpoint_of_plain_imagej_and_what_is_logged(in_imagej) -> None:
     assert "Java is taken from" in done.stderr
     assert "ImageJ 1.54p from net.imagej:ij:1.54p started in" in done.stderr
     assert "without windows" in done.stderr
+
+
+def test_rois_of_volumes_are_on_their_slices(in_imagej) -> None:
+    in_imagej("check_volume_rois.py")

@@ -113,11 +113,11 @@ def joined(arguments: tuple[object, ...]) -> str:
 
 
 @pytest.fixture(scope="session")
-def imagej_jars() -> list[Path]:
+def imagej_jars(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The jars of ImageJ 1.54p, its headless patcher, and Groovy."""
     programs.package("jgo")
     try:
-        return jars.find_jars()
+        return jars.find_jars(tmp_path_factory.mktemp("jars"))
     except OSError as error:
         programs.unavailable(str(error))
 

@@ -82,16 +82,16 @@ def migrate_macro(path: Path) -> tuple[bytes, list[str]]:
     calls = list(_calls(TOKEN.findall(text)))
     if not calls:
         raise CellspanError(f"{path}: this macro does not run Cellpose, so there is nothing to migrate.")
-    keys = our_keys()
+    settings = our_settings()
     new, report, done = "", [], 0
     for call in calls:
         start = f"line {text.count(chr(10), 0, call.start) + 1}: "
         if call.is_readable:
-            ours, notes = _translated(call, keys)
+            ours, notes = _translated(call, settings)
             new += text[done : call.start] + ours
             done = call.end
         else:
-            known = ", ".join(keys)
+            known = ", ".join(settings)
             notes = [f"not changed, because its options are put together elsewhere; write ours there: {known}."]
         report += [f"{start}{note}" for note in notes]
     if not done:
@@ -101,10 +101,11 @@ def migrate_macro(path: Path) -> tuple[bytes, list[str]]:
     return content, [line.encode("utf-8", "replace").decode() for line in report]
 
 
-def our_keys() -> list[str]:
-    """The settings that Segment Cells takes from a macro, in the order of its dialog."""
+def our_settings() -> dict[str, str]:
+    """The settings that Segment Cells takes from a macro and their defaults, in the order of its dialog."""
     script = files("cellspan.macros").joinpath(SCRIPT).read_text(encoding="utf-8")
-    return re.findall(r"(?m)^#@.*\)\s*(\w+)\s*$", script)
+    fields = re.findall(r'(?m)^#@.*\bvalue=(?:"([^"]*)"|([^,)]*)).*\)\s*(\w+)\s*$', script)
+    return {name: quoted or plain for quoted, plain, name in fields}
 
 
 @dataclass(frozen=True)
@@ -189,8 +190,8 @@ def _template(tokens: list[str]) -> tuple[str, list[str]]:
     return template, variables
 
 
-def _translated(call: _Call, keys: list[str]) -> tuple[str, list[str]]:
-    """Our command, and what the user should know of it."""
+def _translated(call: _Call, settings: dict[str, str]) -> tuple[str, list[str]]:
+    """Our command with all its settings, because Fiji asks for those not given; and what the user should know of it."""
     options = call.options
     model, notes = _model(call, options)
     ours = {"model": model}
@@ -202,18 +203,19 @@ def _translated(call: _Call, keys: list[str]) -> tuple[str, list[str]]:
             if name not in NAMES:
                 continue
         our_name = NAMES.get(name)
-        if our_name in keys and (value == "true" or NUMBER.fullmatch(value) or VARIABLE.search(value)):
+        if our_name in settings and (value == "true" or NUMBER.fullmatch(value) or VARIABLE.search(value)):
             ours[our_name] = value
-        elif value or our_name in keys:
+        elif value or our_name in settings:
             what = f"{name}={call.readable(value)}" if value != "true" else name
             notes.append(f"{what} has no counterpart{f'; {ADVICE[name]}' if name in ADVICE else ''}.")
-    text = " ".join(f"{name}={_bracketed(value)}" for name, value in ours.items())
+    complete = ours | {name: default for name, default in settings.items() if name not in ours}
+    text = " ".join(f"{name}={_bracketed(value)}" for name, value in complete.items())
     return f'run("{COMMAND}", {call.as_code(text)})', [f"{call.name} becomes {COMMAND}.", *notes]
 
 
 def _bracketed(value: str) -> str:
     """ImageJ needs brackets around values with spaces, which a variable may hold."""
-    return value if NUMBER.fullmatch(value) or re.fullmatch(r"\w+", value) else f"[{value}]"
+    return value if NUMBER.fullmatch(value) or re.fullmatch(r"[\w-]+", value) else f"[{value}]"
 
 
 def _model(call: _Call, options: dict[str, str]) -> tuple[str, list[str]]:

@@ -1,5 +1,5 @@
 #@ File    (label="Folder of images", style="directory", description="All images in it and below it", persist=false) folder
-#@ File    (label="Folder for the results", style="directory", required=false, description="Empty = a folder beside the other, with _cellspan after its name", persist=false) output
+#@ File    (label="Folder for the results", style="directory", required=false, description="As it is: a folder beside the images', with _cellspan after its name", value="beside the images", persist=false) output
 #@ String  (label="Model", description="A model of yours is in the list after Engine Status; a macro may name its folder", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
 #@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of an object; automatic = of each image for itself", min=0, max=4000, value=0, persist=false) diameter
 #@ Integer (label="Channel (0 = the first)", description="Channel to segment, counted from 1; 0 of an RGB image = its brightness", min=0, value=0, persist=false) channel
@@ -18,7 +18,8 @@
 // Plugins > cellspan > Segment Folder: finds every cell in every image of a folder and writes the results to files.
 //
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
-// From a macro:  run("Segment Folder", "folder=[/data/plate 1] model=nuclei");  settings not given have their defaults.
+// From a macro:  run("Segment Folder", "folder=[/data/plate 1] model=nuclei");  or as the recorder writes it, with every
+// setting: where Fiji has windows, it asks for the settings that are not given; without a display they have their defaults.
 // It is the command  cellspan segment FOLDER -o OUTPUT  of a terminal; run.json beside the results says what was done.
 
 import ij.IJ
@@ -66,7 +67,9 @@ List<String> arguments() {
         cellspan.fail("Choose at least one result: label images, outlines, tables or pictures.")
     if (!folder?.isDirectory())
         cellspan.fail("${folder}: there is no such folder.")
-    def results = output ?: new File(folder.absoluteFile.parentFile, folder.name + "_cellspan")
+    // "beside the images" stands for no folder: the recorder leaves out what is empty, and Fiji would ask for it again.
+    def results = output && output.name != "beside the images" ? output
+        : new File(folder.absoluteFile.parentFile, folder.name + "_cellspan")
     def settings = [model: model, diameter: diameter, flow_threshold: flow_threshold,
                     cellprob_threshold: cellprob_threshold, min_size: min_size,
                     exclude_on_edges: exclude_on_edges, invert: invert, overwrite: replace]

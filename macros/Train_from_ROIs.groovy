@@ -4,7 +4,7 @@
 #@ Double  (label="Minutes", description="Time for the training; 0 = only put the image into the folder below", min=0, value=10, persist=false) minutes
 #@ Integer (label="Channel (0 = the one shown)", description="Channel to learn from, counted from 1; 0 of an RGB image = its brightness", min=0, value=0, persist=false) channel
 #@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
-#@ File    (label="Folder of corrected images", style="directory", required=false, description="This image and its outlines are added to it, and the model learns from all that are there; empty = from this image alone", persist=false) folder
+#@ File    (label="Folder of corrected images", style="directory", required=false, description="This image and its outlines are added to it, and the model learns from all that are there; as it is, from this image alone", value="this image alone", persist=false) folder
 #@ ScriptService scripts
 
 // Plugins > cellspan > Train from ROIs: makes a model that finds cells as they were outlined in the ROI Manager.
@@ -12,7 +12,8 @@
 // Every object of the image must be outlined, because what is not counts as background; of a stack, the planes with
 // outlines are taken. Without outlines in the ROI Manager, those in the overlay of the image are taken.
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
-// From a macro:  run("Train from ROIs", "name=[my cells] model=cyto minutes=10");
+// From a macro:  run("Train from ROIs", "name=[my cells] model=cyto minutes=10");  or as the recorder writes it, with every
+// setting: where Fiji has windows, it asks for the settings that are not given; without a display they have their defaults.
 
 import ij.IJ
 import ij.ImagePlus
@@ -35,6 +36,9 @@ if (!shared.exists()) {
 }
 cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
 cellspan.command(this) { File temporary ->
+    // A text stands for no folder: the recorder leaves out what is empty, and Fiji would ask for it again.
+    if (folder?.name == "this image alone")
+        folder = null
     if (minutes == 0 && !folder)
         cellspan.fail("For 0 minutes there is nothing to do: give more, or a folder of corrected images.")
     def examples = folder ?: new File(temporary, "corrected")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
-from cellspan.fiji_bridge.migrate import migrate_macro, our_keys
+from cellspan.fiji_bridge.migrate import migrate_macro, our_settings
 
 pytestmark = pytest.mark.quick
 
@@ -25,21 +26,35 @@ def migrated(folder: Path, macro: str) -> tuple[str, list[str]]:
 
 
 def ours(folder: Path, options: str, command: str = "Cellpose ...") -> str:
-    """What follows `run("Segment Cells", ` for these options, which are code of the macro language."""
+    """What follows `run("Segment Cells", ` for these options, which are code, without the defaults of all the rest."""
     text, _ = migrated(folder, f'run("{command}", {options});\n')
     assert text.startswith('run("Segment Cells", ')
     assert text.endswith(");\n")
-    return text.removeprefix('run("Segment Cells", ').removesuffix(");\n")
+    code = text.removeprefix('run("Segment Cells", ').removesuffix(");\n")
+    return without_defaults(code)
+
+
+def without_defaults(code: str) -> str:
+    for name, default in our_settings().items():
+        code = re.sub(rf" {name}=\[?{re.escape(default)}\]?(?=[ \"])", "", code)
+    return code
 
 
 def notes(folder: Path, options: str, command: str = "Cellpose ...") -> str:
     return "\n".join(migrated(folder, f'run("{command}", "{options}");')[1])
 
 
-def test_our_keys_are_those_of_the_engine() -> None:
-    keys = our_keys()
-    assert {"model", "diameter", "flow_threshold", "cellprob_threshold", "min_size", "exclude_on_edges"} <= set(keys)
-    assert set(keys) & set(Parameters.model_fields) >= {"model", "diameter"}
+def test_our_settings_are_those_of_the_engine() -> None:
+    settings = our_settings()
+    engine = Parameters()
+    assert settings["diameter"] == "0"  # which is the engine's None
+    for name in ("model", "flow_threshold", "cellprob_threshold", "min_size", "exclude_on_edges"):
+        assert settings[name].lower() == str(getattr(engine, name)).lower().removesuffix(".0")
+
+
+def test_every_setting_is_given_because_fiji_asks_for_the_others(tmp_path: Path) -> None:
+    text, _ = migrated(tmp_path, f'run("Cellpose ...", "{OPTIONS}");')
+    assert [text.count(f"{name}=") for name in our_settings()] == [1] * len(our_settings())
 
 
 @pytest.mark.parametrize(
@@ -94,11 +109,11 @@ def test_variables_stay(tmp_path: Path, options: str, expected: str) -> None:
 
 def test_the_older_command(tmp_path: Path) -> None:
     options = (
-        "diameter=60 cellproba_threshold=0.5 flow_threshold=0.4 anisotropy=1.0 diam_threshold=12.0 model=cyto2 "
+        "diameter=60 cellproba_threshold=0.5 flow_threshold=0.7 anisotropy=1.0 diam_threshold=12.0 model=cyto2 "
         "nuclei_channel=0 cyto_channel=0 dimensionmode=2D stitch_threshold=-1 omni=false cluster=false "
         "additional_flags="
     )
-    expected = "diameter=60 cellprob_threshold=0.5 flow_threshold=0.4"
+    expected = "diameter=60 cellprob_threshold=0.5 flow_threshold=0.7"
     assert ours(tmp_path, f'"{options}"', "Cellpose Advanced") == f'"model=cyto {expected}"'
     assert "no counterpart" not in notes(tmp_path, options, "Cellpose Advanced")
     own = ours(tmp_path, f'"model_path=/m/mine {options}"', "Cellpose Advanced (custom model)")
@@ -131,7 +146,7 @@ def test_commands_whose_options_come_from_elsewhere_stay(tmp_path: Path) -> None
     """What is in a variable cannot be seen; guessing would lose options."""
     stays = 'run("Cellpose ...", command);\nrun("Cellpose ...", "model=cyto " + more);\n'
     text, report = migrated(tmp_path, stays + 'run("Cellpose ...", "model=cyto");')
-    assert text == stays + 'run("Segment Cells", "model=cyto");'
+    assert without_defaults(text) == stays + 'run("Segment Cells", "model=cyto");'
     assert [line[:20] for line in report[:2]] == ["line 1: not changed,", "line 2: not changed,"]
     assert report[2] == "line 3: Cellpose ... becomes Segment Cells."
     with pytest.raises(CellspanError, match=r"macro\.ijm: line 1: not changed"):
@@ -165,13 +180,14 @@ def test_all_else_stays_byte_for_byte(
 ) -> None:
     before, after = f"{before}{end}// it's \xfc{end}", f";{end}{after}"
     text, _ = migrated(tmp_path_factory.getbasetemp(), f'{before}run( "Cellpose ...", "model=nuclei"){after}')
-    assert text == f'{before}run("Segment Cells", "model=nuclei"){after}'
+    assert without_defaults(text) == f'{before}run("Segment Cells", "model=nuclei"){after}'
 
 
 def test_other_encodings_survive(tmp_path: Path) -> None:
     path = tmp_path / "macro.ijm"
     path.write_bytes(b'// \xe4\xff\r\nrun("Cellpose ...", "model=nuclei diameter="+\xb5m);')
-    assert migrate_macro(path)[0] == b'// \xe4\xff\r\nrun("Segment Cells", "model=nuclei diameter=[" + \xb5m + "]");'
+    start = b'// \xe4\xff\r\nrun("Segment Cells", "model=nuclei diameter=[" + \xb5m + "] channel=0 '
+    assert migrate_macro(path)[0].startswith(start)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

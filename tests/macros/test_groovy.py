@@ -16,6 +16,7 @@ from cellspan.fiji_bridge.install import install
 
 pytestmark = pytest.mark.end_to_end
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "fiji.md"
 PROGRAMS = Path(__file__).parent / "programs"
 PROGRAM = PROGRAMS / "run_script.groovy"
 display_or_not = pytest.mark.parametrize("with_display", [True, False], ids=["window", "headless"])
@@ -168,7 +169,7 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "replace Boolean false",
         "Segment_Folder",
         "folder File null",
-        "output File null",
+        "output File beside the images",
         "model String cyto [cyto, nuclei]",
         "diameter Double 0.0",
         "channel Integer 0",
@@ -190,9 +191,16 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "minutes Double 10.0",
         "channel Integer 0",
         "nuclei Integer 0",
-        "folder File null",
+        "folder File this image alone",
         "scripts ScriptService null",
         "Engine_Status",
         "scripts ScriptService null",
         "Stop_Engine",
     ]
+
+
+def test_fiji_records_every_setting_and_asks_for_none_of_them_again(imagej) -> None:
+    printed = imagej.groovy(PROGRAMS / "check_recording.groovy", imagej.folder / "scripts", display=False)
+    lines = printed.splitlines()
+    assert [line.split('"')[1] for line in lines] == ["Segment Cells", "Segment Folder", "Train from ROIs"]
+    assert "\n".join(lines) in DOCUMENT.read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from cellspan.core.training.simulate import simulate_nuclei
 from cellspan.fiji_bridge import connect, image_to_imagej
 from cellspan.fiji_bridge.gateway import on_event_thread
 from cellspan.fiji_bridge.install import SCRIPTS
+from cellspan.fiji_bridge.migrate import our_settings
 
 fiji, home = sys.argv[1:]
 scyjava.config.add_option(f"-Duser.home={home}")  # where Fiji keeps its settings
@@ -29,10 +30,12 @@ for script in SCRIPTS:
     inputs = [str(item.getName()) for item in info.inputs()]
     assert {"model", "diameter"} <= set(inputs) or script != "Segment_Cells.groovy", inputs
 
-# A macro runs the command.
+# A macro runs the command, with all its settings: Fiji asks for those that are not given.
+settings = our_settings() | {"model": "nuclei", "diameter": "26"}
 image_to_imagej(simulate_nuclei((160, 160), diameter=26, seed=4).image, "nuclei").show()
 manager = imagej.java_class("ij.plugin.frame.RoiManager").getRoiManager()
-imagej.run_macro('run("Segment Cells", "model=nuclei diameter=26");')
+options = " ".join(f"{key}=[{value}]" for key, value in settings.items())
+imagej.run_macro(f'run("Segment Cells", "{options}");')
 found = manager.getCount()
 assert found > 3
 
@@ -40,8 +43,8 @@ assert found > 3
 recorder = imagej.java_class("ij.plugin.frame.Recorder")
 recorder(False)
 inputs = imagej.java_class("java.util.HashMap")()
-inputs.put("model", "nuclei")
-inputs.put("diameter", 26.0)
+for key, value in settings.items():
+    inputs.put(key, value)
 on_event_thread(manager.reset)
 service.run(file(str(folder / "Segment_Cells.groovy")), True, inputs).get()
 assert manager.getCount() == found

@@ -21,7 +21,7 @@ class Fiji {
 
     // Names and defaults of the fields of a command, as Fiji's macro recorder writes them.
     Map<String, Object> defaults(String name) {
-        def types = [String: { it }, Double: { it as double }, Integer: { it as int }, Boolean: { it.toBoolean() }]
+        def types = [String: { it }, Double: { it as double }, Integer: { it as int }, Boolean: { it.toBoolean() }, File: { it ? new File(it) : null }]
         script(name).readLines().findResults { line ->
             def field = line =~ /^#@ (\w+) +\((?:.*\bvalue="?([^",)]*))?.*\) (\w+)$/
             field ? [field[0][3], types[field[0][1]]?.call(field[0][2])] : null

@@ -1,0 +1,73 @@
+// Where Fiji puts the commands into its menu, what it asks for when a macro runs them, and what its recorder writes.
+//
+// Arguments: SCRIPTS_FOLDER
+// SciJava, ImageJ's recorder and its reader of options are the real ones. Fiji's few lines between them, which are in
+// no public package registry, are written here again: a macro's options are inputs that need no asking; the recorder
+// gets every input with a value that was not there before the dialog.
+
+import ij.ImagePlus
+import ij.Macro
+import ij.plugin.frame.Recorder
+import org.codehaus.groovy.jsr223.GroovyScriptEngineFactory
+import org.scijava.Context
+import org.scijava.convert.ConvertService
+import org.scijava.module.ModuleService
+import org.scijava.module.process.PreprocessorPlugin
+import org.scijava.plugin.PluginService
+import org.scijava.script.ScriptService
+
+context = new Context(false)
+def scripts = context.service(ScriptService)
+scripts.addAlias(ImagePlus)
+scripts.index.add(new GroovyScriptEngineFactory(), true)
+scripts.addScriptDirectory(new File(args[0]))
+def known = scripts.scripts.findAll { it.menuPath.menuString.contains("cellspan") }
+    .collectEntries { [it.menuPath.leaf.name, it] }
+assert known.values()*.menuPath*.menuString.sort() == ["Engine Status", "Segment Cells", "Segment Folder", "Stop Engine",
+    "Train from ROIs"].collect { "Plugins > cellspan > " + it }
+
+// The command as a macro with these options starts it: [module, names of the inputs that Fiji asks for].
+List started(command, String options) {
+    def module = context.service(ModuleService).createModule(command)
+    def convert = context.service(ConvertService)
+    command.inputs().each { input ->
+        def value = options == null ? null : Macro.getValue(options, input.name, null)
+        if (input.type == ImagePlus || value != null && convert.supports(value, input.type)) {
+            module.setInput(input.name, input.type == ImagePlus ? new ImagePlus() : convert.convert(value, input.type))
+            module.resolveInput(input.name)
+        }
+    }
+    context.service(PluginService).createInstancesOfType(PreprocessorPlugin).each { it.process(module) }
+    return [module, command.inputs()*.name.findAll { !module.isInputResolved(it) }]
+}
+
+// The options that the recorder writes when a person presses OK.
+String recorded(module, List<String> asked) {
+    Recorder.resetCommandOptions()
+    asked.each { name ->
+        if (module.getInput(name) != null)
+            Recorder.recordOption(name, module.getInput(name).toString())
+    }
+    return Recorder.commandOptions
+}
+
+known.sort().each { title, command ->
+    def (module, asked) = started(command, null)
+    asked.each { name ->
+        if (name == "folder" && title == "Segment Folder") // which has no default
+            module.setInput(name, new File("/data/plate 1"))
+    }
+    def options = recorded(module, asked)
+    if (!asked)
+        return
+    def (again, left) = started(command, options + " ")
+    assert left == [] : "${title} recorded as ${options}"
+    asked.each { assert again.getInput(it) == module.getInput(it) }
+    println "run(\"${title}\", \"${options.trim()}\");"
+}
+
+// A macro that does not give every setting is asked for the others, which have their defaults in the dialog.
+def (brief, unset) = started(known["Segment Cells"], "model=nuclei diameter=30 ")
+assert !("model" in unset) && !("diameter" in unset) && "min_size" in unset
+assert brief.getInput("min_size") == 15
+System.exit(0)

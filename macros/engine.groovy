@@ -10,6 +10,8 @@ import java.awt.EventQueue
 import java.awt.GraphicsEnvironment
 import java.nio.file.Files
 import java.util.concurrent.TimeUnit
+import org.scijava.script.ScriptInfo
+import org.scijava.script.ScriptService
 
 class Problem extends Exception {
     Problem(String sentence) { super(sentence) }
@@ -156,14 +158,17 @@ class Engine {
         return (main ? [channel: main - 1] : [:]) + (nuclei ? [nuclei_channel: nuclei - 1] : [:])
     }
 
-    // The models that the commands offer become those of today: in their files, and where Fiji has read these already.
-    // `scripts` is Fiji's service of that name; null outside Fiji.
-    void renewModels(scripts) {
+    // The models that the commands offer become those of today: in their files, and in the texts of its scripts that Fiji
+    // keeps from its start on.
+    void renewModels(ScriptService scripts) {
         def home = new File(IJ.getDirectory("plugins"))
         def answer = run(["install", "fiji", "--to", home.path]) {}
         if (answer.code != 0)
             note("The lists of models in the dialogs are those of before; in a terminal, run  cellspan install fiji  again.")
-        scripts?.scripts.findAll { new File(it.path ?: "").parentFile?.name == "cellspan" }*.parseParameters()
+        scripts.scripts.findAll { new File(it.path ?: "").parentFile?.name == "cellspan" }.each { old ->
+            def today = new ScriptInfo(old.context(), new File(old.URL.toURI()))
+            old.getInput("model")?.choices = today.getInput("model")?.choices
+        }
     }
 
     void onEventThread(Runnable work) {

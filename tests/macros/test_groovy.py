@@ -200,7 +200,7 @@ def test_fiji_understands_the_parameters(imagej) -> None:
 
 
 def test_fiji_records_every_setting_and_asks_for_none_of_them_again(imagej) -> None:
-    printed = imagej.groovy(PROGRAMS / "check_recording.groovy", imagej.folder / "scripts", display=False)
+    printed = imagej.groovy(PROGRAMS / "check_recording.groovy", PROGRAMS, display=False)
     lines = printed.splitlines()
     assert [line.split('"')[1] for line in lines] == ["Segment Cells", "Segment Folder", "Train from ROIs"]
     assert "\n".join(lines) in DOCUMENT.read_text(encoding="utf-8")

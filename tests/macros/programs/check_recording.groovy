@@ -1,6 +1,6 @@
 // Where Fiji puts the commands into its menu, what it asks for when a macro runs them, and what its recorder writes.
 //
-// Arguments: SCRIPTS_FOLDER
+// Arguments: FOLDER_OF_THIS_FILE
 // SciJava, ImageJ's recorder and its reader of options are the real ones. Fiji's few lines between them, which are in
 // no public package registry, are written here again: a macro's options are inputs that need no asking; the recorder
 // gets every input with a value that was not there before the dialog.
@@ -8,20 +8,14 @@
 import ij.ImagePlus
 import ij.Macro
 import ij.plugin.frame.Recorder
-import org.codehaus.groovy.jsr223.GroovyScriptEngineFactory
-import org.scijava.Context
 import org.scijava.convert.ConvertService
 import org.scijava.module.ModuleService
 import org.scijava.module.process.PreprocessorPlugin
 import org.scijava.plugin.PluginService
-import org.scijava.script.ScriptService
 
-context = new Context(false)
-def scripts = context.service(ScriptService)
-scripts.addAlias(ImagePlus)
-scripts.index.add(new GroovyScriptEngineFactory(), true)
-scripts.addScriptDirectory(new File(args[0]))
-def known = scripts.scripts.findAll { it.menuPath.menuString.contains("cellspan") }
+fiji = new GroovyShell(getClass().classLoader).evaluate(new File(args[0], "fiji.groovy"))
+context = fiji.context
+def known = fiji.scripts.scripts.findAll { it.menuPath.menuString.contains("cellspan") }
     .collectEntries { [it.menuPath.leaf.name, it] }
 assert known.values()*.menuPath*.menuString.sort() == ["Engine Status", "Segment Cells", "Segment Folder", "Stop Engine",
     "Train from ROIs"].collect { "Plugins > cellspan > " + it }

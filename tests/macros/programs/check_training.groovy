@@ -4,13 +4,9 @@
 
 import ij.IJ
 import ij.ImageJ
-import ij.ImagePlus
 import ij.gui.OvalRoi
 import ij.plugin.frame.RoiManager
 import java.awt.EventQueue
-import org.scijava.Context
-import org.scijava.script.ScriptInfo
-import org.scijava.script.ScriptService
 
 def fiji = new GroovyShell(getClass().classLoader).evaluate(new File(args[0], "fiji.groovy"))
 new ImageJ(ImageJ.NO_SHOW)
@@ -56,12 +52,8 @@ assert other.list().sort().toList() == ["my_cells_1.tif", "my_cells_1_2.tif", "m
 assert refused(name: "nuclei", minutes: 1).contains("'nuclei'") // the name is taken: said before the training
 
 // Fiji has read the parameters of the commands before the new model is there.
-def context = new Context(false)
-context.service(ScriptService).addAlias(ImagePlus)
-def command = new ScriptInfo(context, fiji.script("Segment_Cells"))
-def models = { command.getInput("model").choices }
+def models = { fiji.command("Segment_Cells").getInput("model").choices }
 assert models() == ["cyto", "nuclei"]
-fiji.scripts = [scripts: [command]]
 fiji.ok("Train_from_ROIs", image, name: "my own nuclei", model: "nuclei", minutes: args[3] as double, folder: folder)
 assert fiji.statusBar() == "cellspan: the model 'my own nuclei' is ready"
 assert models() == ["cyto", "nuclei", "my own nuclei"]

@@ -1,4 +1,4 @@
-// What the programs beside this file share: the commands run as Fiji runs them, with values in place of their #@ fields.
+// What the programs beside this file share: the commands run as Fiji runs them, by SciJava, with values for their fields.
 
 import ij.IJ
 import ij.ImageJ
@@ -14,22 +14,30 @@ import java.awt.Dialog
 import java.awt.EventQueue
 import java.awt.Window
 import java.awt.event.ActionEvent
+import org.codehaus.groovy.jsr223.GroovyScriptEngineFactory
+import org.scijava.Context
+import org.scijava.convert.ConvertService
+import org.scijava.module.ModuleRunner
+import org.scijava.module.ModuleService
+import org.scijava.module.process.PostprocessorPlugin
+import org.scijava.module.process.PreprocessorPlugin
+import org.scijava.plugin.PluginService
+import org.scijava.script.ScriptInfo
+import org.scijava.script.ScriptService
 
 class Fiji {
-    def scripts // stands in for Fiji's ScriptService, which the commands ask for the scripts that it knows
+    final Context context = new Context()
+    final ScriptService scripts = context.service(ScriptService)
     final List<String> messages = Collections.synchronizedList([]) // of boxes that were shown, and answered with OK
 
-    // Names and defaults of the fields of a command, as Fiji's macro recorder writes them.
-    Map<String, Object> defaults(String name) {
-        def types = [String: { it }, Double: { it as double }, Integer: { it as int }, Boolean: { it.toBoolean() }, File: { it ? new File(it) : null }]
-        script(name).readLines().findResults { line ->
-            def field = line =~ /^#@ (\w+) +\((?:.*\bvalue="?([^",)]*))?.*\) (\w+)$/
-            field ? [field[0][3], types[field[0][1]]?.call(field[0][2])] : null
-        }.collectEntries { it }
+    Fiji() {
+        scripts.addAlias(ImagePlus)
+        scripts.index.add(new GroovyScriptEngineFactory(), true)
+        scripts.addScriptDirectory(new File(System.getProperty("plugins.dir"), "scripts"))
     }
 
-    File script(String name) {
-        return new File(System.getProperty("plugins.dir"), "scripts/Plugins/cellspan/${name}.groovy")
+    ScriptInfo command(String name) {
+        return scripts.scripts.find { new File(it.path).name == name + ".groovy" }
     }
 
     // Run a command that must not complain.
@@ -39,12 +47,18 @@ class Fiji {
         assert messages == []
     }
 
+    // In the thread that calls, as a macro does; settings not given have their defaults, as without a display.
     void run(Map settings, String name, ImagePlus image = null) {
-        def values = defaults(name)
-        assert settings.keySet() - values.keySet() == [] as Set
-        values = values + settings + [imp: image, scripts: scripts]
-        def source = script(name).readLines().collect { it.startsWith("#@") ? "//" : it }.join("\n")
-        new GroovyShell(getClass().classLoader, new Binding(values)).evaluate(source, name + ".groovy")
+        def module = context.service(ModuleService).createModule(command(name))
+        def given = settings + (image ? [imp: image] : [:])
+        assert given.keySet() - module.info.inputs()*.name == [] as Set
+        given.each { key, value ->
+            module.setInput(key, context.service(ConvertService).convert(value, module.info.getInput(key).type))
+            module.resolveInput(key)
+        }
+        def plugins = context.service(PluginService)
+        def (before, after) = [PreprocessorPlugin, PostprocessorPlugin].collect { plugins.createInstancesOfType(it) }
+        new ModuleRunner(context, module, before, after).run()
     }
 
     // Every ROI filled with its label, where it says that it is; a stack as large as the image has planes.

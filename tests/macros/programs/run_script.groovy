@@ -23,12 +23,7 @@ if (GraphicsEnvironment.headless) {
     RoiManager.roiManager.addRoi(own)
 }
 
-def defaults = fiji.defaults("Segment_Cells")
-def settings = args.drop(3).collectEntries {
-    def (name, value) = it.split("=", 2)
-    [name, value.asType(defaults[name].class)]
-}
-fiji.run(settings, "Segment_Cells", image)
+fiji.run(args.drop(3).collectEntries { it.split("=", 2).toList() }, "Segment_Cells", image)
 
 def rois = GraphicsEnvironment.headless ? image.overlay.toArray() : RoiManager.roiManager.roisAsArray
 println "own ${rois.head() == own}"

@@ -70,9 +70,9 @@ class Colours {
     // sRGB to CIELAB with the white of daylight (D65).
     private static double[] lab(int colour) {
         double r = linear((colour >> 16) & 255), g = linear((colour >> 8) & 255), b = linear(colour & 255)
-        double x = curve((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505)
-        double y = curve(0.2126 * r + 0.7152 * g + 0.0722 * b)
-        double z = curve((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089)
+        double x = curve((0.4124d * r + 0.3576d * g + 0.1805d * b) / 0.9505d)
+        double y = curve(0.2126d * r + 0.7152d * g + 0.0722d * b)
+        double z = curve((0.0193d * r + 0.1192d * g + 0.9505d * b) / 1.089d)
         return [116 * y - 16, 500 * (x - y), 200 * (y - z)] as double[]
     }
 

@@ -33,8 +33,8 @@ def test_labels_do_not_depend_on_the_tiles(segmenter: Segmenter, nuclei_images: 
             counts.append((whole.max(), labels.max()))
     found = np.concatenate(overlaps)
     assert len(found) > 300
-    # A pixel more or less is 2 % of a small nucleus: the larger part of those below 0.98 are small.
-    assert np.mean(found >= 0.98) >= 0.97
+    # A pixel more or less is 2 % of a nucleus of 50 pixels; models differ by a per cent here.
+    assert np.mean(found >= 0.98) >= 0.98
     assert np.mean(found >= 0.95) >= 0.99
     expected, ours = np.sum(counts, axis=0)
     assert abs(ours - expected) <= 0.01 * expected

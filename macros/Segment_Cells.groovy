@@ -26,7 +26,7 @@
 //
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
 // From a macro:  run("Segment Cells", "model=nuclei diameter=30");  or as the recorder writes it, with every
-// setting: where Fiji has windows, it asks for the settings that are not given; without a display they have their defaults.
+// setting: with windows, Fiji asks for those that are not given; without a display, they have their defaults.
 // Without a display there is no ROI Manager: the outlines then go to the overlay of the image.
 // Settings of the segmentation have the names and the defaults of the engine (core/parameters.py).
 

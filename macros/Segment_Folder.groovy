@@ -19,7 +19,7 @@
 //
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
 // From a macro:  run("Segment Folder", "folder=[/data/plate 1] model=nuclei");  or as the recorder writes it, with every
-// setting: where Fiji has windows, it asks for the settings that are not given; without a display they have their defaults.
+// setting: with windows, Fiji asks for those that are not given; without a display, they have their defaults.
 // It is the command  cellspan segment FOLDER -o OUTPUT  of a terminal; run.json beside the results says what was done.
 
 import ij.IJ

@@ -13,7 +13,7 @@
 // outlines are taken. Without outlines in the ROI Manager, those in the overlay of the image are taken.
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
 // From a macro:  run("Train from ROIs", "name=[my cells] model=cyto minutes=10");  or as the recorder writes it, with every
-// setting: where Fiji has windows, it asks for the settings that are not given; without a display they have their defaults.
+// setting: with windows, Fiji asks for those that are not given; without a display, they have their defaults.
 
 import ij.IJ
 import ij.ImagePlus

@@ -67,9 +67,8 @@ List<String> arguments() {
         cellspan.fail("Choose at least one result: label images, outlines, tables or pictures.")
     if (!folder?.isDirectory())
         cellspan.fail("${folder}: there is no such folder.")
-    // "beside the images" stands for no folder: the recorder leaves out what is empty, and Fiji would ask for it again.
-    def results = output && output.name != "beside the images" ? output
-        : new File(folder.absoluteFile.parentFile, folder.name + "_cellspan")
+    def results = cellspan.chosen(output, "beside the images")
+        ?: new File(folder.absoluteFile.parentFile, folder.name + "_cellspan")
     def settings = [model: model, diameter: diameter, flow_threshold: flow_threshold,
                     cellprob_threshold: cellprob_threshold, min_size: min_size,
                     exclude_on_edges: exclude_on_edges, invert: invert, overwrite: replace]

@@ -36,12 +36,10 @@ if (!shared.exists()) {
 }
 cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
 cellspan.command(this) { File temporary ->
-    // A text stands for no folder: the recorder leaves out what is empty, and Fiji would ask for it again.
-    if (folder?.name == "this image alone")
-        folder = null
-    if (minutes == 0 && !folder)
+    def kept = cellspan.chosen(folder, "this image alone")
+    if (minutes == 0 && !kept)
         cellspan.fail("For 0 minutes there is nothing to do: give more, or a folder of corrected images.")
-    def examples = folder ?: new File(temporary, "corrected")
+    def examples = kept ?: new File(temporary, "corrected")
     def planes = planesWithOutlines()
     planes.each { write(it.key[0], it.key[1], it.value, examples) }
     if (minutes > 0)

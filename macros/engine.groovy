@@ -158,6 +158,12 @@ class Engine {
         return (main ? [channel: main - 1] : [:]) + (nuclei ? [nuclei_channel: nuclei - 1] : [:])
     }
 
+    // The folder of a field; null where the field holds its words for none. Words, because the recorder leaves out what
+    // is empty, and Fiji would ask for it again.
+    File chosen(File folder, String none) {
+        return folder?.name == none ? null : folder
+    }
+
     // The models that the commands offer become those of today: in their files, and in the texts of its scripts that Fiji
     // keeps from its start on.
     void renewModels(ScriptService scripts) {

@@ -7,9 +7,8 @@ from pathlib import Path
 
 IMAGEJ = "net.imagej:ij:1.54p"
 PATCHER = "net.imagej:ij1-patcher:2.0.0"  # ImageJ's macros without a display
-GROOVY = "org.apache.groovy:groovy:4.0.28"
-GROOVY_FOR_SCIJAVA = "org.apache.groovy:groovy-jsr223:4.0.28"
-SCIJAVA = ("org.scijava:scijava-common:2.99.2", "org.scijava:parsington:3.1.0")  # Fiji's reader of script parameters
+GROOVY = ("org.apache.groovy:groovy:4.0.28", "org.apache.groovy:groovy-jsr223:4.0.28")
+SCIJAVA = ("org.scijava:scijava-common:2.99.2", "org.scijava:parsington:3.1.0")  # how Fiji reads and runs scripts
 
 
 def find_jars(folder: Path) -> list[Path]:
@@ -20,7 +19,7 @@ def find_jars(folder: Path) -> list[Path]:
     import jgo
 
     try:
-        environment = jgo.build("+".join((IMAGEJ, PATCHER, GROOVY, GROOVY_FOR_SCIJAVA, *SCIJAVA)), cache_dir=folder)
+        environment = jgo.build("+".join((IMAGEJ, PATCHER, *GROOVY, *SCIJAVA)), cache_dir=folder)
     except (RuntimeError, ValueError, subprocess.SubprocessError) as error:
         raise OSError(f"Maven Central does not give the jars of ImageJ: {error}") from error
     jars = sorted(environment.path.rglob("*.jar"))

@@ -8,13 +8,9 @@
 import ij.ImagePlus
 import ij.Macro
 import ij.plugin.frame.Recorder
-import org.scijava.convert.ConvertService
-import org.scijava.module.ModuleService
 import org.scijava.module.process.PreprocessorPlugin
-import org.scijava.plugin.PluginService
 
 fiji = new GroovyShell(getClass().classLoader).evaluate(new File(args[0], "fiji.groovy"))
-context = fiji.context
 def known = fiji.scripts.scripts.findAll { it.menuPath.menuString.contains("cellspan") }
     .collectEntries { [it.menuPath.leaf.name, it] }
 assert known.values()*.menuPath*.menuString.sort() == ["Engine Status", "Segment Cells", "Segment Folder", "Stop Engine",
@@ -22,16 +18,11 @@ assert known.values()*.menuPath*.menuString.sort() == ["Engine Status", "Segment
 
 // The command as a macro with these options starts it: [module, names of the inputs that Fiji asks for].
 List started(command, String options) {
-    def module = context.service(ModuleService).createModule(command)
-    def convert = context.service(ConvertService)
-    command.inputs().each { input ->
-        def value = options == null ? null : Macro.getValue(options, input.name, null)
-        if (input.type == ImagePlus || value != null && convert.supports(value, input.type)) {
-            module.setInput(input.name, input.type == ImagePlus ? new ImagePlus() : convert.convert(value, input.type))
-            module.resolveInput(input.name)
-        }
-    }
-    context.service(PluginService).createInstancesOfType(PreprocessorPlugin).each { it.process(module) }
+    def values = command.inputs().collectEntries { [it.name, Macro.getValue(options, it.name, null)] }
+    if ("imp" in values.keySet())
+        values.imp = new ImagePlus()
+    def module = fiji.filled(command, values.findAll { it.value != null })
+    fiji.plugins(PreprocessorPlugin).each { it.process(module) }
     return [module, command.inputs()*.name.findAll { !module.isInputResolved(it) }]
 }
 
@@ -46,14 +37,14 @@ String recorded(module, List<String> asked) {
 }
 
 known.sort().each { title, command ->
-    def (module, asked) = started(command, null)
+    def (module, asked) = started(command, "")
     asked.each { name ->
         if (name == "folder" && title == "Segment Folder") // which has no default
             module.setInput(name, new File("/data/plate 1"))
     }
-    def options = recorded(module, asked)
     if (!asked)
         return
+    def options = recorded(module, asked)
     def (again, left) = started(command, options + " ")
     assert left == [] : "${title} recorded as ${options}"
     asked.each { assert again.getInput(it) == module.getInput(it) }

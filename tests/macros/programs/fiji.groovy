@@ -17,6 +17,7 @@ import java.awt.event.ActionEvent
 import org.codehaus.groovy.jsr223.GroovyScriptEngineFactory
 import org.scijava.Context
 import org.scijava.convert.ConvertService
+import org.scijava.module.Module
 import org.scijava.module.ModuleRunner
 import org.scijava.module.ModuleService
 import org.scijava.module.process.PostprocessorPlugin
@@ -49,16 +50,23 @@ class Fiji {
 
     // In the thread that calls, as a macro does; settings not given have their defaults, as without a display.
     void run(Map settings, String name, ImagePlus image = null) {
-        def module = context.service(ModuleService).createModule(command(name))
-        def given = settings + (image ? [imp: image] : [:])
-        assert given.keySet() - module.info.inputs()*.name == [] as Set
-        given.each { key, value ->
-            module.setInput(key, context.service(ConvertService).convert(value, module.info.getInput(key).type))
+        def module = filled(command(name), settings + (image ? [imp: image] : [:]))
+        new ModuleRunner(context, module, plugins(PreprocessorPlugin), plugins(PostprocessorPlugin)).run()
+    }
+
+    // A command with values that need no asking.
+    Module filled(ScriptInfo command, Map<String, Object> values) {
+        def module = context.service(ModuleService).createModule(command)
+        assert values.keySet() - command.inputs()*.name == [] as Set
+        values.each { key, value ->
+            module.setInput(key, context.service(ConvertService).convert(value, command.getInput(key).type))
             module.resolveInput(key)
         }
-        def plugins = context.service(PluginService)
-        def (before, after) = [PreprocessorPlugin, PostprocessorPlugin].collect { plugins.createInstancesOfType(it) }
-        new ModuleRunner(context, module, before, after).run()
+        return module
+    }
+
+    List plugins(Class type) {
+        return context.service(PluginService).createInstancesOfType(type)
     }
 
     // Every ROI filled with its label, where it says that it is; a stack as large as the image has planes.

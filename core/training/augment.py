@@ -13,6 +13,9 @@ from cellspan.core.training.data import Field
 
 SCALE = 2.0  # at most so many times larger or smaller than the model's mean diameter; mostly much less
 WIDE = 5.0  # the same for crops from which only sizes are learnt
+ACROSS = 0.12  # probability that a crop looks like a slice across the planes of a stack
+THICKNESS = (1.5, 6.0)  # pixels between the planes of such a stack
+SPREAD = 3.0  # pixels: at most the standard deviation of the light's spread along its depth
 BEYOND = 32  # pixels by which a crop may reach beyond the border of the image, into black, as in inference
 
 
@@ -47,6 +50,8 @@ def random_crop(
     warped = np.stack([_warp(plane, matrix, size, method=cv2.INTER_NEAREST) for plane in field.flows])
     flows = np.tensordot(linear, warped, axes=1).astype(np.float32) * foreground
     image = _random_contrast(_random_intensity(image, rng), contrast or Contrast(), rng)
+    if not wide and rng.random() < ACROSS:
+        image = _across_planes(image, rng)
     # After the change of brightness, so that beyond the border it is as black as in inference.
     inside = _warp(np.ones(field.labels.shape, np.float32), matrix, size)
     return Crop(image * inside, flows, foreground, scale if field.diameter else 0.0)
@@ -110,6 +115,25 @@ def _tilt(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.4)
     y, x = np.ogrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     return np.asarray(1 + strength * (np.sin(angle) * y + np.cos(angle) * x), np.float32)
+
+
+def _across_planes(image: Floats, rng: np.random.Generator) -> Floats:
+    """As a stack looks from the side, each of its planes a row of some pixels: light spreads along the depth, each
+    plane has its own noise, and what lies between planes is interpolated. The outlines stay.
+
+    Without such crops, nuclei that lie above each other in a stack are joined.
+    """
+    depth, width = image.shape[1:]
+    planes = max(2, round(depth / np.exp(rng.uniform(*np.log(THICKNESS)))))
+    spread, noise = rng.uniform(0.5, SPREAD), rng.uniform(0, 0.1)
+    result = np.zeros_like(image)
+    for plane, seen in zip(image, result, strict=True):
+        if plane.any():
+            blurred = cv2.GaussianBlur(plane, (1, 0), sigmaX=0, sigmaY=spread)
+            taken = cv2.resize(blurred, (width, planes), interpolation=cv2.INTER_LINEAR)
+            taken += noise * rng.standard_normal(taken.shape, np.float32)
+            seen[:] = cv2.resize(taken, (width, depth), interpolation=cv2.INTER_LINEAR)
+    return result
 
 
 def _random_contrast(image: Floats, contrast: Contrast, rng: np.random.Generator) -> Floats:

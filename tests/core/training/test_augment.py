@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cellspan.core.flows import labels_to_flows
-from cellspan.core.training.augment import Contrast, Crop, random_crop
+from cellspan.core.training.augment import Contrast, Crop, _across_planes, random_crop
 from cellspan.core.training.data import Field
 
 pytestmark = pytest.mark.quick
@@ -116,3 +116,16 @@ def test_crops_say_their_magnification(field: Field) -> None:
     assert 0.5 <= min(narrow) < max(narrow) <= 2
     assert 0.2 <= min(wide) < 0.4
     assert 2.5 < max(wide) <= 5
+
+
+def test_some_crops_look_like_slices_across_a_stack(field: Field) -> None:
+    """Blurred along one axis, sharp along the other; an empty channel stays empty."""
+    rng = np.random.default_rng(3)
+    image = np.zeros((2, 200, 180), np.float32)
+    image[0] = rng.random((200, 180))
+    seen = _across_planes(image, rng)
+    assert seen.shape == image.shape
+    assert seen.dtype == np.float32
+    along, across = (np.abs(np.diff(seen[0], axis=axis)).mean() for axis in (0, 1))
+    assert along < 0.5 * across
+    assert not seen[1].any()

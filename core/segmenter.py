@@ -205,20 +205,25 @@ class Segmenter:
         shape = tuple(max(1, round(side * mean / diameter)) for side in part.shape[1:])
         scaled = resize(part, (shape[0], shape[1]))
         again = diameter * diameter_from_style(sample_style(self.predictor, scaled), size_model) / mean
-        agree = max(again / diameter, diameter / again) <= UNSURE
-        again = max(again, size_model.smallest)  # noise can look small twice
+        # Noise can look small twice, so the smallest diameter wants to be confirmed by what is found.
+        agree = again > size_model.smallest and max(again / diameter, diameter / again) <= UNSURE
+        again = max(again, size_model.smallest)
         if not agree:
-            octaves = np.arange(np.log2(size_model.smallest), np.log2(size_model.largest))
-            again = max([again, diameter, *(2.0**octaves)], key=lambda candidate: self._covered(pixels, candidate))
+            octaves = 2.0 ** np.arange(np.log2(size_model.smallest), np.log2(size_model.largest))
+            found = [self._covered(pixels, candidate) for candidate in (again, diameter, *octaves)]
+            again = max(found, key=lambda one: one[0])[1]
         return again, []
 
-    def _covered(self, pixels: _Pixels, diameter: float) -> float:
-        """The part of the middle of the image that objects of this diameter cover when it is looked for."""
+    def _covered(self, pixels: _Pixels, diameter: float) -> tuple[float, float]:
+        """The part of the middle of the image that objects of about this diameter cover when it is looked for, and
+        their median diameter: closer to the truth than octaves are. The diameter itself if there is no such object.
+        """
         part = pixels.middle(WINDOW * diameter / self.model.description.mean_diameter)
         labels, _, _ = self._pass(part, diameter, lambda done, words: None)
         sizes = diameters(drop_unwanted(labels, Parameters()))
         fitting = sizes[np.abs(np.log(sizes / diameter)) < np.log(FITTING)]
-        return float((fitting**2).sum()) / (part.shape[0] * part.shape[1])
+        covered = float((fitting**2).sum()) / (part.shape[0] * part.shape[1])
+        return covered, float(np.median(fitting)) if len(fitting) else diameter
 
     def _measured(self, pixels: _Pixels, diameter: float, report: OnProgress) -> float | None:
         """The median diameter of what is found in parts of a large image; None if it is small or too little is found.

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from cellspan.core.errors import DeviceMemoryError
-from cellspan.core.images import image_from_array, network_input, read_image
+from cellspan.core.images import image_from_array, network_input, read_image, read_labels
+from cellspan.core.labels import median_diameter, renumber
 from cellspan.core.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Segmenter, _Pixels
@@ -23,12 +24,15 @@ def segmenter() -> Segmenter:
 
 @pytest.mark.data
 def test_labels_do_not_depend_on_the_tiles(segmenter: Segmenter, nuclei_images: list[Path]) -> None:
-    simulated = simulate_nuclei((600, 600), 20, coverage=0.35, seed=5).image
+    made = simulate_nuclei((600, 600), 20, coverage=0.35, seed=5)
+    annotated = [(read_image(path), read_labels(path.with_name(path.name.replace("_img", "_masks")))) for path in nuclei_images[6:]]
     overlaps, counts = [], []
-    for image in (simulated, *(read_image(path) for path in nuclei_images[6:])):
-        whole = segmenter.segment(image, Parameters(diameter=20, tile=1024)).labels
+    for image, true in ((image_from_array(made.image), made.labels), *annotated):
+        # At another diameter there would be specks of noise, whose outlines depend on everything.
+        diameter = median_diameter(renumber(true.astype(np.int32)))
+        whole = segmenter.segment(image, Parameters(diameter=diameter, tile=1024)).labels
         for tile in (192, None):
-            labels = segmenter.segment(image, Parameters(diameter=20, tile=tile)).labels
+            labels = segmenter.segment(image, Parameters(diameter=diameter, tile=tile)).labels
             overlaps.append(best_overlaps(whole, labels))
             counts.append((whole.max(), labels.max()))
     found = np.concatenate(overlaps)
@@ -86,8 +90,19 @@ def test_a_full_device_gets_fewer_tiles_and_then_the_cpu_goes_on(segmenter: Segm
 
 def test_the_diameter_that_covers_most_is_the_right_one(segmenter: Segmenter) -> None:
     """Where two looks at the style do not agree, the magnifications are compared by what they find."""
-    pixels = _Pixels(
-        network_input(image_from_array(simulate_nuclei((320, 320), 40).image), Parameters())[0], Parameters()
-    )
-    covered = {diameter: segmenter._covered(pixels, diameter) for diameter in (6, 12, 40, 140)}
-    assert max(covered, key=covered.__getitem__) == 40, covered
+    made = simulate_nuclei((320, 320), 40)
+    pixels = _Pixels(network_input(image_from_array(made.image), Parameters())[0], Parameters())
+    covered = {diameter: segmenter._covered(pixels, diameter) for diameter in (6, 12, 48, 140)}
+    assert max(covered, key=covered.__getitem__) == 48, covered
+    assert covered[48][1] == pytest.approx(median_diameter(made.labels), rel=0.1)
+
+
+def test_the_smallest_diameter_is_not_believed_unseen(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise looks like specks: two looks that say so agree, and yet large nuclei are found."""
+    size_model = segmenter.model.description.size_model
+    assert size_model is not None
+    looks = iter([size_model.smallest, 0.7 * segmenter.model.description.mean_diameter])
+    monkeypatch.setattr("cellspan.core.segmenter.diameter_from_style", lambda style, model: next(looks))
+    made = simulate_nuclei((320, 320), 40)
+    found = segmenter.segment(image_from_array(made.image), Parameters())
+    assert found.diameter == pytest.approx(median_diameter(made.labels), rel=0.1)

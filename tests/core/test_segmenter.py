@@ -25,7 +25,8 @@ def segmenter() -> Segmenter:
 @pytest.mark.data
 def test_labels_do_not_depend_on_the_tiles(segmenter: Segmenter, nuclei_images: list[Path]) -> None:
     made = simulate_nuclei((600, 600), 20, coverage=0.35, seed=5)
-    annotated = [(read_image(path), read_labels(path.with_name(path.name.replace("_img", "_masks")))) for path in nuclei_images[6:]]
+    masks = [path.with_name(path.name.replace("_img", "_masks")) for path in nuclei_images[6:]]
+    annotated = zip(map(read_image, nuclei_images[6:]), map(read_labels, masks), strict=True)
     overlaps, counts = [], []
     for image, true in ((image_from_array(made.image), made.labels), *annotated):
         # At another diameter there would be specks of noise, whose outlines depend on everything.

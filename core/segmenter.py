@@ -209,8 +209,9 @@ class Segmenter:
         agree = again > size_model.smallest and max(again / diameter, diameter / again) <= UNSURE
         again = max(again, size_model.smallest)
         if not agree:
-            octaves = 2.0 ** np.arange(np.log2(size_model.smallest), np.log2(size_model.largest))
-            found = [self._covered(pixels, candidate) for candidate in (again, diameter, *octaves)]
+            octaves = size_model.smallest * 2.0 ** np.arange(np.log2(size_model.largest / size_model.smallest))
+            candidates = dict.fromkeys((again, diameter, *octaves))  # each once: both looks can be the first octave
+            found = [self._covered(pixels, candidate) for candidate in candidates]
             again = max(found, key=lambda one: one[0])[1]
         return again, []
 

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from cellspan.core.images import read_labels
+from cellspan.core.labels import Labels, as_labels, renumber
+
 ROOT = Path(__file__).parents[1]
 # The first call of a compiled function takes seconds, so a time limit per example would be wrong.
 settings.register_profile("cellspan", deadline=None)
@@ -40,6 +43,13 @@ def nuclei_images(shared_data: Path) -> list[Path]:
     """Ten real images of nuclei that no model was trained on, small ones first."""
     images = sorted((shared_data / "dsb2018_fluo" / "val").glob("*_img.png"), key=lambda path: path.stat().st_size)
     return images[::6][:10]
+
+
+@pytest.fixture(scope="session")
+def nuclei_labels(nuclei_images: list[Path]) -> list[Labels]:
+    """What people drew on `nuclei_images`."""
+    masks = [image.with_name(image.name.replace("_img", "_masks")) for image in nuclei_images]
+    return [renumber(as_labels(read_labels(path))) for path in masks]
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,19 @@ class Parameters(BaseModel):
         return self.model_dump(exclude_defaults=True, mode="json")
 
 
+# What the network does not see: with its outputs at hand, these can change without asking it again.
+DYNAMICS = (
+    "flow_threshold",
+    "cellprob_threshold",
+    "min_size",
+    "max_size_fraction",
+    "exclude_on_edges",
+    "fill_holes",
+    "iterations",
+    "resample",
+)
+
+
 def parse_parameters(values: Mapping[str, Any]) -> Parameters:
     """Check `values` (from any door: text or typed) into Parameters; raises CellspanError in one sentence."""
     try:

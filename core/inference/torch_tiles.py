@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from cellspan.core.cancelling import checkpoint
 from cellspan.core.images import Floats
 from cellspan.core.inference.tiles import (
     OVERLAP,
+    TURNS,
     Axis,
     Grid,
     OnProgress,
@@ -122,7 +124,9 @@ def _blended(
     rest = tally.of(_encoded(predictor, image, grid, [corner for corner in grid.corners if corner not in chosen]))
     total = torch.zeros((3, *image.shape[1:]), device=image.device)
     for group, features, _ in chain(drained(encoded), rest):
-        for (y, x), output in zip(group, predictor.decode_tensors(features, style_there), strict=True):
+        with TURNS:
+            decoded = predictor.decode_tensors(features, style_there)
+        for (y, x), output in zip(group, decoded, strict=True):
             (within_y, at_y), (within_x, at_x) = grid.y.overlap(y), grid.x.overlap(x)
             share = shares_y[y][within_y, None] * shares_x[x][within_x]
             total[:, at_y, at_x] += output[:, within_y, within_x] * share
@@ -150,7 +154,10 @@ def _encoded(
     """The tiles in groups of the size that the predictor likes."""
     for i in range(0, len(corners), predictor.batch):
         group = corners[i : i + predictor.batch]
-        yield group, *predictor.encode_tensors(_cut(image, grid, group))
+        checkpoint()
+        with TURNS:
+            encoded = predictor.encode_tensors(_cut(image, grid, group))
+        yield group, *encoded
 
 
 def _shares_on(device: torch.device, axis: Axis) -> dict[int, Tensor]:

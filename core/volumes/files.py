@@ -39,8 +39,7 @@ def segment_volume_file(
     flows_wanted = 0 if "flows" not in outputs else 3 if parameters.do_3d else 2
     try:
         with result_arrays(volume.shape, flows_wanted) as found:
-            task = VolumeTask(segmenter, volume, parameters, report)
-            segmenter.making_do(lambda: task.run(found))
+            segmenter.making_do(lambda pipeline: VolumeTask(pipeline, volume, parameters, report).run(found))
             report(0.99, "writing the results")
             save_volume_outputs(outputs, found, volume, parameters)
     except CellspanError as error:

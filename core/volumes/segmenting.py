@@ -25,7 +25,7 @@ from cellspan.core.volumes.store import output_store, slab_thickness
 from cellspan.core.volumes.volume import Volume
 
 if TYPE_CHECKING:
-    from cellspan.core.segmenter import Segmenter
+    from cellspan.core.planes import PlanePipeline
 
 OnProgress = Callable[[float, str], None]
 SIZING_SLICES = 5  # in which the diameter is measured
@@ -51,11 +51,11 @@ class Found:
 class VolumeTask:
     """One volume, one model, one set of parameters."""
 
-    def __init__(self, segmenter: Segmenter, volume: Volume, parameters: Parameters, report: OnProgress) -> None:
+    def __init__(self, pipeline: PlanePipeline, volume: Volume, parameters: Parameters, report: OnProgress) -> None:
         """Reads a sample of the volume; raises CellspanError for what cannot be segmented."""
-        self._segmenter, self._volume, self._parameters, self._report = segmenter, volume, parameters, report
+        self._pipeline, self._volume, self._parameters, self._report = pipeline, volume, parameters, report
         self._intensities = Intensities(volume, parameters)
-        self._model = segmenter.model.description
+        self._model = pipeline.model.description
         self.notes = list(self._intensities.notes)
         if self._intensities.is_flat:
             self.notes.append(CONSTANT)
@@ -70,7 +70,7 @@ class VolumeTask:
             self._run_3d(found, core)
         else:
             self._run_stitched(found)
-        found.notes, found.anisotropy = self.notes + self._segmenter.notes, self.anisotropy
+        found.notes, found.anisotropy = self.notes + list(self._pipeline.notes), self.anisotropy
 
     # ---- the diameter
 
@@ -88,7 +88,7 @@ class VolumeTask:
         for z in np.unique(np.linspace(0, depth - 1, min(depth, SIZING_SLICES) + 2).round().astype(int)[1:-1]):
             self._report(0.0, f"measuring the diameter in slice {z + 1}")
             planes = self._intensities.planes((slice(int(z), int(z) + 1), slice(0, height), slice(0, width)))
-            result = self._segmenter.segment(Image(planes[:, 0]), single)
+            result = self._pipeline.segment(Image(planes[:, 0]), single, lambda part, words: None)
             sizes.append(diameters(result.labels))
             estimates.append(result.diameter)
         pooled = np.concatenate(sizes)
@@ -130,11 +130,11 @@ class VolumeTask:
         def slab(box: Box) -> Floats:
             return self._intensities.on_grid(grid, box) if whole is None else whole[(slice(None), *box)]
 
-        styles = sampled_styles(self._segmenter.predictor, slab, grid.shape)
+        styles = sampled_styles(self._pipeline.predictor, slab, grid.shape)
         found.styles = list(styles)
         slices = sum(grid.shape)
         predict_slices(
-            self._segmenter.predictor,
+            self._pipeline.predictor,
             slab,
             outputs,
             styles,
@@ -185,7 +185,7 @@ class VolumeTask:
                 self._report(0.95 * (z + part) / depth, f"slice {z + 1} of {depth}: {words}")
 
             planes = self._intensities.planes((slice(z, z + 1), slice(0, height), slice(0, width)))[:, 0]
-            labels, outputs, style = self._segmenter.segment_planes(planes, self._parameters, found.diameter, report)
+            labels, outputs, style = self._pipeline.segment_planes(planes, self._parameters, found.diameter, report)
             styles.append(style)
             if found.probability is not None:
                 found.probability[z] = outputs[2]
@@ -233,12 +233,12 @@ def _numbers(sizes: Any, touching: Any, parameters: Parameters, voxels: int) -> 
 
 
 def segment_volume(
-    segmenter: Segmenter, volume: Volume, parameters: Parameters, report: OnProgress, core: int | None = None
+    pipeline: PlanePipeline, volume: Volume, parameters: Parameters, report: OnProgress, core: int | None = None
 ) -> tuple[Found, float]:
     """All results in memory, and the seconds that they took."""
     started = time.perf_counter()
     shape, along = volume.shape, 3 if parameters.do_3d else 2
-    task = VolumeTask(segmenter, volume, parameters, report)
+    task = VolumeTask(pipeline, volume, parameters, report)
     found = Found(np.zeros(shape, np.int32), np.zeros((along, *shape), np.float32), np.zeros(shape, np.float32))
     task.run(found, core)
     report(1.0, "done")

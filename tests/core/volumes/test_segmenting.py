@@ -13,6 +13,7 @@ from cellspan.core import Parameters, Segmenter, average_precision
 from cellspan.core.dynamics import drop_unwanted
 from cellspan.core.errors import Cancelled, CellspanError
 from cellspan.core.metrics import best_overlaps
+from cellspan.core.planes import PlanePipeline
 from cellspan.core.segmenter import Result, object_quality
 from cellspan.core.training.simulate.volumes import simulated_volume
 from cellspan.core.volumes import files, resampling
@@ -52,7 +53,13 @@ def test_nuclei_are_found_in_3d(whole: Result, stack: Stack) -> None:
 
 def test_blocks_do_not_change_the_objects(segmenter: Segmenter, stack: Stack, whole: Result) -> None:
     """Through the whole path for large volumes: flows on disk, 12 blocks, objects joined across their borders."""
-    found, _ = segment_volume(segmenter, volume_from_array(stack[0]), IN_3D, lambda part, words: None, core=24)
+    found, _ = segment_volume(
+        PlanePipeline(segmenter.model, segmenter.predictor),
+        volume_from_array(stack[0]),
+        IN_3D,
+        lambda part, words: None,
+        core=24,
+    )
     assert (best_overlaps(whole.labels, found.labels) >= 0.95).mean() >= 0.98
     assert found.count == whole.count
 
@@ -66,7 +73,12 @@ def test_slices_are_joined(segmenter: Segmenter, stack: Stack) -> None:
 
 def found_diameter(segmenter: Segmenter, stack: Stack, changes: dict[str, object]) -> float:
     parameters = IN_3D.model_copy(update={"diameter": None, **changes})
-    task = VolumeTask(segmenter, volume_from_array(stack[0]), parameters, lambda part, words: None)
+    task = VolumeTask(
+        PlanePipeline(segmenter.model, segmenter.predictor),
+        volume_from_array(stack[0]),
+        parameters,
+        lambda part, words: None,
+    )
     return task.measured_diameter()
 
 

@@ -42,6 +42,7 @@ class Turns:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """The next one gets the turn."""
         self._pass_on()
 
     def _pass_on(self) -> None:

@@ -7,12 +7,16 @@ until there are arrays: ImageJ's command, which needs none, starts 0.07 s earlie
 from __future__ import annotations
 
 import contextlib
+import hmac
 import http.client
 import io
 import json
 import os
 import platform
+import secrets
 import shutil
+import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -21,7 +25,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 if TYPE_CHECKING:
@@ -30,27 +34,51 @@ if TYPE_CHECKING:
 START_SECONDS = 120.0  # a first start on a slow disk
 WAIT_SECONDS = 10.0  # of one long poll
 HEALTH_SECONDS = 5.0  # for the question whether it is there at all
-PATIENCE_SECONDS = 60.0  # without any answer, the service counts as dead
+PATIENCE_SECONDS = 60.0  # without any answer, the service counts as frozen
+LEASE_SECONDS = 90.0  # after which the engine may forget what this client has not asked for
+KEPT_LEASE_SECONDS = 1800.0  # the same for results that are kept for other thresholds
+MOST_LOSSES = 10  # engines that may end while an image waits
+LONGEST_PAUSE = 4.0  # seconds between two starts of an engine
+SERVICE, LOCK, LOG, MARKS = "service.json", "service.lock", "service.log", "running"  # in the engine's folder
+CHALLENGE_PREFIX = "cellspan engine "
 NPY = "application/x-npy"
 MISSING = (
     "The cellspan engine was not found; install it with 'pip install cellspan', "
     "then run 'cellspan install cellprofiler --to PLUGIN_FOLDER' (or 'install fiji')."
 )
+SUMMARY = ("count", "diameter", "model", "model_sha256", "device", "seconds", "notes")
 OnProgress = Callable[[float, str], None]
 Fetch = Callable[[], Dict[str, bytes]]
 Taken = TypeVar("Taken")
 
 
 class EngineError(Exception):
-    """Something that the user has to know, in one sentence."""
+    """Something that the user has to know, in one sentence; `code` is one word for programs."""
+
+    def __init__(self, sentence: str, code: str = "") -> None:
+        """`code` as the engine has it in its answers."""
+        super().__init__(sentence)
+        self.code = code
 
 
 class EngineMissing(EngineError):
     """The engine cannot be found or started."""
 
 
+class EngineForgot(EngineError):
+    """The engine does not have the outputs of this image any more: it has to be sent again."""
+
+
 class _Lost(EngineError):
-    """The service went away in the middle of a conversation."""
+    """The service went away in the middle of a conversation, or hands the job to the next one."""
+
+
+class _TryLater(EngineError):
+    """The service has no room now."""
+
+    def __init__(self, sentence: str, code: str, seconds: float) -> None:
+        super().__init__(sentence, code)
+        self.seconds = seconds
 
 
 @dataclass(frozen=True)
@@ -64,8 +92,9 @@ class EngineResult:
     model_sha256: str
     device: str
     seconds: float
-    notes: list[str] = field(default_factory=list)
+    notes: List[str] = field(default_factory=list)
     extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # further results that were asked for, by their names
+    job: Optional[str] = None  # with which `Engine.again` finds the network's outputs, if they are kept
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -73,33 +102,184 @@ class EngineResult:
         return _from_npy(self.npy)
 
 
+# ---- where the engine is
+
+
 def runtime_folder() -> Path:
-    """Where the service of this user on this machine leaves its address; CELLSPAN_RUNTIME_DIR moves it.
+    """Where the services of this user on this machine leave their addresses; CELLSPAN_RUNTIME_DIR moves it.
 
     A home folder may be shared by several machines, so each has a folder of its own.
     """
     if os.environ.get("CELLSPAN_RUNTIME_DIR"):
         return Path(os.environ["CELLSPAN_RUNTIME_DIR"])
     base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else None
-    return Path(base or Path.home() / ".cache") / "cellspan" / "run" / (platform.node() or "localhost")
+    try:
+        home = Path(base) if base else Path.home() / ".cache"
+    except RuntimeError:  # a user without a home
+        raise EngineMissing("This user has no home folder; set CELLSPAN_RUNTIME_DIR to a folder of yours.") from None
+    return home / "cellspan" / "run" / (platform.node() or "localhost")
 
 
 def service_file() -> Path:
-    """The file with the running service's address, token, pid and version."""
-    return runtime_folder() / "service.json"
+    """The file with the first service's address, token, pid and version."""
+    return runtime_folder() / SERVICE
 
 
 def log_file() -> Path:
     """Where the service writes what it has to say."""
-    return runtime_folder() / "service.log"
+    return runtime_folder() / LOG
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder that only this user can use, or check that it is one; raises EngineError."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode):
+            raise EngineError(f"{folder}: this is no folder; remove it, or set CELLSPAN_RUNTIME_DIR to another one.")
+        if os.name == "posix":
+            _require_own(folder, status)
+            if status.st_mode & 0o077:
+                folder.chmod(0o700)
+    except OSError as error:
+        raise EngineMissing(
+            f"{folder}: the engine cannot write there ({error.strerror}); set CELLSPAN_RUNTIME_DIR to another folder."
+        ) from None
+
+
+def _require_own(path: Path, status: os.stat_result) -> None:
+    if os.name == "posix" and status.st_uid != os.geteuid():
+        raise EngineError(
+            f"{path} belongs to another user, who could read your images there; set CELLSPAN_RUNTIME_DIR to a folder "
+            "of yours."
+        )
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """What the service of a folder tells of itself; None if there is nothing. Raises EngineError if it is not ours."""
+    path = folder / SERVICE
+    try:
+        folder_status = folder.lstat()
+        descriptor = os.open(str(path), os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb", closefd=True) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        _require_own(folder, folder_status)
+        _require_own(path, status)
+        if os.name == "posix" and (status.st_mode & 0o077 or folder_status.st_mode & 0o022):
+            raise EngineError(f"{path}: other users can read or replace it; remove it, the engine writes it anew.")
+        try:
+            record = json.loads(file.read(1 << 16).decode("utf-8"))
+        except (OSError, ValueError):
+            return None
+    return record if isinstance(record, dict) else None
+
+
+def same_program(record: Mapping[str, Any], folders: Sequence[str]) -> bool:
+    """Whether the service of this record was started from one of these folders of commands."""
+    theirs = record.get("programs")
+    return not isinstance(theirs, list) or not set(map(str, theirs)).isdisjoint(folders)
+
+
+def _lock_is_held(folder: Path) -> bool:
+    """Whether a process, which may be starting, frozen or busy, has the place of the service in this folder."""
+    try:
+        descriptor = os.open(str(folder / LOCK), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return False
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)  # and with it the lock
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an engine is: absent, starting, ready, busy (with jobs), stopping, or silent (there, but it does not answer).
+
+    One that takes no new clients, because its program was replaced, is absent for those.
+    """
+
+    state: str
+    service: Optional[Service] = None
+    record: Mapping[str, Any] = field(default_factory=dict)  # pid, version, started, ...
+
+    @property
+    def about(self) -> str:
+        """Which process, and since when."""
+        return (
+            f"process {self.record.get('pid', 'unknown')}, started {self.record.get('started', 'at an unknown time')}"
+        )
+
+
+def find_engine(command: Sequence[str] = ()) -> Standing:
+    """The engine that `command` starts, or without a command any; a look at files and one question, no start."""
+    program = shutil.which(command[0]) if command else None
+    mine = [os.path.dirname(os.path.abspath(program))] if program else None
+    top = runtime_folder()
+    best = Standing("absent")
+    for folder in [top, *sorted(path.parent for path in top.glob(f"*/{LOCK}"))]:
+        record = read_record(folder)
+        if record is not None and mine is not None and not same_program(record, mine):
+            continue
+        standing = _standing(folder, record)
+        if standing.service is not None or best.state == "absent":
+            best = standing
+        if standing.service is not None:
+            break
+    return best
+
+
+def _standing(folder: Path, record: Mapping[str, Any] | None) -> Standing:
+    service = Service.of(record)
+    if service is None:
+        return Standing("starting" if _lock_is_held(folder) else "absent", None, record or {})
+    assert record is not None
+    try:
+        health = service.health()
+    except _Lost as loss:
+        # A process that holds the lock is there, whether it answers or not.
+        return Standing("silent" if _lock_is_held(folder) and loss.code != "impostor" else "absent", None, record)
+    except EngineError:
+        return Standing("absent", None, record)
+    if health.get("status") != "ok":
+        return Standing("stopping", None, record)
+    return Standing("busy" if health.get("busy") else "ready", service, record)
+
+
+def running_service() -> Service | None:
+    """The service that answers, or None."""
+    return find_engine().service
 
 
 class Engine:
     """The running service, or one that is started on first use."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        """`command` starts the service, for example ["cellspan", "serve"]."""
+    def __init__(self, command: Sequence[str], interactive: bool = False) -> None:
+        """`command` starts the service, for example ["cellspan", "serve"].
+
+        `interactive` says that somebody sits and waits for each image: those come before the images of others.
+        """
         self.command = list(command)
+        self.interactive = interactive
+        self._name = uuid.uuid4().hex  # clients take turns
+        self._service: Service | None = None  # that answered last
 
     def segment(
         self,
@@ -107,15 +287,17 @@ class Engine:
         parameters: Mapping[str, Any],
         on_progress: OnProgress | None = None,
         also: Sequence[str] = (),
+        keep: bool = False,
     ) -> EngineResult:
         """Find the objects in (Y, X), (C, Y, X) or (Y, X, 3) pixels; raises EngineError.
 
         `parameters` are those of `core.parameters`, and `device`; `also` names arrays to fetch into the result's
-        `extra`: probability, flows, objects; they come while the caller goes on with the labels. A service that dies
-        is started again once.
+        `extra`: probability, flows, objects; they come while the caller goes on with the labels. With `keep` the engine
+        keeps what the network said for half an hour, so that `again` can try other thresholds. An engine that dies is
+        started again.
         """
         body, names = as_npy(pixels), dict.fromkeys(also, NPY)
-        result, fetch = self._run(body, NPY, parameters, on_progress, names, lambda fetch: fetch)
+        result, fetch = self._run(body, NPY, parameters, on_progress, names, lambda fetch: fetch, keep)
         return replace(result, extra=_Extra(also, fetch, lambda: self.run(body, NPY, parameters, None, names)[1]))
 
     def run(
@@ -125,9 +307,52 @@ class Engine:
         parameters: Mapping[str, Any],
         on_progress: OnProgress | None = None,
         also: Mapping[str, str] | None = None,
+        labels: bool = True,
     ) -> tuple[EngineResult, dict[str, bytes]]:
-        """Send an encoded image (npy, TIFF or PNG); `also` names further results to fetch and their media types."""
-        return self._run(body, content_type, parameters, on_progress, also or {}, lambda fetch: fetch())
+        """Send an encoded image (npy, TIFF or PNG); `also` names further results to fetch and their media types.
+
+        Without `labels` the result has none: for those who fetch them as another type.
+        """
+        return self._run(body, content_type, parameters, on_progress, also or {}, lambda fetch: fetch(), False, labels)
+
+    def again(
+        self,
+        result: EngineResult,
+        changes: Mapping[str, Any],
+        on_progress: OnProgress | None = None,
+        also: Sequence[str] = (),
+    ) -> EngineResult:
+        """The image of a result that was kept, with other thresholds, sizes, edges, holes, iterations or `resample`.
+
+        `changes` are the parameters that differ from those of the result; the labels are those of a fresh run. Raises
+        EngineForgot if the image has to be sent again, and EngineError.
+        """
+        service = self._service
+        if result.job is None or service is None:
+            raise EngineForgot("The engine did not keep what the network said of this image; segment it once more.")
+        names = dict.fromkeys(also, NPY)
+        try:
+            # Asking renews the lease of the result that is kept.
+            headers = self._headers(NPY, uuid.uuid4().hex, False)
+            job = service.json("POST", f"/v1/jobs/{result.job}/again?{_query(changes)}", b"", headers)
+            found, fetch = self._finished(service, job, on_progress, names, False, True)
+        except _Lost:
+            raise EngineForgot("The engine has forgotten this image; segment it once more.") from None
+        return replace(found, job=result.job, extra=_Extra(also, fetch, fetch))
+
+    def forget(self, result: EngineResult) -> None:
+        """Let the engine free what it keeps of a result."""
+        if result.job is not None and self._service is not None:
+            self._service.forget(f"/v1/jobs/{result.job}")
+
+    def _headers(self, content_type: str, key: str, keep: bool) -> dict[str, str]:
+        return {
+            "Content-Type": content_type,
+            "Idempotency-Key": key,
+            "Cellspan-Client": self._name,
+            "Cellspan-Interactive": "true" if self.interactive else "false",
+            "Cellspan-Lease": str(KEPT_LEASE_SECONDS if keep else LEASE_SECONDS),
+        }
 
     def _run(
         self,
@@ -137,95 +362,128 @@ class Engine:
         on_progress: OnProgress | None,
         also: Mapping[str, str],
         take: Callable[[Fetch], Taken],
+        keep: bool = False,
+        labels: bool = True,
     ) -> tuple[EngineResult, Taken]:
-        """The labels, and what `take` makes of the function that fetches the further results."""
-        key = uuid.uuid4().hex
-        for attempt in (1, 2):
+        """The labels, and what `take` makes of the function that fetches the further results.
+
+        The engine is told by the key that it is the same image, if it comes again because an engine has ended: an
+        image that ends two engines is refused by the third.
+        """
+        headers = self._headers(content_type, uuid.uuid4().hex, keep)
+        address = "/v1/jobs?" + _query(parameters)
+        losses = 0
+        while True:
             service = self.connect(on_progress)
             try:
-                result, fetch = self._converse(service, key, body, content_type, parameters, on_progress, also)
+                job = service.json("POST", address, body, headers)
+                result, fetch = self._finished(service, job, on_progress, also, keep, labels)
                 return result, take(fetch)
+            except _TryLater as later:
+                if on_progress is not None:
+                    on_progress(0.0, str(later))
+                time.sleep(later.seconds)
             except _Lost as loss:
-                if attempt == 2:
+                losses += 1
+                if losses == MOST_LOSSES:
                     raise EngineError(
-                        f"The cellspan engine stopped twice while it worked on this image ({loss}); "
+                        f"The cellspan engine ended {losses} times while this image waited ({loss}); "
                         f"its log is {log_file()}."
                     ) from None
-        raise AssertionError("unreachable")
 
-    def _converse(
+    def _finished(
         self,
-        service: _Service,
-        key: str,
-        body: bytes,
-        content_type: str,
-        parameters: Mapping[str, Any],
+        service: Service,
+        job: dict[str, Any],
         on_progress: OnProgress | None,
         also: Mapping[str, str],
-    ) -> tuple[EngineResult, Callable[[], dict[str, bytes]]]:
-        query = urlencode({name: _as_text(value) for name, value in parameters.items()})
-        headers = {"Content-Type": content_type, "Idempotency-Key": key}
-        job = service.json("POST", "/v1/jobs?" + query, body, headers)
+        keep: bool,
+        labels: bool,
+    ) -> tuple[EngineResult, Fetch]:
+        """The result of a job as soon as it is over, and how to fetch the rest of it."""
         address = "/v1/jobs/" + job["id"]
         try:
             job = _wait(service, address, job, on_progress)
             if job["state"] == "cancelled":
-                raise EngineError("The segmentation was cancelled.")
+                raise EngineError("The segmentation was cancelled.", "cancelled")
             if job["state"] == "failed":
-                raise EngineError(job["message"])
-            labels = service.content(address + "/labels", NPY)
-        except _Lost:
+                raise EngineError(job["message"], job.get("error", {}).get("code", ""))
+            npy = service.content(address + "/labels", NPY) if labels else b""
+        except (_Lost, _TryLater):
             raise
         except BaseException:
             # The user pressed stop, or the job failed: let the engine work for others.
             service.forget(address)
             raise
-        names = ("count", "diameter", "model", "model_sha256", "device", "seconds", "notes")
-        result = EngineResult(npy=labels, **{name: job["result"][name] for name in names})
-        return result, lambda: _fetch_and_forget(service, address, also)
+        result = EngineResult(
+            npy=npy, **{name: job["result"][name] for name in SUMMARY}, job=job["id"] if keep else None
+        )
+
+        def fetch() -> dict[str, bytes]:
+            try:
+                return {name: service.content(address + "/" + name, kind) for name, kind in also.items()}
+            finally:
+                if not keep:
+                    service.forget(address)
+
+        return result, fetch
 
     def _require_program(self) -> None:
         if not self.command or shutil.which(self.command[0]) is None:
             raise EngineMissing(MISSING)
 
-    def connect(self, on_progress: OnProgress | None = None) -> _Service:
-        """The running service; starts it if there is none, and says so through `on_progress`. Raises EngineMissing."""
-        service = running_service()
-        return service if service is not None else self._start(on_progress)
-
-    def _start(self, on_progress: OnProgress | None) -> _Service:
-        """Start the service and wait until it answers.
+    def connect(self, on_progress: OnProgress | None = None) -> Service:
+        """The running service; starts it if there is none, and says so through `on_progress`. Raises EngineError.
 
         Several clients may do this at once: the services settle by a lock which of them stays, the others end with
-        exit code 0, and every client finds the one that stayed.
+        exit code 0, and every client finds the one that stayed. A client starts one only while nobody holds the lock,
+        and waits longer and longer before it starts another.
         """
-        self._require_program()
-        started = time.monotonic()
-        child = self._spawn()
+        if self._service is not None and self._service.serves():
+            return self._service
+        self._service = self._found_or_started(on_progress)
+        return self._service
+
+    def _found_or_started(self, on_progress: OnProgress | None) -> Service:
+        began = time.monotonic()
+        silent_since = None
+        child: subprocess.Popen | None = None
+        next_start, pause = 0.0, 0.5
         while True:
-            elapsed = time.monotonic() - started
-            service = running_service()
-            if service is not None:
-                return service
-            if elapsed > START_SECONDS:
+            standing = find_engine(self.command)
+            if standing.service is not None:
+                return standing.service
+            now = time.monotonic()
+            code = None if child is None else child.poll()
+            if code not in (None, 0):
+                raise EngineMissing(f"The cellspan engine could not be started: {_last_line(log_file())}")
+            if standing.state == "silent":
+                silent_since = silent_since or now
+                if now - silent_since > PATIENCE_SECONDS:
+                    raise EngineError(
+                        f"The cellspan engine does not answer ({standing.about}); end it with: "
+                        "cellspan service stop --force",
+                        "silent",
+                    )
+            elif now - began > START_SECONDS:
                 raise EngineMissing(
                     f"The cellspan engine did not start within {START_SECONDS:.0f} s; its log is {log_file()}."
                 )
-            code = child.poll()
-            if code not in (None, 0):
-                raise EngineMissing(f"The cellspan engine could not be started: {_last_line(log_file())}")
-            if code == 0 and elapsed > 2:
-                # Another service held the lock but is gone now, for example one that was just stopping.
+            elif standing.state in ("absent", "stopping") and (child is None or code == 0) and now >= next_start:
+                self._require_program()
                 child = self._spawn()
+                next_start, pause = now + pause, min(2 * pause, LONGEST_PAUSE)
             if on_progress is not None:
-                on_progress(0.0, f"starting the cellspan engine ({elapsed:.0f} s)")
-            time.sleep(0.1)
+                words = "waiting for the cellspan engine, which does not answer" if silent_since else None
+                on_progress(0.0, f"{words or 'starting the cellspan engine'} ({now - began:.0f} s)")
+            time.sleep(0.05)
 
     def _spawn(self) -> subprocess.Popen:
         folder = runtime_folder()
+        private_folder(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            log = log_file().open("ab")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+            log = os.fdopen(os.open(str(folder / LOG), flags, 0o600), "ab")
         except OSError as error:
             raise EngineMissing(
                 f"{folder}: the engine cannot write there ({error.strerror}); "
@@ -285,27 +543,53 @@ class _Extra(Mapping[str, "np.ndarray"]):
         return len(self._names)
 
 
-def _fetch_and_forget(service: _Service, address: str, also: Mapping[str, str]) -> dict[str, bytes]:
-    """The further results of a job that is done; with that the service need not keep it."""
-    try:
-        return {name: service.content(address + "/" + name, kind) for name, kind in also.items()}
-    finally:
-        service.forget(address)
+class _LocalConnection(http.client.HTTPConnection):
+    """HTTP through a socket in a folder that only this user can enter."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
-class _Service:
-    """One running service: its address and its token."""
+class Service:
+    """One running service: its address and its token; each thread keeps a connection."""
 
-    def __init__(self, address: str, token: str) -> None:
+    def __init__(self, address: str, token: str, path: str | None = None, certificate: str | None = None) -> None:
+        """`path` is that of its socket; where there is none, it has to prove that it knows the token first."""
         parts = urlsplit(address)
-        self.host, self.port, self.token = parts.hostname or "127.0.0.1", parts.port or 80, token
+        self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
+        self.token, self._path, self._certificate = token, path, certificate
+        self._of_thread = threading.local()
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any] | None) -> Service | None:
+        """The service that a record tells of, unless it is still starting or the record is damaged."""
+        values = {name: (record or {}).get(name) for name in ("address", "token", "socket", "certificate")}
+        address, token = values["address"], values["token"]
+        if not isinstance(address, str) or not isinstance(token, str) or not token.isascii():
+            return None
+        path, certificate = (
+            value if isinstance(value, str) else None for value in (values["socket"], values["certificate"])
+        )
+        usable = path if path and hasattr(socket, "AF_UNIX") and os.path.exists(path) else None
+        try:
+            return cls(address, token, usable, certificate)
+        except ValueError:  # an address with a port that is no number
+            return None
 
     def content(self, path: str, accept: str) -> bytes:
+        """A result, in the media type that is asked for."""
         return self._request("GET", path, None, {"Accept": accept})
 
     def json(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
+        """An answer in JSON."""
         answer: dict[str, Any] = json.loads(self._request(method, path, body, headers or {}))
         return answer
 
@@ -314,12 +598,54 @@ class _Service:
         with contextlib.suppress(EngineError):
             self._request("DELETE", path, None, {})
 
-    def healthy(self) -> bool:
+    def health(self) -> dict[str, Any]:
+        """What it is doing; raises EngineError if it does not answer."""
+        answer = json.loads(self._request("GET", "/v1/health", None, {}, HEALTH_SECONDS))
+        return answer if isinstance(answer, dict) else {}
+
+    def serves(self) -> bool:
+        """Whether it answers, and goes on with its own clients; it may be outdated for new ones."""
         try:
-            answer = json.loads(self._request("GET", "/v1/health", None, {}, HEALTH_SECONDS))
-            return bool(answer["status"] == "ok")
-        except (EngineError, ValueError, KeyError):
+            return self.health().get("status") in ("ok", "outdated")
+        except EngineError:
             return False
+
+    def _connection(self, patience: float) -> http.client.HTTPConnection:
+        """A connection to the service itself: nobody else learns the token."""
+        connection: http.client.HTTPConnection
+        if self._path is not None:
+            connection = _LocalConnection(self._path, patience)
+        elif self._certificate is not None:
+            import ssl
+
+            context = ssl.create_default_context(cafile=self._certificate)
+            context.check_hostname = False  # it is the very certificate that the service's own record names
+            connection = http.client.HTTPSConnection(self.host, self.port, timeout=patience, context=context)
+        else:
+            # http.client, because urllib would send loopback requests through a proxy.
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=patience)
+        try:
+            connection.connect()
+            connection.auto_open = 0  # never again by itself, to whoever listens there then
+            if self._path is None:
+                self._require_proof(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _require_proof(self, connection: http.client.HTTPConnection) -> None:
+        challenge = secrets.token_hex(32)
+        connection.request("GET", f"/v1/hello?challenge={challenge}")
+        answer = connection.getresponse()
+        content = answer.read(4096)
+        proof = hmac.new(self.token.encode(), (CHALLENGE_PREFIX + challenge).encode(), "sha256").hexdigest()
+        try:
+            given = str(json.loads(content.decode("utf-8"))["proof"])
+        except (ValueError, KeyError, TypeError):
+            given = ""
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), proof.encode()):
+            raise _Lost(f"another program answers at {self.host}:{self.port}", "impostor")
 
     def _request(
         self,
@@ -329,34 +655,64 @@ class _Service:
         headers: Mapping[str, str],
         patience: float = PATIENCE_SECONDS,
     ) -> bytes:
-        # http.client, because urllib would send loopback requests through a proxy.
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=patience)
+        headers = {"Authorization": "Bearer " + self.token, **headers}
+        kept: http.client.HTTPConnection | None = getattr(self._of_thread, "connection", None)
+        if kept is not None:
+            try:
+                return self._exchange(kept, method, path, body, headers, patience)
+            except socket.timeout as error:
+                raise _Lost(str(error) or "it does not answer") from None
+            except (OSError, http.client.HTTPException):
+                pass  # it was closed between two requests; each of ours may be sent twice
         try:
-            connection.request(method, path, body, {"Authorization": "Bearer " + self.token, **headers})
-            answer = connection.getresponse()
-            content = answer.read()
+            return self._exchange(self._connection(patience), method, path, body, headers, patience)
         except (OSError, http.client.HTTPException) as error:
             raise _Lost(str(error) or type(error).__name__) from None
-        finally:
+
+    def _exchange(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        patience: float,
+    ) -> bytes:
+        self._of_thread.connection = None
+        try:
+            if connection.sock is not None:
+                connection.sock.settimeout(patience)
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            content = answer.read()
+        except BaseException:
             connection.close()
-        if answer.status == 404 and path.startswith("/v1/jobs/"):
-            raise _Lost("a new engine does not know the job")
-        if answer.status >= 400:
-            raise EngineError(_sentence(content, answer.status))
-        return content
+            raise
+        self._of_thread.connection = connection
+        if answer.status < 400:
+            return content
+        raise _failure(content, answer.status, answer.getheader("Retry-After"))
 
 
-def running_service() -> _Service | None:
-    """The service that answers at the recorded address, or None."""
+def _failure(content: bytes, status: int, retry_after: str | None) -> EngineError:
+    """An answer from status 400 on as the error that it means."""
     try:
-        found = json.loads(service_file().read_text(encoding="utf-8"))
-        service = _Service(found["address"], found["token"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return service if service.healthy() else None
+        problem = json.loads(content.decode("utf-8"))
+        sentence, code = str(problem["sentence"]), str(problem["code"])
+    except (ValueError, KeyError, TypeError):
+        sentence, code = f"The cellspan engine answered with HTTP status {status}.", ""
+    if code in ("unknown_job", "stopping", "gone"):
+        return _Lost(sentence, code)
+    if status == 503 or code == "results_full":
+        try:
+            seconds = float(retry_after or 2)
+        except ValueError:
+            seconds = 2.0
+        return _TryLater(sentence, code, min(max(seconds, 0.1), 30.0))
+    return EngineError(sentence, code)
 
 
-def _wait(service: _Service, address: str, job: dict[str, Any], on_progress: OnProgress | None) -> dict[str, Any]:
+def _wait(service: Service, address: str, job: dict[str, Any], on_progress: OnProgress | None) -> dict[str, Any]:
     """Poll until the job ends; short polls where somebody watches the progress."""
     seconds = 0.5 if on_progress is not None else WAIT_SECONDS
     while job["state"] in ("queued", "running"):
@@ -364,6 +720,10 @@ def _wait(service: _Service, address: str, job: dict[str, Any], on_progress: OnP
         if on_progress is not None:
             on_progress(job["progress"], job["message"])
     return job
+
+
+def _query(parameters: Mapping[str, Any]) -> str:
+    return urlencode({name: _as_text(value) for name, value in parameters.items()})
 
 
 def as_npy(pixels: np.ndarray) -> bytes:
@@ -398,13 +758,6 @@ def model_for_engine(name: str) -> str:
     path = os.path.expanduser(name.strip())
     is_name = os.path.basename(path) == path or path.startswith("cellpose/")
     return path if is_name else os.path.abspath(path)
-
-
-def _sentence(content: bytes, status: int) -> str:
-    try:
-        return str(json.loads(content)["error"])
-    except (ValueError, KeyError, TypeError):
-        return f"The cellspan engine answered with HTTP status {status}."
 
 
 def _last_line(path: Path) -> str:

@@ -1,0 +1,67 @@
+"""The results of a job in the media types that clients accept."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mimeparse
+import numpy as np
+import tifffile
+
+from cellspan.core.outlines import write_roi_zip
+from cellspan.core.outputs import outlines_of, write_labels
+from cellspan.core.result import Result, object_quality
+from cellspan.core.service.client import NPY, as_npy
+from cellspan.core.service.errors import Refusal
+from cellspan.core.service.uploads import TIFF
+
+ZIP = "application/zip"
+Encoder = Callable[[Result], bytes]
+
+
+def encode(kind: str, result: Result, accept: str) -> tuple[bytes, str]:
+    """A kind of result (labels, rois, ...) as bytes, and their media type; raises Refusal."""
+    encoders = ENCODERS.get(kind)
+    if encoders is None:
+        raise Refusal(404, "unknown_result", f"There is no result '{kind}'; choose among {', '.join(ENCODERS)}.")
+    media = _best(list(encoders), accept)
+    if not media:
+        raise Refusal(406, "not_acceptable", f"{kind} are given as {' or '.join(encoders)}.", accept=accept)
+    return encoders[media](result), media
+
+
+def _best(offered: list[str], accept: str) -> str:
+    """What the client likes best of what there is, the first among equals; empty if it wants none of it."""
+    try:
+        return str(mimeparse.best_match(offered[::-1], accept))
+    except (mimeparse.MimeTypeParseException, ValueError):
+        return ""
+
+
+def _tiff(array: np.ndarray[Any, Any]) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, array, compression="zlib")
+    return buffer.getvalue()
+
+
+def _through_file(write: Callable[[Path], None]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "result"
+        write(path)
+        return path.read_bytes()
+
+
+ENCODERS: dict[str, dict[str, Encoder]] = {
+    "labels": {
+        NPY: lambda result: as_npy(result.labels),
+        TIFF: lambda result: _through_file(lambda path: write_labels(path, result.labels)),
+    },
+    "rois": {ZIP: lambda result: _through_file(lambda path: write_roi_zip(path, outlines_of(result.labels)))},
+    "probability": {NPY: lambda result: as_npy(result.probability), TIFF: lambda result: _tiff(result.probability)},
+    "objects": {NPY: lambda result: as_npy(object_quality(result))},
+    "flows": {NPY: lambda result: as_npy(result.flows), TIFF: lambda result: _tiff(result.flows)},
+}

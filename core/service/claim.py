@@ -1,0 +1,154 @@
+"""The place of an engine: a folder with a lock that only one process holds, and service.json that says where it is."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.service.client import (
+    LOCK,
+    MARKS,
+    SERVICE,
+    EngineError,
+    private_folder,
+    read_record,
+    runtime_folder,
+    same_program,
+)
+
+PATIENCE = 0.3  # seconds; a client that looks whether the lock is held holds it for a moment
+
+
+class Claim:
+    """One engine's place, from the moment in which its lock is taken."""
+
+    def __init__(self, folder: Path, lock: FileLock) -> None:
+        """Say at once that an engine starts here."""
+        self.folder, self._lock = folder, lock
+        self._record: dict[str, Any] = {
+            "pid": os.getpid(),
+            "version": version("cellspan"),
+            "programs": programs(),
+            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        }
+        self.announce()
+
+    @property
+    def marks(self) -> Path:
+        """Where running jobs leave their marks."""
+        return self.folder / MARKS
+
+    def announce(self, **more: Any) -> None:
+        """Write service.json, readable by this user only; the rename makes it appear whole."""
+        self._record.update(more)
+        target = self.folder / SERVICE
+        part = self.folder / f"{SERVICE}.{os.getpid()}.part"
+        try:
+            part.unlink(missing_ok=True)
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(self._record, file)
+            os.replace(part, target)
+        except OSError as error:
+            raise CellspanError(
+                f"{target}: the engine cannot write its address there ({error.strerror}); remove it, or set "
+                "CELLSPAN_RUNTIME_DIR to another folder."
+            ) from None
+
+    def socket_path(self) -> Path | None:
+        """Where to listen beside the network, if the platform and the length of the path allow it."""
+        path = self.folder / f"engine-{os.getpid()}.sock"
+        return path if len(os.fsencode(path)) < 100 and os.name == "posix" else None
+
+    def give_up(self) -> None:
+        """The next engine may have the place; this one goes on with what it has. May be called twice."""
+        if not self._lock.is_locked:
+            return
+        record = read_record(self.folder)
+        if record is not None and record.get("pid") == os.getpid():
+            with contextlib.suppress(OSError):
+                (self.folder / SERVICE).unlink()
+        self._lock.release()
+
+
+def claim_place() -> Claim | None:
+    """The place of this program's engine; None if it has one already. Raises CellspanError if that cannot be known.
+
+    Another program's engine, of another version or environment, keeps its place; there is one for each program.
+    """
+    top = runtime_folder()
+    for folder in (top, top / hashlib.sha256(os.fsencode(programs()[0])).hexdigest()[:8]):
+        lock = _locked(folder)
+        if lock is not None:
+            _remove_sockets(folder)
+            return Claim(folder, lock)
+        record = read_record(folder)
+        if record is None or same_program(record, programs()):
+            return None
+    return None
+
+
+def programs() -> list[str]:
+    """The folders in which the commands lie that start this program."""
+    schemes = [sysconfig.get_path("scripts")]
+    with contextlib.suppress(KeyError):
+        schemes.append(sysconfig.get_path("scripts", f"{os.name}_user"))
+    return list(dict.fromkeys([os.path.dirname(os.path.abspath(sys.executable)), *schemes]))
+
+
+def _locked(folder: Path) -> FileLock | None:
+    """The lock of a folder, or None if another process holds it; raises CellspanError."""
+    try:
+        private_folder(folder)
+        lock = FileLock(folder / LOCK, mode=0o600, is_singleton=False)
+        lock.acquire(timeout=PATIENCE, poll_interval=0.02)
+    except Timeout:
+        return None
+    except EngineError as error:
+        raise CellspanError(str(error)) from None
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CellspanError(
+            f"{folder}: the engine cannot work there ({reason}); set CELLSPAN_RUNTIME_DIR to another folder."
+        ) from None
+    return lock
+
+
+def _remove_sockets(folder: Path) -> None:
+    """Those of engines that died; one that gave up its place may still use its own."""
+    for path in folder.glob("engine-*.sock"):
+        with contextlib.suppress(OSError, ValueError):
+            if not psutil.pid_exists(int(path.stem.partition("-")[2])):
+                path.unlink()
+
+
+def installation() -> str:
+    """A hash of the program as it lies on disk now: other files, other sizes or times, another hash."""
+    digest = hashlib.sha256()
+    for line in sorted(_files(Path(__file__).parents[1])):
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[str]:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name != "__pycache__":
+                    yield from _files(Path(entry.path))
+            elif entry.name.endswith(".py"):
+                status = entry.stat()
+                yield f"{entry.path} {status.st_size} {status.st_mtime_ns}"

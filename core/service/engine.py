@@ -1,0 +1,195 @@
+"""The engine behind the routes: takes jobs, keeps their results as long as somebody wants them, and stops politely."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from cellspan.core.inference.predictor import resolve_device
+from cellspan.core.parameters import Parameters, parse_parameters
+from cellspan.core.result import check_same_network
+from cellspan.core.service.errors import Refusal, stopping, unknown_job
+from cellspan.core.service.jobs import LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job, JobTable, Work
+from cellspan.core.service.metrics import Metrics
+from cellspan.core.service.models import WarmModels, find_in_time
+from cellspan.core.service.results import Results
+from cellspan.core.service.strikes import Strikes
+from cellspan.core.service.uploads import MAX_UPLOAD, Upload, Uploads
+from cellspan.core.service.work import JudgeAgain, SegmentImage
+from cellspan.core.service.workers import Workers
+
+log = logging.getLogger(__name__)
+
+
+class Client:
+    """Who asks: a name for taking turns, whether somebody sits and waits, how long to keep what nobody asks for."""
+
+    def __init__(self, name: str = "", interactive: bool = False, lease: float = LEASE_SECONDS) -> None:
+        """Raises Refusal for a lease or a name that is not possible."""
+        if len(name) > LONGEST_KEY:
+            raise Refusal(400, "bad_client", f"The name of a client has {LONGEST_KEY} characters at most.")
+        if not 1 <= lease <= LONGEST_LEASE:
+            raise Refusal(400, "bad_lease", f"A lease is 1 to {LONGEST_LEASE:g} seconds, not {lease:g}.", lease=lease)
+        self.name, self.interactive, self.lease = name, interactive, lease
+
+
+class Engine:
+    """Jobs, workers, results and models; thread-safe."""
+
+    def __init__(
+        self,
+        models: WarmModels | None = None,
+        results: Results | None = None,
+        max_upload: int = MAX_UPLOAD,
+        marks: Path | None = None,
+    ) -> None:
+        """`marks` is the folder in which running jobs leave their marks, for the next engine if this one dies."""
+        self.models = models or WarmModels()
+        self.results = results or Results()
+        self.uploads = Uploads(max_upload)
+        self.jobs = JobTable()
+        self.metrics = Metrics()
+        self._strikes = Strikes(marks)
+        self._lock = threading.Lock()
+        self._workers: dict[str, Workers] = {}
+        self._clients: set[str] = set()
+        self.stopping = False  # no new jobs
+        self.outdated = False  # no new clients
+        self.last_activity = time.monotonic()
+
+    # ---- jobs
+
+    def submit(self, upload: Upload, parameters: Parameters, device: str, client: Client, key: str | None) -> Job:
+        """Queue an image; the same key gives the same job. Raises CellspanError for an unknown model or device."""
+        self.check_open(client)
+        find_in_time(parameters.model)
+        device = resolve_device(device)
+        fingerprint = f"{upload.digest()} {upload.kind} {device} {parameters.model_dump_json()}"
+        work = SegmentImage(self.models, upload, parameters, device)
+        return self._add(work, parameters, device, client, key, fingerprint)
+
+    def again(self, job: Job, values: dict[str, Any], client: Client, key: str | None) -> Job:
+        """The image of a job with other thresholds; `values` are the parameters that differ from the job's.
+
+        Raises CellspanError, and Refusal if the outputs of the network are not there any more.
+        """
+        self.check_open(client)
+        if job.state != "done":
+            raise Refusal(409, "not_done", f"The job is {job.state}; only one that is done can be judged again.")
+        result = job.result
+        if result is None:
+            raise Refusal(410, "gone", "The outputs of this job were dropped to make room; send the image again.")
+        parameters = with_changes(job.parameters, values)
+        if result.seen is not None:
+            check_same_network(job.parameters, parameters)
+        fingerprint = f"again {job.id} {parameters.model_dump_json()}"
+        return self._add(JudgeAgain(result, parameters), parameters, job.device, client, key, fingerprint)
+
+    def _add(
+        self, work: Work, parameters: Parameters, device: str, client: Client, key: str | None, fingerprint: str
+    ) -> Job:
+        if key is not None and len(key) > LONGEST_KEY:
+            raise Refusal(400, "bad_key", f"An Idempotency-Key has {LONGEST_KEY} characters at most.")
+        self.results.check_room()
+        job = Job(work, parameters, device, client.name, client.interactive, key, fingerprint, client.lease)
+        job.strikes = self._strikes.of(key)
+        found = self.jobs.add(job)
+        if found is not job:
+            work.close()
+            return found
+        try:
+            with self._lock:
+                if self.stopping:
+                    raise stopping()
+                self._clients.add(client.name)
+                self.last_activity = time.monotonic()
+                self._workers_of(device).waiting.put(job)
+        except Refusal:
+            self.jobs.remove(job)
+            raise
+        return job
+
+    def get(self, job_id: str) -> Job:
+        """A job by its id; raises Refusal if there is none, or if it is handed back because the engine stops."""
+        self.last_activity = time.monotonic()
+        job = self.jobs.get(job_id)
+        if job is None:
+            raise unknown_job(job_id)
+        if self.stopping and (job.state == "queued" or job.handed_back):
+            raise stopping()
+        return job
+
+    def before(self, job: Job) -> int:
+        """How many jobs come before one that waits."""
+        workers = self._workers.get(job.device)
+        return workers.waiting.before(job) if workers else 0
+
+    def delete(self, job: Job) -> None:
+        """Cancel the job if it is under way, and forget it."""
+        job.cancelled.set()
+        self.jobs.remove(job)
+        self.results.drop(job)
+        workers = self._workers.get(job.device)
+        if workers and workers.waiting.drop(job):
+            job.work.close()
+            job.finish("cancelled", "cancelled", "cancelled")
+
+    def _workers_of(self, device: str) -> Workers:
+        if device not in self._workers:
+            self._workers[device] = Workers(device, self.jobs, self.results, self._strikes, self.metrics)
+        return self._workers[device]
+
+    def check_open(self, client: Client) -> None:
+        """Refuse new jobs while the engine stops, and new clients after the program was replaced; raises Refusal."""
+        if self.stopping or (self.outdated and client.name not in self._clients):
+            raise stopping()
+
+    # ---- time
+
+    @property
+    def busy(self) -> bool:
+        """Whether any job waits or runs."""
+        return any(not job.over for job in self.jobs.all())
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a client waits for something that is done or under way."""
+        return any(not job.over or (job.state == "done" and not job.fetched) for job in self.jobs.all())
+
+    def drop_expired(self) -> None:
+        """Forget the jobs whose clients have not asked for too long, finished or not."""
+        now = time.monotonic()
+        for job in self.jobs.all():
+            if job.expired(now):
+                if not job.over:
+                    log.info("job %s is dropped: its client has not asked for %.0f s", job.id, now - job.seen)
+                self.delete(job)
+
+    def stop(self) -> None:
+        """Take no new jobs, and hand back those that wait: their clients go to the next engine."""
+        with self._lock:
+            self.stopping = True
+        for workers in self._workers.values():
+            for job in workers.close():
+                job.handed_back = True
+                job.work.close()
+                job.finish("cancelled", "handed back", "handed_back")
+
+    def hand_back(self) -> None:
+        """End what is under way; its clients send it to the next engine."""
+        for job in self.jobs.all():
+            if not job.over:
+                job.handed_back = True
+                job.cancelled.set()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the workers to end after `stop`; whether they did."""
+        return all([workers.join(seconds) for workers in self._workers.values()])
+
+
+def with_changes(parameters: Parameters, values: dict[str, Any]) -> Parameters:
+    """The parameters with some values changed, which may be text; raises CellspanError."""
+    return parse_parameters({**vars(parameters), **values})

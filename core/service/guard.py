@@ -1,0 +1,66 @@
+"""What stands in front of the application: who may talk to it, and what HTTP asks of every address."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cellspan.core.service.errors import Refusal
+from cellspan.core.service.problems import problem
+
+OPEN = "/v1/hello"  # tells nothing but that the engine knows the token
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Guard:
+    """Asks for the token and for a Host that means this engine; answers HEAD as GET without its body.
+
+    A page in a browser can make its own name mean this machine; its requests name that Host, and are refused.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, hosts: Sequence[str] | None = LOOPBACK) -> None:
+        """`hosts` may be named as Host; None = any, for an engine that other computers use."""
+        self._app, self._token, self._hosts = app, token.encode(), hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(Headers(scope=scope), scope["path"])
+        app: ASGIApp = self._app if refusal is None else problem(refusal)
+        if scope["method"] == "HEAD":
+            await app({**scope, "method": "GET"}, receive, _without_body(send))
+        else:
+            await app(scope, receive, send)
+
+    def _refusal(self, headers: Headers, path: str) -> Refusal | None:
+        host = _host_name(headers.get("host", ""))
+        if self._hosts is not None and host not in self._hosts:
+            return Refusal(403, "wrong_host", f"This engine is not '{host}'.", host=host)
+        if path == OPEN:
+            return None
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        known = scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), self._token)
+        if known:
+            return None
+        return Refusal(401, "no_token", "A valid token is needed.", {"WWW-Authenticate": 'Bearer realm="cellspan"'})
+
+
+def _host_name(host: str) -> str:
+    """Without the port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower()
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_head

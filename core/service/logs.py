@@ -1,0 +1,82 @@
+"""The log of the engine: bounded, readable by its user only, and each sentence once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from cellspan.core.errors import CellspanError
+
+LARGEST = 2_000_000  # bytes of one file; the one before is kept
+QUIET = 60.0  # seconds in which a sentence is not repeated
+
+
+class EachOnce(logging.Filter):
+    """Leaves out what was said a moment ago, and says later how often that was."""
+
+    def __init__(self, quiet: float = QUIET) -> None:
+        """Nothing was said yet."""
+        super().__init__()
+        self._quiet = quiet
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this is news."""
+        key, now = (record.name, str(record.msg)), time.monotonic()
+        since, left_out = self._said.get(key, (-self._quiet, 0))
+        if now - since < self._quiet:
+            self._said[key] = since, left_out + 1
+            return False
+        if left_out:
+            record.msg = f"{record.msg} (and {left_out} times more)"
+        if len(self._said) > 1000:
+            self._said.clear()
+        self._said[key] = now, 0
+        return True
+
+
+class _EngineLog(RotatingFileHandler):
+    """A new file is also where the process's own standard error goes, if that went into the old one."""
+
+    def doRollover(self) -> None:
+        """Begin a new file."""
+        follows = _is_standard_error(Path(self.baseFilename))
+        super().doRollover()
+        if follows and self.stream is not None:
+            for descriptor in (1, 2):
+                os.dup2(self.stream.fileno(), descriptor)
+
+
+def start_log(path: Path) -> None:
+    """Write into this file, and onto the terminal if there is one; raises CellspanError if the file cannot be had."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        with contextlib.suppress(AttributeError, OSError):
+            os.fchmod(descriptor, 0o600)
+        os.close(descriptor)
+        file = _EngineLog(path, maxBytes=LARGEST, backupCount=1, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise CellspanError(
+            f"{path}: the engine cannot write its log there ({error.strerror}); set CELLSPAN_RUNTIME_DIR to another "
+            "folder."
+        ) from None
+    handlers: list[logging.Handler] = [file]
+    if not _is_standard_error(path) and sys.stderr is not None:
+        handlers.append(logging.StreamHandler())
+    for handler in handlers:
+        handler.addFilter(EachOnce())
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers, force=True
+    )
+    logging.raiseExceptions = False  # a full disk must not end a job
+
+
+def _is_standard_error(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return os.path.samestat(os.fstat(2), path.stat())
+    return False

@@ -1,0 +1,70 @@
+"""What the engine counts, in the format of Prometheus: jobs, seconds, the queue, memory, models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psutil
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from cellspan.core.result import Result
+from cellspan.core.service.jobs import Job
+
+if TYPE_CHECKING:
+    from cellspan.core.service.engine import Engine
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """Counters of one engine, which threads add to."""
+
+    def __init__(self) -> None:
+        """All at 0, in a registry of their own, because a process may have several engines."""
+        self._registry = CollectorRegistry()
+        self._jobs = Counter("cellspan_jobs", "Jobs that are over", ["state"], registry=self._registry)
+        self._objects = Counter("cellspan_objects", "Objects that were found", registry=self._registry)
+        self._seconds = Histogram(
+            "cellspan_job_seconds",
+            "Seconds of computing of a job",
+            ["model"],
+            registry=self._registry,
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+        )
+        self._now = {
+            name: Gauge(f"cellspan_{name}", text, registry=self._registry)
+            for name, text in {
+                "queued_jobs": "Jobs that wait",
+                "running_jobs": "Jobs that are being worked on",
+                "memory_bytes": "Memory of the process",
+                "results_memory_bytes": "Results in memory that are not fetched yet or kept for other thresholds",
+                "results_disk_bytes": "The same on disk",
+                "warm_models": "Models in memory",
+            }.items()
+        }
+
+    def finished(self, job: Job, result: Result) -> None:
+        """A job has found something."""
+        self._jobs.labels("done").inc()
+        self._objects.inc(result.count)
+        self._seconds.labels(result.model).observe(result.seconds)
+
+    def ended(self, job: Job) -> None:
+        """A job failed or was cancelled."""
+        self._jobs.labels(job.state).inc()
+
+    def text(self, engine: Engine) -> bytes:
+        """What GET /metrics answers."""
+        counts = engine.jobs.count()
+        in_memory, on_disk = engine.results.used()
+        values = {
+            "queued_jobs": counts["queued"],
+            "running_jobs": counts["running"],
+            "memory_bytes": psutil.Process().memory_info().rss,
+            "results_memory_bytes": in_memory,
+            "results_disk_bytes": on_disk,
+            "warm_models": len(engine.models.names()),
+        }
+        for name, value in values.items():
+            self._now[name].set(value)
+        return generate_latest(self._registry)

@@ -1,0 +1,51 @@
+"""Every answer from status 400 on has one form, whoever found the mistake: the engine, the router, the framework."""
+
+from __future__ import annotations
+
+import http
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.service.errors import Refusal
+
+
+def problem(refusal: Refusal) -> JSONResponse:
+    """A refusal as an answer."""
+    return JSONResponse(refusal.as_json(), refusal.status, refusal.headers)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Let the application answer so."""
+
+    @app.exception_handler(Refusal)
+    async def refuse(request: Request, refusal: Refusal) -> Response:
+        return problem(refusal)
+
+    @app.exception_handler(CellspanError)
+    async def refuse_value(request: Request, error: CellspanError) -> Response:
+        return problem(Refusal(400, "refused", str(error)))
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse_request(request: Request, error: RequestValidationError) -> Response:
+        first: Any = error.errors()[0]
+        name, given = str(first["loc"][-1]), first.get("input")
+        return problem(Refusal(400, "refused", f"{name} = {given!r} is not possible: {first['msg']}.", name=name))
+
+    @app.exception_handler(HTTPException)
+    async def refuse_address(request: Request, error: HTTPException) -> Response:
+        words = http.HTTPStatus(error.status_code).phrase
+        sentence = f"{request.method} {request.url.path}: {words}; /openapi.json lists the addresses."
+        return problem(Refusal(error.status_code, words.lower().replace(" ", "_"), sentence, dict(error.headers or {})))
+
+    @app.exception_handler(MemoryError)
+    async def memory_full(request: Request, error: MemoryError) -> Response:
+        return problem(Refusal(503, "memory", "The engine's memory is full; try again.", {"Retry-After": "10"}))
+
+    @app.exception_handler(Exception)
+    async def internal(request: Request, error: Exception) -> Response:
+        return problem(Refusal(500, "internal", f"Internal error ({type(error).__name__}); the log says more."))

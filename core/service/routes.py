@@ -1,0 +1,339 @@
+"""The addresses of the engine: jobs in, labels out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, Security
+from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
+from cellspan.core.service.answers import ENCODERS, encode
+from cellspan.core.service.client import CHALLENGE_PREFIX
+from cellspan.core.service.engine import Client, Engine
+from cellspan.core.service.errors import Refusal
+from cellspan.core.service.jobs import DISCONNECTED_SECONDS, LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job
+from cellspan.core.service.metrics import MEDIA_TYPE
+from cellspan.core.service.models import list_in_time
+from cellspan.core.service.shapes import Health, Hello, JobState, ModelList, Problem, Stopping
+from cellspan.core.service.uploads import KINDS, Upload
+
+LONGEST_WAIT = 30.0  # seconds of one long poll
+BODY_SECONDS = 60.0  # without another byte of an upload
+# Of every route; FastAPI's own 422 for wrong queries is a 400 here, as for wrong parameters.
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": text}
+    for status, text in {
+        400: "A value is not possible",
+        401: "A valid token is needed",
+        403: "The engine is not meant by this Host",
+        404: "There is no such job or address",
+        405: "This address has other methods",
+        503: "The engine is stopping, or its queue is full",
+        500: "An internal error",
+    }.items()
+}
+MORE_PROBLEMS = {
+    406: "The result is not given in these media types",
+    408: "The image did not come in time",
+    409: "The job is not done",
+    410: "The outputs were dropped to make room",
+    413: "The image is too large",
+    415: "Images are not sent in this type or encoding",
+    422: "The Idempotency-Key came with another image",
+    507: "Results that nobody fetched take all the room, or the disk is full",
+}
+
+
+def also(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Further answers of a route."""
+    return {status: {"model": Problem, "description": MORE_PROBLEMS[status]} for status in statuses}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the routes need besides the request."""
+
+    engine: Engine
+    token: str
+    stop: Callable[[], None]  # called when a client asks the engine to end
+    replaced: Callable[[], bool]  # whether the program on disk is another one than this process
+    metrics: bool = False
+
+
+def context_of(request: Request) -> Context:
+    """As the application keeps it."""
+    context: Context = request.app.state.context
+    return context
+
+
+def engine_of(request: Request) -> Engine:
+    """The engine of the application."""
+    return context_of(request).engine
+
+
+def client_of(
+    client: Annotated[
+        str, Header(alias="Cellspan-Client", max_length=LONGEST_KEY, description="A name; clients take turns.")
+    ] = "",
+    interactive: Annotated[
+        bool, Header(alias="Cellspan-Interactive", description="Somebody sits and waits: this job comes first.")
+    ] = False,
+    lease: Annotated[
+        float,
+        Header(
+            alias="Cellspan-Lease",
+            ge=1,
+            le=LONGEST_LEASE,
+            description="Seconds without a question after which the job may be forgotten.",
+        ),
+    ] = LEASE_SECONDS,
+) -> Client:
+    """Who asks."""
+    return Client(client, interactive, lease)
+
+
+TheEngine = Annotated[Engine, Depends(engine_of)]
+TheClient = Annotated[Client, Depends(client_of)]
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", max_length=LONGEST_KEY, description="The same key gives the same job."),
+]
+JobId = Annotated[str, Path(max_length=64)]
+
+# The guard in front of the application asks for the token; this describes it.
+bearer = HTTPBearer(auto_error=False)
+router = APIRouter(prefix="/v1", responses=PROBLEMS, dependencies=[Security(bearer)])
+open_router = APIRouter(prefix="/v1", responses={status: PROBLEMS[status] for status in (400, 403, 405, 500)})
+metrics_router = APIRouter(responses=PROBLEMS, dependencies=[Security(bearer)])
+
+
+@open_router.get("/hello", response_model=Hello)
+def hello(
+    request: Request, challenge: Annotated[str, Query(pattern="^[0-9a-f]{32,128}$", description="Hexadecimal digits.")]
+) -> Hello:
+    """Prove, to a client that has not sent its token yet, that this is its engine: HMAC-SHA256 of the challenge."""
+    key = context_of(request).token.encode()
+    return Hello(proof=hmac.new(key, (CHALLENGE_PREFIX + challenge).encode(), "sha256").hexdigest())
+
+
+@router.get("/health", response_model=Health)
+def health(request: Request, engine: TheEngine) -> Health:
+    """What the engine is doing."""
+    counts = engine.jobs.count()
+    outdated = context_of(request).replaced()
+    return Health(
+        status="stopping" if engine.stopping else "outdated" if outdated else "ok",
+        version=version("cellspan"),
+        busy=engine.busy,
+        pid=os.getpid(),
+        queued=counts["queued"],
+        running=counts["running"],
+        models=engine.models.names(),
+    )
+
+
+@router.get("/models", response_model=ModelList)
+async def models() -> ModelList:
+    """The models that can be used."""
+    found = await run_in_threadpool(list_in_time)
+    return ModelList(models=[model.description.model_dump(mode="json") for model in found])
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    response_model=JobState,
+    response_model_exclude_none=True,
+    responses=also(408, 413, 415, 422, 507),
+    openapi_extra={
+        "parameters": [
+            *(
+                {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
+                for name, text in {
+                    **{name: field.description or "" for name, field in Parameters.model_fields.items()},
+                    "device": "auto, cpu, gpu, cuda, cuda:N or mps.",
+                }.items()
+            )
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in KINDS},
+        },
+    },
+)
+async def submit(request: Request, engine: TheEngine, client: TheClient, key: Key = None) -> dict[str, Any]:
+    """Send an image, with the parameters of the segmentation in the query."""
+    engine.check_open(client)  # before the image comes
+    values = dict(request.query_params)
+    device = values.pop("device", "auto")
+    parameters = parse_parameters(values)
+    upload = await _received(request, engine)
+    try:
+        job = await run_in_threadpool(engine.submit, upload, parameters, device, client, key)
+    except BaseException:
+        upload.close()
+        raise
+    return job.as_json()
+
+
+@router.get("/jobs/{job_id}", response_model=JobState, response_model_exclude_none=True)
+async def state(
+    request: Request,
+    engine: TheEngine,
+    job_id: JobId,
+    wait: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Answer later, when it is over.")] = 0,
+) -> dict[str, Any]:
+    """Where a job stands; after `wait` seconds at most (30 at most), as soon as it is over."""
+    job = engine.get(job_id)
+    if wait and not job.over:
+        await _until_over(job, request, min(wait, LONGEST_WAIT))
+        job = engine.get(job_id)
+    if job.state == "queued":
+        before = engine.before(job)
+        job.message = f"waiting for the engine: {before} job{'' if before == 1 else 's'} before this one"
+    return job.as_json()
+
+
+@router.delete("/jobs/{job_id}", status_code=204)
+async def delete(engine: TheEngine, job_id: JobId) -> Response:
+    """Cancel a job, and forget its result."""
+    engine.delete(engine.get(job_id))
+    return Response(status_code=204)
+
+
+@router.get(
+    "/jobs/{job_id}/{kind}",
+    response_class=Response,
+    responses={
+        **also(406, 409, 410),
+        200: {
+            "content": {
+                media: {"schema": {"type": "string", "format": "binary"}}
+                for media in dict.fromkeys(media for encoders in ENCODERS.values() for media in encoders)
+            }
+        },
+    },
+)
+async def result(
+    engine: TheEngine,
+    job_id: JobId,
+    kind: Annotated[str, Path(description=f"One of {', '.join(ENCODERS)}.")],
+    accept: Annotated[str, Header()] = "*/*",
+) -> Response:
+    """What a job has found: labels, rois, probability, flows, objects."""
+    job = engine.get(job_id)
+    if job.state != "done":
+        raise Refusal(409, "not_done", f"The job is {job.state}; its results are not there.", state=job.state)
+    found = job.result
+    if found is None:
+        raise Refusal(410, "gone", "The results of this job were dropped to make room; send the image again.")
+    content, media = await run_in_threadpool(encode, kind, found, accept)
+    job.fetched = job.fetched or kind in ("labels", "rois")
+    return Response(content, media_type=media)
+
+
+@router.post(
+    "/jobs/{job_id}/again",
+    status_code=202,
+    response_model=JobState,
+    response_model_exclude_none=True,
+    responses=also(409, 410, 422, 507),
+    openapi_extra={
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "required": False,
+                "schema": {"type": "string"},
+                "description": Parameters.model_fields[name].description or "",
+            }
+            for name in DYNAMICS
+        ]
+    },
+)
+async def again(
+    request: Request, engine: TheEngine, client: TheClient, job_id: JobId, key: Key = None
+) -> dict[str, Any]:
+    """The same image with other thresholds, without the network: a job of its own, over in a moment."""
+    return engine.again(engine.get(job_id), dict(request.query_params), client, key).as_json()
+
+
+@router.post("/stop", status_code=202, response_model=Stopping)
+def end(request: Request) -> Stopping:
+    """End the engine: what is under way is finished or handed back."""
+    context_of(request).stop()
+    return Stopping(status="stopping")
+
+
+@metrics_router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def metrics(request: Request, engine: TheEngine) -> Response:
+    """Counters for Prometheus; only if the engine was started with --metrics."""
+    if not context_of(request).metrics:
+        raise Refusal(404, "no_metrics", "The engine counts for Prometheus if it is started with --metrics.")
+    return Response(engine.metrics.text(engine), media_type=MEDIA_TYPE)
+
+
+async def _received(request: Request, engine: Engine) -> Upload:
+    """The body of a request; large ones go to disk while they come. Raises Refusal."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise Refusal(415, "unknown_encoding", f"Images are sent as they are, not with Content-Encoding '{encoding}'.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    length = request.headers.get("content-length", "")
+    upload = engine.uploads.begin(kind, int(length) if length.isdigit() else None)
+    parts = request.stream().__aiter__()
+    try:
+        while True:
+            part = await asyncio.wait_for(anext(parts, None), BODY_SECONDS)
+            if part is None:
+                return upload
+            if upload.on_disk:
+                await run_in_threadpool(upload.write, part)
+            else:
+                upload.write(part)
+    except TimeoutError:
+        upload.close()
+        raise Refusal(408, "too_slow", f"No byte of the image came for {BODY_SECONDS:.0f} s.") from None
+    except ClientDisconnect:
+        upload.close()
+        raise Refusal(400, "disconnected", "The client went away before the whole image was there.") from None
+    except BaseException:
+        upload.close()
+        raise
+
+
+async def _until_over(job: Job, request: Request, seconds: float) -> None:
+    """Until the job is over, the time is, or its client is gone: then its lease is short."""
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+
+    def tell() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(over.set)
+
+    job.watch(tell)
+    gone = asyncio.ensure_future(_disconnected(request))
+    told = asyncio.ensure_future(over.wait())
+    try:
+        await asyncio.wait({gone, told}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            job.lease = min(job.lease, DISCONNECTED_SECONDS)
+    finally:
+        gone.cancel()
+        told.cancel()
+        job.unwatch(tell)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,137 @@
+"""Images on their way in: small ones in memory, large ones in a file without a name; hashed, counted, freed."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+from typing import IO, Any
+
+from cellspan.core.cancelling import abandonable
+from cellspan.core.errors import CellspanError
+from cellspan.core.images import Image, decode_image, image_from_array
+from cellspan.core.npy import load_npy
+from cellspan.core.service.client import NPY
+from cellspan.core.service.errors import Refusal
+from cellspan.core.volumes.volume import Volume, decode_volume, volume_from_array
+
+TIFF, PNG = "image/tiff", "image/png"
+KINDS = (NPY, TIFF, PNG)
+MAX_UPLOAD = 2 << 30  # bytes of one image
+IN_MEMORY = 64 << 20  # bytes of one image that are not written to disk first
+ALL_IN_MEMORY = 512 << 20  # bytes of all images that wait
+
+
+class Uploads:
+    """Where images wait until it is their turn; thread-safe."""
+
+    def __init__(self, most: int = MAX_UPLOAD) -> None:
+        """`most` bytes of one image."""
+        self.most = most
+        self._lock = threading.Lock()
+        self._in_memory = 0
+
+    def begin(self, kind: str, declared: int | None) -> Upload:
+        """An upload of this media type, and of so many bytes if the client says so; raises Refusal."""
+        if kind not in KINDS:
+            raise Refusal(
+                415, "unknown_type", f"Images are sent as {NPY}, {TIFF} or {PNG}, not as '{kind}'.", type=kind
+            )
+        if declared is not None:
+            self.check(declared)
+        return Upload(self, kind)
+
+    def check(self, size: int) -> None:
+        """Refuse an image of more bytes than are allowed."""
+        if size > self.most:
+            raise Refusal(
+                413,
+                "too_large",
+                f"The image has more than {self.most} bytes, which is all that this engine takes; send it in parts, or "
+                "start the engine with a larger --max-upload.",
+                most=self.most,
+            )
+
+    def claim(self, size: int) -> bool:
+        """Whether so many bytes more may stay in memory; they count from now on."""
+        with self._lock:
+            if self._in_memory + size > ALL_IN_MEMORY:
+                return False
+            self._in_memory += size
+            return True
+
+    def release(self, size: int) -> None:
+        """They are free again."""
+        with self._lock:
+            self._in_memory -= size
+
+
+class Upload:
+    """The bytes of one image."""
+
+    def __init__(self, uploads: Uploads, kind: str) -> None:
+        """Empty; `kind` is its media type."""
+        self.kind = kind
+        self.size = 0
+        self._uploads = uploads
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._parts: list[bytes] = []
+        self._claimed = 0
+        self._file: IO[bytes] | None = None
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether writing may take a while."""
+        return self._file is not None
+
+    def write(self, part: bytes) -> None:
+        """More of it; raises Refusal if it is too much, or if the disk is full."""
+        self.size += len(part)
+        self._uploads.check(self.size)
+        self._hash.update(part)
+        if self._file is None and self.size <= IN_MEMORY and self._uploads.claim(len(part)):
+            self._parts.append(part)
+            self._claimed += len(part)
+            return
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="cellspan-upload-")
+                self._file.writelines(self._parts)
+                self._free_memory()
+            self._file.write(part)
+        except OSError as error:
+            raise Refusal(
+                507, "disk_full", f"The image cannot be kept in {tempfile.gettempdir()} ({error.strerror})."
+            ) from None
+
+    def digest(self) -> str:
+        """Of all bytes."""
+        return self._hash.hexdigest()
+
+    def decode(self, is_volume: bool) -> Image | Volume:
+        """The pixels; raises CellspanError, and Cancelled while a large file is read."""
+        source: Any = b"".join(self._parts) if self._file is None else self._file
+        if self._file is not None:
+            self._file.seek(0)
+        if not self.size:
+            raise CellspanError("The image is empty: no bytes came.")
+        return abandonable(lambda: _decoded(source, self.kind, is_volume))
+
+    def close(self) -> None:
+        """Free memory and disk."""
+        self._free_memory()
+        if self._file is not None:
+            self._file.close()
+
+    def _free_memory(self) -> None:
+        self._parts = []
+        self._uploads.release(self._claimed)
+        self._claimed = 0
+
+
+def _decoded(source: Any, kind: str, is_volume: bool) -> Image | Volume:
+    if kind == NPY:
+        return (volume_from_array if is_volume else image_from_array)(load_npy(source))
+    if kind == TIFF and is_volume:
+        return decode_volume(source)
+    return decode_image(source, ".tif" if kind == TIFF else ".png")

@@ -1,0 +1,110 @@
+"""Which job is next: clients take turns, those who sit and wait come first, volumes leave a worker to the others."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import OrderedDict, deque
+
+from cellspan.core.service.errors import Refusal
+from cellspan.core.service.jobs import Job
+
+MOST_WAITING = 1000  # jobs of one device
+
+
+class WaitingJobs:
+    """The jobs that wait for one device; thread-safe."""
+
+    def __init__(self, most: int = MOST_WAITING) -> None:
+        """Room for `most` jobs."""
+        self._most = most
+        self._changed = threading.Condition()
+        # Of each client its jobs, the client whose turn it is first; by urgency.
+        self._lines: dict[bool, OrderedDict[str, deque[Job]]] = {True: OrderedDict(), False: OrderedDict()}
+        self._long = 0  # volumes that are being worked on
+        self._closed = False
+
+    def __len__(self) -> int:
+        """How many wait."""
+        with self._changed:
+            return self._count()
+
+    def put(self, job: Job) -> None:
+        """Let a job wait; raises Refusal if there is no room."""
+        with self._changed:
+            if self._count() >= self._most:
+                raise Refusal(
+                    503, "queue_full", f"{self._most} images wait for the engine; try again.", {"Retry-After": "2"}
+                )
+            self._lines[job.urgent].setdefault(job.client, deque()).append(job)
+            self._changed.notify_all()
+
+    def take(self, urgent_only: bool, most_long: int) -> Job | None:
+        """The next job, as soon as there is one; None when there will be none any more.
+
+        While `most_long` volumes are being worked on, others wait; the taker says when it has done one (`done`).
+        """
+        with self._changed:
+            while True:
+                if self._closed:
+                    return None
+                job = self._next(urgent_only, most_long)
+                if job is not None:
+                    self._long += job.work.is_long
+                    return job
+                self._changed.wait()
+
+    def done(self, job: Job) -> None:
+        """The taker has done it."""
+        with self._changed:
+            self._long -= job.work.is_long
+            self._changed.notify_all()
+
+    def drop(self, job: Job) -> bool:
+        """Let a job wait no longer; False if it does not wait."""
+        with self._changed:
+            for line in self._lines.values():
+                jobs = line.get(job.client, deque())
+                if job in jobs:
+                    jobs.remove(job)
+                    if not jobs:
+                        del line[job.client]
+                    return True
+            return False
+
+    def before(self, job: Job) -> int:
+        """How many jobs that wait now will come before this one, as long as no others come."""
+        with self._changed:
+            ahead = 0
+            for urgent in (True, False):
+                for round_ in itertools.zip_longest(*self._lines[urgent].values()):
+                    for other in filter(None, round_):
+                        if other is job:
+                            return ahead
+                        ahead += 1
+            return 0
+
+    def close(self) -> list[Job]:
+        """Nobody gets a job any more; those that waited."""
+        with self._changed:
+            self._closed = True
+            left = [job for line in self._lines.values() for jobs in line.values() for job in jobs]
+            self._lines = {True: OrderedDict(), False: OrderedDict()}
+            self._changed.notify_all()
+            return left
+
+    def _count(self) -> int:
+        return sum(len(jobs) for line in self._lines.values() for jobs in line.values())
+
+    def _next(self, urgent_only: bool, most_long: int) -> Job | None:
+        for urgent in (True,) if urgent_only else (True, False):
+            line = self._lines[urgent]
+            for client, jobs in line.items():
+                if jobs[0].work.is_long and self._long >= most_long:
+                    continue
+                job = jobs.popleft()
+                line.move_to_end(client)
+                if not jobs:
+                    del line[client]
+                return job
+        return None

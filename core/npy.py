@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -60,9 +59,7 @@ def read_header(file: BinaryIO) -> Header:
         read = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}.get(version)
         if read is None:  # version 3 is for records with names in foreign letters
             raise ValueError(f"version {version[0]}.{version[1]} of the format is not for plain arrays")
-        with warnings.catch_warnings():  # Python's parser warns of what a damaged header may hold
-            warnings.simplefilter("ignore")
-            shape, fortran, kind = read(file)
+        shape, fortran, kind = read(file)
         if not all(isinstance(length, int) and length >= 0 for length in shape):
             raise ValueError(f"the shape {shape} is impossible")
         # numpy has no more axes, nor arrays whose bytes need more than 63 bits even where an axis is empty.

@@ -15,7 +15,7 @@ from cellspan.core.errors import CellspanError
 Source = bytes | BinaryIO | Path  # of a file's content
 
 # A pipe without a writer would be waited for, and a terminal would become the process's own.
-_OPTIONS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+_OPTIONS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 def is_regular(path: Path) -> bool:
@@ -26,6 +26,11 @@ def is_regular(path: Path) -> bool:
 def is_folder(path: Path) -> bool:
     """Whether there is a folder of this name; False, and never an error, for names that no folder can have."""
     return stat.S_ISDIR(_mode(path))
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything of this name; never an error."""
+    return _mode(path) != 0
 
 
 def _mode(path: Path) -> int:
@@ -39,15 +44,15 @@ def open_regular(path: Path) -> BinaryIO:
     """Open a file for reading; OSError as usual, and CellspanError if it is a folder or something that can block."""
     try:
         _require_regular(path, path.stat().st_mode)  # before it is opened, which moves tapes and the like
-        number = os.open(path, _OPTIONS)
+        file = open(path, "rb", opener=lambda name, options: os.open(name, options | _OPTIONS))  # noqa: SIM115
     except ValueError:
         raise CellspanError(f"{str(path)!r} is no name of a file.") from None
     try:
-        _require_regular(path, os.fstat(number).st_mode)
-        return os.fdopen(number, "rb")
-    except BaseException:
-        os.close(number)
+        _require_regular(path, os.fstat(file.fileno()).st_mode)
+    except CellspanError:
+        file.close()
         raise
+    return file
 
 
 def _require_regular(path: Path, mode: int) -> None:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
-import imageio.v3 as imageio
 import numpy as np
-import PIL.Image
-import tifffile
 from numpy.typing import ArrayLike, NDArray
 
-from cellspan.core.errors import CellspanError, first_line
-from cellspan.core.files import IMAGE_SUFFIXES, TIFF_SUFFIXES, is_zarr
+from cellspan.core.decoding import decode
+from cellspan.core.errors import CellspanError
+from cellspan.core.files import IMAGE_SUFFIXES, is_zarr
+from cellspan.core.memory import require_memory
 from cellspan.core.parameters import Parameters
-
-# The limit guards web servers against decompression bombs; stitched slides are larger than it.
-PIL.Image.MAX_IMAGE_PIXELS = None
+from cellspan.core.regular import Source, exists, is_folder
 
 MAX_CHANNELS = 8  # an unnamed axis with more planes than this is a stack, not channels
+# Bytes for each pixel of a plane, beside those of the file: the network's two channels and the one being normalised.
+PLANES = 12
+LABELS = 8  # the same for label images, which are renumbered in 32 bits
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, what ImageJ and CellProfiler users expect
 
 CONSTANT = "The image is constant, so there is nothing to find."
@@ -46,7 +46,7 @@ class Image:
 def read_image(path: str | Path) -> Image:
     """Read a TIFF, PNG, JPEG or BMP file; raises CellspanError that names the file."""
     path = Path(path)
-    array, axes = _read(path)
+    array, axes = _read(path, PLANES)
     try:
         return image_from_array(array, axes)
     except CellspanError as error:
@@ -55,48 +55,40 @@ def read_image(path: str | Path) -> Image:
 
 def read_labels(path: str | Path) -> NDArray[Any]:
     """Read a label image as it was stored; raises CellspanError that names the file."""
-    array, _ = _read(Path(path))
+    array, _ = _read(Path(path), LABELS)
     if array.ndim not in (2, 3) or array.dtype.kind not in "biu":
         raise CellspanError(f"{path}: a label image holds whole numbers in (Y, X) or (Z, Y, X).")
     return array
 
 
-def decode_image(data: bytes, suffix: str) -> Image:
-    """An image from the bytes of a file with this suffix (.tif, .png, ...); raises CellspanError."""
-    return image_from_array(*_decode(data, suffix))
+def decode_image(source: Source, suffix: str) -> Image:
+    """An image from a file's bytes, an open file or a path, whose kind the suffix says (.tif, .png, ...).
+
+    An open file and a path need less memory than bytes. Raises CellspanError, in a sentence without the file's name.
+    """
+    try:
+        return image_from_array(*decode(source, suffix, PLANES))
+    except OSError as error:
+        raise CellspanError(f"the file cannot be read ({error.strerror or error}).") from None
 
 
-def _read(path: Path) -> tuple[NDArray[Any], str | None]:
+def _read(path: Path, per_pixel: int) -> tuple[NDArray[Any], str | None]:
     """Pixels and, where the file tells them, axes."""
     if is_zarr(path):
         raise CellspanError(f"{path}: OME-Zarr is read as a volume: choose --do-3d or --stitch-threshold 0.25.")
-    if path.is_dir():
+    if is_folder(path):
         raise CellspanError(f"{path}: no images were found in this folder.")
-    if not path.exists():
+    if not exists(path):
         raise CellspanError(f"{path}: there is no such file or folder.")
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         known = ", ".join(sorted(IMAGE_SUFFIXES))
         raise CellspanError(f"{path}: '{path.suffix}' is not an image type that cellspan reads ({known}).")
     try:
-        return _decode(path.read_bytes(), path.suffix)
+        return decode(path, path.suffix, per_pixel)
     except OSError as error:
-        raise CellspanError(f"{path}: the file cannot be read ({error.strerror}).") from None
+        raise CellspanError(f"{path}: the file cannot be read ({error.strerror or error}).") from None
     except CellspanError as error:
-        raise CellspanError(f"{path}: {error}") from None
-
-
-def _decode(data: bytes, suffix: str) -> tuple[NDArray[Any], str | None]:
-    if not data:
-        raise CellspanError("the file is empty.")
-    try:
-        if suffix.lower() in TIFF_SUFFIXES:
-            with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-                series = tiff.series[0]
-                return series.asarray(), series.axes
-        array = np.asarray(imageio.imread(data, plugin="pillow", extension=suffix.lower()))
-        return array, "YXS" if array.ndim == 3 else None
-    except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files; the user needs one sentence
-        raise CellspanError(f"the file is damaged or not an image ({first_line(error)}).") from None
+        raise CellspanError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
 
 
 def image_from_array(array: ArrayLike, axes: str | None = None) -> Image:
@@ -160,6 +152,7 @@ def network_input(image: Image, parameters: Parameters) -> tuple[Floats, list[st
 
     Raises CellspanError for a missing channel and for pixels that are not numbers.
     """
+    _require_planes(image, parameters)
     main, notes = _main_channel(image, parameters.channel)
     planes = np.zeros((2, *image.shape), np.float32)
     planes[0], constant = normalise(main, parameters)
@@ -170,6 +163,15 @@ def network_input(image: Image, parameters: Parameters) -> tuple[Floats, list[st
     if not np.isfinite(planes).all():
         raise CellspanError("the intensities are too large for 32-bit numbers; divide them first.")
     return planes, notes
+
+
+def _require_planes(image: Image, parameters: Parameters) -> None:
+    """Refuse an image whose normalised planes do not fit into the memory; raises CellspanError."""
+    luminance = 4 * (2 * len(image.channels) + 1) if image.is_rgb and parameters.channel is None else 0
+    nuclei = 0 if parameters.nuclei_channel is None else 4
+    height, width = image.shape
+    needed = math.prod(image.shape) * (PLANES + image.channels.dtype.itemsize + luminance + nuclei)
+    require_memory(needed, f"an image of {width} x {height} pixels", "segment it in parts or at a lower resolution")
 
 
 def _main_channel(image: Image, channel: int | None) -> tuple[NDArray[Any], list[str]]:

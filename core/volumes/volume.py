@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,17 @@ import numpy as np
 import tifffile
 from numpy.typing import ArrayLike, NDArray
 
-from cellspan.core.errors import CellspanError, first_line
+from cellspan.core.decoding import ContentOnly, one_sentence, open_tiff, read_series, readable, require_segments
+from cellspan.core.errors import CellspanError
 from cellspan.core.files import TIFF_SUFFIXES, is_zarr
 from cellspan.core.images import LUMINANCE
+from cellspan.core.memory import require_memory
+from cellspan.core.regular import Source, exists, is_regular
 
 Spacing = tuple[float, float, float]  # from one voxel to the next along z, y, x
 STACKS = "ZTIQ"  # letters of axes that can be a stack; I and Q are what tifffile calls an axis without a name
 COLOURS = "CS"
+MAX_PARTS = 50_000_000  # of a volume in its file; dask keeps a record of each that is read
 UNITS = {"micron": "µm", "microns": "µm", "um": "µm", "\\u00B5m": "µm", "μm": "µm", "micrometer": "µm", "pixel": ""}
 
 
@@ -100,36 +103,55 @@ def _sorted(pixels: Any, letters: list[str], spacing: Spacing | None) -> Volume:
 def read_volume(path: str | Path) -> Volume:
     """Open a TIFF, OME-TIFF or OME-Zarr; voxels are read when they are needed. CellspanError names the file."""
     path = Path(path)
-    if not path.exists():
+    if not exists(path):
         raise CellspanError(f"{path}: there is no such file or folder.")
     try:
-        if is_zarr(path):
-            return _read_zarr(path)
-        if path.suffix.lower() not in TIFF_SUFFIXES:
-            raise CellspanError(f"volumes are read from TIFF and OME-Zarr, not from '{path.suffix}'.")
-        return _read_tiff(path)
+        with one_sentence():
+            if is_zarr(path):
+                return _read_zarr(path)
+            if path.suffix.lower() not in TIFF_SUFFIXES:
+                raise CellspanError(f"volumes are read from TIFF and OME-Zarr, not from '{path.suffix}'.")
+            if not is_regular(path):
+                raise CellspanError("this is a folder, a pipe or a device, not a file.")
+            return _read_tiff(path)
     except CellspanError as error:
         raise CellspanError(f"{path}: {error}") from None
-    except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files; the user needs one sentence
-        raise CellspanError(f"{path}: the file is damaged or not an image ({first_line(error)}).") from None
 
 
-def decode_volume(data: bytes) -> Volume:
-    """A volume from the bytes of a TIFF file; raises CellspanError."""
+def decode_volume(source: Source, suffix: str = ".tif") -> Volume:
+    """A volume from a TIFF file's bytes, an open file or a path, read whole, so that the file may go away then.
+
+    An open file and a path need less memory than bytes. Raises CellspanError, in a sentence without the file's name.
+    """
+    if suffix.lower() not in TIFF_SUFFIXES:
+        raise CellspanError(f"volumes are read from TIFF, not from '{suffix}'.")
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-            return _from_tiff(tiff, tiff.series[0].asarray())
-    except CellspanError:
-        raise
-    except Exception as error:  # noqa: BLE001 - as in read_volume
-        raise CellspanError(f"the file is damaged or not an image ({first_line(error)}).") from None
+        with readable(source) as file, open_tiff(ContentOnly(file)) as tiff:
+            return _from_tiff(tiff, read_series(tiff, copies=1))
+    except OSError as error:
+        raise CellspanError(f"the file cannot be read ({error.strerror or error}).") from None
 
 
 def _read_tiff(path: Path) -> Volume:
+    import zarr
+
+    with open_tiff(path) as tiff:
+        require_segments(tiff)
+        return _from_tiff(tiff, _in_parts(zarr.open_array(store=tiff.series[0].aszarr(level=0), mode="r")))
+
+
+def _in_parts(stored: Any) -> Any:
+    """A dask array of a zarr one, whose parts each fit into the memory; raises CellspanError if they do not."""
     import dask.array
 
-    with tifffile.TiffFile(path) as tiff:
-        return _from_tiff(tiff, dask.array.from_zarr(tiff.series[0].aszarr(level=0)))
+    count = math.prod(-(-length // part) for length, part in zip(stored.shape, stored.chunks, strict=True))
+    if count > MAX_PARTS:
+        raise CellspanError(f"the file declares the shape {stored.shape} in {count:.1g} parts, which is too many.")
+    size = math.prod(stored.chunks) * np.dtype(stored.dtype).itemsize
+    words = " x ".join(str(length) for length in stored.chunks)
+    # What is decoded, and what it is copied into.
+    require_memory(2 * size, f"the file is stored in parts of {words} voxels; to read one", "save it in smaller ones")
+    return dask.array.from_zarr(stored)
 
 
 def _from_tiff(tiff: tifffile.TiffFile, pixels: Any) -> Volume:
@@ -164,7 +186,6 @@ def _unit(name: str) -> str:
 
 
 def _read_zarr(path: Path) -> Volume:
-    import dask.array
     import zarr
 
     group = zarr.open_group(path, mode="r")
@@ -179,5 +200,5 @@ def _read_zarr(path: Path) -> Volume:
     unit = next(
         (axis.get("unit", "") for axis in scales[0]["axes"] if isinstance(axis, dict) and axis["name"] == "x"), ""
     )
-    volume = volume_from_array(dask.array.from_zarr(group[first["path"]]), axes, spacing)
+    volume = volume_from_array(_in_parts(group[first["path"]]), axes, spacing)
     return Volume(volume.channels, spacing, _unit(unit), volume.is_rgb)

@@ -81,7 +81,8 @@ class Segmenter:
         yield PlanePipeline(self.model, self.predictor)
         while batch > 1:
             batch //= 2
-            yield PlanePipeline(self.model, _FewerTiles(self.predictor, batch))
+            fewer: Any = _FewerTiles(self.predictor, batch)
+            yield PlanePipeline(self.model, fewer)
         note = f"The memory of {self.predictor.device} did not suffice; the CPU was used."
         yield PlanePipeline(self.model, self._on_cpu, (note,))
 
@@ -90,11 +91,11 @@ class Segmenter:
         return make_predictor(self.model, "cpu")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _FewerTiles:
     """A predictor that is given fewer tiles at once."""
 
-    predictor: Any
+    predictor: Predictor
     batch: int
 
     def __getattr__(self, name: str) -> Any:

@@ -16,6 +16,7 @@ from cellspan.core.service.client import EngineError, Standing, find_engine, log
 
 STOP_SECONDS = 60.0  # that jobs under way, and threads in native code, may take to end
 FORCE_SECONDS = 10.0
+FORCE = "end it with: cellspan service stop --force"
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -86,9 +87,7 @@ def status() -> None:
         click.echo(sentences[standing.state])
         return
     if standing.service is None:
-        click.echo(
-            f"The engine does not answer ({standing.about}); end it with: cellspan service stop --force", err=True
-        )
+        click.echo(f"The engine does not answer ({standing.about}); {FORCE}", err=True)
         sys.exit(1)
     try:
         health = standing.service.health()
@@ -128,7 +127,7 @@ def stop(force: bool) -> None:
     if _ended(pid, FORCE_SECONDS if force or standing.service is None else STOP_SECONDS):
         click.echo("The engine has stopped.")
         return
-    click.echo(f"The engine does not stop ({standing.about}); end it with: cellspan service stop --force", err=True)
+    click.echo(f"The engine does not stop ({standing.about}); {FORCE}", err=True)
     sys.exit(1)
 
 

@@ -25,7 +25,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Mapping, Sequence, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ class EngineResult:
     model_sha256: str
     device: str
     seconds: float
-    notes: List[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # further results that were asked for, by their names
-    job: Optional[str] = None  # with which `Engine.again` finds the network's outputs, if they are kept
+    job: str | None = None  # with which `Engine.again` finds the network's outputs, if they are kept
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -217,7 +217,7 @@ class Standing:
     """
 
     state: str
-    service: Optional[Service] = None
+    service: Service | None = None
     record: Mapping[str, Any] = field(default_factory=dict)  # pid, version, started, ...
 
     @property
@@ -448,7 +448,7 @@ class Engine:
         began = time.monotonic()
         silent_since = None
         child: subprocess.Popen | None = None
-        next_start, pause = 0.0, 0.5
+        next_start, pause, told = 0.0, 0.5, ""
         while True:
             standing = find_engine(self.command)
             if standing.service is not None:
@@ -473,9 +473,11 @@ class Engine:
                 self._require_program()
                 child = self._spawn()
                 next_start, pause = now + pause, min(2 * pause, LONGEST_PAUSE)
-            if on_progress is not None:
-                words = "waiting for the cellspan engine, which does not answer" if silent_since else None
-                on_progress(0.0, f"{words or 'starting the cellspan engine'} ({now - began:.0f} s)")
+            words = "waiting for an answer of" if silent_since else "starting"
+            message = f"{words} the cellspan engine ({now - began:.0f} s)"
+            if on_progress is not None and message != told:
+                on_progress(0.0, message)
+                told = message
             time.sleep(0.05)
 
     def _spawn(self) -> subprocess.Popen:
@@ -569,13 +571,11 @@ class Service:
     @classmethod
     def of(cls, record: Mapping[str, Any] | None) -> Service | None:
         """The service that a record tells of, unless it is still starting or the record is damaged."""
-        values = {name: (record or {}).get(name) for name in ("address", "token", "socket", "certificate")}
-        address, token = values["address"], values["token"]
-        if not isinstance(address, str) or not isinstance(token, str) or not token.isascii():
-            return None
-        path, certificate = (
-            value if isinstance(value, str) else None for value in (values["socket"], values["certificate"])
+        address, token, path, certificate = (
+            _text_of(record or {}, name) for name in ("address", "token", "socket", "certificate")
         )
+        if address is None or token is None or not token.isascii():
+            return None
         usable = path if path and hasattr(socket, "AF_UNIX") and os.path.exists(path) else None
         try:
             return cls(address, token, usable, certificate)
@@ -740,6 +740,11 @@ def _from_npy(content: bytes) -> np.ndarray:
 
     array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
     return array
+
+
+def _text_of(record: Mapping[str, Any], name: str) -> str | None:
+    value = record.get(name)
+    return value if isinstance(value, str) else None
 
 
 def _as_text(value: Any) -> str:

@@ -187,7 +187,7 @@ class Engine:
 
     def join(self, seconds: float) -> bool:
         """Wait for the workers to end after `stop`; whether they did."""
-        return all([workers.join(seconds) for workers in self._workers.values()])
+        return all(workers.join(seconds) for workers in self._workers.values())
 
 
 def with_changes(parameters: Parameters, values: dict[str, Any]) -> Parameters:

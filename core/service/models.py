@@ -1,4 +1,4 @@
-"""The warm models of a process: each loaded once, found anew when it was trained again, the least used dropped first."""
+"""The warm models of a process: each loaded once, found anew when it was trained again, the least used dropped."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Upload:
             return
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="cellspan-upload-")
+                self._file = tempfile.TemporaryFile(prefix="cellspan-upload-")  # noqa: SIM115 - closed with the upload
                 self._file.writelines(self._parts)
                 self._free_memory()
             self._file.write(part)

@@ -1,4 +1,4 @@
-"""The threads that do the jobs of one device: while the network looks at one image, another is read or its objects made."""
+"""The threads that do the jobs of one device: while the network looks at one image, others are read or judged."""
 
 from __future__ import annotations
 

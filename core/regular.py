@@ -71,7 +71,7 @@ def opened(source: Source) -> Iterator[BinaryIO]:
         yield BytesIO(source)
     else:
         source.seek(0)
-        yield cast(BinaryIO, source)
+        yield source
 
 
 def size_of(file: BinaryIO) -> int:

@@ -11,7 +11,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -19,8 +18,15 @@ import pytest
 
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Segmenter
-from cellspan.core.service import client
-from cellspan.core.service.client import Engine, EngineError, EngineMissing, as_npy, running_service, service_file
+from cellspan.core.service.client import (
+    Engine,
+    EngineError,
+    EngineMissing,
+    Service,
+    as_npy,
+    running_service,
+    service_file,
+)
 from cellspan.core.training.simulate import simulate_nuclei
 
 pytestmark = pytest.mark.end_to_end
@@ -79,7 +85,8 @@ def test_a_wrong_token_gets_401_and_learns_nothing(engine_home: Path) -> None:
         for headers in ({}, {"Authorization": "Bearer wrong"}):
             answer = httpx.get(f"{address}{path}", headers=headers, trust_env=False)
             assert answer.status_code == 401
-            assert answer.json() == {"error": "A valid token is needed."}
+            assert answer.json() == {"code": "no_token", "sentence": "A valid token is needed.", "fields": {}}
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert httpx.post(f"{address}/v1/jobs", content=b"x", trust_env=False).status_code == 401
 
 
@@ -103,12 +110,12 @@ def test_a_service_killed_in_mid_job_is_started_again_once(engine_home: Path) ->
     assert np.array_equal(result.labels, expected.labels)
 
 
-def test_a_service_that_dies_twice_is_one_sentence(engine_home: Path) -> None:
+def test_an_image_that_ends_two_engines_is_named(engine_home: Path) -> None:
     def kill(fraction: float, message: str) -> None:
         if message == "running the network":
             os.kill(about()["pid"], signal.SIGKILL)
 
-    with pytest.raises(EngineError, match=r"stopped twice.*service\.log"):
+    with pytest.raises(EngineError, match=r"This image ended the engine 2 times"):
         Engine(SERVE).segment(np.tile(IMAGE, (8, 8)), {"model": "nuclei", "diameter": 26}, kill)
 
 
@@ -124,16 +131,16 @@ def test_further_results_are_there_even_if_the_service_dies_before_they_are_fetc
     with pytest.raises(KeyError):
         sound.extra["flows"]
 
-    fetch = client._fetch_and_forget
+    content = Service.content
     killed = []
 
-    def kill_first(*arguments: Any) -> dict[str, bytes]:
-        if not killed:
+    def kill_first(self: Service, path: str, accept: str) -> bytes:
+        if path.endswith("/objects") and not killed:
             killed.append(about()["pid"])
             os.kill(killed[0], signal.SIGKILL)
-        return fetch(*arguments)
+        return content(self, path, accept)
 
-    monkeypatch.setattr(client, "_fetch_and_forget", kill_first)
+    monkeypatch.setattr(Service, "content", kill_first)
     again = engine.segment(IMAGE, parameters, also=("objects",))
     assert np.array_equal(again.extra["objects"], sound.extra["objects"])
     assert about()["pid"] not in killed
@@ -191,10 +198,10 @@ def test_http_as_documented(engine_home: Path) -> None:
         assert http.get(f"{path}/labels", headers={"Accept": "text/html"}).status_code == 406
         assert http.get(f"{path}/colours").status_code == 404
         wrong = http.get(path, params={"wait": "long"})
-        assert (wrong.status_code, wrong.json()["error"][:13]) == (400, "wait = 'long'")
+        assert (wrong.status_code, wrong.json()["sentence"][:13]) == (400, "wait = 'long'")
         assert http.delete(path).status_code == 204
         assert http.get(path).status_code == 404
-        assert http.post("/v1/jobs", content=b"", headers={"Content-Type": "text/plain"}).status_code == 400
+        assert http.post("/v1/jobs", content=b"", headers={"Content-Type": "text/plain"}).status_code == 415
 
 
 def test_a_cancelled_job_ends_and_the_next_one_runs(engine_home: Path) -> None:

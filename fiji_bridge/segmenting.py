@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,7 +12,8 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.images import Image
 from cellspan.core.labels import Labels
 from cellspan.core.parameters import Parameters
-from cellspan.core.segmenter import Result, Segmenter
+from cellspan.core.segmenter import Result
+from cellspan.core.service.models import WarmModels
 from cellspan.core.volumes.volume import Volume
 from cellspan.fiji_bridge.axes import array_and_axes, is_image_plus, planes_of, spacing_of, volumes_of
 from cellspan.fiji_bridge.gateway import is_headless
@@ -22,6 +22,7 @@ from cellspan.fiji_bridge.rois import rois_to_imagej
 
 Target = Literal["roi_manager", "overlay", "labels"]
 TARGETS = get_args(Target)
+MODELS = WarmModels(warm=2)  # of this Python; a model that was trained again meanwhile is loaded again
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def segment(
     image_plus = image if is_image_plus(image) else None
     _require(targets, image_plus)  # before the work, not after it
     pieces, stacked = _pieces(image, axes, parameters.is_volume)
-    segmenter = _segmenter(parameters.model, device)
+    segmenter = MODELS.get(parameters.model, device)
     results = [segmenter.segment(piece, parameters) for piece in pieces]
     labels = np.stack([result.labels for result in results]).reshape(*stacked.values(), *results[0].labels.shape)
     label_axes = "".join(stacked) + ("ZYX" if parameters.is_volume else "YX")
@@ -116,7 +117,3 @@ def _label_image(labels: Labels, axes: str, image_plus: Any) -> Any:
         image.show()
     return image
 
-
-@lru_cache(maxsize=2)
-def _segmenter(model: str, device: str) -> Segmenter:
-    return Segmenter(model, device)

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from cellspan.core.models.registry import known_models
-from cellspan.core.service.client import log_file, running_service
+from cellspan.core.service.client import EngineError, find_engine, log_file, private_folder, runtime_folder
 
 REQUIRED = ("numpy", "openvino", "numba", "opencv-python-headless", "tifffile", "roifile")
 OPTIONAL = {
@@ -52,8 +52,24 @@ def _findings() -> Iterator[tuple[bool, bool, str]]:
     yield _graphics_card()
     java = shutil.which("java")
     yield bool(java), False, f"Java {java}" if java else "no Java; optional, for ImageJ from Python (install a JDK)"
-    running = running_service()
-    yield running is not None, False, "engine running" if running else "engine not running; it starts when needed"
+    yield from _engine()
+
+
+def _engine() -> Iterator[tuple[bool, bool, str]]:
+    """Whether the shared engine runs, or could."""
+    try:
+        standing = find_engine()
+        private_folder(runtime_folder())
+    except EngineError as error:
+        yield False, True, f"engine: {error}"
+        return
+    if standing.state == "absent":
+        yield False, False, "engine not running; it starts when needed"
+    elif standing.state == "silent":
+        yield False, True, f"engine does not answer ({standing.about}); run: cellspan service stop --force"
+    else:
+        running = standing.service is not None
+        yield running, False, f"engine {'running' if running else standing.state} ({standing.about})"
     yield True, False, f"engine log: {log_file()}"
 
 

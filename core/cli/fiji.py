@@ -130,7 +130,7 @@ def engine() -> Any:
     """The client of the shared engine, which starts it if it does not run."""
     from cellspan.core.service.client import Engine
 
-    return Engine([sys.executable, "-m", "cellspan.core.cli", "serve"])
+    return Engine([sys.executable, "-m", "cellspan.core.cli", "serve"], interactive=True)
 
 
 def _segment_plane(
@@ -147,7 +147,7 @@ def _segment_plane(
 
     also = {"rois": "application/zip", **({"labels": "image/tiff"} if labels else {})}
     try:
-        result, files = engine().run(body, kind, given, report, also)
+        result, files = engine().run(body, kind, given, report, also, labels=False)
     except EngineError as error:
         raise CellspanError(str(error)) from None
     write_atomically(rois, lambda part: part.write_bytes(files["rois"]))

@@ -115,6 +115,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         for name, setting in make_settings().items():
             setattr(self, name, setting)
         self.may_be_3d = True  # until a pipeline is seen
+        self.in_test_mode = False
 
     def settings(self) -> list[Setting]:
         """Every setting, in the order of the pipeline file."""
@@ -168,6 +169,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def run(self, workspace: Any) -> None:
         """Segment the image and add objects and measurements; whatever goes wrong is raised, never swallowed."""
         self.check_settings(workspace.pipeline)
+        self.in_test_mode = bool(getattr(workspace.pipeline, "test_mode", False))
         image = workspace.image_set.get_image(self.x_name.value)
         nuclei_image = self._nuclei_image(workspace, image)
         pixels = pixels_of(image)
@@ -244,7 +246,8 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
 
     def _segment(self, pixels: numpy.ndarray, parameters: dict[str, Any], also: list[str]) -> Any:
         """Ask the engine; the first image also waits for its start, and the log says so."""
-        result = engine.connect(self.engine_command()).segment(pixels, parameters, engine.tell_start(LOGGER), also)
+        service = engine.connect(self.engine_command(), self.in_test_mode)
+        result = service.segment(pixels, parameters, engine.tell_start(LOGGER), also)
         for note in result.notes:
             LOGGER.warning("%s: %s", self.y_name.value, note)
         return result

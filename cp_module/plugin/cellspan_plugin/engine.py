@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -18,11 +19,19 @@ class NotInstalled(Exception):
     """The plugin was copied without its engine, or the engine is gone; its text tells what to run."""
 
 
-def connect(command: list[str]) -> Engine:
-    """The engine, started on first use."""
+def connect(command: list[str], interactive: bool = False) -> Engine:
+    """The engine, started on first use, and the same for every image: its connection is kept.
+
+    `interactive` says that somebody sits and waits, as in test mode.
+    """
+    return _connect(tuple(command), interactive)
+
+
+@lru_cache(maxsize=None)
+def _connect(command: tuple[str, ...], interactive: bool) -> Engine:
     from cellspan_plugin.client import Engine  # the installer adds it, so it can be missing from a plain copy
 
-    return Engine(command=command)
+    return Engine(command, interactive)
 
 
 def model_for_engine(name: str) -> str:

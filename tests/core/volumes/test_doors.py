@@ -18,10 +18,11 @@ from roifile import roiread
 
 from cellspan.core import Parameters, Segmenter
 from cellspan.core.segmenter import Result
-from cellspan.core.service.client import Engine
-from cellspan.core.service.jobs import Jobs
+from cellspan.core.service.client import NPY, Engine, as_npy
+from cellspan.core.service.engine import Client
+from cellspan.core.service.engine import Engine as EngineProcess
+from cellspan.core.service.uploads import Uploads
 from cellspan.core.training.simulate.volumes import simulated_volume
-from cellspan.core.volumes.volume import volume_from_array
 
 pytestmark = pytest.mark.end_to_end
 SERVE = [sys.executable, "-m", "cellspan.core.cli", "serve"]
@@ -105,13 +106,16 @@ def test_a_cancelled_volume_frees_the_engine_within_two_seconds(engine_home: Pat
 
 def test_a_cancelled_volume_ends_before_its_last_slice() -> None:
     """Seen in the job itself, so that a volume which was finished all the same would be noticed."""
-    jobs, volume = Jobs(), simulated_volume(0, (24, 96, 96))[0]
-    job = jobs.submit(lambda: volume_from_array(volume), Parameters(**OPTIONS, anisotropy=1), "cpu")
+    engine, upload = EngineProcess(), Uploads().begin(NPY, None)
+    upload.write(as_npy(simulated_volume(0, (24, 96, 96))[0]))
+    job = engine.submit(upload, Parameters(**OPTIONS, anisotropy=1), "cpu", Client(), None)
     while not job.message.startswith("running the network on slice"):
         assert not job.over, job.message
         time.sleep(0.001)
-    assert jobs.delete(job.id)
+    engine.delete(job)
     while not job.over:
         time.sleep(0.01)
+    engine.stop()
+    assert engine.join(10)
     assert (job.state, job.result) == ("cancelled", None)
     assert job.progress < 0.9, "the network was not stopped"

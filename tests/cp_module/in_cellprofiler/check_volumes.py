@@ -44,7 +44,7 @@ class Remembering:
 
 
 remembering = Remembering()
-engine.connect = lambda command: remembering
+engine.connect = lambda command, interactive: remembering
 
 
 def stack_of(pixels: numpy.ndarray, **more: Any) -> Any:

@@ -111,7 +111,9 @@ class _Service:
 
     def run(self) -> None:
         """From the first listener to the last thread."""
-        listener, by_path = _listen(self._options.host, self._options.port), _listen_at(self._claim.socket_path())
+        listener = _listen(self._options.host, self._options.port)
+        # uvicorn would ask for TLS at the path as well.
+        by_path = _listen_at(self._claim.socket_path()) if self._options.certificate is None else None
         token = secrets.token_urlsafe(32)
         server = self._server(token)
         sockets = [listener, *([by_path[1]] if by_path else [])]

@@ -19,7 +19,7 @@ from cellspan.core.memory import available_memory
 from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.models.registry import Model
 from cellspan.core.parameters import DYNAMICS, Parameters
-from cellspan.core.result import Result, Seen
+from cellspan.core.result import Result, Seen, Stages
 from cellspan.core.sizing import diameter_from_style, magnification
 
 BYTES_PER_PIXEL = 24  # two channels and three outputs in float32, and a little more
@@ -141,8 +141,8 @@ class PlanePipeline:
                 f"at diameter = {diameter:g} pixels the network would see {scaled_shape[0]} x {scaled_shape[1]} "
                 f"pixels, which takes {needed / 1e9:.0f} GB of memory; give a larger diameter or parts of the image."
             )
-        tiled, augmented, stages = _ways(self.predictor)
-        outputs, style = (augmented if parameters.augment else tiled)(
+        stages = stages_of(self.predictor)
+        outputs, style = _way(self.predictor, parameters.augment)(
             self.predictor,
             resize(pixels.planes, scaled_shape),
             parameters.tile,
@@ -223,12 +223,20 @@ def _silent(part: float, words: str) -> None:
     """Progress that nobody watches."""
 
 
-def _ways(predictor: Predictor) -> tuple[Callable[..., Any], Callable[..., Any], Any]:
-    """How a predictor is run, plainly and augmented, and the stages after it, where its outputs are."""
+def _way(predictor: Predictor, augment: bool) -> Callable[..., Any]:
+    """How a predictor sees an image: plainly, or also mirrored."""
     if not predictor.tensors:
-        return predict_tiled, predict_augmented, ArrayStages()
+        return predict_augmented if augment else predict_tiled
     # Only here, because the base install has no torch.
     from cellspan.core.inference.torch_tiles import predict_augmented_torch, predict_tiled_torch
-    from cellspan.core.tensor_stages import TensorStages
 
-    return predict_tiled_torch, predict_augmented_torch, TensorStages(predictor.device)
+    return predict_augmented_torch if augment else predict_tiled_torch
+
+
+def stages_of(predictor: Predictor) -> Stages:
+    """The stages after the network, where a predictor's outputs are."""
+    if not predictor.tensors:
+        return ArrayStages()
+    from cellspan.core.tensor_stages import TensorStages  # as above
+
+    return TensorStages(predictor.device)

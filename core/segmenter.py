@@ -22,7 +22,6 @@ from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.planes import OnProgress, PlanePipeline
 from cellspan.core.result import Result, object_quality
-from cellspan.core.volumes.segmenting import segment_volume
 from cellspan.core.volumes.volume import Volume, read_volume, volume_from_array
 
 T = TypeVar("T")
@@ -103,6 +102,9 @@ class _FewerTiles:
 
 
 def _segment_volume(pipeline: PlanePipeline, volume: Volume, parameters: Parameters, report: OnProgress) -> Result:
+    # Only here, because scipy, which planes do not need, takes 0.3 s of the start.
+    from cellspan.core.volumes.segmenting import segment_volume
+
     found, seconds = segment_volume(pipeline, volume, parameters, report)
     return Result(
         labels=found.labels,

@@ -116,4 +116,3 @@ def _label_image(labels: Labels, axes: str, image_plus: Any) -> Any:
     if not is_headless():
         image.show()
     return image
-

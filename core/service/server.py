@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import importlib
+import ipaddress
 import logging
 import os
 import secrets
@@ -22,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 from cellspan.core.errors import CellspanError
 from cellspan.core.service.claim import Claim, claim_place, installation
 from cellspan.core.service.client import LOG
-from cellspan.core.service.guard import LOOPBACK
 
 if TYPE_CHECKING:
     import uvicorn
@@ -72,7 +73,12 @@ class ServeOptions:
     @property
     def is_local(self) -> bool:
         """Whether only this computer can reach the engine."""
-        return self.host in LOOPBACK
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:  # a name
+            return False
 
 
 def serve_forever(options: ServeOptions) -> bool:
@@ -121,6 +127,8 @@ class _Service:
         with self._signals():
             thread.start()
             self._announce(listener, token, by_path[0] if by_path else None)
+            # What only some jobs need is loaded now: later the program on disk may be another one.
+            importlib.import_module("cellspan.core.volumes.segmenting")
             try:
                 self._watch(thread)
                 self._finish()
@@ -141,10 +149,11 @@ class _Service:
 
         from cellspan.core.service.app import make_app
         from cellspan.core.service.connections import BoundedProtocol
+        from cellspan.core.service.guard import LOOPBACK
         from cellspan.core.service.routes import Context
 
         context = Context(self._engine, token, self._asked_to_stop.set, self._replaced, self._options.metrics)
-        app = make_app(context, LOOPBACK if self._options.is_local else None)
+        app = make_app(context, (*LOOPBACK, self._options.host) if self._options.is_local else None)
         files: dict[str, Any] = {}
         if self._options.certificate is not None:
             files = {"ssl_certfile": self._options.certificate, "ssl_keyfile": self._options.key}

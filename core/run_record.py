@@ -155,7 +155,7 @@ def keep_killed_runs(folder: Path) -> int:
                 _remove_left(folder, owner)
                 with _joined(lines, "killed", owner) as part:
                     if part is not None:
-                        _place_numbered(part, folder, f"run-{_started(part)}")
+                        _place_numbered(part, folder, f"run-{started_of(part)}")
                         kept += 1
                 lines.unlink()
     return kept
@@ -250,7 +250,7 @@ def _publish(part: Path, folder: Path) -> None:
 
 def _keep_earlier(path: Path) -> None:
     """Rename a record after its start, without replacing another one."""
-    for name in _numbered(f"run-{_started(path)}"):
+    for name in _numbered(f"run-{started_of(path)}"):
         target = path.with_name(f"{name}.json")
         try:
             target.open("x").close()  # the name is ours now
@@ -281,7 +281,7 @@ def _numbered(name: str) -> Iterator[str]:
     yield from (f"{name}-{number}" for number in itertools.count(2))
 
 
-def _started(path: Path) -> str:
+def started_of(path: Path) -> str:
     """When the run of a record started, fit for a file name; read from its beginning, because records are large."""
     try:
         with path.open("rb") as file:

@@ -98,7 +98,8 @@ class RunRecord:
         """Let the lines go; without `finish` before, they stay for the next run."""
         with contextlib.suppress(OSError):
             self._file.close()
-        _release(self._lock, self._lock_file)
+        # Beside lines, a lock that nobody holds tells other computers too that their run is over.
+        _release(self._lock, None if self.lines.exists() else self._lock_file)
 
 
 def _claim(folder: Path, name: str) -> tuple[str, FileLock | None, IO[bytes]]:

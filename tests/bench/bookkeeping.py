@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from cellspan.core.earlier_runs import EarlierRuns
 from cellspan.core.files import write_atomically, write_json
 from cellspan.core.parameters import Parameters
-from cellspan.core.run_record import RunRecord, keep_killed_runs, lock_of
+from cellspan.core.run_record import RunRecord, keep_killed_runs
 from cellspan.core.together import write_together
 
 ENDINGS = ("_labels.tif", "_rois.zip", "_overlay.png", "_objects.csv")
@@ -69,7 +69,6 @@ def measure(images: int, folder: Path) -> None:
     with RunRecord(folder, ABOUT) as run:  # killed: it does not finish
         for one in records:
             run.add(one)
-    lock_of(run.lines).touch()
     keeping = cost(partial(keep_killed_runs, folder))
     reading = cost(partial(EarlierRuns, folder))
     print(f"| {images} images: the last one, run.json written whole (before) | {before} |")

@@ -36,7 +36,7 @@ def killed(folder: Path, *names: str, about: dict[str, Any] = ABOUT) -> RunRecor
     with RunRecord(folder, about) as record:
         for name in names:
             record.add({"input": name})
-    lock_of(record.lines).touch()
+    assert lock_of(record.lines).exists()
     return record
 
 

@@ -117,12 +117,19 @@ def place(part: Path, path: Path) -> None:
     try:
         os.link(part, path)  # unlike a rename, it never replaces what another process has just put there
     except FileExistsError:
-        if not os.path.samefile(part, path):  # NFS reports a link that it made, if the first answer got lost
+        if not _is_same_file(part, path):  # NFS reports a link that it made, if the first answer got lost
             raise
     except OSError:
         _place_without_links(part, path)
         return
     part.unlink()
+
+
+def _is_same_file(first: Path, second: Path) -> bool:
+    try:
+        return os.path.samefile(first, second)
+    except FileNotFoundError:  # another process has just renamed one
+        return False
 
 
 def _place_without_links(part: Path, path: Path) -> None:

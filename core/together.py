@@ -74,7 +74,7 @@ def _exchange(parts: dict[Path, Path], owner: str, before: Mapping[Path, State])
                     if path.is_dir():
                         raise IsADirectoryError(errno.EISDIR, "there is a folder of this name")
                     aside[path] = hidden(path, owner, f".old{path.suffix}")
-                    os.replace(path, aside[path])
+                    _put_aside(path, aside[path], before[path])
         for path in sorted(parts):
             with naming(path):
                 new[path] = state(parts[path])
@@ -83,6 +83,16 @@ def _exchange(parts: dict[Path, Path], owner: str, before: Mapping[Path, State])
         _restore(aside, new)
         raise
     _remove(aside.values())
+
+
+def _put_aside(path: Path, aside: Path, expected: State) -> None:
+    """Rename an old file, if it is still that one: another run may do the same in this moment."""
+    try:
+        os.replace(path, aside)
+    except FileNotFoundError:
+        raise _written_meanwhile(path) from None
+    if state(aside) != expected:
+        raise _written_meanwhile(path)
 
 
 def _place(part: Path, path: Path) -> None:

@@ -86,9 +86,10 @@ def test_a_record_as_it_was_written_before_is_kept_under_its_start(tmp_path: Pat
 
 def test_runs_that_end_together_lose_nothing(tmp_path: Path) -> None:
     with ThreadPoolExecutor(12) as pool:
-        list(pool.map(lambda number: run(tmp_path, str(number)), range(36)))
-    assert sorted(int(inputs(path)[0]) for path in tmp_path.glob("*.json")) == list(range(36))
-    assert len(everything(tmp_path)) == 36
+        runs = list(pool.map(lambda number: run(tmp_path, str(number)), range(60)))
+    assert {run.problem for run in runs} == {""}
+    assert sorted(int(inputs(path)[0]) for path in tmp_path.glob("*.json")) == list(range(60))
+    assert len(everything(tmp_path)) == 60
 
 
 def test_the_lines_of_a_killed_run_become_its_record(tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -110,3 +113,30 @@ def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
     write_together({tmp_path / name: lambda part: part.write_text("x")})
     files.write_atomically(tmp_path / ("ü" * 125 + ".txt"), lambda part: part.write_text("x"))
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_runs_that_write_in_the_same_moment_never_mix(tmp_path: Path, there: bool) -> None:
+    """Whoever was not told otherwise has written all; what lies there in the end is of one run."""
+    names = "abcd"
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(40):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            if there:
+                write_together(texts(folder, "old", names))
+            before, start = states(texts(folder, "", names)), Barrier(4)
+
+            def write(text: str, folder: Path = folder, before: Any = before, start: Barrier = start) -> str | None:
+                start.wait()
+                try:
+                    write_together(texts(folder, text, names), before=before)
+                except WrittenMeanwhile:
+                    return None
+                return text
+
+            winners = {text for text in pool.map(write, "1234") if text}
+            left = content(folder)
+            assert len(winners) == 1
+            assert set(left) == {f"{name}.txt" for name in names}, "files are missing, or temporary ones were left"
+            assert set(left.values()) == winners

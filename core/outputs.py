@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from roifile import ImagejRoi
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import make_folder, write_atomically
 from cellspan.core.images import Image, network_input
 from cellspan.core.labels import Labels, areas, file_type, object_means
 from cellspan.core.outlines import labels_to_rois, outlined, write_roi_zip
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Result
+from cellspan.core.together import Write, write_together
 from cellspan.core.volumes.rois import volume_rois
 
 ENDINGS = {
@@ -30,6 +30,9 @@ ENDINGS = {
     "flows": "_flows.tif",
     "probability": "_probability.tif",
 }
+VIEWS = "_orthogonal.png"  # beside the overlay of a volume
+
+OnFiles = Callable[[Mapping[Path, Write]], None]  # writes files that belong together
 
 
 def output_paths(folder: Path, stem: Path, kinds: Iterable[str]) -> dict[str, Path]:
@@ -40,9 +43,22 @@ def output_paths(folder: Path, stem: Path, kinds: Iterable[str]) -> dict[str, Pa
     return {kind: folder / stem.parent / (stem.name + ENDINGS[kind]) for kind in kinds}
 
 
-def save_outputs(paths: dict[str, Path], result: Result, image: Image, parameters: Parameters) -> None:
-    """Write each asked kind of result to its path; raises CellspanError that names the file."""
-    writers: dict[str, Callable[[Path], Any]] = {
+def result_files(paths: dict[str, Path], parameters: Parameters) -> list[Path]:
+    """All files that are written for these kinds of results of one image."""
+    beside = [views_path(paths["overlay"])] if parameters.is_volume and "overlay" in paths else []
+    return [*paths.values(), *beside]
+
+
+def views_path(overlay: Path) -> Path:
+    """Where the orthogonal views of a volume go."""
+    return overlay.with_name(overlay.name.removesuffix(ENDINGS["overlay"]) + VIEWS)
+
+
+def save_outputs(
+    paths: dict[str, Path], result: Result, image: Image, parameters: Parameters, write: OnFiles = write_together
+) -> None:
+    """Write each asked kind of result to its path, all or none; raises CellspanError that names the file."""
+    writers: dict[str, Write] = {
         "labels": lambda path: write_labels(path, result.labels),
         "rois": lambda path: write_roi_zip(path, labels_to_rois(result.labels)),
         "overlay": lambda path: imageio.imwrite(path, overlay(image, result.labels, parameters)),
@@ -50,9 +66,7 @@ def save_outputs(paths: dict[str, Path], result: Result, image: Image, parameter
         "flows": lambda path: tifffile.imwrite(path, result.flows, compression="zlib", metadata={"axes": "CYX"}),
         "probability": lambda path: tifffile.imwrite(path, result.probability, compression="zlib"),
     }
-    for kind, path in paths.items():
-        make_folder(path.parent)
-        write_atomically(path, writers[kind])
+    write({path: writers[kind] for kind, path in paths.items()})
 
 
 def write_labels(path: Path, labels: Labels) -> None:

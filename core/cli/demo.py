@@ -26,7 +26,7 @@ def demo(output: Path, device: str) -> None:
     """
     import tifffile
 
-    from cellspan.core.batch import segment_files
+    from cellspan.core.batch import Batch, segment_files
     from cellspan.core.files import Input, make_folder, write_atomically
     from cellspan.core.images import read_labels
     from cellspan.core.metrics import average_precision
@@ -39,9 +39,8 @@ def demo(output: Path, device: str) -> None:
     field = simulate_nuclei()
     picture = write_atomically(output / "demo.tif", lambda part: tifffile.imwrite(part, field.image))
     parameters = Parameters(model="nuclei")
-    [record] = segment_files(
-        Segmenter("nuclei", device), [Input(picture, Path())], output, parameters, list(ENDINGS), overwrite=True
-    )
+    batch = Batch(Segmenter("nuclei", device), output, parameters, list(ENDINGS), existing="overwrite")
+    [record] = segment_files(batch, [Input(picture, Path())]).records
     if "error" in record:
         click.echo(record["error"], err=True)
         sys.exit(1)

@@ -27,6 +27,11 @@ class Progress:
             self._bar.write(line, file=sys.stderr)
         self._bar.update()
 
+    def skip(self) -> None:
+        """One item needed nothing: it is counted without a line, because there may be thousands after a stop."""
+        self.done += 1
+        self._bar.update()
+
     def within(self, fraction: float, words: str) -> None:
         """How far the current item is; on a terminal only."""
         self._bar.set_postfix_str(f"{words}, {fraction:.0%}" if fraction < 1 else "")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cellspan.core.cli.options import device_option, parameter_options
 from cellspan.core.cli.progress import Progress
+from cellspan.core.cli.stopping import stopping
 from cellspan.core.parameters import Parameters
+
+if TYPE_CHECKING:
+    from cellspan.core.batch import Existing, Record
 
 # Those of core.outputs, written out because importing it would slow down --help; a test compares them.
 OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability"
@@ -22,10 +28,23 @@ OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability"
     "--save", default="labels,rois,overlay,table", show_default=True, help=f"What to write, among {OUTPUT_NAMES}."
 )
 @click.option("--overwrite", is_flag=True, help="Replace results that exist already.")
+@click.option(
+    "--skip-existing",
+    "--resume",
+    "skip_existing",
+    is_flag=True,
+    help="Leave out images whose results all exist, as after an interrupted run; make incomplete ones anew.",
+)
 @device_option
 @parameter_options
 def segment(
-    inputs: tuple[str, ...], output: Path, save: str, overwrite: bool, device: str, parameters: Parameters
+    inputs: tuple[str, ...],
+    output: Path,
+    save: str,
+    overwrite: bool,
+    skip_existing: bool,
+    device: str,
+    parameters: Parameters,
 ) -> None:
     """Find the objects in images: files, folders (with all below them) or patterns.
 
@@ -38,10 +57,14 @@ def segment(
       cellspan segment "plate1/*_w1.tif" -o results --channel 0 --flow-threshold 0.6
       cellspan segment embryo.ome.tif -o results --model nuclei --do-3d --anisotropy 4
       cellspan segment stack.tif -o results --model nuclei --stitch-threshold 0.25
+      cellspan segment plate1/ -o results --model nuclei --skip-existing   (goes on after a stop)
 
-    Exit code 0: done; 1: some images failed and are named; 2: wrong usage.
+    Several runs may write into one folder at the same time; run.json is the record of the one that ended last, and
+    run-<started>.json those of the others.
+
+    Exit code 0: done; 1: some images failed and are named; 2: wrong usage; 130 or 143: stopped by Ctrl-C or SIGTERM.
     """
-    from cellspan.core.batch import Record, segment_files
+    from cellspan.core.batch import Batch, Outcome, segment_files
     from cellspan.core.files import find_inputs
     from cellspan.core.outputs import output_paths
     from cellspan.core.segmenter import Segmenter
@@ -49,22 +72,64 @@ def segment(
     kinds = [kind.strip() for kind in save.split(",") if kind.strip()]
     if not kinds:
         raise click.UsageError(f"--save names nothing to write; choose among {OUTPUT_NAMES}.")
+    if overwrite and skip_existing:
+        raise click.UsageError("--overwrite replaces results and --skip-existing keeps them; give one of the two.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
     images = find_inputs(inputs)
     segmenter = Segmenter(parameters.model, device)
-    with Progress(len(images), "image") as progress:
+    outcome = Outcome(stopped=True)
+    with Progress(len(images), "image") as progress, stopping() as stop:
+        existing: Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
+        batch = Batch(segmenter, output, parameters, kinds, existing, progress.within)
+        tally = _Tally(len(images))
 
         def show(record: Record) -> None:
-            if "error" in record:
-                progress.step(f"FAILED {record['error']}", important=True)
-                return
-            progress.step(f"{record['input']}: {record['objects']} objects, diameter {record['diameter']:.1f} pixels")
+            tally.add(record)
+            _show(progress, record)
 
-        records = segment_files(segmenter, images, output, parameters, kinds, overwrite, show, progress.within)
-    failed = [record for record in records if "error" in record]
-    objects = sum(record.get("objects", 0) for record in records)
-    click.echo(f"{objects} objects in {len(records) - len(failed)} of {len(records)} images; results in {output}")
-    for note in sorted({note for record in records for note in record.get("notes", [])}):
-        click.echo(f"Note: {note}", err=True)
-    if failed:
+        with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C
+            outcome = segment_files(batch, images, show, stop)
+    tally.tell(output)
+    if outcome.problem:
+        click.echo(f"cellspan: {outcome.problem}", err=True)
+    if outcome.stopped:
+        click.echo(
+            "Stopped: give the same command with --skip-existing to go on with the images that remain.", err=True
+        )
+        sys.exit(stop.exit_code)
+    if tally.failed or outcome.problem:
         sys.exit(1)
+
+
+def _show(progress: Progress, record: Record) -> None:
+    if "error" in record:
+        progress.step(f"FAILED {record['error']}", important=True)
+    elif "skipped" in record:
+        progress.skip()
+    else:
+        progress.step(f"{record['input']}: {record['objects']} objects, diameter {record['diameter']:.1f} pixels")
+
+
+class _Tally:
+    """What the last lines say of all images."""
+
+    def __init__(self, images: int) -> None:
+        self.images, self.done, self.skipped, self.failed, self.objects = images, 0, 0, 0, 0
+        self.notes: set[str] = set()
+
+    def add(self, record: Record) -> None:
+        self.notes.update(record.get("notes", []))
+        if "error" in record:
+            self.failed += 1
+        elif "skipped" in record:
+            self.skipped += 1
+        else:
+            self.done += 1
+            self.objects += record["objects"]
+
+    def tell(self, output: Path) -> None:
+        there = f", {self.skipped} more were there already" if self.skipped else ""
+        images = f"{self.objects} objects in {self.done} of {self.images} images{there}"
+        click.echo(f"{images}; results in {click.format_filename(output)}")
+        for note in sorted(self.notes):
+            click.echo(f"Note: {note}", err=True)

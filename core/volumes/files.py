@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,16 @@ import psutil
 import tifffile
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import make_folder, write_atomically
 from cellspan.core.labels import file_type
 from cellspan.core.outlines import write_roi_zip
 from cellspan.core.parameters import Parameters
+from cellspan.core.together import Write, WrittenMeanwhile, write_together
 from cellspan.core.volumes.rois import volume_rois
 from cellspan.core.volumes.segmenting import Found, OnProgress, VolumeTask
 from cellspan.core.volumes.volume import Spacing, Volume, read_volume
 
 if TYPE_CHECKING:
+    from cellspan.core.outputs import OnFiles
     from cellspan.core.segmenter import Segmenter
 
 SHARE = 0.25  # of the free memory that results may take; larger ones are kept on disk until they are written
@@ -31,7 +32,12 @@ CLASSIC_TIFF = 4_000_000_000  # bytes; larger files are BigTIFF
 
 
 def segment_volume_file(
-    segmenter: Segmenter, path: Path, outputs: dict[str, Path], parameters: Parameters, report: OnProgress
+    segmenter: Segmenter,
+    path: Path,
+    outputs: dict[str, Path],
+    parameters: Parameters,
+    report: OnProgress,
+    write: OnFiles = write_together,
 ) -> dict[str, Any]:
     """Segment a volume and write the asked kinds of results; its record for run.json. Raises CellspanError."""
     started = time.perf_counter()
@@ -41,7 +47,9 @@ def segment_volume_file(
         with result_arrays(volume.shape, flows_wanted) as found:
             segmenter.making_do(lambda pipeline: VolumeTask(pipeline, volume, parameters, report).run(found))
             report(0.99, "writing the results")
-            save_volume_outputs(outputs, found, volume, parameters)
+            save_volume_outputs(outputs, found, volume, parameters, write)
+    except WrittenMeanwhile:
+        raise
     except CellspanError as error:
         raise CellspanError(f"{path}: {error}") from None
     return {
@@ -77,24 +85,27 @@ def result_arrays(shape: tuple[int, int, int], flows: int) -> Iterator[Found]:
         yield Found(labels, array("flows", "float32", flows) if flows else None, probability)
 
 
-def save_volume_outputs(paths: dict[str, Path], found: Found, volume: Volume, parameters: Parameters) -> None:
-    """Write each asked kind of result; an overlay is a maximum projection, and orthogonal views lie beside it."""
-    from cellspan.core.volumes.reports import write_objects, write_pictures
+def save_volume_outputs(
+    paths: dict[str, Path], found: Found, volume: Volume, parameters: Parameters, write: OnFiles = write_together
+) -> None:
+    """Write each asked kind of result, all or none; an overlay is a maximum projection with orthogonal views beside."""
+    from cellspan.core.outputs import views_path
+    from cellspan.core.volumes.reports import write_objects, write_projection, write_views
 
     spacing, unit = calibration(volume, found.anisotropy)
-    writers: dict[str, Callable[[Path], Any]] = {
+    writers: dict[str, Write] = {
         "labels": lambda path: write_label_volume(path, found.labels, found.count, spacing, unit),
         "rois": lambda path: write_roi_zip(path, volume_rois(found.labels)),
+        "overlay": lambda path: write_projection(path, found.labels, volume, parameters),
         "table": lambda path: write_objects(path, found, volume, parameters, spacing, unit),
         "flows": lambda path: _write_stack(path, found.flows, np.float32),
         "probability": lambda path: _write_stack(path, found.probability, np.float32),
     }
-    for kind, path in paths.items():
-        make_folder(path.parent)
-        if kind == "overlay":
-            write_pictures(path, found.labels, volume, parameters, found.anisotropy)
-        else:
-            write_atomically(path, writers[kind])
+    asked = {path: writers[kind] for kind, path in paths.items()}
+    if "overlay" in paths:
+        views = views_path(paths["overlay"])
+        asked[views] = lambda path: write_views(path, found.labels, volume, parameters, found.anisotropy)
+    write(asked)
 
 
 def calibration(volume: Volume, anisotropy: float) -> tuple[Spacing, str]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import imageio.v3 as imageio
 
-from cellspan.core.files import write_atomically
 from cellspan.core.outputs import write_table
 from cellspan.core.parameters import Parameters
 from cellspan.core.volumes.objects import volume_table
@@ -15,17 +14,15 @@ from cellspan.core.volumes.pictures import maximum_projection, orthogonal_views
 from cellspan.core.volumes.segmenting import Found
 from cellspan.core.volumes.volume import Spacing, Volume
 
-OVERLAY, VIEWS = "_overlay.png", "_orthogonal.png"
+
+def write_projection(path: Path, labels: Any, volume: Volume, parameters: Parameters) -> None:
+    """The maximum projection as a picture."""
+    imageio.imwrite(path, maximum_projection(volume.shown(parameters.channel), labels))
 
 
-def write_pictures(path: Path, labels: Any, volume: Volume, parameters: Parameters, anisotropy: float) -> None:
-    """The maximum projection at `path`, the orthogonal views beside it."""
-    image = volume.shown(parameters.channel)
-    projection = maximum_projection(image, labels)
-    views = orthogonal_views(image, labels, anisotropy)
-    write_atomically(path, lambda part: imageio.imwrite(part, projection))
-    beside = path.with_name(path.name.removesuffix(OVERLAY) + VIEWS)
-    write_atomically(beside, lambda part: imageio.imwrite(part, views))
+def write_views(path: Path, labels: Any, volume: Volume, parameters: Parameters, anisotropy: float) -> None:
+    """The orthogonal views as a picture."""
+    imageio.imwrite(path, orthogonal_views(volume.shown(parameters.channel), labels, anisotropy))
 
 
 def write_objects(

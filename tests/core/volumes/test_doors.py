@@ -67,6 +67,19 @@ def test_command_line(file: Path, expected: Result, cellspan: Callable, tmp_path
     assert imageio.imread(out / "stack_orthogonal.png").shape == (80 + 2 + 24, 96 + 2 + 24, 3)
 
 
+def test_a_volume_without_one_of_its_pictures_is_not_done(file: Path, cellspan: Callable, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ("segment", file, "-o", out, "--model", "nuclei", "--stitch-threshold", 0.3, "--diameter", 24)
+    cellspan(*command)
+    refused = cellspan(*command, check=False)
+    assert "exists already" in refused.stderr
+    assert "1 more were there already" in cellspan(*command, "--skip-existing").stdout
+    (out / "stack_orthogonal.png").unlink()
+    assert "in 1 of 1 images" in cellspan(*command, "--skip-existing").stdout
+    assert (out / "stack_orthogonal.png").exists()
+    assert not list(out.glob(".*"))
+
+
 def test_stack_without_a_word_about_volumes(file: Path, cellspan: Callable, tmp_path: Path) -> None:
     done = cellspan("segment", file, "-o", tmp_path / "out", "--model", "nuclei", check=False)
     assert done.returncode == 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from cellspan.core.errors import CellspanError
 
@@ -71,7 +71,7 @@ def opened(source: Source) -> Iterator[BinaryIO]:
         yield BytesIO(source)
     else:
         source.seek(0)
-        yield cast(BinaryIO, source)
+        yield source
 
 
 def size_of(file: BinaryIO) -> int:

@@ -26,6 +26,7 @@ from cellspan.core.models.description import (
 )
 from cellspan.core.models.official import FILE_OF, NAME_OF, OFFICIAL
 from cellspan.core.models.torch_file import is_torch_file
+from cellspan.core.regular import exists, is_folder, is_regular
 
 __all__ = [
     "BUNDLED",
@@ -37,6 +38,7 @@ __all__ = [
     "SizeModel",
     "cellpose_folder",
     "find_model",
+    "is_plain_name",
     "known_models",
     "list_models",
     "load_model",
@@ -46,6 +48,8 @@ __all__ = [
 ]
 
 BUNDLED = Path(__file__).parent / "bundled"
+LONGEST_NAME = 255  # bytes of a file's name, on all usual file systems
+SHOWN = 80  # characters of a wrong name that a sentence repeats
 CELLPOSE = "cellpose/"  # before a name: the one in Cellpose's folder
 
 
@@ -117,7 +121,7 @@ def _listed_checkpoint(file: Path) -> ListedModel:
 def _cellpose_files() -> Iterator[Path]:
     """Checkpoints of any version; the size models and lists of names beside them are none."""
     try:
-        files = sorted(path for path in cellpose_folder().iterdir() if path.is_file() and path.name[0] != ".")
+        files = sorted(path for path in cellpose_folder().iterdir() if is_regular(path) and path.name[0] != ".")
     except OSError:  # there is no such folder, or not for this user
         return
     yield from filter(is_torch_file, files)
@@ -131,23 +135,31 @@ def _cellpose_name(file: Path) -> str:
 
 def _own_folder(name: str) -> Path | None:
     """Where the user's own or the bundled model of this name is."""
-    if not _is_plain(name):
+    if not is_plain_name(name):
         return None
     folders = (root / name for root in (user_models(), BUNDLED))
-    return next((folder for folder in folders if (folder / DESCRIPTION).is_file()), None)
+    return next((folder for folder in folders if is_regular(folder / DESCRIPTION)), None)
 
 
 def _cellpose_file(name: str) -> Path | None:
     """The file in Cellpose's folder that a name, with or without cellpose/, means."""
     name = name.removeprefix(CELLPOSE)
-    if not _is_plain(name):
+    if not is_plain_name(name):
         return None
     candidates = (cellpose_folder() / file for file in (FILE_OF.get(name, name), name))
-    return next((file for file in candidates if file.is_file()), None)
+    return next((file for file in candidates if is_regular(file)), None)
 
 
-def _is_plain(name: str) -> bool:
-    return bool(name) and Path(name).name == name and not name.startswith(".")
+def is_plain_name(name: str) -> bool:
+    """Whether a model can have this name, as the folder that it lies in."""
+    short = len(name.encode("utf-8", "surrogatepass")) <= LONGEST_NAME
+    return bool(name) and short and "\0" not in name and Path(name).name == name and not name.startswith(".")
+
+
+def shown(name: str) -> str:
+    """A name as a sentence repeats it: not endless, and without what a terminal would obey."""
+    printable = name if name.isprintable() else ascii(name)[1:-1]
+    return printable if len(printable) <= SHOWN else f"{printable[:SHOWN]}..."
 
 
 def find_model(name: str) -> Model:
@@ -156,13 +168,18 @@ def find_model(name: str) -> Model:
         return load_model(folder)
     if file := _cellpose_file(name):
         return load_checkpoint(file, _cellpose_name(file))
-    path = Path(os.path.expanduser(name))
-    if name and (path.is_dir() or path.name == DESCRIPTION):
-        return load_model(path.parent if path.name == DESCRIPTION else path)
-    if name and path.is_file():
+    # Paths with a NUL are none, and expanduser would stumble over them.
+    path = Path() if "\0" in name or not name else Path(os.path.expanduser(name))
+    if name and path.name == DESCRIPTION:
+        path = path.parent
+    if path != Path() and is_folder(path):
+        return load_model(path)
+    if path != Path() and is_regular(path):
         return load_checkpoint(path, path.name)
+    if path != Path() and exists(path):
+        raise CellspanError(f"{shown(name)}: this is a pipe, a device or a socket, not a model.")
     names = ", ".join(item.name for item in known_models() if not item.problem) or "none"
     advice = "The path of a model's folder or of a Cellpose checkpoint works too."
     if (official := name.removeprefix(CELLPOSE)) in OFFICIAL:
         advice = f"Cellpose's own comes with: cellspan models fetch {official}"
-    raise CellspanError(f"There is no model '{name}'; the models are: {names}. {advice}")
+    raise CellspanError(f"There is no model '{shown(name)}'; the models are: {names}. {advice}")

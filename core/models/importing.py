@@ -15,6 +15,8 @@ from cellspan.core.files import make_folder, write_json
 from cellspan.core.models.cellpose import examine, read_checkpoint
 from cellspan.core.models.description import (
     DESCRIPTION,
+    LARGEST_MEAN,
+    SMALLEST_MEAN,
     WEIGHTS,
     Model,
     ModelDescription,
@@ -32,8 +34,11 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
     `name` defaults to the file's. `mean_diameter` in pixels replaces what a checkpoint says. Raises CellspanError with
     the reason if the file is no such checkpoint or the name is taken.
     """
-    if mean_diameter is not None and not (mean_diameter > 0 and np.isfinite(mean_diameter)):
-        raise CellspanError(f"mean diameter = {mean_diameter:g} pixels cannot be right; give a positive number.")
+    if mean_diameter is not None and not SMALLEST_MEAN <= mean_diameter <= LARGEST_MEAN:
+        raise CellspanError(
+            f"mean diameter = {mean_diameter:g} pixels cannot be right; give one from {SMALLEST_MEAN:g} to "
+            f"{LARGEST_MEAN:g}."
+        )
     if "\0" in str(source) or not exists(source := source.expanduser()):
         raise CellspanError(f"{shown(str(source))}: there is no such file or folder.")
     name = name or source.stem

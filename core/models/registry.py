@@ -6,6 +6,7 @@ always be meant by `cellpose/<name>`, and any model by the path of its folder or
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -97,7 +98,12 @@ def known_models() -> list[ListedModel]:
 
 def list_models() -> list[Model]:
     """The models that can be used; `known_models` says what is wrong with the others."""
-    return [find_model(item.name) for item in known_models() if not item.problem]
+    models = []
+    for item in known_models():
+        # Those with a damaged size model have no problem yet, and must not keep the others from being listed.
+        with contextlib.suppress(CellspanError):
+            models.append(find_model(item.name))
+    return models
 
 
 def _listed(folder: Path, origin: str) -> ListedModel:

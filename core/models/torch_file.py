@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cellspan.core.archives import read_member
 from cellspan.core.errors import CellspanError, first_line
 from cellspan.core.files import write_atomically
 from cellspan.core.memory import in_words, require_memory
@@ -174,15 +175,13 @@ class _Archive:
 
     def content(self) -> object:
         member = self.archive.getinfo(f"{self.prefix}data.pkl")
-        if member.file_size > LONGEST_PICKLE:
-            raise pickle.UnpicklingError(f"its data.pkl declares {in_words(member.file_size)}")
-        return _TensorsOnly(io.BytesIO(self.archive.read(member))).load()
+        return _TensorsOnly(io.BytesIO(read_member(self.archive, member, LONGEST_PICKLE))).load()
 
     def read(self, storage: Storage) -> bytes:
         member = self.archive.getinfo(f"{self.prefix}data/{storage.key}")
         if member.file_size != storage.size:
             raise EOFError
-        return self.archive.read(member)
+        return read_member(self.archive, member)
 
 
 class _Legacy:

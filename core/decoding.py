@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from cellspan.core.regular import Source, opened, size_of
 # is a program that another program runs.
 PICTURES = ("PNG", "JPEG", "BMP", "DIB", "WEBP", "TIFF", "PPM", "JPEG2000")
 PICTURE_COPIES = 3  # PIL's own pixels, the same as bytes in pieces, and those joined
-MAX_PAGES = 1_000_000  # of a TIFF file; tifffile takes about a second for 10,000
+MAX_PAGES = 200_000  # of a TIFF file; tifffile takes about a second for 10,000
 BYTES_PER_PAGE = 4000  # that tifffile keeps of each page of a file
 BYTES_PER_VALUE = 48  # of a tag's value as a Python number in a tuple
 ONE_BYTE = (1, 2, 6, 7)  # types of tags that stay bytes or text
@@ -83,9 +84,12 @@ class ContentOnly:
     def __init__(self, file: BinaryIO) -> None:
         """Read from `file`, at the place where it is."""
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self._readinto = getattr(file, "readinto", None)  # not all temporary files have it
 
     def readinto(self, target: Any) -> int:
-        """As of io.BufferedIOBase; not all temporary files have it."""
+        """As of io.BufferedIOBase."""
+        if self._readinto is not None:
+            return int(self._readinto(target))
         view = memoryview(target).cast("B")
         done = 0
         while done < len(view) and (block := self.read(min(BLOCK, len(view) - done))):
@@ -109,14 +113,7 @@ def _require_pages(tiff: tifffile.TiffFile) -> None:
     tifffile itself finds only short loops, and keeps every value of every page as a Python number.
     """
     reading, file = tiff.tiff, tiff.filehandle
-    entry = np.dtype(
-        {
-            "names": ["type", "count"],
-            "formats": [f"{reading.byteorder}u2", f"{reading.byteorder}u{8 if reading.is_bigtiff else 4}"],
-            "offsets": [2, 4],
-            "itemsize": reading.tagsize,
-        }
-    )
+    entry = "HHQ8x" if reading.is_bigtiff else "HHI4x"  # of a tag: its code, its type, how many values, where
     end, values, seen = file.size, 0, set[int]()
     file.seek(8 if reading.is_bigtiff else 4)
     offset = _unpacked(reading.offsetformat, file.read(reading.offsetsize))
@@ -128,16 +125,24 @@ def _require_pages(tiff: tifffile.TiffFile) -> None:
             raise CellspanError(f"it holds more than {MAX_PAGES:,} pages; {WAY_OUT}.")
         file.seek(offset)
         count = _unpacked(reading.tagnoformat, file.read(reading.tagnosize))
-        content = file.read(count * entry.itemsize) if count <= 4096 else b""  # tifffile reads no more either
-        if len(content) < count * entry.itemsize:
+        content = file.read(count * reading.tagsize) if count <= 4096 else b""  # tifffile reads no more either
+        if len(content) < count * reading.tagsize:
             break  # damaged; tifffile decides what can be read
-        tags = np.frombuffer(content, entry)
-        possible = tags["count"] <= end
-        weights = np.where(np.isin(tags["type"], ONE_BYTE), 1, BYTES_PER_VALUE)
-        values += int((tags["count"] * possible).astype(np.int64) @ weights)
+        tags = struct.unpack(reading.byteorder + entry * count, content)
+        for kind, length in zip(tags[1::3], tags[2::3], strict=True):
+            if 1 < length <= end:  # longer ones cannot be read at all
+                values += length if kind in ONE_BYTE else BYTES_PER_VALUE * length
         offset = _unpacked(reading.offsetformat, file.read(reading.offsetsize))
-    needed = values + len(seen) * BYTES_PER_PAGE
-    require_memory(needed, f"the file declares {len(seen):,} pages and {in_words(values)} of tags; reading it", WAY_OUT)
+    needed = values + len(seen) * BYTES_PER_PAGE + 32 * _frames_of_ome(tiff)
+    require_memory(
+        needed, f"the file declares {len(seen):,} pages with {in_words(values)} of tags; reading it", WAY_OUT
+    )
+
+
+def _planes_of_ome(tiff: tifffile.TiffFile) -> int:
+    """How many planes OME metadata declare, there or not; tifffile keeps a place for each."""
+    sizes = [re.findall(rf'\bSize{axis}\s*=\s*["\'](\d{{1,18}})', tiff.ome_metadata or "") for axis in "ZCT"]
+    return math.prod(max((int(size) for size in found), default=1) for found in sizes)
 
 
 def _unpacked(form: str, content: bytes) -> int:

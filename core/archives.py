@@ -17,7 +17,7 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, largest: int 
         raise zipfile.BadZipFile(f"{name} is compressed in an unusual way")
     if largest is not None and member.file_size > largest:
         raise zipfile.BadZipFile(f"{name} declares {in_words(member.file_size)}, more than such a file can have")
-    require_memory(2 * member.file_size, f"{name} in the archive declares {in_words(member.file_size)}; to read it")
+    require_memory(2 * member.file_size, f"{name} in the archive declares {in_words(member.file_size)}; reading it")
     with archive.open(member) as file:
         # One byte more than there should be: so the end is reached, where the checksum is compared.
         return file.read(member.file_size + 1)

@@ -133,10 +133,10 @@ def _require_pages(tiff: tifffile.TiffFile) -> None:
             if 1 < length <= end:  # longer ones cannot be read at all
                 values += length if kind in ONE_BYTE else BYTES_PER_VALUE * length
         offset = _unpacked(reading.offsetformat, file.read(reading.offsetsize))
-    needed = values + len(seen) * BYTES_PER_PAGE + 32 * _frames_of_ome(tiff)
-    require_memory(
-        needed, f"the file declares {len(seen):,} pages with {in_words(values)} of tags; reading it", WAY_OUT
-    )
+    needed = values + len(seen) * BYTES_PER_PAGE
+    require_memory(needed, f"the file declares {len(seen):,} page(s) with {in_words(values)} of tags; it", WAY_OUT)
+    planes = _planes_of_ome(tiff)
+    require_memory(32 * planes, f"the file's OME metadata declare {planes:,} planes; listing them", WAY_OUT)
 
 
 def _planes_of_ome(tiff: tifffile.TiffFile) -> int:
@@ -159,10 +159,10 @@ def read_series(tiff: tifffile.TiffFile, per_pixel: int = 0, copies: int = 2) ->
         raise CellspanError("the file declares no type of pixels that can be read.")
     size = math.prod(series.shape) * series.dtype.itemsize
     plane = math.prod(length for length, axis in zip(series.shape, series.axes, strict=True) if axis in "YX")
-    decoded = require_segments(tiff)
-    require_memory(
-        size + max((copies - 1) * size, decoded) + per_pixel * plane, _declared(series.shape, series.dtype), WAY_OUT
-    )
+    words = _declared(series.shape, series.dtype)
+    require_memory(copies * size + per_pixel * plane, words, WAY_OUT)
+    # While strips or tiles are decoded there is no second copy of the whole yet.
+    require_memory(size + require_segments(tiff), words, WAY_OUT)
     return np.asarray(series.asarray())
 
 
@@ -254,4 +254,4 @@ def _declared(shape: tuple[int, ...], kind: np.dtype[Any]) -> str:
     """The beginning of a sentence: what a header says."""
     size = math.prod(shape) * kind.itemsize
     sides = " x ".join(str(length) for length in shape[:6]) + (" x ..." if len(shape) > 6 else "")
-    return f"the file declares {sides} pixels of {8 * kind.itemsize} bits, which takes {in_words(size)}; to work on it"
+    return f"the file declares {sides} pixels of {8 * kind.itemsize} bits, which takes {in_words(size)}; working on it"

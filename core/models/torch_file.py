@@ -101,7 +101,7 @@ class TorchFile:
     def array(self, name: str) -> NDArray[Any]:
         """One tensor; raises CellspanError if the file is damaged."""
         tensor = self.tensors[name]
-        require_memory(2 * tensor.size, f"{self.path}: '{name[:100]}' declares {in_words(tensor.size)}; to read it")
+        require_memory(2 * tensor.size, f"{self.path}: '{name[:100]}' declares {in_words(tensor.size)}; reading it")
         try:
             return tensor.array(self.numbers.read(tensor.storage))
         except MemoryError:

@@ -86,7 +86,7 @@ def _archived(path: Path) -> Iterator[bytes]:
         members = [member for member in archive.infolist() if member.filename.lower().endswith(".roi")]
         total = sum(member.file_size for member in members)
         # Each as bytes, and as the points that are made of them.
-        require_memory(3 * total, f"it declares {len(members)} ROIs of {in_words(total)}; to read them")
+        require_memory(3 * total, f"it declares {len(members)} ROIs of {in_words(total)}; reading them")
         for member in members:
             yield read_member(archive, member, LARGEST_ROI)
 

@@ -40,7 +40,7 @@ from cellspan.core.models.description import (
 from cellspan.core.models.numpy_file import read_numbers
 from cellspan.core.models.official import OFFICIAL_FILES
 from cellspan.core.models.torch_file import TorchFile, open_torch_file
-from cellspan.core.regular import is_regular
+from cellspan.core.regular import is_regular, readable
 
 NUCLEI_DIAMETER, CELL_DIAMETER = 17.0, 30.0  # pixels; what the checkpoints were trained at, where they do not say it
 SMALLEST, LARGEST = 5.0, 2000.0  # pixels; Cellpose estimates no smaller ones and sets no upper limit
@@ -109,7 +109,7 @@ def _loaded(path: Path, name: str, state: tuple[int, int], size_state: tuple[int
         size_model=checkpoint.size_model(),
         weights_sha256=sha256,
         source_sha256=sha256,
-        training={"read_from": path.name},
+        training={"read_from": readable(path.name)},
     )
     return CheckpointModel(path.parent, description, path)
 

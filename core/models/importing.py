@@ -25,7 +25,7 @@ from cellspan.core.models.description import (
 )
 from cellspan.core.models.registry import BUNDLED, is_plain_name, shown, user_models
 from cellspan.core.models.torch_file import write_torch_file
-from cellspan.core.regular import exists, is_folder, is_regular
+from cellspan.core.regular import exists, is_folder, is_regular, readable
 
 
 def import_model(source: Path, name: str | None = None, mean_diameter: float | None = None) -> Model:
@@ -96,7 +96,7 @@ def _convert(source: Path, folder: Path, name: str, mean_diameter: float | None)
         size_model=checkpoint.size_model(),
         weights_sha256=sha256_of(folder / WEIGHTS),
         source_sha256=sha256_of(source),
-        training={"imported_from": source.name},
+        training={"imported_from": readable(source.name)},
     )
 
 

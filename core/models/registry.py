@@ -27,7 +27,7 @@ from cellspan.core.models.description import (
 )
 from cellspan.core.models.official import FILE_OF, NAME_OF, OFFICIAL
 from cellspan.core.models.torch_file import is_torch_file
-from cellspan.core.regular import exists, is_folder, is_regular
+from cellspan.core.regular import exists, is_folder, is_regular, readable
 
 __all__ = [
     "BUNDLED",
@@ -130,7 +130,8 @@ def _cellpose_files() -> Iterator[Path]:
         files = sorted(path for path in cellpose_folder().iterdir() if is_regular(path) and path.name[0] != ".")
     except OSError:  # there is no such folder, or not for this user
         return
-    yield from filter(is_torch_file, files)
+    # Names that are no text cannot be typed or sent to the engine; such a checkpoint can be imported by its path.
+    yield from (file for file in files if readable(file.name) == file.name and is_torch_file(file))
 
 
 def _cellpose_name(file: Path) -> str:
@@ -158,8 +159,15 @@ def _cellpose_file(name: str) -> Path | None:
 
 def is_plain_name(name: str) -> bool:
     """Whether a model can have this name, as the folder that it lies in."""
-    short = len(name.encode("utf-8", "surrogatepass")) <= LONGEST_NAME
-    return bool(name) and short and "\0" not in name and Path(name).name == name and not name.startswith(".")
+    short = len(readable(name).encode()) <= LONGEST_NAME
+    return (
+        bool(name)
+        and short
+        and readable(name) == name
+        and "\0" not in name
+        and Path(name).name == name
+        and not name.startswith(".")
+    )
 
 
 def shown(name: str) -> str:
@@ -181,7 +189,7 @@ def find_model(name: str) -> Model:
     if path != Path() and is_folder(path):
         return load_model(path)
     if path != Path() and is_regular(path):
-        return load_checkpoint(path, path.name)
+        return load_checkpoint(path, readable(path.name))
     if path != Path() and exists(path):
         raise CellspanError(f"{shown(name)}: this is a pipe, a device or a socket, not a model.")
     names = ", ".join(item.name for item in known_models() if not item.problem) or "none"

@@ -111,7 +111,7 @@ def _paint(labels: Labels, roi: ImagejRoi, label: int, path: Path) -> None:
     height, width = labels.shape
     if roi.right <= 0 or roi.bottom <= 0 or roi.left >= width or roi.top >= height:
         raise CellspanError(
-            f"{path}: the ROI '{roi.name}' lies outside the image of {width} x {height} pixels; "
+            f"{path}: the ROI {roi.name[:80]!r} lies outside the image of {width} x {height} pixels; "
             "are these the ROIs of another image?"
         )
     if roi.roitype == ROI_TYPE.OVAL:
@@ -123,7 +123,7 @@ def _paint(labels: Labels, roi: ImagejRoi, label: int, path: Path) -> None:
     except (IndexError, KeyError, OverflowError, TypeError, ValueError):  # paths with codes or lengths that are none
         possible = False
     if not possible:
-        raise CellspanError(f"{path}: the ROI '{roi.name}' is damaged; draw it again, or leave it out.")
+        raise CellspanError(f"{path}: the ROI {roi.name[:80]!r} is damaged; draw it again, or leave it out.")
     paint_loops(labels, loops, label)
 
 

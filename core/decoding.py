@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from cellspan.core.regular import Source, opened, size_of
 # is a program that another program runs.
 PICTURES = ("PNG", "JPEG", "BMP", "DIB", "WEBP", "TIFF", "PPM", "JPEG2000")
 PICTURE_COPIES = 3  # PIL's own pixels, the same as bytes in pieces, and those joined
-MAX_PAGES = 1_000_000  # of a TIFF file; tifffile takes about a second for 10,000
+MAX_PAGES = 200_000  # of a TIFF file; tifffile takes about a second for 10,000
 BYTES_PER_PAGE = 4000  # that tifffile keeps of each page of a file
 BYTES_PER_VALUE = 48  # of a tag's value as a Python number in a tuple
 ONE_BYTE = (1, 2, 6, 7)  # types of tags that stay bytes or text
@@ -83,9 +84,12 @@ class ContentOnly:
     def __init__(self, file: BinaryIO) -> None:
         """Read from `file`, at the place where it is."""
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self._readinto = getattr(file, "readinto", None)  # not all temporary files have it
 
     def readinto(self, target: Any) -> int:
-        """As of io.BufferedIOBase; not all temporary files have it."""
+        """As of io.BufferedIOBase."""
+        if self._readinto is not None:
+            return int(self._readinto(target))
         view = memoryview(target).cast("B")
         done = 0
         while done < len(view) and (block := self.read(min(BLOCK, len(view) - done))):
@@ -109,14 +113,7 @@ def _require_pages(tiff: tifffile.TiffFile) -> None:
     tifffile itself finds only short loops, and keeps every value of every page as a Python number.
     """
     reading, file = tiff.tiff, tiff.filehandle
-    entry = np.dtype(
-        {
-            "names": ["type", "count"],
-            "formats": [f"{reading.byteorder}u2", f"{reading.byteorder}u{8 if reading.is_bigtiff else 4}"],
-            "offsets": [2, 4],
-            "itemsize": reading.tagsize,
-        }
-    )
+    entry = "HHQ8x" if reading.is_bigtiff else "HHI4x"  # of a tag: its code, its type, how many values, where
     end, values, seen = file.size, 0, set[int]()
     file.seek(8 if reading.is_bigtiff else 4)
     offset = _unpacked(reading.offsetformat, file.read(reading.offsetsize))
@@ -128,16 +125,24 @@ def _require_pages(tiff: tifffile.TiffFile) -> None:
             raise CellspanError(f"it holds more than {MAX_PAGES:,} pages; {WAY_OUT}.")
         file.seek(offset)
         count = _unpacked(reading.tagnoformat, file.read(reading.tagnosize))
-        content = file.read(count * entry.itemsize) if count <= 4096 else b""  # tifffile reads no more either
-        if len(content) < count * entry.itemsize:
+        content = file.read(count * reading.tagsize) if count <= 4096 else b""  # tifffile reads no more either
+        if len(content) < count * reading.tagsize:
             break  # damaged; tifffile decides what can be read
-        tags = np.frombuffer(content, entry)
-        possible = tags["count"] <= end
-        weights = np.where(np.isin(tags["type"], ONE_BYTE), 1, BYTES_PER_VALUE)
-        values += int((tags["count"] * possible).astype(np.int64) @ weights)
+        tags = struct.unpack(reading.byteorder + entry * count, content)
+        for kind, length in zip(tags[1::3], tags[2::3], strict=True):
+            if 1 < length <= end:  # longer ones cannot be read at all
+                values += length if kind in ONE_BYTE else BYTES_PER_VALUE * length
         offset = _unpacked(reading.offsetformat, file.read(reading.offsetsize))
     needed = values + len(seen) * BYTES_PER_PAGE
-    require_memory(needed, f"the file declares {len(seen):,} pages and {in_words(values)} of tags; reading it", WAY_OUT)
+    require_memory(needed, f"the file declares {len(seen):,} page(s) with {in_words(values)} of tags; it", WAY_OUT)
+    planes = _planes_of_ome(tiff)
+    require_memory(32 * planes, f"the file's OME metadata declare {planes:,} planes; listing them", WAY_OUT)
+
+
+def _planes_of_ome(tiff: tifffile.TiffFile) -> int:
+    """How many planes OME metadata declare, there or not; tifffile keeps a place for each."""
+    sizes = [re.findall(rf'\bSize{axis}\s*=\s*["\'](\d{{1,18}})', tiff.ome_metadata or "") for axis in "ZCT"]
+    return math.prod(max((int(size) for size in found), default=1) for found in sizes)
 
 
 def _unpacked(form: str, content: bytes) -> int:
@@ -154,10 +159,10 @@ def read_series(tiff: tifffile.TiffFile, per_pixel: int = 0, copies: int = 2) ->
         raise CellspanError("the file declares no type of pixels that can be read.")
     size = math.prod(series.shape) * series.dtype.itemsize
     plane = math.prod(length for length, axis in zip(series.shape, series.axes, strict=True) if axis in "YX")
-    decoded = require_segments(tiff)
-    require_memory(
-        size + max((copies - 1) * size, decoded) + per_pixel * plane, _declared(series.shape, series.dtype), WAY_OUT
-    )
+    words = _declared(series.shape, series.dtype)
+    require_memory(copies * size + per_pixel * plane, words, WAY_OUT)
+    # While strips or tiles are decoded there is no second copy of the whole yet.
+    require_memory(size + require_segments(tiff), words, WAY_OUT)
     return np.asarray(series.asarray())
 
 
@@ -249,4 +254,4 @@ def _declared(shape: tuple[int, ...], kind: np.dtype[Any]) -> str:
     """The beginning of a sentence: what a header says."""
     size = math.prod(shape) * kind.itemsize
     sides = " x ".join(str(length) for length in shape[:6]) + (" x ..." if len(shape) > 6 else "")
-    return f"the file declares {sides} pixels of {8 * kind.itemsize} bits, which takes {in_words(size)}; to work on it"
+    return f"the file declares {sides} pixels of {8 * kind.itemsize} bits, which takes {in_words(size)}; working on it"

@@ -39,7 +39,7 @@ def _read(file: BinaryIO) -> NDArray[Any]:
     words = f"The array declares the shape {shape} of {kind}, {in_words(size)}"
     if there < size:
         raise CellspanError(f"{words}, but only {there} bytes follow; it is cut short or damaged.")
-    require_memory(COPIES * size, f"{words}; to read it", "send it in parts")
+    require_memory(COPIES * size, f"{words}; reading it", "send it in parts")
     flat = np.empty(math.prod(shape), kind)
     target = flat.view(np.uint8)
     done = 0

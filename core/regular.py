@@ -40,6 +40,11 @@ def _mode(path: Path) -> int:
         return 0
 
 
+def readable(name: str | Path) -> str:
+    """A file's name as a text that can be printed and sent on, also if its bytes are none."""
+    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def open_regular(path: Path) -> BinaryIO:
     """Open a file for reading; OSError as usual, and CellspanError if it is a folder or something that can block."""
     try:

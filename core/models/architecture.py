@@ -58,3 +58,14 @@ def _normalised_convolution(name: str, place: int, inputs: int, outputs: int, ke
         f"{name}.{place}.weight": (outputs, inputs, kernel, kernel),
         f"{name}.{place}.bias": (outputs,),
     }
+
+
+def is_counter(name: str) -> bool:
+    """Whether a tensor counts batches, which plays no part in predictions and is missing in early checkpoints."""
+    return name.endswith(COUNTER)
+
+
+def different_tensors(found: Shapes, expected: Shapes) -> list[str]:
+    """Names that are missing, too many or of another shape; diameters and counters may be missing."""
+    missing = [name for name in expected if name not in found and name not in DIAMETERS and not is_counter(name)]
+    return missing + [name for name, shape in found.items() if expected.get(name) != shape]

@@ -5,15 +5,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from cellspan.core.errors import CellspanError
 from cellspan.core.models.architecture import network_shapes
-from cellspan.core.models.description import Model
+from cellspan.core.models.description import DESCRIPTION, Model
 
 SCORES = {"ap50": "AP@0.5", "ap75": "AP@0.75", "ap90": "AP@0.9", "pooled_ap50": "pooled AP@0.5", "images": "images"}
 
 
 def card(model: Model) -> str:
-    """What the model finds, what it was trained on, licences, scores, and where it fails."""
-    sections = [_summary(model), _training(model), _scores(model), _limits(model)]
+    """What the model finds, what it was trained on, licences, scores, and where it fails; raises CellspanError."""
+    try:
+        sections = [_summary(model), _training(model), _scores(model), _limits(model)]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:  # these notes have no fixed form
+        raise CellspanError(
+            f"{model.folder / DESCRIPTION}: its notes on training and scores cannot be shown "
+            f"({type(error).__name__}: {error}); --json shows the file."
+        ) from None
     return "\n".join(section for section in sections if section)
 
 

@@ -14,13 +14,33 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from cellspan.core.errors import CellspanError
-from cellspan.core.models.architecture import CHANNELS, COUNTER, DIAMETERS, network_shapes, widths_from_shapes
-from cellspan.core.models.description import Model, ModelDescription, SizeModel, sha256_of
+from cellspan.core.errors import CellspanError, first_line
+from cellspan.core.memory import require_memory
+from cellspan.core.models.architecture import (
+    CHANNELS,
+    DIAMETERS,
+    different_tensors,
+    is_counter,
+    network_shapes,
+    widths_from_shapes,
+)
+from cellspan.core.models.description import (
+    MOST_WIDTHS,
+    SMALLEST_MEAN,
+    WIDEST,
+    Model,
+    ModelDescription,
+    SizeModel,
+    reason,
+    require_weights,
+    sha256_of,
+)
 from cellspan.core.models.numpy_file import read_numbers
 from cellspan.core.models.official import OFFICIAL_FILES
 from cellspan.core.models.torch_file import TorchFile, open_torch_file
+from cellspan.core.regular import is_regular, readable
 
 NUCLEI_DIAMETER, CELL_DIAMETER = 17.0, 30.0  # pixels; what the checkpoints were trained at, where they do not say it
 SMALLEST, LARGEST = 5.0, 2000.0  # pixels; Cellpose estimates no smaller ones and sets no upper limit
@@ -89,7 +109,7 @@ def _loaded(path: Path, name: str, state: tuple[int, int], size_state: tuple[int
         size_model=checkpoint.size_model(),
         weights_sha256=sha256,
         source_sha256=sha256,
-        training={"read_from": path.name},
+        training={"read_from": readable(path.name)},
     )
     return CheckpointModel(path.parent, description, path)
 
@@ -108,15 +128,21 @@ def examine(path: Path) -> Checkpoint:
 
 
 def read_checkpoint(path: Path) -> State:
-    """Every tensor of a checkpoint by name, with what early ones lack filled in; raises CellspanError."""
+    """Every tensor of a checkpoint by name, with what early ones lack filled in; raises CellspanError.
+
+    Also if there are numbers among them that are not finite.
+    """
     with open_torch_file(path) as file:
         widths, diameter = _checked_widths(file), _mean_diameter(file)
+        needed = 2 * sum(tensor.size for tensor in file.tensors.values())  # as stored, and put in order
+        require_memory(needed, f"{path}: the checkpoint", "use another model")
         state = {name: file.array(name) for name in file.tensors}
     for name in DIAMETERS:
         state.setdefault(name, np.array([diameter], np.float32))
     for name in network_shapes(widths):
-        if _is_counter(name):
+        if is_counter(name):
             state.setdefault(name, np.zeros((), np.int64))
+    require_weights(path, state, widths)
     return state
 
 
@@ -129,13 +155,15 @@ def _checked_widths(file: TorchFile) -> tuple[int, ...]:
         )
     try:
         widths = widths_from_shapes(shapes)
+        if len(widths) > MOST_WIDTHS or any(not 0 < width <= WIDEST for width in widths):
+            raise IndexError
     except (KeyError, IndexError):
         raise CellspanError(
             f"{file.path}: these are not the weights of the convolutional network of Cellpose 1 to 3."
         ) from None
     if widths[0] != CHANNELS:
         raise CellspanError(f"{file.path}: this network is for {widths[0]} channels; cellspan runs those for two.")
-    wrong = _difference(shapes, network_shapes(widths))
+    wrong = different_tensors(shapes, network_shapes(widths))
     wrong += [name for name, tensor in file.tensors.items() if tensor.storage.dtype.kind not in "fi"]
     if wrong:
         raise CellspanError(
@@ -145,22 +173,12 @@ def _checked_widths(file: TorchFile) -> tuple[int, ...]:
     return widths
 
 
-def _difference(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]) -> list[str]:
-    """Names that are missing, too many or of another shape; early checkpoints lack diameters and counters."""
-    missing = [name for name in expected if name not in found and name not in DIAMETERS and not _is_counter(name)]
-    return missing + [name for name, shape in found.items() if expected.get(name) != shape]
-
-
-def _is_counter(name: str) -> bool:
-    return name.endswith(COUNTER)
-
-
 def _mean_diameter(file: TorchFile) -> float:
     """What objects are resized to, in pixels; Cellpose does not ask the file of an official model for it."""
     if file.path.name in OFFICIAL_FILES or DIAMETERS[0] not in file.tensors:
         return NUCLEI_DIAMETER if "nuclei" in file.path.name else CELL_DIAMETER
     diameter = float(file.array(DIAMETERS[0])[0])
-    if not 0 < diameter < LARGEST:
+    if not SMALLEST_MEAN <= diameter < LARGEST:
         raise CellspanError(f"{file.path}: its mean diameter, {diameter:g} pixels, cannot be right.")
     return diameter
 
@@ -168,7 +186,7 @@ def _mean_diameter(file: TorchFile) -> float:
 def _size_file(checkpoint: Path) -> Path | None:
     """The regression that belongs to a checkpoint; official ones are called size_cyto3.npy or size_cytotorch_0.npy."""
     candidates = (checkpoint.with_name(f"size_{checkpoint.name}.npy"), Path(f"{checkpoint}_size.npy"))
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_regular(path)), None)
 
 
 def read_size_model(path: Path, style_length: int, mean_diameter: float) -> SizeModel:
@@ -183,14 +201,16 @@ def read_size_model(path: Path, style_length: int, mean_diameter: float) -> Size
         offset = float(np.asarray(content["ymean"]).ravel()[0])
         mean = float(np.asarray(content.get("diam_mean", mean_diameter)).ravel()[0])
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise CellspanError(f"{path}: this is not a Cellpose size model ({error}).") from None
+        raise CellspanError(f"{path}: this is not a Cellpose size model ({first_line(error)[:200]}).") from None
     if slope.shape != (style_length,) or centre.shape != (style_length,):
         raise CellspanError(f"{path}: this size model is for styles of another length than {style_length}.")
     if not (np.isfinite([mean, offset, *slope, *centre]).all() and mean > 0):
         raise CellspanError(f"{path}: this size model holds numbers that cannot be right.")
-    return SizeModel(
-        coefficients=[float(value) for value in slope],
-        intercept=float(np.log(mean) + offset - slope @ centre),
-        smallest=SMALLEST,
-        largest=LARGEST,
-    )
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers like 1e300 are refused below
+            intercept = float(np.log(mean) + offset - slope @ centre)
+        return SizeModel(
+            coefficients=[float(value) for value in slope], intercept=intercept, smallest=SMALLEST, largest=LARGEST
+        )
+    except ValidationError as error:
+        raise CellspanError(f"{path}: this size model holds numbers that cannot be right ({reason(error)}).") from None

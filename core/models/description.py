@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from cellspan.core.errors import CellspanError
+from cellspan.core.errors import CellspanError, first_line
+from cellspan.core.memory import in_words, require_memory
+from cellspan.core.models.architecture import CHANNELS, different_tensors, network_shapes
+from cellspan.core.regular import open_regular
 
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
+LONGEST = 16 << 20  # bytes of a description; those of the bundled models have 10,000
+WIDEST, MOST_WIDTHS = 4096, 10  # of a network: far more than any that was ever trained
+SMALLEST_MEAN, LARGEST_MEAN = 0.5, 4000.0  # pixels; beyond these no mean diameter was meant
+SMALLEST_SIZE, LARGEST_SIZE = 0.01, 100_000.0  # pixels; the same for the range of a size model
+STEEPEST = 1e6  # of a size model's numbers; those of the bundled models are below 10
+
+
+def _without_nan(content: Any) -> Any:
+    """Scores and notes with None in place of NaN and infinity, which JSON cannot send on to other programs."""
+    if isinstance(content, dict):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+Notes = Annotated[dict[str, Any], BeforeValidator(_without_nan)]
+Slope = Annotated[float, Field(ge=-STEEPEST, le=STEEPEST, allow_inf_nan=False)]
+Size = Annotated[float, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE, allow_inf_nan=False)]
 
 
 class SizeModel(BaseModel):
@@ -22,11 +46,17 @@ class SizeModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    coefficients: list[float]
-    intercept: float
-    smallest: float = Field(description="smallest diameter in the regression, pixels")
-    largest: float = Field(description="largest diameter in the regression, pixels")
+    coefficients: list[Slope]
+    intercept: Slope
+    smallest: Size = Field(description="smallest diameter in the regression, pixels")
+    largest: Size = Field(description="largest diameter in the regression, pixels")
     median_error: float | None = Field(None, description="median relative error on held-out images")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SizeModel:
+        if self.smallest > self.largest:
+            raise ValueError(f"the smallest diameter, {self.smallest:g}, is larger than the largest, {self.largest:g}")
+        return self
 
 
 class ModelDescription(BaseModel):
@@ -36,14 +66,30 @@ class ModelDescription(BaseModel):
 
     name: str
     objects: str = Field(description="what the model finds, for people: nuclei, cells, ...")
-    widths: tuple[int, ...]
-    mean_diameter: float = Field(gt=0, description="pixels; images are resized so that objects have it")
+    widths: tuple[Annotated[int, Field(ge=1, le=WIDEST)], ...] = Field(min_length=2, max_length=MOST_WIDTHS)
+    mean_diameter: float = Field(
+        ge=SMALLEST_MEAN,
+        le=LARGEST_MEAN,
+        allow_inf_nan=False,
+        description="pixels; images are resized so that objects have it",
+    )
     size_model: SizeModel | None = None
     weights_sha256: str = Field(description="of the file that the weights are read from")
     source_sha256: str | None = Field(None, description="of the Cellpose checkpoint that the weights come from")
-    training: dict[str, Any] = Field(default_factory=dict, description="sources, licences, steps, versions")
-    scores: dict[str, Any] = Field(default_factory=dict)
+    training: Notes = Field(default_factory=dict, description="sources, licences, steps, versions")
+    scores: Notes = Field(default_factory=dict)
     limits: list[str] = Field(default_factory=list, description="where it fails, in sentences for people")
+
+    @model_validator(mode="after")
+    def _fitting(self) -> ModelDescription:
+        if self.widths[0] != CHANNELS:
+            raise ValueError(f"the network is for {self.widths[0]} channels, and cellspan runs those for {CHANNELS}")
+        if self.size_model is not None and len(self.size_model.coefficients) != self.widths[-1]:
+            raise ValueError(
+                f"the size model has {len(self.size_model.coefficients)} coefficients, and the network's style "
+                f"{self.widths[-1]} numbers"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -74,28 +120,73 @@ class Model:
         return self.folder / WEIGHTS
 
     def weights(self) -> dict[str, NDArray[Any]]:
-        """The network's state, name -> array, floats in 32 bits; raises CellspanError if the file is damaged."""
-        from safetensors import SafetensorError  # here because lists of models need no weights
-        from safetensors.numpy import load_file
+        """The network's state, name -> array, floats in 32 bits; raises CellspanError if the file is damaged.
+
+        Also if it holds another network than the description says, or numbers that are not finite.
+        """
+        from safetensors.numpy import load_file  # here because lists of models need no weights
 
         path = self.weights_file
+        _require_size(path, self.description.widths)
         try:
             found = sha256_of(path)
             state = load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise CellspanError(f"{path}: the model's weights cannot be read ({error}).") from None
+        except CellspanError:
+            raise
+        except MemoryError:
+            raise CellspanError(f"{path}: the weights do not fit into the memory that is free.") from None
+        except Exception as error:  # noqa: BLE001 - of the file system, of safetensors, of numpy
+            raise CellspanError(f"{path}: the model's weights cannot be read ({first_line(error)[:300]}).") from None
         if found != self.sha256:
             raise CellspanError(
                 f"{path}: the weights are not those that {DESCRIPTION} describes; copy the model again."
             )
+        require_weights(path, state, self.description.widths)
         # Files may hold 16 bits to be small; the network computes in 32.
         return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in state.items()}
+
+
+def _require_size(path: Path, widths: tuple[int, ...]) -> None:
+    """Refuse a file that is much larger than its network, and a network larger than the memory."""
+    numbers = sum(math.prod(shape) for shape in network_shapes(widths).values())
+    # As read, and what the predictor makes of them: 64 bits, then its own.
+    require_memory(16 * numbers, f"{path}: a network of the widths {', '.join(map(str, widths))}", "use another model")
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise CellspanError(f"{path}: the model's weights cannot be read ({error.strerror}).") from None
+    if size > 8 * numbers + LONGEST:
+        raise CellspanError(
+            f"{path}: the file has {in_words(size)}, far more than the network that {DESCRIPTION} describes; "
+            "copy the model again."
+        )
+
+
+def require_weights(path: Path, state: Mapping[str, NDArray[Any]], widths: tuple[int, ...]) -> None:
+    """Raise CellspanError if these are not the tensors of a network of these widths, or if it cannot compute."""
+    wrong = different_tensors({name: array.shape for name, array in state.items()}, network_shapes(widths))
+    wrong += [name for name, array in state.items() if array.dtype.kind not in "fiu"]
+    if wrong:
+        raise CellspanError(
+            f"{path}: these are not the weights of a network of the widths {', '.join(map(str, widths))}: "
+            f"'{wrong[0][:100]}' differs."
+        )
+    for name, array in state.items():
+        with np.errstate(over="ignore"):  # the network computes in 32 bits, where 1e300 is infinite
+            count = array.size - int(np.count_nonzero(np.isfinite(array.astype(np.float32, copy=False))))
+        if count:
+            raise CellspanError(
+                f"{path}: {count} of {array.size} weights in '{name}' are NaN, infinite or too large, so the network "
+                "would find nothing; the training failed, or the file is damaged: use an earlier checkpoint."
+            )
+        if name.endswith("running_var") and (array < 0).any():
+            raise CellspanError(f"{path}: '{name}' holds variances below 0, so the file is damaged; copy it again.")
 
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, as hexadecimal digits."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -105,11 +196,28 @@ def load_model(folder: Path) -> Model:
     """The model in a folder; raises CellspanError with the reason if it is none."""
     path = folder / DESCRIPTION
     try:
-        description = ModelDescription.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+        with open_regular(path) as file:
+            content = file.read(LONGEST + 1)
+    except OSError:
         raise CellspanError(f"{folder}: this is no model folder, it has no readable {DESCRIPTION}.") from None
+    if len(content) > LONGEST:
+        raise CellspanError(f"{path}: the file is too long to describe a model ({in_words(LONGEST)} at most).")
+    return Model(folder, parsed_description(path, content))
+
+
+def parsed_description(path: Path, content: bytes) -> ModelDescription:
+    """What the bytes of a model.json say; raises CellspanError that names the file and the entry."""
+    try:
+        return ModelDescription.model_validate_json(content.decode("utf-8"))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole file"
-        raise CellspanError(f"{path}: {place}: {first['msg']}.") from None
-    return Model(folder, description)
+        raise CellspanError(f"{path}: {reason(error)}.") from None
+    except (UnicodeDecodeError, RecursionError, MemoryError):
+        raise CellspanError(f"{path}: this is no readable description of a model; copy the model again.") from None
+
+
+def reason(error: ValidationError) -> str:
+    """The first thing that pydantic found, as a part of a sentence."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))[:200]
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

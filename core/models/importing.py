@@ -15,14 +15,17 @@ from cellspan.core.files import make_folder, write_json
 from cellspan.core.models.cellpose import examine, read_checkpoint
 from cellspan.core.models.description import (
     DESCRIPTION,
+    LARGEST_MEAN,
+    SMALLEST_MEAN,
     WEIGHTS,
     Model,
     ModelDescription,
     load_model,
     sha256_of,
 )
-from cellspan.core.models.registry import BUNDLED, user_models
+from cellspan.core.models.registry import BUNDLED, is_plain_name, shown, user_models
 from cellspan.core.models.torch_file import write_torch_file
+from cellspan.core.regular import exists, is_folder, is_regular, readable
 
 
 def import_model(source: Path, name: str | None = None, mean_diameter: float | None = None) -> Model:
@@ -31,21 +34,35 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
     `name` defaults to the file's. `mean_diameter` in pixels replaces what a checkpoint says. Raises CellspanError with
     the reason if the file is no such checkpoint or the name is taken.
     """
-    if mean_diameter is not None and not (mean_diameter > 0 and np.isfinite(mean_diameter)):
-        raise CellspanError(f"mean diameter = {mean_diameter:g} pixels cannot be right; give a positive number.")
-    source = source.expanduser()
+    if mean_diameter is not None and not SMALLEST_MEAN <= mean_diameter <= LARGEST_MEAN:
+        raise CellspanError(
+            f"mean diameter = {mean_diameter:g} pixels cannot be right; give one from {SMALLEST_MEAN:g} to "
+            f"{LARGEST_MEAN:g}."
+        )
+    if "\0" in str(source) or not exists(source := source.expanduser()):
+        raise CellspanError(f"{shown(str(source))}: there is no such file or folder.")
     name = name or source.stem
     target = user_models() / name
     require_free_name(name)
-    if not source.exists():
-        raise CellspanError(f"{source}: there is no such file or folder.")
-    if source.is_dir() and mean_diameter is not None:
+    if not is_folder(source) and not is_regular(source):
+        raise CellspanError(f"{source}: this is a pipe, a device or a socket, not a model.")
+    if is_folder(source) and mean_diameter is not None:
         raise CellspanError(f"{source}: a model of cellspan says its mean diameter itself; leave --mean-diameter out.")
     make_folder(target.parent)
+    try:
+        _fill(source, target, name, mean_diameter)
+    except MemoryError:
+        raise CellspanError(f"{source}: the model does not fit into the memory that is free.") from None
+    except OSError as error:
+        raise CellspanError(f"{source}: the model cannot be copied to {target} ({error.strerror or error}).") from None
+    return load_model(target)
+
+
+def _fill(source: Path, target: Path, name: str, mean_diameter: float | None) -> None:
     # Filled under a temporary name and renamed, so that no half model is ever found.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".importing-") as folder:
         new = Path(folder) / name
-        if source.is_dir():
+        if is_folder(source):
             load_model(source).weights()  # refuses a damaged one
             shutil.copytree(source, new, ignore=shutil.ignore_patterns("training"))
             description = load_model(new).description.model_copy(update={"name": name})
@@ -54,14 +71,13 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
             description = _convert(source, new, name, mean_diameter)
         write_json(new / DESCRIPTION, description.model_dump(mode="json"))
         os.replace(new, target)
-    return load_model(target)
 
 
 def require_free_name(name: str) -> None:
     """Raise CellspanError if a new model cannot have this name, as it is taken or no name of a folder."""
-    if not name or Path(name).name != name or name.startswith("."):
-        raise CellspanError(f"'{name}' cannot be the name of a model; use letters, digits, - and _.")
-    if (BUNDLED / name).exists() or (user_models() / name).exists():
+    if not is_plain_name(name):
+        raise CellspanError(f"'{shown(name)}' cannot be the name of a model; use letters, digits, - and _.")
+    if exists(BUNDLED / name) or exists(user_models() / name):
         raise CellspanError(f"There is a model '{name}' already; choose another name.")
 
 
@@ -80,7 +96,7 @@ def _convert(source: Path, folder: Path, name: str, mean_diameter: float | None)
         size_model=checkpoint.size_model(),
         weights_sha256=sha256_of(folder / WEIGHTS),
         source_sha256=sha256_of(source),
-        training={"imported_from": source.name},
+        training={"imported_from": readable(source.name)},
     )
 
 

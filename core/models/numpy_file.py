@@ -7,37 +7,34 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy_format
 
-from cellspan.core.errors import CellspanError
+from cellspan.core.errors import CellspanError, first_line
+from cellspan.core.memory import in_words
 from cellspan.core.models.torch_file import Unpickler
+from cellspan.core.npy import read_header
+from cellspan.core.regular import open_regular, size_of
 
 NUMBERS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
+LARGEST = 64 << 20  # bytes; a size model of Cellpose has 5,000
 
 
 def read_numbers(path: Path) -> dict[str, Any]:
     """What `numpy.save(path, dictionary)` wrote: arrays, numbers and texts by name; raises CellspanError."""
     try:
-        with path.open("rb") as file:
-            _skip_header(file)
+        with open_regular(path) as file:
+            if size_of(file) > LARGEST:
+                raise ValueError(f"it has {in_words(size_of(file))}, which is too much for a few numbers")
+            read_header(file)
             content = _NumbersOnly(file).load()
         dictionary = content.only_element() if isinstance(content, _Array) else content
         if not isinstance(dictionary, dict):
             raise pickle.UnpicklingError("it holds no dictionary")
         return {key: item.array() if isinstance(item, _Array) else item for key, item in dictionary.items()}
     except Exception as error:  # noqa: BLE001 - unpickling raises anything on foreign files
-        raise CellspanError(f"{path}: this file of numpy cannot be read ({error}).") from None
-
-
-def _skip_header(file: BinaryIO) -> None:
-    major, _ = npy_format.read_magic(file)
-    if major == 1:
-        npy_format.read_array_header_1_0(file)
-    else:
-        npy_format.read_array_header_2_0(file)
+        raise CellspanError(f"{path}: this file of numpy cannot be read ({first_line(error)[:300]}).") from None
 
 
 class _Dtype:

@@ -6,6 +6,7 @@ always be meant by `cellpose/<name>`, and any model by the path of its folder or
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from cellspan.core.models.description import (
 )
 from cellspan.core.models.official import FILE_OF, NAME_OF, OFFICIAL
 from cellspan.core.models.torch_file import is_torch_file
+from cellspan.core.regular import exists, is_folder, is_regular, readable
 
 __all__ = [
     "BUNDLED",
@@ -37,6 +39,7 @@ __all__ = [
     "SizeModel",
     "cellpose_folder",
     "find_model",
+    "is_plain_name",
     "known_models",
     "list_models",
     "load_model",
@@ -46,6 +49,8 @@ __all__ = [
 ]
 
 BUNDLED = Path(__file__).parent / "bundled"
+LONGEST_NAME = 255  # bytes of a file's name, on all usual file systems
+SHOWN = 80  # characters of a wrong name that a sentence repeats
 CELLPOSE = "cellpose/"  # before a name: the one in Cellpose's folder
 
 
@@ -93,7 +98,12 @@ def known_models() -> list[ListedModel]:
 
 def list_models() -> list[Model]:
     """The models that can be used; `known_models` says what is wrong with the others."""
-    return [find_model(item.name) for item in known_models() if not item.problem]
+    models = []
+    for item in known_models():
+        # Those with a damaged size model have no problem yet, and must not keep the others from being listed.
+        with contextlib.suppress(CellspanError):
+            models.append(find_model(item.name))
+    return models
 
 
 def _listed(folder: Path, origin: str) -> ListedModel:
@@ -117,10 +127,11 @@ def _listed_checkpoint(file: Path) -> ListedModel:
 def _cellpose_files() -> Iterator[Path]:
     """Checkpoints of any version; the size models and lists of names beside them are none."""
     try:
-        files = sorted(path for path in cellpose_folder().iterdir() if path.is_file() and path.name[0] != ".")
+        files = sorted(path for path in cellpose_folder().iterdir() if is_regular(path) and path.name[0] != ".")
     except OSError:  # there is no such folder, or not for this user
         return
-    yield from filter(is_torch_file, files)
+    # Names that are no text cannot be typed or sent to the engine; such a checkpoint can be imported by its path.
+    yield from (file for file in files if readable(file.name) == file.name and is_torch_file(file))
 
 
 def _cellpose_name(file: Path) -> str:
@@ -131,23 +142,38 @@ def _cellpose_name(file: Path) -> str:
 
 def _own_folder(name: str) -> Path | None:
     """Where the user's own or the bundled model of this name is."""
-    if not _is_plain(name):
+    if not is_plain_name(name):
         return None
     folders = (root / name for root in (user_models(), BUNDLED))
-    return next((folder for folder in folders if (folder / DESCRIPTION).is_file()), None)
+    return next((folder for folder in folders if is_regular(folder / DESCRIPTION)), None)
 
 
 def _cellpose_file(name: str) -> Path | None:
     """The file in Cellpose's folder that a name, with or without cellpose/, means."""
     name = name.removeprefix(CELLPOSE)
-    if not _is_plain(name):
+    if not is_plain_name(name):
         return None
     candidates = (cellpose_folder() / file for file in (FILE_OF.get(name, name), name))
-    return next((file for file in candidates if file.is_file()), None)
+    return next((file for file in candidates if is_regular(file)), None)
 
 
-def _is_plain(name: str) -> bool:
-    return bool(name) and Path(name).name == name and not name.startswith(".")
+def is_plain_name(name: str) -> bool:
+    """Whether a model can have this name, as the folder that it lies in."""
+    short = len(readable(name).encode()) <= LONGEST_NAME
+    return (
+        bool(name)
+        and short
+        and readable(name) == name
+        and "\0" not in name
+        and Path(name).name == name
+        and not name.startswith(".")
+    )
+
+
+def shown(name: str) -> str:
+    """A name as a sentence repeats it: not endless, and without what a terminal would obey."""
+    printable = name if name.isprintable() else ascii(name)[1:-1]
+    return printable if len(printable) <= SHOWN else f"{printable[:SHOWN]}..."
 
 
 def find_model(name: str) -> Model:
@@ -156,13 +182,18 @@ def find_model(name: str) -> Model:
         return load_model(folder)
     if file := _cellpose_file(name):
         return load_checkpoint(file, _cellpose_name(file))
-    path = Path(os.path.expanduser(name))
-    if name and (path.is_dir() or path.name == DESCRIPTION):
-        return load_model(path.parent if path.name == DESCRIPTION else path)
-    if name and path.is_file():
-        return load_checkpoint(path, path.name)
+    # Paths with a NUL are none, and expanduser would stumble over them.
+    path = Path() if "\0" in name or not name else Path(os.path.expanduser(name))
+    if name and path.name == DESCRIPTION:
+        path = path.parent
+    if path != Path() and is_folder(path):
+        return load_model(path)
+    if path != Path() and is_regular(path):
+        return load_checkpoint(path, readable(path.name))
+    if path != Path() and exists(path):
+        raise CellspanError(f"{shown(name)}: this is a pipe, a device or a socket, not a model.")
     names = ", ".join(item.name for item in known_models() if not item.problem) or "none"
     advice = "The path of a model's folder or of a Cellpose checkpoint works too."
     if (official := name.removeprefix(CELLPOSE)) in OFFICIAL:
         advice = f"Cellpose's own comes with: cellspan models fetch {official}"
-    raise CellspanError(f"There is no model '{name}'; the models are: {names}. {advice}")
+    raise CellspanError(f"There is no model '{shown(name)}'; the models are: {names}. {advice}")

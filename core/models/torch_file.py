@@ -7,6 +7,7 @@ pickle says which tensor has which shape and lies where. It may name only tensor
 from __future__ import annotations
 
 import io
+import math
 import os
 import pickle
 import zipfile
@@ -20,12 +21,17 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.errors import CellspanError
+from cellspan.core.archives import read_member
+from cellspan.core.errors import CellspanError, first_line
 from cellspan.core.files import write_atomically
+from cellspan.core.memory import in_words, require_memory
+from cellspan.core.regular import is_regular, open_regular
 
 ZIP_START = b"PK\x03\x04"
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number, pickled
+
+LONGEST_PICKLE = 64 << 20  # bytes; that of the largest model of Cellpose has 100,000
 
 # torch stores numbers in the order of the machine, and every machine that it runs on is little-endian.
 STORAGES = {
@@ -65,6 +71,11 @@ class StoredTensor:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
+    @property
+    def size(self) -> int:
+        """Bytes that the tensor takes once it is read, or its storage if that is more: a tensor can repeat numbers."""
+        return max(self.storage.size, math.prod(self.shape) * self.storage.dtype.itemsize)
+
     def array(self, numbers: bytes) -> NDArray[Any]:
         """The tensor as an array of its own; raises ValueError or TypeError if it is not within the storage."""
         size = self.storage.dtype.itemsize
@@ -90,10 +101,15 @@ class TorchFile:
     def array(self, name: str) -> NDArray[Any]:
         """One tensor; raises CellspanError if the file is damaged."""
         tensor = self.tensors[name]
+        require_memory(2 * tensor.size, f"{self.path}: '{name[:100]}' declares {in_words(tensor.size)}; reading it")
         try:
             return tensor.array(self.numbers.read(tensor.storage))
+        except MemoryError:
+            raise CellspanError(f"{self.path}: '{name[:100]}' does not fit into the memory that is free.") from None
         except Exception:  # noqa: BLE001 - a damaged archive raises a dozen kinds of errors
-            raise CellspanError(f"{self.path}: the file is damaged or cut short at '{name}'; copy it again.") from None
+            raise CellspanError(
+                f"{self.path}: the file is damaged or cut short at '{name[:100]}'; copy it again."
+            ) from None
 
 
 def write_torch_file(path: Path, content: Any) -> None:
@@ -109,9 +125,9 @@ def write_torch_file(path: Path, content: Any) -> None:
 def is_torch_file(path: Path) -> bool:
     """Whether a file begins like one of torch.save; only a few bytes are read."""
     try:
-        with path.open("rb") as file:
-            start = file.read(len(LEGACY_START))
-    except OSError:
+        with open_regular(path) as file:
+            start = file.read(len(LEGACY_START)) or b""  # None where a reader would have to wait
+    except (OSError, CellspanError):
         return False
     return start.startswith(ZIP_START) or start == LEGACY_START
 
@@ -119,20 +135,22 @@ def is_torch_file(path: Path) -> bool:
 @contextmanager
 def open_torch_file(path: Path) -> Iterator[TorchFile]:
     """Read which tensors a file holds, and keep it open for their numbers; raises CellspanError with the reason."""
-    if not path.is_file():
+    if not is_regular(path):
         raise CellspanError(f"{path}: there is no such file.")
     if not os.access(path, os.R_OK):
         raise CellspanError(f"{path}: you may not read this file.")
     if not is_torch_file(path):
         raise CellspanError(f"{path}: this is not a torch checkpoint.")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         is_zip = file.read(len(ZIP_START)) == ZIP_START
         try:
             content, numbers = _open_zip(file) if is_zip else _open_legacy(file)
         except (zipfile.BadZipFile, EOFError):
             raise CellspanError(f"{path}: the file is damaged or cut short; copy it again.") from None
+        except MemoryError:
+            raise CellspanError(f"{path}: the file asks for more memory than there is; it is damaged.") from None
         except Exception as error:  # noqa: BLE001 - unpickling raises anything on foreign files
-            reason = str(error) if isinstance(error, pickle.UnpicklingError) else type(error).__name__
+            reason = first_line(error)[:200] if isinstance(error, pickle.UnpicklingError) else type(error).__name__
             raise CellspanError(f"{path}: this is not a torch checkpoint of tensors ({reason}).") from None
         yield TorchFile(path, _state_dict(path, content), numbers)
 
@@ -156,13 +174,14 @@ class _Archive:
         self.prefix = pickles[0].removesuffix("data.pkl")
 
     def content(self) -> object:
-        return _TensorsOnly(io.BytesIO(self.archive.read(f"{self.prefix}data.pkl"))).load()
+        member = self.archive.getinfo(f"{self.prefix}data.pkl")
+        return _TensorsOnly(io.BytesIO(read_member(self.archive, member, LONGEST_PICKLE))).load()
 
     def read(self, storage: Storage) -> bytes:
         member = self.archive.getinfo(f"{self.prefix}data/{storage.key}")
         if member.file_size != storage.size:
             raise EOFError
-        return self.archive.read(member)
+        return read_member(self.archive, member)
 
 
 class _Legacy:
@@ -225,11 +244,22 @@ class _TensorsOnly(Unpickler):
         kind, dtype, key, _device, count, *view = pid
         if kind != "storage" or not isinstance(dtype, np.dtype) or any(part is not None for part in view):
             raise pickle.UnpicklingError("its tensors are kept in another way")
+        _require_lengths((count,))
         return self.storages.setdefault(key, Storage(key, dtype, count))
 
 
 def _tensor(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> StoredTensor:
-    return StoredTensor(storage, offset, tuple(shape), tuple(strides))
+    shape, strides = tuple(shape), tuple(strides)
+    if not isinstance(storage, Storage) or not all(type(step) is int for step in (offset, *strides)):
+        raise pickle.UnpicklingError("its tensors are kept in another way")
+    _require_lengths(shape)
+    return StoredTensor(storage, offset, shape, strides)
+
+
+def _require_lengths(lengths: tuple[Any, ...]) -> None:
+    """Refuse what is no length: a pickle can say anything in its place."""
+    if not all(type(length) is int and 0 <= length < 1 << 48 for length in lengths) or len(lengths) > 16:
+        raise pickle.UnpicklingError("its tensors have impossible sizes")
 
 
 def _parameter(tensor: StoredTensor, *_: Any) -> StoredTensor:

@@ -13,13 +13,18 @@ from numpy.typing import NDArray
 from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 from scipy.interpolate import CubicSpline
 
+from cellspan.core.archives import read_member
 from cellspan.core.errors import CellspanError, first_line
 from cellspan.core.files import TIFF_SUFFIXES
 from cellspan.core.labels import Labels
+from cellspan.core.memory import in_words, require_memory
 from cellspan.core.outlines import paint_loops
+from cellspan.core.regular import is_regular, open_regular
 
 ROI_MARKS = ("_rois", "_roiset")  # <image>_rois.zip, which cellspan writes too; in lower case
 ONLY = "roiset"  # the name that ImageJ proposes: ROIs of the only image in a folder
+LARGEST_ROI = 64 << 20  # bytes; an outline of a million points has 8 million
+FURTHEST = 1e7  # pixels from the corner of the image; no point of an outline is there
 POINTS_OF_CURVE = 8  # in place of each curved side
 
 _POLYGONS = {ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED}  # ellipses and turned rectangles are stored so too
@@ -66,6 +71,10 @@ def _rois_in(path: Path) -> list[ImagejRoi]:
     try:
         contents = list(_archived(path)) if path.suffix.lower() == ".zip" else _overlay(path)
         return [ImagejRoi.frombytes(content) for content in contents]
+    except CellspanError as error:
+        raise CellspanError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+    except MemoryError:
+        raise CellspanError(f"{path}: its ROIs do not fit into the memory that is free.") from None
     except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files
         raise CellspanError(
             f"{path}: its ROIs cannot be read ({first_line(error)}); save them again in ImageJ."
@@ -73,20 +82,23 @@ def _rois_in(path: Path) -> list[ImagejRoi]:
 
 
 def _archived(path: Path) -> Iterator[bytes]:
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.lower().endswith(".roi"):
-                yield archive.read(name)
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        members = [member for member in archive.infolist() if member.filename.lower().endswith(".roi")]
+        total = sum(member.file_size for member in members)
+        # Each as bytes, and as the points that are made of them.
+        require_memory(3 * total, f"it declares {len(members)} ROIs of {in_words(total)}; reading them")
+        for member in members:
+            yield read_member(archive, member, LARGEST_ROI)
 
 
 def _overlay(image: Path) -> list[bytes]:
     """The ROIs of the overlay that ImageJ stored inside a TIFF file."""
-    if image.suffix.lower() not in TIFF_SUFFIXES:
+    if image.suffix.lower() not in TIFF_SUFFIXES or not is_regular(image):
         return []
     try:
         with tifffile.TiffFile(image) as tiff:
             found = (tiff.imagej_metadata or {}).get("Overlays", [])
-    except (OSError, ValueError):  # a damaged image is reported by those who read its pixels
+    except Exception:  # noqa: BLE001 - tifffile raises anything; those who read the pixels report a damaged image
         return []
     return [found] if isinstance(found, bytes) else list(found)
 
@@ -99,24 +111,30 @@ def _paint(labels: Labels, roi: ImagejRoi, label: int, path: Path) -> None:
     height, width = labels.shape
     if roi.right <= 0 or roi.bottom <= 0 or roi.left >= width or roi.top >= height:
         raise CellspanError(
-            f"{path}: the ROI '{roi.name}' lies outside the image of {width} x {height} pixels; "
+            f"{path}: the ROI {roi.name[:80]!r} lies outside the image of {width} x {height} pixels; "
             "are these the ROIs of another image?"
         )
     if roi.roitype == ROI_TYPE.OVAL:
         _paint_oval(labels, roi, label)
-    else:
-        paint_loops(labels, _loops(roi), label)
+        return
+    try:
+        loops = _loops(roi)
+        possible = all(np.abs(loop).max(initial=0) < FURTHEST for loop in loops)  # False for NaN, too
+    except (IndexError, KeyError, OverflowError, TypeError, ValueError):  # paths with codes or lengths that are none
+        possible = False
+    if not possible:
+        raise CellspanError(f"{path}: the ROI {roi.name[:80]!r} is damaged; draw it again, or leave it out.")
+    paint_loops(labels, loops, label)
 
 
 def _paint_oval(labels: Labels, roi: ImagejRoi, label: int) -> None:
     """The pixels whose centres lie inside the ellipse in the ROI's box."""
     height, width = roi.bottom - roi.top, roi.right - roi.left
-    y = (np.arange(height) + 0.5 - height / 2) / (height / 2)
-    x = (np.arange(width) + 0.5 - width / 2) / (width / 2)
-    inside = y[:, None] ** 2 + x[None] ** 2 <= 1
     y0, x0 = max(0, roi.top), max(0, roi.left)
-    part = labels[y0 : roi.bottom, x0 : roi.right]
-    part[inside[y0 - roi.top :, x0 - roi.left :][: part.shape[0], : part.shape[1]]] = label
+    part = labels[y0 : roi.bottom, x0 : roi.right]  # no more than the image has: an oval may declare 65535 x 65535
+    y = (np.arange(y0 - roi.top, y0 - roi.top + part.shape[0]) + 0.5 - height / 2) / (height / 2)
+    x = (np.arange(x0 - roi.left, x0 - roi.left + part.shape[1]) + 0.5 - width / 2) / (width / 2)
+    part[y[:, None] ** 2 + x[None] ** 2 <= 1] = label
 
 
 def _loops(roi: ImagejRoi) -> list[Points]:

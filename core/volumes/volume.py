@@ -150,7 +150,7 @@ def _in_parts(stored: Any) -> Any:
     size = math.prod(stored.chunks) * np.dtype(stored.dtype).itemsize
     words = " x ".join(str(length) for length in stored.chunks)
     # What is decoded, and what it is copied into.
-    require_memory(2 * size, f"the file is stored in parts of {words} voxels; to read one", "save it in smaller ones")
+    require_memory(2 * size, f"the file is stored in parts of {words} voxels; reading one", "save it in smaller ones")
     return dask.array.from_zarr(stored)
 
 

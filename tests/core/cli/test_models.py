@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import tifffile
 from click.testing import CliRunner, Result
 
 from cellspan.core.cli import main
+from cellspan.core.models.architecture import network_shapes
 from cellspan.core.training.simulate import simulate_nuclei
 
 torch = pytest.importorskip("torch")
@@ -184,3 +186,34 @@ def test_images_are_segmented_with_a_model_in_cellposes_folder(
     done = cellspan("segment", tmp_path / "cells.tif", "-o", tmp_path / "out", "--model", "cyto3", check=False)
     assert done.returncode == 2
     assert "Cellpose 4 (SAM)" in done.stderr
+
+
+@quick
+@pytest.mark.skipif(sys.platform != "linux", reason="ulimit -v is Linux's")
+def test_hostile_files_get_one_sentence_in_little_memory(cellpose_models: Path, tmp_path: Path) -> None:
+    nan = save_checkpoint(cellpose_models / "nan")
+    state = torch.load(nan, weights_only=True)
+    state["output.2.bias"][0] = float("nan")
+    torch.save(state, nan)
+    huge = network_shapes((2, 4000, 4000))  # a few kilobytes that say 5 GB
+    repeated = {name: torch.zeros(()).expand(shape) for name, shape in huge.items()}
+    torch.save(repeated, tmp_path / "repeated.pth")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "cut").write_bytes(nan.read_bytes()[:3000])
+    verbs = [
+        ["list"],
+        ["info", "x" * 3000],
+        ["info", "pipe"],
+        *(["import", str(path), "--name", "new"] for path in (nan, "repeated.pth", "pipe", "cut", "/dev/zero")),
+    ]
+    code = "import sys; from cellspan.core.cli import main; main(sys.argv[1].split())"
+    calls = "".join(f'"{sys.executable}" -c "{code}" "models {" ".join(verb)}"; echo "exit $?" >&2\n' for verb in verbs)
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "XDG_DATA_HOME": str(tmp_path / "data")}
+    limited = f"ulimit -v 3000000\n{calls}"
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    lines = done.stderr.splitlines()
+    assert lines[0] == "exit 0"
+    assert lines[2::2] == ["exit 2"] * (len(verbs) - 1), done.stderr
+    assert all(line.startswith("cellspan: ") for line in lines[1::2])
+    assert "are NaN" in done.stderr
+    assert "the checkpoint needs" in done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.models.importing import import_model
 from cellspan.core.models.registry import WEIGHTS, find_model, list_models, sha256_of
 
 pytestmark = pytest.mark.quick
@@ -43,3 +44,19 @@ def test_damaged_models_are_refused(tmp_path: Path) -> None:
         find_model(str(folder))
     with pytest.raises(CellspanError, match="no model folder"):
         find_model(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 300, "x" * 100_000, "a\0b", "/a\0b", "~a\0b", "a/" * 5000, "é" * 200, "\ud800", "cellpose/" + "x" * 300],
+    ids=["long", "endless", "NUL", "path with NUL", "home with NUL", "deep", "bytes", "surrogate", "cellpose"],
+)
+def test_names_that_no_file_can_have(name: str, tmp_path: Path) -> None:
+    with pytest.raises(CellspanError, match="There is no model '") as refusal:
+        find_model(name)
+    assert len(str(refusal.value)) < 500
+    assert str(refusal.value).isprintable()
+    with pytest.raises(CellspanError):
+        import_model(Path(name))
+    with pytest.raises(CellspanError, match="cannot be the name"):
+        import_model(find_model("nuclei").folder, name)

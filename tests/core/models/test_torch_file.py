@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import zipfile
 from collections import OrderedDict
 from functools import cache
 from pathlib import Path
@@ -163,3 +164,31 @@ def test_tensors_outside_their_storage_are_refused(
     tensor = StoredTensor(Storage("0", np.dtype("<f4"), 4), offset, shape, strides)
     with pytest.raises((ValueError, TypeError)):
         tensor.array(bytes(16))
+
+
+def declaring(path: Path, size: int) -> Path:
+    """A checkpoint whose one tensor repeats a single number so many times."""
+    return save({"weight": torch.zeros(1).expand(size, size)}, path)
+
+
+def test_tensors_larger_than_the_memory_are_refused_by_their_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = declaring(tmp_path / "file", 200_000)
+    assert path.stat().st_size < 10_000
+    monkeypatch.setattr("cellspan.core.memory.available_memory", lambda: 10**10)
+    with pytest.raises(CellspanError, match=r"'weight' declares 160 GB; reading it needs 320 GB .* 10 GB are free"):
+        read(path)
+
+
+def test_archives_that_expand_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(65 << 20))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(CellspanError, match=r"cut short|declares 68 MB"):
+        read(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("archive/data.pkl", b"")
+    with pytest.raises(CellspanError):
+        read(path)

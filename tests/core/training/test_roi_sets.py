@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import struct
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,3 +122,67 @@ def test_what_reaches_over_the_border_is_cut(tmp_path: Path) -> None:
     labels = read_annotation(saved(tmp_path, rois), SHAPE)
     assert (labels == 1).sum() == 9
     assert (labels == 2).sum() == 20  # a quarter of the oval
+
+
+def test_archives_that_declare_gigabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path, [box(ROI_TYPE.RECT, 1, 1, 4, 4)])
+    content = bytearray(path.read_bytes())
+    directory = content.rfind(b"PK\1\2")
+    content[directory + 24 : directory + 28] = struct.pack("<I", 0xFFFFFFF0)
+    path.write_bytes(content)
+    with pytest.raises(CellspanError, match=r"_RoiSet\.zip: .*declares? .*4\.3 GB"):
+        read_annotation(path, SHAPE)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(5):
+            archive.writestr(f"{number}.roi", bytes(20_000_000))
+    monkeypatch.setattr("cellspan.core.memory.available_memory", lambda: 10_000_000)
+    with pytest.raises(CellspanError, match=r"declares 5 ROIs of 100 MB; .* 10 MB are free"):
+        read_annotation(path, SHAPE)
+
+
+def test_ovals_of_any_size_cost_no_more_than_the_image(tmp_path: Path) -> None:
+    labels = read_annotation(saved(tmp_path, [box(ROI_TYPE.OVAL, -4999, -4999, 60000, 5100)]), SHAPE)
+    assert labels.all()
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e30, 7.0])
+@pytest.mark.parametrize("place", [0, 1, 5])
+def test_paths_that_lead_nowhere(tmp_path: Path, number: float, place: int) -> None:
+    path = np.array([0, 10, 20, 1, 12, 25, 1, 30, 30, 4], np.float32)
+    path[place] = number
+    roi = box(ROI_TYPE.RECT, 10, 10, 30, 20, name="0007", shape_roi_size=len(path), multi_coordinates=path)
+    if number == 7.0 and place:  # an ordinary coordinate
+        assert read_annotation(saved(tmp_path, [roi]), SHAPE).any()
+        return
+    with pytest.raises(CellspanError, match="the ROI '0007' is damaged"):
+        read_annotation(saved(tmp_path, [roi]), SHAPE)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have names on Unix only")
+def test_pipes_block_nobody(tmp_path: Path) -> None:
+    for name in ("a_rois.zip", "a.tif"):
+        os.mkfifo(tmp_path / name)
+    assert not has_overlay(tmp_path / "a.tif")
+    with pytest.raises(CellspanError, match=r"a_rois\.zip: this is a pipe"):
+        read_annotation(tmp_path / "a_rois.zip", SHAPE)
+
+
+def test_damaged_sets_give_labels_or_a_sentence(tmp_path: Path) -> None:
+    labels = np.zeros(SHAPE, np.int32)
+    labels[2:20, 2:20] = 1
+    labels[6:12, 6:12] = 0
+    write_roi_zip(tmp_path / "whole.zip", labels_to_rois(labels))
+    rois = [roi.tobytes() for roi in labels_to_rois(labels)]
+    rng = np.random.default_rng(0)
+    for seed in range(200):
+        path = tmp_path / "damaged.zip"
+        content = bytearray((tmp_path / "whole.zip").read_bytes() if seed % 2 else rois[0])
+        for place in rng.integers(0, len(content), 3):
+            content[place] = rng.integers(0, 256)
+        if seed % 2:
+            path.write_bytes(content[: rng.integers(0, len(content))] if seed % 3 == 0 else content)
+        else:  # the archive is whole, what is in it is not
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("a.roi", bytes(content))
+        with contextlib.suppress(CellspanError):
+            assert read_annotation(path, SHAPE).shape == SHAPE

@@ -17,13 +17,13 @@ from cellspan.core.cancelling import cancelled_by, checkpoint
 from cellspan.core.earlier_runs import EarlierRuns
 from cellspan.core.errors import Cancelled, CellspanError
 from cellspan.core.files import Input, make_folder
-from cellspan.core.images import read_image
+from cellspan.core.images import Image, read_image
+from cellspan.core.kept_outputs import result_from
 from cellspan.core.outputs import OnFiles, output_paths, result_files, save_outputs
 from cellspan.core.parameters import Parameters
 from cellspan.core.run_record import Record, RunRecord, keep_killed_runs
-from cellspan.core.segmenter import OnProgress, Segmenter
+from cellspan.core.segmenter import OnProgress, Result, Segmenter
 from cellspan.core.together import State, WrittenMeanwhile, states, write_together
-from cellspan.core.volumes.files import segment_volume_file
 
 log = logging.getLogger(__name__)
 VERSIONS_OF = ("cellspan", "numpy", "openvino", "numba", "opencv-python-headless")
@@ -49,6 +49,7 @@ class Batch:
     parameters: Parameters
     kinds: Sequence[str]
     existing: Existing = "refuse"
+    reuse_flows: bool = False  # ask the network only where what it said of an image is not there
     on_progress: OnProgress | None = None  # gets a fraction and a few words within a volume, which takes long
 
     def described(self) -> Record:
@@ -180,6 +181,8 @@ def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles
             if batch.on_progress:
                 batch.on_progress(fraction, words)
 
+        from cellspan.core.volumes.files import segment_volume_file  # scipy: 0.3 s that planes need not wait
+
         return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write)
     return _segmented_plane(batch, item, paths, write)
 
@@ -187,7 +190,7 @@ def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles
 def _segmented_plane(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles) -> Record:
     image = read_image(item.path)
     try:
-        result = batch.segmenter.segment(image, batch.parameters, lambda fraction, words: checkpoint())
+        result, notes = _result(batch, image, paths)
     except CellspanError as error:
         raise CellspanError(f"{item.path}: {error}") from None
     save_outputs(paths, result, image, batch.parameters, write)
@@ -195,5 +198,16 @@ def _segmented_plane(batch: Batch, item: Input, paths: dict[str, Path], write: O
         "objects": result.count,
         "diameter": round(result.diameter, 2),
         "seconds": round(result.seconds, 3),
-        "notes": result.notes,
+        "notes": [*result.notes, *notes],
     }
+
+
+def _result(batch: Batch, image: Image, paths: dict[str, Path]) -> tuple[Result, list[str]]:
+    """The objects of an image, and why the network was asked although its earlier outputs were to be used."""
+    notes = []
+    if batch.reuse_flows:
+        result, why = result_from(paths["network"], image, batch.parameters, batch.segmenter)
+        if result is not None:
+            return result, []
+        notes = [f"The network was asked again: {why}."] if why else []
+    return batch.segmenter.segment(image, batch.parameters, lambda fraction, words: checkpoint()), notes

@@ -15,6 +15,7 @@ from roifile import ImagejRoi
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import Image, network_input
+from cellspan.core.kept_outputs import save_outputs_of_network
 from cellspan.core.labels import Labels, areas, file_type, object_means
 from cellspan.core.outlines import labels_to_rois, outlined, write_roi_zip
 from cellspan.core.parameters import Parameters
@@ -29,6 +30,7 @@ ENDINGS = {
     "table": "_objects.csv",
     "flows": "_flows.tif",
     "probability": "_probability.tif",
+    "network": "_network.npz",  # what other thresholds need
 }
 VIEWS = "_orthogonal.png"  # beside the overlay of a volume
 
@@ -62,6 +64,7 @@ def save_outputs(
         "labels": lambda path: write_labels(path, result.labels),
         "rois": lambda path: write_roi_zip(path, labels_to_rois(result.labels)),
         "overlay": lambda path: imageio.imwrite(path, overlay(image, result.labels, parameters)),
+        "network": lambda path: save_outputs_of_network(path, result, image),
         "table": lambda path: write_table(path, objects_table(image, result, parameters)),
         "flows": lambda path: tifffile.imwrite(path, result.flows, compression="zlib", metadata={"axes": "CYX"}),
         "probability": lambda path: tifffile.imwrite(path, result.probability, compression="zlib"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,14 +33,24 @@ FEWER = 2  # so many times fewer pixels than the image must the windows have
 OnProgress = Callable[[float, str], None]
 
 
-@dataclass(frozen=True)
 class ArrayStages:
     """The stages after the network with arrays, on the CPU."""
 
-    resize: Callable[[Any, tuple[int, int]], Any] = field(default=resize)
-    flows_to_labels: Callable[[Any, Any, Parameters, float], Labels] = field(default=flows_to_labels)
-    place: Callable[[Floats], Any] = field(default=np.asarray)
-    fetch: Callable[[Any], Floats] = field(default=np.asarray)
+    def place(self, outputs: Floats) -> Floats:
+        """As they are."""
+        return outputs
+
+    def fetch(self, outputs: Floats) -> Floats:
+        """As they are."""
+        return outputs
+
+    def resize(self, outputs: Floats, shape: tuple[int, int]) -> Floats:
+        """Outputs (3, y, x) at another height and width."""
+        return resize(outputs, shape)
+
+    def labels(self, outputs: Floats, parameters: Parameters, diameter: float) -> Labels:
+        """The dynamics: outputs (3, Y, X) to labels (Y, X)."""
+        return flows_to_labels(outputs[:2], outputs[2], parameters, diameter)
 
 
 @dataclass(frozen=True)

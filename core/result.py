@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
@@ -22,10 +21,21 @@ from cellspan.core.volumes.quality import volume_flow_errors
 class Stages(Protocol):
     """From the network's outputs to labels, with arrays on the CPU or with tensors on the device that made them."""
 
-    resize: Callable[[Any, tuple[int, int]], Any]
-    flows_to_labels: Callable[[Any, Any, Parameters, float], Labels]
-    place: Callable[[Floats], Any]  # an array becomes what the two above take
-    fetch: Callable[[Any], Floats]  # and back
+    def place(self, outputs: Floats) -> Any:
+        """An array becomes what the others take."""
+        ...
+
+    def fetch(self, outputs: Any) -> Floats:
+        """And back."""
+        ...
+
+    def resize(self, outputs: Any, shape: tuple[int, int]) -> Any:
+        """Outputs (3, y, x) at another height and width."""
+        ...
+
+    def labels(self, outputs: Any, parameters: Parameters, diameter: float) -> Labels:
+        """The dynamics: outputs (3, Y, X) to labels (Y, X)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,9 +59,9 @@ class Seen:
         stages, outputs = self.stages, self.stages.place(self.outputs)
         full = stages.resize(outputs, self.shape)
         if parameters.resample:
-            labels = stages.flows_to_labels(full[:2], full[2], whole, self.diameter)
+            labels = stages.labels(full, whole, self.diameter)
         else:
-            coarse = stages.flows_to_labels(outputs[:2], outputs[2], whole, self.diameter * self.factor)
+            coarse = stages.labels(outputs, whole, self.diameter * self.factor)
             labels = resize_labels(coarse, self.shape)
         return labels, stages.fetch(full)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,8 +19,6 @@ class TensorStages:
     """As `core.planes.ArrayStages`."""
 
     device: str
-    resize: Callable[[Any, tuple[int, int]], Any] = field(default=resize_torch)
-    flows_to_labels: Callable[[Any, Any, Parameters, float], Labels] = field(default=flows_to_labels_torch)
 
     def place(self, outputs: Floats) -> torch.Tensor:
         """An array on the device."""
@@ -31,3 +27,11 @@ class TensorStages:
     def fetch(self, outputs: torch.Tensor) -> Floats:
         """A tensor as an array."""
         return np.asarray(outputs.cpu().numpy())
+
+    def resize(self, outputs: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+        """Outputs (3, y, x) at another height and width."""
+        return resize_torch(outputs, shape)
+
+    def labels(self, outputs: torch.Tensor, parameters: Parameters, diameter: float) -> Labels:
+        """The dynamics: outputs (3, Y, X) to labels (Y, X) on the CPU."""
+        return flows_to_labels_torch(outputs[:2], outputs[2], parameters, diameter)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cellspan.core.batch import Existing, Record
 
 # Those of core.outputs, written out because importing it would slow down --help; a test compares them.
-OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability"
+OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability, network"
 
 
 @click.command()
@@ -35,6 +35,11 @@ OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability"
     is_flag=True,
     help="Leave out images whose results all exist, as after an interrupted run; make incomplete ones anew.",
 )
+@click.option(
+    "--reuse-flows",
+    is_flag=True,
+    help="Keep what the network said (_network.npz), and with other thresholds and sizes do not ask it again.",
+)
 @device_option
 @parameter_options
 def segment(
@@ -43,6 +48,7 @@ def segment(
     save: str,
     overwrite: bool,
     skip_existing: bool,
+    reuse_flows: bool,
     device: str,
     parameters: Parameters,
 ) -> None:
@@ -58,6 +64,7 @@ def segment(
       cellspan segment embryo.ome.tif -o results --model nuclei --do-3d --anisotropy 4
       cellspan segment stack.tif -o results --model nuclei --stitch-threshold 0.25
       cellspan segment plate1/ -o results --model nuclei --skip-existing   (goes on after a stop)
+      cellspan segment plate1/ -o results --reuse-flows --overwrite --flow-threshold 0.6   (tries thresholds quickly)
 
     Several runs may write into one folder at the same time; run.json is the record of the one that ended last, and
     run-<started>.json those of the others.
@@ -74,13 +81,17 @@ def segment(
         raise click.UsageError(f"--save names nothing to write; choose among {OUTPUT_NAMES}.")
     if overwrite and skip_existing:
         raise click.UsageError("--overwrite replaces results and --skip-existing keeps them; give one of the two.")
+    if reuse_flows and "network" not in kinds:
+        kinds.append("network")
+    if "network" in kinds and parameters.is_volume:
+        raise click.UsageError("What the network says of volumes is not kept; leave out --reuse-flows and `network`.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
     images = find_inputs(inputs)
     segmenter = Segmenter(parameters.model, device)
     outcome = Outcome(stopped=True)
     with Progress(len(images), "image") as progress, stopping() as stop:
         existing: Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
-        batch = Batch(segmenter, output, parameters, kinds, existing, progress.within)
+        batch = Batch(segmenter, output, parameters, kinds, existing, reuse_flows, progress.within)
         tally = _Tally(len(images))
 
         def show(record: Record) -> None:

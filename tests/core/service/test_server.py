@@ -106,7 +106,7 @@ def test_nothing_stays_behind(served: subprocess.Popen[bytes], engine_home: Path
 
 
 def test_engines_that_are_killed_lose_nobodys_work(engine_home: Path, expected: dict[int, np.ndarray]) -> None:
-    """4 clients with 6 images each, and two kills: a strike counts for the job that ran, and only a second one alone."""
+    """4 clients with 6 images each, and two kills: a strike counts for the job that ran, no other."""
     finished, killed = threading.Semaphore(0), []
 
     def work(_: int) -> list[np.ndarray]:

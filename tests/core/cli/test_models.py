@@ -191,12 +191,12 @@ def test_images_are_segmented_with_a_model_in_cellposes_folder(
 @quick
 @pytest.mark.skipif(sys.platform != "linux", reason="ulimit -v is Linux's")
 def test_hostile_files_get_one_sentence_in_little_memory(cellpose_models: Path, tmp_path: Path) -> None:
-    nan = save_checkpoint(cellpose_models / "nan")
+    nan = save_checkpoint(tmp_path / "nan")
     state = torch.load(nan, weights_only=True)
     state["output.2.bias"][0] = float("nan")
     torch.save(state, nan)
     huge = network_shapes((2, 4000, 4000))  # a few kilobytes that say 5 GB
-    repeated = {name: torch.zeros(()).expand(shape) for name, shape in huge.items()}
+    repeated = {name: torch.full((), 30.0).expand(shape) for name, shape in huge.items()}
     torch.save(repeated, tmp_path / "repeated.pth")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "cut").write_bytes(nan.read_bytes()[:3000])
@@ -204,7 +204,7 @@ def test_hostile_files_get_one_sentence_in_little_memory(cellpose_models: Path, 
         ["list"],
         ["info", "x" * 3000],
         ["info", "pipe"],
-        *(["import", str(path), "--name", "new"] for path in (nan, "repeated.pth", "pipe", "cut", "/dev/zero")),
+        *(["import", path, "--name", "new"] for path in ("nan", "repeated.pth", "pipe", "cut", "/dev/zero")),
     ]
     code = "import sys; from cellspan.core.cli import main; main(sys.argv[1].split())"
     calls = "".join(f'"{sys.executable}" -c "{code}" "models {" ".join(verb)}"; echo "exit $?" >&2\n' for verb in verbs)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 import tifffile
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.labels import file_type
+from cellspan.core.memory import available_memory
 from cellspan.core.outlines import write_roi_zip
 from cellspan.core.parameters import Parameters
 from cellspan.core.together import Write, WrittenMeanwhile, write_together
@@ -65,7 +65,7 @@ def segment_volume_file(
 def result_arrays(shape: tuple[int, int, int], flows: int) -> Iterator[Found]:
     """Labels, probability and so many components of flows: in memory, or in a temporary folder if they are large."""
     needed = float(np.prod(shape, dtype=float)) * 4 * (2 + flows)
-    if needed < SHARE * psutil.virtual_memory().available:
+    if needed < SHARE * available_memory():
         yield Found(
             np.zeros(shape, np.int32),
             np.zeros((flows, *shape), np.float32) if flows else None,

@@ -12,6 +12,7 @@ from cellspan.core.service.errors import Refusal
 from cellspan.core.service.problems import problem
 
 OPEN = "/v1/hello"  # tells nothing but that the engine knows the token
+HEAD = "cellspan.head"  # in the scope of a request whose answer goes without its body
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -33,7 +34,7 @@ class Guard:
         refusal = self._refusal(Headers(scope=scope), scope["path"])
         app: ASGIApp = self._app if refusal is None else problem(refusal)
         if scope["method"] == "HEAD":
-            await app({**scope, "method": "GET"}, receive, _without_body(send))
+            await app({**scope, "method": "GET", HEAD: True}, receive, _without_body(send))
         else:
             await app(scope, receive, send)
 

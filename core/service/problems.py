@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from cellspan.core.errors import CellspanError
 from cellspan.core.service.errors import Refusal
 
+LONGEST_SHOWN = 200  # characters of a value in a sentence
+
 
 def problem(refusal: Refusal) -> JSONResponse:
     """A refusal as an answer."""
@@ -34,7 +36,9 @@ def add_handlers(app: FastAPI) -> None:
     async def refuse_request(request: Request, error: RequestValidationError) -> Response:
         first: Any = error.errors()[0]
         name, given = str(first["loc"][-1]), first.get("input")
-        return problem(Refusal(400, "refused", f"{name} = {given!r} is not possible: {first['msg']}.", name=name))
+        shown = repr(given)
+        shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
+        return problem(Refusal(400, "refused", f"{name} = {shown} is not possible: {first['msg']}.", name=name))
 
     @app.exception_handler(HTTPException)
     async def refuse_address(request: Request, error: HTTPException) -> Response:

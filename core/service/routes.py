@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
@@ -21,14 +21,17 @@ from cellspan.core.service.answers import ENCODERS, encode
 from cellspan.core.service.client import CHALLENGE_PREFIX
 from cellspan.core.service.engine import Client, Engine
 from cellspan.core.service.errors import Refusal
-from cellspan.core.service.jobs import DISCONNECTED_SECONDS, LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job
+from cellspan.core.service.guard import HEAD
+from cellspan.core.service.jobs import LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job
 from cellspan.core.service.metrics import MEDIA_TYPE
-from cellspan.core.service.models import list_in_time
 from cellspan.core.service.shapes import Health, Hello, JobState, ModelList, Problem, Stopping
 from cellspan.core.service.uploads import KINDS, Upload
 
 LONGEST_WAIT = 30.0  # seconds of one long poll
 BODY_SECONDS = 60.0  # without another byte of an upload
+# The threads in which something may have to wait for a disk, so that they hold up nobody; and those that take memory.
+WAITING_FOR_DISKS = CapacityLimiter(200)
+ENCODING = CapacityLimiter(8)
 # Of every route; FastAPI's own 422 for wrong queries is a 400 here, as for wrong parameters.
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
@@ -106,7 +109,9 @@ TheEngine = Annotated[Engine, Depends(engine_of)]
 TheClient = Annotated[Client, Depends(client_of)]
 Key = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", max_length=LONGEST_KEY, description="The same key gives the same job."),
+    Header(
+        alias="Idempotency-Key", min_length=1, max_length=LONGEST_KEY, description="The same key gives the same job."
+    ),
 ]
 JobId = Annotated[str, Path(max_length=64)]
 
@@ -143,9 +148,9 @@ def health(request: Request, engine: TheEngine) -> Health:
 
 
 @router.get("/models", response_model=ModelList)
-async def models() -> ModelList:
+async def models(engine: TheEngine) -> ModelList:
     """The models that can be used."""
-    found = await run_in_threadpool(list_in_time)
+    found = await to_thread.run_sync(engine.models.available, limiter=WAITING_FOR_DISKS)
     return ModelList(models=[model.description.model_dump(mode="json") for model in found])
 
 
@@ -179,7 +184,9 @@ async def submit(request: Request, engine: TheEngine, client: TheClient, key: Ke
     parameters = parse_parameters(values)
     upload = await _received(request, engine)
     try:
-        job = await run_in_threadpool(engine.submit, upload, parameters, device, client, key)
+        job = await to_thread.run_sync(
+            engine.submit, upload, parameters, device, client, key, limiter=WAITING_FOR_DISKS
+        )
     except BaseException:
         upload.close()
         raise
@@ -196,12 +203,13 @@ async def state(
     """Where a job stands; after `wait` seconds at most (30 at most), as soon as it is over."""
     job = engine.get(job_id)
     if wait and not job.over:
-        await _until_over(job, request, min(wait, LONGEST_WAIT))
+        if not await _until_over(job, request, min(wait, LONGEST_WAIT)):
+            return job.as_json()  # which nobody hears
         job = engine.get(job_id)
-    if job.state == "queued":
-        before = engine.before(job)
-        job.message = f"waiting for the engine: {before} job{'' if before == 1 else 's'} before this one"
-    return job.as_json()
+    if job.state != "queued":
+        return job.as_json()
+    before = engine.before(job)
+    return job.as_json(f"waiting for the engine: {before} job{'' if before == 1 else 's'} before this one")
 
 
 @router.delete("/jobs/{job_id}", status_code=204)
@@ -225,6 +233,7 @@ async def delete(engine: TheEngine, job_id: JobId) -> Response:
     },
 )
 async def result(
+    request: Request,
     engine: TheEngine,
     job_id: JobId,
     kind: Annotated[str, Path(description=f"One of {', '.join(ENCODERS)}.")],
@@ -237,8 +246,9 @@ async def result(
     found = job.result
     if found is None:
         raise Refusal(410, "gone", "The results of this job were dropped to make room; send the image again.")
-    content, media = await run_in_threadpool(encode, kind, found, accept)
-    job.fetched = job.fetched or kind in ("labels", "rois")
+    content, media = await to_thread.run_sync(encode, kind, found, accept, limiter=ENCODING)
+    if kind in ("labels", "rois") and HEAD not in request.scope:
+        job.fetched = True
     return Response(content, media_type=media)
 
 
@@ -265,7 +275,9 @@ async def again(
     request: Request, engine: TheEngine, client: TheClient, job_id: JobId, key: Key = None
 ) -> dict[str, Any]:
     """The same image with other thresholds, without the network: a job of its own, over in a moment."""
-    return engine.again(engine.get(job_id), dict(request.query_params), client, key).as_json()
+    job = engine.get(job_id)
+    values = dict(request.query_params)
+    return (await to_thread.run_sync(engine.again, job, values, client, key, limiter=WAITING_FOR_DISKS)).as_json()
 
 
 @router.post("/stop", status_code=202, response_model=Stopping)
@@ -290,18 +302,19 @@ async def _received(request: Request, engine: Engine) -> Upload:
         raise Refusal(415, "unknown_encoding", f"Images are sent as they are, not with Content-Encoding '{encoding}'.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     length = request.headers.get("content-length", "")
-    upload = engine.uploads.begin(kind, int(length) if length.isdigit() else None)
+    upload = engine.uploads.begin(kind, int(length) if length.isascii() and length.isdecimal() else None)
     parts = request.stream().__aiter__()
     try:
         while True:
             part = await asyncio.wait_for(anext(parts, None), BODY_SECONDS)
             if part is None:
+                await to_thread.run_sync(upload.finish, limiter=WAITING_FOR_DISKS)
                 return upload
             if upload.on_disk:
-                await run_in_threadpool(upload.write, part)
+                await to_thread.run_sync(upload.write, part, limiter=WAITING_FOR_DISKS)
             else:
                 upload.write(part)
-    except TimeoutError:
+    except asyncio.TimeoutError:  # until Python 3.10 another one than TimeoutError
         upload.close()
         raise Refusal(408, "too_slow", f"No byte of the image came for {BODY_SECONDS:.0f} s.") from None
     except ClientDisconnect:
@@ -312,8 +325,8 @@ async def _received(request: Request, engine: Engine) -> Upload:
         raise
 
 
-async def _until_over(job: Job, request: Request, seconds: float) -> None:
-    """Until the job is over, the time is, or its client is gone: then its lease is short."""
+async def _until_over(job: Job, request: Request, seconds: float) -> bool:
+    """Until there is something to see or the time is over; False if the client is gone: then its lease is short."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
 
@@ -327,7 +340,8 @@ async def _until_over(job: Job, request: Request, seconds: float) -> None:
     try:
         await asyncio.wait({gone, told}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if gone.done():
-            job.lease = min(job.lease, DISCONNECTED_SECONDS)
+            job.lose_client()
+        return not gone.done()
     finally:
         gone.cancel()
         told.cancel()

@@ -224,10 +224,10 @@ class Engine:
 
         The process may end with those that did not: that is no strike for their jobs.
         """
-        ended = all([workers.join(seconds) for workers in self._workers.values()])
-        if not ended:
+        left = [workers for workers in self._workers.values() if not workers.join(seconds)]
+        if left:
             self._strikes.forgive()
-        return ended
+        return not left
 
 
 def with_changes(parameters: Parameters, values: dict[str, Any]) -> Parameters:

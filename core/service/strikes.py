@@ -23,9 +23,7 @@ KEPT_SECONDS = 3600.0  # a mark whose job was never sent again
 
 
 class _Mark(NamedTuple):
-    """What the name of a mark means: NAME.STRIKES of a job that waits to come again, NAME.STRIKES.PID.running of one that
-    runs.
-    """
+    """The name of a mark: NAME.STRIKES of a job that may come again, NAME.STRIKES.PID.running of one that runs."""
 
     name: str
     strikes: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 
@@ -41,7 +42,8 @@ class Guard:
     def _refusal(self, headers: Headers, path: str) -> Refusal | None:
         host = _host_name(headers.get("host", ""))
         if self._hosts is not None and host not in self._hosts:
-            return Refusal(403, "wrong_host", f"This engine is not '{host}'.", host=host)
+            named = headers.get("host", "")[:255]
+            return Refusal(403, "wrong_host", f"This engine is not '{named}'.", host=named)
         if path == OPEN:
             return None
         scheme, _, given = headers.get("authorization", "").partition(" ")
@@ -52,10 +54,9 @@ class Guard:
 
 
 def _host_name(host: str) -> str:
-    """Without the port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+    """Without the port; empty if it is damaged."""
+    found = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([^:\[\]]+))(?::\d*)?", host.lower())
+    return (found[1] or found[2]) if found else ""
 
 
 def _without_body(send: Send) -> Send:

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
 from cellspan.core.service.answers import ENCODERS, encode
 from cellspan.core.service.client import CHALLENGE_PREFIX
+from cellspan.core.service.description import DEVICE, described
 from cellspan.core.service.engine import Client, Engine
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.guard import HEAD
@@ -113,7 +114,7 @@ Key = Annotated[
         alias="Idempotency-Key", min_length=1, max_length=LONGEST_KEY, description="The same key gives the same job."
     ),
 ]
-JobId = Annotated[str, Path(max_length=64)]
+JobId = Annotated[str, Path(max_length=64, description="As the answer to the image told it.")]
 
 # The guard in front of the application asks for the token; this describes it.
 bearer = HTTPBearer(auto_error=False)
@@ -162,13 +163,13 @@ async def models(engine: TheEngine) -> ModelList:
     responses=also(408, 413, 415, 422, 507),
     openapi_extra={
         "parameters": [
-            *(
-                {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
-                for name, text in {
-                    **{name: field.description or "" for name, field in Parameters.model_fields.items()},
-                    "device": "auto, cpu, gpu, cuda, cuda:N or mps.",
-                }.items()
-            )
+            *described(Parameters.model_fields),
+            {
+                "name": "device",
+                "in": "query",
+                "schema": {"type": "string", "pattern": DEVICE, "default": "auto"},
+                "description": "auto, cpu, gpu, cuda, cuda:N or mps.",
+            },
         ],
         "requestBody": {
             "required": True,
@@ -219,27 +220,14 @@ async def delete(engine: TheEngine, job_id: JobId) -> Response:
     return Response(status_code=204)
 
 
-@router.get(
-    "/jobs/{job_id}/{kind}",
-    response_class=Response,
-    responses={
-        **also(406, 409, 410),
-        200: {
-            "content": {
-                media: {"schema": {"type": "string", "format": "binary"}}
-                for media in dict.fromkeys(media for encoders in ENCODERS.values() for media in encoders)
-            }
-        },
-    },
-)
 async def result(
     request: Request,
     engine: TheEngine,
     job_id: JobId,
-    kind: Annotated[str, Path(description=f"One of {', '.join(ENCODERS)}.")],
-    accept: Annotated[str, Header()] = "*/*",
+    accept: Annotated[str, Header(description="The media types that the client takes.")] = "*/*",
 ) -> Response:
-    """What a job has found: labels, rois, probability, flows, objects."""
+    """What a job has found, in a media type that the client takes; other results are at the addresses beside this."""
+    kind = request.url.path.rpartition("/")[2]
     job = engine.get(job_id)
     if job.state != "done":
         raise Refusal(409, "not_done", f"The job is {job.state}; its results are not there.", state=job.state)
@@ -252,24 +240,28 @@ async def result(
     return Response(content, media_type=media)
 
 
+# An address for each, because each has media types of its own.
+for kind, encoders in ENCODERS.items():
+    router.add_api_route(
+        f"/jobs/{{job_id}}/{kind}",
+        result,
+        methods=["GET"],
+        name=kind,
+        response_class=Response,
+        responses={
+            **also(406, 409, 410, 507),
+            200: {"content": {media: {"schema": {"type": "string", "format": "binary"}} for media in encoders}},
+        },
+    )
+
+
 @router.post(
     "/jobs/{job_id}/again",
     status_code=202,
     response_model=JobState,
     response_model_exclude_none=True,
     responses=also(409, 410, 422, 507),
-    openapi_extra={
-        "parameters": [
-            {
-                "name": name,
-                "in": "query",
-                "required": False,
-                "schema": {"type": "string"},
-                "description": Parameters.model_fields[name].description or "",
-            }
-            for name in DYNAMICS
-        ]
-    },
+    openapi_extra={"parameters": described(DYNAMICS)},
 )
 async def again(
     request: Request, engine: TheEngine, client: TheClient, job_id: JobId, key: Key = None

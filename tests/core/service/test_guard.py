@@ -19,36 +19,33 @@ pytestmark = pytest.mark.quick
 PATHS = ["/v1/health", "/v1/models", "/v1/jobs/1", "/openapi.json", "/metrics", "/nothing", "/v1/hello/", "//v1/hello"]
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
-    "given", ["", "Bearer", "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x", f"Bearer{TOKEN}", "Bearer é"]
+    "given",
+    ["", "Bearer", "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x", f"Bearer{TOKEN}", "Bearer \xe9"],
 )
-def test_without_the_token_there_is_no_answer(http: TestClient, path: str, given: str) -> None:
-    answer = http.get(path, headers={"Authorization": given.encode("latin-1")})
-    assert answer.status_code == 401
-    assert answer.json() == {"code": "no_token", "sentence": "A valid token is needed.", "fields": {}}
-    assert answer.headers["WWW-Authenticate"].lower().startswith("bearer")
+def test_without_the_token_there_is_no_answer(http: TestClient, given: str) -> None:
+    for path in PATHS:
+        answer = http.get(f"http://127.0.0.1{path}", headers={"Authorization": given.encode("latin-1")})
+        assert answer.status_code == 401, path
+        assert answer.json() == {"code": "no_token", "sentence": "A valid token is needed.", "fields": {}}
+        assert answer.headers["WWW-Authenticate"].lower().startswith("bearer")
 
 
-@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR", "Bearer "])
-def test_bearer_has_any_case(http: TestClient, scheme: str) -> None:
-    assert http.get("/v1/health", headers={"Authorization": f"{scheme} {TOKEN}"}).status_code == 200
+def test_bearer_has_any_case(http: TestClient) -> None:
+    for scheme in ("Bearer", "bearer", "BEARER", "bEaReR", "Bearer "):
+        assert http.get("/v1/health", headers={"Authorization": f"{scheme} {TOKEN}"}).status_code == 200, scheme
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:80", "[::1]:9", "127.0.0.1:1234"])
-def test_a_host_that_means_this_computer_is_let_in(http: TestClient, host: str) -> None:
-    assert http.get("/v1/health", headers={"Host": host}).status_code == 200
+def test_a_host_that_means_this_computer_is_let_in(http: TestClient) -> None:
+    for host in ("127.0.0.1", "localhost", "LOCALHOST:80", "[::1]:9", "127.0.0.1:1234"):
+        assert http.get("/v1/health", headers={"Host": host}).status_code == 200, host
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil", "[::2]", "[127.0.0.1"]
-)
 @pytest.mark.parametrize("path", ["/v1/health", "/v1/hello?challenge=" + "0" * 32])
-def test_another_host_is_refused_with_and_without_a_token(http: TestClient, host: str, path: str) -> None:
-    answer = http.get(path, headers={"Host": host})
-    assert answer.status_code == (200 if host == "[127.0.0.1" else 403)
-    if answer.status_code == 403:
-        assert answer.json()["code"] == "wrong_host"
+def test_another_host_is_refused_with_and_without_a_token(http: TestClient, path: str) -> None:
+    for host in ("evil.example", "127.0.0.1.evil.example", "", "localhost.evil", "[::2]", "[::1", "[::1]x", "1"):
+        answer = http.get(path, headers={"Host": host})
+        assert (answer.status_code, answer.json()["code"]) == (403, "wrong_host"), host
 
 
 def test_an_engine_for_other_computers_is_called_by_any_name(engine: Engine) -> None:

@@ -51,8 +51,21 @@ def checked(answer: Any) -> Problem:
 def test_all_mistakes_have_one_form(http: TestClient, method: str, path: str, status: int, code: str) -> None:
     answer = http.request(method, path, headers={"Content-Type": "application/x-npy"})
     assert (answer.status_code, checked(answer).code) == (status, code)
-    if status == 405:
-        assert answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/jobs/x", "DELETE, GET"),
+        ("/v1/jobs/x/again", "POST"),
+        ("/v1/jobs", "POST"),
+        ("/v1/health", "GET"),
+        ("/openapi.json", "GET"),
+    ],
+)
+def test_405_names_all_methods_of_the_address(http: TestClient, path: str, methods: str) -> None:
+    answer = http.put(path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, methods)
 
 
 def test_a_wrong_value_is_named_and_a_long_one_is_cut(http: TestClient) -> None:

@@ -43,12 +43,20 @@ def stops() -> list[bool]:
     return []
 
 
+@pytest.fixture(scope="session")
+def one_app() -> Any:
+    """The application that all tests share, because its first answer takes 50 ms; each gives it an engine."""
+    nobody: Any = None
+    return make_app(Context(nobody, TOKEN, lambda: None, lambda: False))
+
+
 @pytest.fixture
-def http(engine: Engine, stops: list[bool]) -> Iterator[TestClient]:
+def http(one_app: Any, engine: Engine, stops: list[bool]) -> Iterator[TestClient]:
     """A client that has the token and calls the engine by its address."""
     context = Context(engine, TOKEN, lambda: stops.append(True), lambda: engine.outdated, metrics=True)
+    one_app._app.state.context = context
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    with TestClient(make_app(context), "http://127.0.0.1", headers=headers, raise_server_exceptions=False) as client:
+    with TestClient(one_app, "http://127.0.0.1", headers=headers, raise_server_exceptions=False) as client:
         yield client
 
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from cellspan.core.service.app import make_app
-from cellspan.core.service.client import NPY, as_npy
+from cellspan.core.service.client import as_npy
 from cellspan.core.service.engine import Engine
 from cellspan.core.service.routes import Context
+from cellspan.core.service.uploads import KINDS
 
 from .fakes import LONG, TOKEN, FakeModels, FakeSegmenter, spots, until
 from .test_jobs import submitted
@@ -37,7 +38,8 @@ def the_engine() -> Iterator[None]:
     assert ENGINE.join(LONG)
 
 
-schemathesis.openapi.media_type(NPY, st.one_of(st.binary(max_size=100), st.just(as_npy(spots((3, 3))))))
+for media in KINDS:
+    schemathesis.openapi.media_type(media, st.one_of(st.binary(max_size=100), st.just(as_npy(spots((3, 3))))))
 
 
 def a_job() -> str:

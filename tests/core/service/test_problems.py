@@ -60,7 +60,6 @@ def test_all_mistakes_have_one_form(http: TestClient, method: str, path: str, st
         ("/v1/jobs/x/again", "POST"),
         ("/v1/jobs", "POST"),
         ("/v1/health", "GET"),
-        ("/openapi.json", "GET"),
     ],
 )
 def test_405_names_all_methods_of_the_address(http: TestClient, path: str, methods: str) -> None:

@@ -36,15 +36,24 @@ class Workers:
     """Two threads for any jobs of a device, and one for those that somebody sits and waits for."""
 
     def __init__(self, device: str, jobs: JobTable, results: Results, strikes: Strikes, metrics: Metrics) -> None:
-        """Start the threads."""
+        """Start the threads; raises Refusal if the system has none left."""
         self.waiting = WaitingJobs()
         self._jobs, self._results, self._strikes, self._metrics = jobs, results, strikes, metrics
         self._urgent = 0
         self._urgent_lock = threading.Lock()
         kinds = [*((f"{device} {k}", False) for k in range(SIDE_BY_SIDE)), (f"{device} urgent", True)]
         self._threads = [threading.Thread(target=self._work, args=(urgent,), name=name) for name, urgent in kinds]
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except RuntimeError:
+            self.waiting.close()  # those that were started end
+            raise Refusal(
+                503,
+                "no_threads",
+                "The system lets the engine have no more threads; close other programs, and try again.",
+                {"Retry-After": "10"},
+            ) from None
 
     def close(self) -> list[Job]:
         """No job is begun any more; those that waited."""

@@ -214,3 +214,22 @@ def test_work_that_says_it_was_cancelled_is_believed(workers: Workers, table: Jo
     job = started(workers, table, gives_up)
     until(lambda: job.over)
     assert job.state == "cancelled"
+
+
+def test_a_system_without_threads_is_a_sentence_and_leaves_none_behind(
+    table: JobTable, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, begun = threading.Thread.start, []
+
+    def only_one(thread: threading.Thread) -> None:
+        if begun:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", only_one)
+    with pytest.raises(Refusal, match="no more threads") as refused:
+        Workers("cpu", table, results, Strikes(None), Metrics())
+    assert refused.value.status == 503
+    begun[0].join(LONG)
+    assert not begun[0].is_alive()

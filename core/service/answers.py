@@ -31,15 +31,31 @@ def encode(kind: str, result: Result, accept: str) -> tuple[bytes, str]:
     media = _best(list(encoders), accept)
     if not media:
         raise Refusal(406, "not_acceptable", f"{kind} are given as {' or '.join(encoders)}.", accept=accept)
-    return encoders[media](result), media
+    try:
+        return encoders[media](result), media
+    except OSError as error:
+        raise Refusal(
+            507, "disk_full", f"{kind} cannot be written in {tempfile.gettempdir()} ({error.strerror or error})."
+        ) from None
 
 
 def _best(offered: list[str], accept: str) -> str:
-    """What the client likes best of what there is, the first among equals; empty if it wants none of it."""
+    """What the client likes best of what there is, the first among equals; empty if it wants none of it.
+
+    Parts of `accept` that mean nothing are passed over; an empty one means anything.
+    """
+    wanted = [part for part in accept.lower().split(",") if _is_media_range(part)]
+    if not accept.strip():
+        return offered[0]
+    return str(mimeparse.best_match(offered[::-1], ",".join(wanted))) if wanted else ""
+
+
+def _is_media_range(text: str) -> bool:
     try:
-        return str(mimeparse.best_match(offered[::-1], accept))
-    except (mimeparse.MimeTypeParseException, ValueError):
-        return ""
+        kind, subkind, _ = mimeparse.parse_media_range(text)
+    except ValueError:
+        return False
+    return bool(kind and subkind)
 
 
 def _tiff(array: np.ndarray[Any, Any]) -> bytes:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from cellspan.core.service.description import describe
 from cellspan.core.service.guard import LOOPBACK, Guard
 from cellspan.core.service.problems import add_handlers
 from cellspan.core.service.routes import Context, metrics_router, open_router, router
@@ -27,4 +28,5 @@ def make_app(context: Context, hosts: Sequence[str] | None = LOOPBACK) -> ASGIAp
     for part in (open_router, router, metrics_router):
         app.include_router(part)
     add_handlers(app)
+    describe(app)
     return Guard(app, context.token, hosts)

@@ -5,21 +5,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+from cellspan.core.errors import CellspanError
 from cellspan.core.inference.predictor import resolve_device
 from cellspan.core.parameters import Parameters, parse_parameters
 from cellspan.core.result import check_same_network
 from cellspan.core.service.errors import Refusal, stopping, unknown_job
 from cellspan.core.service.jobs import LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job, JobTable, Work
 from cellspan.core.service.metrics import Metrics
-from cellspan.core.service.models import WarmModels, find_in_time
+from cellspan.core.service.models import WarmModels
 from cellspan.core.service.results import Results
-from cellspan.core.service.strikes import Strikes
+from cellspan.core.service.strikes import MOST, Strikes
 from cellspan.core.service.uploads import MAX_UPLOAD, Upload, Uploads
 from cellspan.core.service.work import JudgeAgain, SegmentImage
 from cellspan.core.service.workers import Workers
+
+MOST_CLIENTS = 10_000  # whose names are remembered
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +59,7 @@ class Engine:
         self._strikes = Strikes(marks)
         self._lock = threading.Lock()
         self._workers: dict[str, Workers] = {}
-        self._clients: set[str] = set()
+        self._clients: OrderedDict[str, None] = OrderedDict()  # those that sent images, the last one at the end
         self.stopping = False  # no new jobs
         self.outdated = False  # no new clients
         self.last_activity = time.monotonic()
@@ -65,7 +69,7 @@ class Engine:
     def submit(self, upload: Upload, parameters: Parameters, device: str, client: Client, key: str | None) -> Job:
         """Queue an image; the same key gives the same job. Raises CellspanError for an unknown model or device."""
         self.check_open(client)
-        find_in_time(parameters.model)
+        self.models.check(parameters.model)
         device = resolve_device(device)
         fingerprint = f"{upload.digest()} {upload.kind} {device} {parameters.model_dump_json()}"
         work = SegmentImage(self.models, upload, parameters, device)
@@ -83,34 +87,56 @@ class Engine:
         if result is None:
             raise Refusal(410, "gone", "The outputs of this job were dropped to make room; send the image again.")
         parameters = with_changes(job.parameters, values)
-        if result.seen is not None:
-            check_same_network(job.parameters, parameters)
+        if result.seen is None:
+            raise CellspanError("The outputs of a volume are not kept; segment it once more.")
+        check_same_network(job.parameters, parameters)
         fingerprint = f"again {job.id} {parameters.model_dump_json()}"
         return self._add(JudgeAgain(result, parameters), parameters, job.device, client, key, fingerprint)
 
     def _add(
         self, work: Work, parameters: Parameters, device: str, client: Client, key: str | None, fingerprint: str
     ) -> Job:
-        if key is not None and len(key) > LONGEST_KEY:
-            raise Refusal(400, "bad_key", f"An Idempotency-Key has {LONGEST_KEY} characters at most.")
-        self.results.check_room()
-        job = Job(work, parameters, device, client.name, client.interactive, key, fingerprint, client.lease)
-        job.strikes = self._strikes.of(key)
-        found = self.jobs.add(job)
-        if found is not job:
+        if key is not None and not 1 <= len(key) <= LONGEST_KEY:
+            raise Refusal(400, "bad_key", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
+        found = self.jobs.with_key(key, fingerprint)
+        if found is None:
+            self.results.check_room(self.jobs.fetched)
+            job = Job(work, parameters, device, client.name, client.interactive, key, fingerprint, client.lease)
+            job.strikes = self._strikes.of(key)
+            found = self._queued(job)
+        if found.work is not work:
             work.close()
-            return found
-        try:
-            with self._lock:
-                if self.stopping:
-                    raise stopping()
-                self._clients.add(client.name)
-                self.last_activity = time.monotonic()
-                self._workers_of(device).waiting.put(job)
-        except Refusal:
-            self.jobs.remove(job)
-            raise
-        return job
+        return found
+
+    def _queued(self, job: Job) -> Job:
+        """The job, which waits now, or the one that another request with the same key has queued meanwhile."""
+        with self._lock:  # nobody sees a job that is in the table and then finds no room in the queue
+            if self.stopping:
+                raise stopping()
+            found = self.jobs.add(job)
+            try:
+                if found is job and job.strikes < MOST:
+                    self._workers_of(job.device).waiting.put(job)
+            except Refusal:
+                self.jobs.remove(job)
+                raise
+            self._remember(job.client)
+        if found is job and job.strikes >= MOST:
+            job.work.close()
+            self.metrics.ended("failed")
+            job.finish(
+                "failed",
+                f"This image ended the engine {MOST} times; the log of the engine says why. Segment a part of it, or "
+                "report it with the image.",
+                "ends_the_engine",
+            )
+        return found
+
+    def _remember(self, client: str) -> None:
+        self._clients[client] = None
+        self._clients.move_to_end(client)
+        if len(self._clients) > MOST_CLIENTS:
+            self._clients.popitem(last=False)
 
     def get(self, job_id: str) -> Job:
         """A job by its id; raises Refusal if there is none, or if it is handed back because the engine stops."""
@@ -118,7 +144,7 @@ class Engine:
         job = self.jobs.get(job_id)
         if job is None:
             raise unknown_job(job_id)
-        if self.stopping and (job.state == "queued" or job.handed_back):
+        if self.stopping and job.state != "done" and (job.state == "queued" or job.handed_back):
             raise stopping()
         return job
 
@@ -135,7 +161,10 @@ class Engine:
         workers = self._workers.get(job.device)
         if workers and workers.waiting.drop(job):
             job.work.close()
+            self.metrics.ended("cancelled")
             job.finish("cancelled", "cancelled", "cancelled")
+        else:
+            job.tell()  # who watches need not wait until the worker has noticed
 
     def _workers_of(self, device: str) -> Workers:
         if device not in self._workers:
@@ -143,9 +172,13 @@ class Engine:
         return self._workers[device]
 
     def check_open(self, client: Client) -> None:
-        """Refuse new jobs while the engine stops, and new clients after the program was replaced; raises Refusal."""
-        if self.stopping or (self.outdated and client.name not in self._clients):
+        """Refuse new jobs while the engine stops, and new clients after the program was replaced; raises Refusal.
+
+        One without a name cannot be told from a new one.
+        """
+        if self.stopping or (self.outdated and not (client.name and client.name in self._clients)):
             raise stopping()
+        self.last_activity = time.monotonic()  # its image may take a while to come
 
     # ---- time
 
@@ -184,10 +217,17 @@ class Engine:
             if not job.over:
                 job.handed_back = True
                 job.cancelled.set()
+                job.tell()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the workers to end after `stop`; whether they did."""
-        return all(workers.join(seconds) for workers in self._workers.values())
+        """Wait for the workers to end after `stop`; whether they did.
+
+        The process may end with those that did not: that is no strike for their jobs.
+        """
+        left = [workers for workers in self._workers.values() if not workers.join(seconds)]
+        if left:
+            self._strikes.forgive()
+        return not left
 
 
 def with_changes(parameters: Parameters, values: dict[str, Any]) -> Parameters:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from cellspan.core.service.errors import Refusal
 from cellspan.core.service.problems import problem
 
 OPEN = "/v1/hello"  # tells nothing but that the engine knows the token
+HEAD = "cellspan.head"  # in the scope of a request whose answer goes without its body
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -33,14 +35,15 @@ class Guard:
         refusal = self._refusal(Headers(scope=scope), scope["path"])
         app: ASGIApp = self._app if refusal is None else problem(refusal)
         if scope["method"] == "HEAD":
-            await app({**scope, "method": "GET"}, receive, _without_body(send))
+            await app({**scope, "method": "GET", HEAD: True}, receive, _without_body(send))
         else:
             await app(scope, receive, send)
 
     def _refusal(self, headers: Headers, path: str) -> Refusal | None:
         host = _host_name(headers.get("host", ""))
         if self._hosts is not None and host not in self._hosts:
-            return Refusal(403, "wrong_host", f"This engine is not '{host}'.", host=host)
+            named = headers.get("host", "")[:255]
+            return Refusal(403, "wrong_host", f"This engine is not '{named}'.", host=named)
         if path == OPEN:
             return None
         scheme, _, given = headers.get("authorization", "").partition(" ")
@@ -51,10 +54,9 @@ class Guard:
 
 
 def _host_name(host: str) -> str:
-    """Without the port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+    """Without the port; empty if it is damaged."""
+    found = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([^:\[\]]+))(?::\d*)?", host.lower())
+    return (found[1] or found[2]) if found else ""
 
 
 def _without_body(send: Send) -> Send:

@@ -6,14 +6,17 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any
 
 from cellspan.core.errors import CellspanError
 
 LARGEST = 2_000_000  # bytes of one file; the one before is kept
 QUIET = 60.0  # seconds in which a sentence is not repeated
+_OPTIONS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
 
 
 class EachOnce(logging.Filter):
@@ -23,11 +26,21 @@ class EachOnce(logging.Filter):
         """Nothing was said yet."""
         super().__init__()
         self._quiet = quiet
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        self._lock = threading.Lock()
+        self._said: dict[tuple[str, str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this is news."""
-        key, now = (record.name, str(record.msg)), time.monotonic()
+        """Whether this is news; several handlers may ask for the same record."""
+        with self._lock:
+            known: dict[str, Any] = vars(record)
+            if "is_news" not in known:
+                known["is_news"] = self._is_news(record)
+            return bool(known["is_news"])
+
+    def _is_news(self, record: logging.LogRecord) -> bool:
+        # Jobs differ in their names, which are not in `msg`; errors differ in what they say.
+        error = f"{record.exc_info[0]}: {record.exc_info[1]}" if record.exc_info else ""
+        key, now = (record.name, str(record.msg), error), time.monotonic()
         since, left_out = self._said.get(key, (-self._quiet, 0))
         if now - since < self._quiet:
             self._said[key] = since, left_out + 1
@@ -43,6 +56,12 @@ class EachOnce(logging.Filter):
 class _EngineLog(RotatingFileHandler):
     """A new file is also where the process's own standard error goes, if that went into the old one."""
 
+    def _open(self) -> Any:
+        descriptor = os.open(self.baseFilename, _OPTIONS, 0o600)
+        with contextlib.suppress(AttributeError, OSError):
+            os.fchmod(descriptor, 0o600)  # it may have been there
+        return os.fdopen(descriptor, self.mode, encoding=self.encoding, errors=self.errors)
+
     def doRollover(self) -> None:
         """Begin a new file."""
         follows = _is_standard_error(Path(self.baseFilename))
@@ -55,10 +74,6 @@ class _EngineLog(RotatingFileHandler):
 def start_log(path: Path) -> None:
     """Write into this file, and onto the terminal if there is one; raises CellspanError if the file cannot be had."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        with contextlib.suppress(AttributeError, OSError):
-            os.fchmod(descriptor, 0o600)
-        os.close(descriptor)
         file = _EngineLog(path, maxBytes=LARGEST, backupCount=1, encoding="utf-8", errors="replace")
     except OSError as error:
         raise CellspanError(
@@ -68,8 +83,9 @@ def start_log(path: Path) -> None:
     handlers: list[logging.Handler] = [file]
     if not _is_standard_error(path) and sys.stderr is not None:
         handlers.append(logging.StreamHandler())
+    once = EachOnce()
     for handler in handlers:
-        handler.addFilter(EachOnce())
+        handler.addFilter(once)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers, force=True
     )

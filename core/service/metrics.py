@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from cellspan.core.result import Result
-from cellspan.core.service.jobs import Job
+from cellspan.core.service.jobs import Job, State
 
 if TYPE_CHECKING:
     from cellspan.core.service.engine import Engine
 
+# As a job tells its progress, perhaps with more words about which slice it is; whatever else it tells is "other".
+STAGES = (
+    "loading the model",
+    "reading the image",
+    "estimating the diameter",
+    "measuring the diameter",
+    "running the network",
+    "following the flows",
+    "numbering the objects",
+)
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -31,6 +44,9 @@ class Metrics:
             registry=self._registry,
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
         )
+        self._stages = Counter(
+            "cellspan_stage_seconds", "Seconds that jobs spent in a stage", ["stage"], registry=self._registry
+        )
         self._now = {
             name: Gauge(f"cellspan_{name}", text, registry=self._registry)
             for name, text in {
@@ -43,15 +59,32 @@ class Metrics:
             }.items()
         }
 
-    def finished(self, job: Job, result: Result) -> None:
+    def finished(self, result: Result) -> None:
         """A job has found something."""
         self._jobs.labels("done").inc()
         self._objects.inc(result.count)
         self._seconds.labels(result.model).observe(result.seconds)
 
-    def ended(self, job: Job) -> None:
+    def ended(self, state: State) -> None:
         """A job failed or was cancelled."""
-        self._jobs.labels(job.state).inc()
+        self._jobs.labels(state).inc()
+
+    @contextmanager
+    def stages(self, job: Job) -> Iterator[Callable[[str], None]]:
+        """Measure the stages of a job that begins now; call what comes with the words that tell its progress."""
+        since, stage = time.monotonic(), "other"
+        self._stages.labels("waiting").inc(since - job.came)
+
+        def next_stage(words: str) -> None:
+            nonlocal since, stage
+            now = time.monotonic()
+            self._stages.labels(stage).inc(now - since)
+            since, stage = now, next((known for known in STAGES if known in words), "other")
+
+        try:
+            yield next_stage
+        finally:
+            next_stage("")
 
     def text(self, engine: Engine) -> bytes:
         """What GET /metrics answers."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from cellspan.core.cancelling import ASK, raise_if_cancelled
 from cellspan.core.errors import CellspanError
 from cellspan.core.inference.predictor import resolve_device
 from cellspan.core.models.registry import Model, find_model, list_models
 from cellspan.core.segmenter import Segmenter
+from cellspan.core.turns import Turns
 
 WARM = 4  # models
 PATIENCE = 10.0  # seconds that a file system may take to find a model
+MOST_PLACES = 200  # that are asked at once; most of them do not answer then
 
 T = TypeVar("T")
 Key = tuple[str, str, str]  # folder, hash of the weights, device
@@ -27,26 +31,41 @@ class WarmModels:
         self._warm = warm
         self._lock = threading.Lock()
         self._segmenters: OrderedDict[Key, Segmenter] = OrderedDict()
-        self._loading: dict[Key, threading.Lock] = {}
+        self._loading: dict[Key, Turns] = {}
+
+    def check(self, name: str) -> None:
+        """Raise CellspanError if there is no such model, or if the place where it is does not answer."""
+        find_in_time(name)
+
+    def available(self) -> list[Model]:
+        """All models that can be used; raises CellspanError."""
+        return list_in_time()
 
     def get(self, name: str, device: str = "auto") -> Segmenter:
-        """The model as it lies on disk now; raises CellspanError."""
+        """The model as it lies on disk now; raises CellspanError, and Cancelled while another job loads it."""
         model, device = find_in_time(name), resolve_device(device)
         key = (str(model.folder), model.sha256, device)
         with self._lock:
-            loading = self._loading.setdefault(key, threading.Lock())
+            loading = self._loading.setdefault(key, Turns())
         with loading:  # two jobs do not load it twice, and other models do not wait
             with self._lock:
                 segmenter = self._segmenters.get(key)
             if segmenter is None:
                 segmenter = Segmenter(model, device)
+            self._keep(key, segmenter)
+        return segmenter
+
+    def _keep(self, key: Key, segmenter: Segmenter) -> None:
         with self._lock:
             self._segmenters[key] = segmenter
             self._segmenters.move_to_end(key)
-            while len(self._segmenters) > self._warm:
-                dropped, _ = self._segmenters.popitem(last=False)
-                self._loading.pop(dropped, None)
-        return segmenter
+            # Of a model that was trained again, nobody will ask for the weights that it had before.
+            dropped = [other for other in self._segmenters if other != key and (other[0], other[2]) == (key[0], key[2])]
+            left = [other for other in self._segmenters if other not in dropped]
+            dropped += left[: max(0, len(left) - self._warm)]
+            for other in dropped:
+                self._segmenters.pop(other, None)
+                self._loading.pop(other, None)
 
     def names(self) -> list[str]:
         """Those that are warm, the one that was used last at the end."""
@@ -62,6 +81,7 @@ class _Attempt(threading.Thread):
         self._work = work
         self.result: Any = None
         self.error: Exception | None = None
+        self.late = False  # somebody has waited for it in vain
 
     def run(self) -> None:
         try:
@@ -70,27 +90,53 @@ class _Attempt(threading.Thread):
             self.error = error
 
 
-_stuck: dict[str, _Attempt] = {}  # what did not end in time
-_stuck_lock = threading.Lock()
+_under_way: dict[str, _Attempt] = {}  # one for each place
+_under_way_lock = threading.Lock()
 
 
 def in_time(place: str, work: Callable[[], T], patience: float = PATIENCE) -> T:
-    """Work on files of a place; if the place does not answer, it holds up nobody for long. Raises CellspanError."""
-    with _stuck_lock:
-        earlier = _stuck.get(place)
-    attempt = earlier or _Attempt(work)
-    if earlier is None:
-        attempt.start()
-    attempt.join(0 if earlier else patience)
-    with _stuck_lock:
-        if attempt.is_alive():
-            _stuck[place] = attempt  # the next who asks is told at once, and starts no further thread
-            raise CellspanError(f"{place} does not answer; is its disk or network connected?")
-        _stuck.pop(place, None)
+    """Work on files of a place; if the place does not answer, it holds up nobody for long. Raises CellspanError.
+
+    Those who ask for the same place wait for each other, so that a place that does not answer holds one thread, and
+    nobody gets what was seen before he asked. Once somebody has waited in vain, the others are told at once.
+    """
+    end = time.monotonic() + patience
+    attempt = _Attempt(work)
+    while True:
+        with _under_way_lock:
+            earlier = _under_way.get(place)
+            if earlier is None or not earlier.is_alive():
+                if sum(other.is_alive() for other in _under_way.values()) >= MOST_PLACES:
+                    raise CellspanError("Too many disks or networks with models do not answer; are they connected?")
+                _under_way[place] = attempt
+                attempt.start()
+                break
+        if not earlier.late:
+            _wait(earlier, end)
+        if earlier.is_alive():
+            raise _no_answer(place)
+    _wait(attempt, end)
+    if attempt.is_alive():
+        attempt.late = True
+        raise _no_answer(place)
+    with _under_way_lock:
+        if _under_way.get(place) is attempt:
+            del _under_way[place]
     if attempt.error is not None:
         raise attempt.error
     result: T = attempt.result
     return result
+
+
+def _wait(attempt: _Attempt, end: float) -> None:
+    """Until then at most; raises Cancelled if nobody wants it any more."""
+    while attempt.is_alive() and time.monotonic() < end:
+        raise_if_cancelled()
+        attempt.join(max(0.0, min(ASK, end - time.monotonic())))
+
+
+def _no_answer(place: str) -> CellspanError:
+    return CellspanError(f"{place} does not answer; is its disk or network connected?")
 
 
 def find_in_time(name: str, patience: float = PATIENCE) -> Model:

@@ -9,9 +9,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.service.errors import Refusal
+
+LONGEST_SHOWN = 200  # characters of a value in a sentence
 
 
 def problem(refusal: Refusal) -> JSONResponse:
@@ -34,13 +37,18 @@ def add_handlers(app: FastAPI) -> None:
     async def refuse_request(request: Request, error: RequestValidationError) -> Response:
         first: Any = error.errors()[0]
         name, given = str(first["loc"][-1]), first.get("input")
-        return problem(Refusal(400, "refused", f"{name} = {given!r} is not possible: {first['msg']}.", name=name))
+        shown = repr(given)
+        shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}..."
+        return problem(Refusal(400, "refused", f"{name} = {shown} is not possible: {first['msg']}.", name=name))
 
     @app.exception_handler(HTTPException)
     async def refuse_address(request: Request, error: HTTPException) -> Response:
         words = http.HTTPStatus(error.status_code).phrase
         sentence = f"{request.method} {request.url.path}: {words}; /openapi.json lists the addresses."
-        return problem(Refusal(error.status_code, words.lower().replace(" ", "_"), sentence, dict(error.headers or {})))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = _allowed(request, headers.get("Allow", "GET"))
+        return problem(Refusal(error.status_code, words.lower().replace(" ", "_"), sentence, headers))
 
     @app.exception_handler(MemoryError)
     async def memory_full(request: Request, error: MemoryError) -> Response:
@@ -49,3 +57,15 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def internal(request: Request, error: Exception) -> Response:
         return problem(Refusal(500, "internal", f"Internal error ({type(error).__name__}); the log says more."))
+
+
+def _allowed(request: Request, first: str) -> str:
+    """The methods of an address, which may have several routes; the framework knows those of the `first` one."""
+    described = request.app.openapi()["paths"]
+    methods = {
+        method.upper()
+        for template, operations in described.items()
+        if compile_path(template)[0].match(request.url.path)
+        for method in operations
+    }
+    return ", ".join(sorted(methods)) or first

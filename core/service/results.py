@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cellspan.core.errors import Cancelled
 from cellspan.core.result import Result
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.jobs import SUMMARY, Job
 
 IN_MEMORY = 1 << 30  # bytes
 ON_DISK = 16 << 30  # bytes
+
+Fetched = Callable[[], Iterable[Job]]
 
 log = logging.getLogger(__name__)
 
@@ -40,25 +43,24 @@ class Results:
         with self._lock:
             return self._used()
 
-    def check_room(self) -> None:
+    def check_room(self, fetched: Fetched) -> None:
         """Refuse a new image while there is no room for what would be found in it; raises Refusal."""
-        _, on_disk = self.used()
-        if on_disk >= self._on_disk:
-            raise _full(self._on_disk)
+        with self._lock:
+            if not self._fits(1, True, fetched):
+                raise _full(self._on_disk)
 
-    def keep(self, job: Job, result: Result, fetched: Callable[[], Iterable[Job]]) -> None:
+    def keep(self, job: Job, result: Result, fetched: Fetched) -> None:
         """Keep a job's result, on disk if the memory for it is full; raises Refusal if the disk is, too.
 
-        `fetched` gives the jobs whose results may go.
+        `fetched` gives the jobs whose results may go. Raises Cancelled if the job was deleted meanwhile: nobody would
+        ever free what is kept then.
         """
         size = result.nbytes
         with self._lock:
-            memory, disk = self._used()
-            if memory + size > self._in_memory:
-                self._make_room(memory + size - self._in_memory, fetched())
-                memory, disk = self._used()
-            to_disk = memory + size > self._in_memory
-            if to_disk and disk + size > self._on_disk:
+            if job.cancelled.is_set():
+                raise Cancelled
+            to_disk = not self._fits(size, False, fetched)
+            if to_disk and not self._fits(size, True, fetched):
                 raise _full(self._on_disk)
             self._sizes[job.id] = size, to_disk
         try:
@@ -66,29 +68,50 @@ class Results:
         except OSError as error:
             self.drop(job)
             log.warning("results cannot be kept in %s: %s", tempfile.gettempdir(), error)
-            raise _full(self._on_disk, f" ({error.strerror})") from None
-        job.summary = {name: getattr(result, name) for name in SUMMARY}
-        job.result = kept
+            raise _full(self._on_disk, f" ({error.strerror or error})") from None
+        except BaseException:
+            self.drop(job)
+            raise
+        with self._lock:
+            if job.id not in self._sizes:
+                raise Cancelled
+            job.summary = {name: getattr(result, name) for name in SUMMARY}
+            job.result = kept
 
     def drop(self, job: Job) -> None:
         """Free what a job's result takes."""
         with self._lock:
             self._sizes.pop(job.id, None)
-        job.result = None
+            job.result = None
 
     def _used(self) -> tuple[int, int]:
         sizes = self._sizes.values()
         return sum(size for size, on_disk in sizes if not on_disk), sum(size for size, on_disk in sizes if on_disk)
 
-    def _make_room(self, wanted: int, jobs: Iterable[Job]) -> None:
+    def _fits(self, size: int, on_disk: bool, fetched: Fetched) -> bool:
+        """Whether there is room for so many bytes, perhaps after others have gone."""
+        bound, used = (self._on_disk if on_disk else self._in_memory), self._used()[on_disk]
+        if size > bound:
+            return False
+        return used + size <= bound or self._make_room(used + size - bound, on_disk, fetched())
+
+    def _make_room(self, wanted: int, on_disk: bool, jobs: Iterable[Job]) -> bool:
+        """Drop results of these jobs until so many bytes are free, in memory or on disk; whether they are.
+
+        Nothing is dropped where that would not suffice.
+        """
+        going: list[Job] = []
         for job in jobs:
-            if wanted <= 0:
-                return
-            size, on_disk = self._sizes.get(job.id, (0, True))
-            if size and not on_disk:
-                del self._sizes[job.id]
-                job.result = None
+            size, is_on_disk = self._sizes.get(job.id, (0, on_disk))
+            if size and is_on_disk == on_disk and wanted > 0:
+                going.append(job)
                 wanted -= size
+        if wanted > 0:
+            return False
+        for job in going:
+            del self._sizes[job.id]
+            job.result = None
+        return True
 
 
 def spilled(result: Result) -> Result:
@@ -115,7 +138,7 @@ def _in_file(array: NDArray[Any]) -> NDArray[Any]:
         return array
     with tempfile.TemporaryFile(prefix="cellspan-result-") as file:
         # Written, not mapped, because a full disk is an error then and not the end of the process.
-        np.ascontiguousarray(array).tofile(file)
+        file.write(np.ascontiguousarray(array).data)
         file.flush()
         return np.memmap(file, array.dtype, "r", shape=array.shape)
 

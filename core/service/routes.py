@@ -11,24 +11,28 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
 from cellspan.core.service.answers import ENCODERS, encode
 from cellspan.core.service.client import CHALLENGE_PREFIX
+from cellspan.core.service.description import DEVICE, described
 from cellspan.core.service.engine import Client, Engine
 from cellspan.core.service.errors import Refusal
-from cellspan.core.service.jobs import DISCONNECTED_SECONDS, LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job
+from cellspan.core.service.guard import HEAD
+from cellspan.core.service.jobs import LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job
 from cellspan.core.service.metrics import MEDIA_TYPE
-from cellspan.core.service.models import list_in_time
 from cellspan.core.service.shapes import Health, Hello, JobState, ModelList, Problem, Stopping
 from cellspan.core.service.uploads import KINDS, Upload
 
 LONGEST_WAIT = 30.0  # seconds of one long poll
 BODY_SECONDS = 60.0  # without another byte of an upload
+# The threads in which something may have to wait for a disk, so that they hold up nobody; and those that take memory.
+WAITING_FOR_DISKS = CapacityLimiter(200)
+ENCODING = CapacityLimiter(8)
 # Of every route; FastAPI's own 422 for wrong queries is a 400 here, as for wrong parameters.
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
@@ -106,9 +110,11 @@ TheEngine = Annotated[Engine, Depends(engine_of)]
 TheClient = Annotated[Client, Depends(client_of)]
 Key = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", max_length=LONGEST_KEY, description="The same key gives the same job."),
+    Header(
+        alias="Idempotency-Key", min_length=1, max_length=LONGEST_KEY, description="The same key gives the same job."
+    ),
 ]
-JobId = Annotated[str, Path(max_length=64)]
+JobId = Annotated[str, Path(max_length=64, description="As the answer to the image told it.")]
 
 # The guard in front of the application asks for the token; this describes it.
 bearer = HTTPBearer(auto_error=False)
@@ -143,9 +149,9 @@ def health(request: Request, engine: TheEngine) -> Health:
 
 
 @router.get("/models", response_model=ModelList)
-async def models() -> ModelList:
+async def models(engine: TheEngine) -> ModelList:
     """The models that can be used."""
-    found = await run_in_threadpool(list_in_time)
+    found = await to_thread.run_sync(engine.models.available, limiter=WAITING_FOR_DISKS)
     return ModelList(models=[model.description.model_dump(mode="json") for model in found])
 
 
@@ -157,13 +163,13 @@ async def models() -> ModelList:
     responses=also(408, 413, 415, 422, 507),
     openapi_extra={
         "parameters": [
-            *(
-                {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": text}
-                for name, text in {
-                    **{name: field.description or "" for name, field in Parameters.model_fields.items()},
-                    "device": "auto, cpu, gpu, cuda, cuda:N or mps.",
-                }.items()
-            )
+            *described(Parameters.model_fields),
+            {
+                "name": "device",
+                "in": "query",
+                "schema": {"type": "string", "pattern": DEVICE, "default": "auto"},
+                "description": "auto, cpu, gpu, cuda, cuda:N or mps.",
+            },
         ],
         "requestBody": {
             "required": True,
@@ -179,7 +185,9 @@ async def submit(request: Request, engine: TheEngine, client: TheClient, key: Ke
     parameters = parse_parameters(values)
     upload = await _received(request, engine)
     try:
-        job = await run_in_threadpool(engine.submit, upload, parameters, device, client, key)
+        job = await to_thread.run_sync(
+            engine.submit, upload, parameters, device, client, key, limiter=WAITING_FOR_DISKS
+        )
     except BaseException:
         upload.close()
         raise
@@ -196,12 +204,13 @@ async def state(
     """Where a job stands; after `wait` seconds at most (30 at most), as soon as it is over."""
     job = engine.get(job_id)
     if wait and not job.over:
-        await _until_over(job, request, min(wait, LONGEST_WAIT))
+        if not await _until_over(job, request, min(wait, LONGEST_WAIT)):
+            return job.as_json()  # which nobody hears
         job = engine.get(job_id)
-    if job.state == "queued":
-        before = engine.before(job)
-        job.message = f"waiting for the engine: {before} job{'' if before == 1 else 's'} before this one"
-    return job.as_json()
+    if job.state != "queued":
+        return job.as_json()
+    before = engine.before(job)
+    return job.as_json(f"waiting for the engine: {before} job{'' if before == 1 else 's'} before this one")
 
 
 @router.delete("/jobs/{job_id}", status_code=204)
@@ -211,35 +220,39 @@ async def delete(engine: TheEngine, job_id: JobId) -> Response:
     return Response(status_code=204)
 
 
-@router.get(
-    "/jobs/{job_id}/{kind}",
-    response_class=Response,
-    responses={
-        **also(406, 409, 410),
-        200: {
-            "content": {
-                media: {"schema": {"type": "string", "format": "binary"}}
-                for media in dict.fromkeys(media for encoders in ENCODERS.values() for media in encoders)
-            }
-        },
-    },
-)
 async def result(
+    request: Request,
     engine: TheEngine,
     job_id: JobId,
-    kind: Annotated[str, Path(description=f"One of {', '.join(ENCODERS)}.")],
-    accept: Annotated[str, Header()] = "*/*",
+    accept: Annotated[str, Header(description="The media types that the client takes.")] = "*/*",
 ) -> Response:
-    """What a job has found: labels, rois, probability, flows, objects."""
+    """What a job has found, in a media type that the client takes; other results are at the addresses beside this."""
+    kind = request.url.path.rpartition("/")[2]
     job = engine.get(job_id)
     if job.state != "done":
         raise Refusal(409, "not_done", f"The job is {job.state}; its results are not there.", state=job.state)
     found = job.result
     if found is None:
         raise Refusal(410, "gone", "The results of this job were dropped to make room; send the image again.")
-    content, media = await run_in_threadpool(encode, kind, found, accept)
-    job.fetched = job.fetched or kind in ("labels", "rois")
+    content, media = await to_thread.run_sync(encode, kind, found, accept, limiter=ENCODING)
+    if kind in ("labels", "rois") and HEAD not in request.scope:
+        job.fetched = True
     return Response(content, media_type=media)
+
+
+# An address for each, because each has media types of its own.
+for kind, encoders in ENCODERS.items():
+    router.add_api_route(
+        f"/jobs/{{job_id}}/{kind}",
+        result,
+        methods=["GET"],
+        name=kind,
+        response_class=Response,
+        responses={
+            **also(406, 409, 410, 507),
+            200: {"content": {media: {"schema": {"type": "string", "format": "binary"}} for media in encoders}},
+        },
+    )
 
 
 @router.post(
@@ -248,24 +261,15 @@ async def result(
     response_model=JobState,
     response_model_exclude_none=True,
     responses=also(409, 410, 422, 507),
-    openapi_extra={
-        "parameters": [
-            {
-                "name": name,
-                "in": "query",
-                "required": False,
-                "schema": {"type": "string"},
-                "description": Parameters.model_fields[name].description or "",
-            }
-            for name in DYNAMICS
-        ]
-    },
+    openapi_extra={"parameters": described(DYNAMICS)},
 )
 async def again(
     request: Request, engine: TheEngine, client: TheClient, job_id: JobId, key: Key = None
 ) -> dict[str, Any]:
     """The same image with other thresholds, without the network: a job of its own, over in a moment."""
-    return engine.again(engine.get(job_id), dict(request.query_params), client, key).as_json()
+    job = engine.get(job_id)
+    values = dict(request.query_params)
+    return (await to_thread.run_sync(engine.again, job, values, client, key, limiter=WAITING_FOR_DISKS)).as_json()
 
 
 @router.post("/stop", status_code=202, response_model=Stopping)
@@ -290,18 +294,19 @@ async def _received(request: Request, engine: Engine) -> Upload:
         raise Refusal(415, "unknown_encoding", f"Images are sent as they are, not with Content-Encoding '{encoding}'.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     length = request.headers.get("content-length", "")
-    upload = engine.uploads.begin(kind, int(length) if length.isdigit() else None)
+    upload = engine.uploads.begin(kind, int(length) if length.isascii() and length.isdecimal() else None)
     parts = request.stream().__aiter__()
     try:
         while True:
             part = await asyncio.wait_for(anext(parts, None), BODY_SECONDS)
             if part is None:
+                await to_thread.run_sync(upload.finish, limiter=WAITING_FOR_DISKS)
                 return upload
             if upload.on_disk:
-                await run_in_threadpool(upload.write, part)
+                await to_thread.run_sync(upload.write, part, limiter=WAITING_FOR_DISKS)
             else:
                 upload.write(part)
-    except TimeoutError:
+    except asyncio.TimeoutError:  # until Python 3.10 another one than TimeoutError
         upload.close()
         raise Refusal(408, "too_slow", f"No byte of the image came for {BODY_SECONDS:.0f} s.") from None
     except ClientDisconnect:
@@ -312,8 +317,8 @@ async def _received(request: Request, engine: Engine) -> Upload:
         raise
 
 
-async def _until_over(job: Job, request: Request, seconds: float) -> None:
-    """Until the job is over, the time is, or its client is gone: then its lease is short."""
+async def _until_over(job: Job, request: Request, seconds: float) -> bool:
+    """Until there is something to see or the time is over; False if the client is gone: then its lease is short."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
 
@@ -327,7 +332,8 @@ async def _until_over(job: Job, request: Request, seconds: float) -> None:
     try:
         await asyncio.wait({gone, told}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if gone.done():
-            job.lease = min(job.lease, DISCONNECTED_SECONDS)
+            job.lose_client()
+        return not gone.done()
     finally:
         gone.cancel()
         told.cancel()

@@ -1,45 +1,79 @@
 """Which images ran when an engine died: an image that ends two engines is named, its neighbours are simply done again.
 
-A running job leaves a mark in a folder. The next engine finds the marks of one that died, and remembers them by the
-jobs' keys, with which their clients send them again.
+A running job leaves a mark in a folder, with the number of its process. The next engine finds the marks of one that
+died, and remembers them by the jobs' keys, with which their clients send them again. An engine that has given up its
+place may still run jobs: its marks are left alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+import psutil
 
 MOST = 2  # engines that an image may end
 KEPT_SECONDS = 3600.0  # a mark whose job was never sent again
 
 
-class Strikes:
-    """Marks in a folder, which belongs to one engine at a time."""
+class _Mark(NamedTuple):
+    """The name of a mark: NAME.STRIKES of a job that may come again, NAME.STRIKES.PID.running of one that runs."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """Count what an engine that died has left; without a folder nothing is remembered."""
-        self._folder = folder
+    name: str
+    strikes: int
+    pid: int | None
+
+
+class Strikes:
+    """Marks in a folder."""
+
+    def __init__(self, folder: Path | None, pid: int | None = None) -> None:
+        """Count what an engine that died has left; without a folder nothing is remembered. `pid` is this engine's."""
+        self._folder, self._pid = folder, os.getpid() if pid is None else pid
         if folder is None:
             return
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, exist_ok=True)
-            for mark in folder.glob("*.running"):
-                name, count, _ = mark.name.split(".")
-                mark.replace(folder / f"{name}.{int(count) + 1}")
-            for mark in folder.iterdir():
-                if time.time() - mark.stat().st_mtime > KEPT_SECONDS:
-                    mark.unlink()
+            for path in list(folder.iterdir()):
+                with contextlib.suppress(OSError):  # what cannot be touched counts for nothing
+                    self._inherit(path)
+
+    def _inherit(self, path: Path) -> None:
+        """One more strike for a job that ran when its engine died; marks that nobody came for are removed."""
+        mark = _meaning(path)
+        if mark is None:
+            return
+        if mark.pid is None:
+            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+                path.unlink()
+        elif mark.pid == self._pid or not psutil.pid_exists(
+            mark.pid
+        ):  # in a container, each engine has the same number
+            struck = path.with_name(f"{mark.name}.{mark.strikes + 1}")
+            path.replace(struck)
+            os.utime(struck)  # it may have run for hours
 
     def of(self, key: str | None) -> int:
         """How many engines ended while the job with this key ran."""
         if key is None or self._folder is None:
             return 0
-        with contextlib.suppress(OSError, ValueError):
-            return max((int(mark.suffix[1:]) for mark in self._folder.glob(f"{_name(key)}.*")), default=0)
+        with contextlib.suppress(OSError):
+            marks = filter(None, map(_meaning, self._folder.glob(f"{_name(key)}.*")))
+            return max((mark.strikes for mark in marks), default=0)
         return 0
+
+    def forgive(self) -> None:
+        """This engine ends while jobs run, and it is not their fault."""
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                for path in self._folder.glob(f"*.{self._pid}.running"):
+                    path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def running(self, key: str | None, count: int) -> Iterator[None]:
@@ -48,7 +82,7 @@ class Strikes:
             yield
             return
         name = _name(key)
-        mark = self._folder / f"{name}.{count}.running"
+        mark = self._folder / f"{name}.{count}.{self._pid}.running"
         with contextlib.suppress(OSError):
             mark.touch(mode=0o600)
             (self._folder / f"{name}.{count}").unlink(missing_ok=True)
@@ -56,7 +90,13 @@ class Strikes:
             yield
         finally:
             with contextlib.suppress(OSError):
-                mark.unlink()
+                mark.unlink(missing_ok=True)
+
+
+def _meaning(path: Path) -> _Mark | None:
+    """None for files that are no marks."""
+    found = re.fullmatch(r"([0-9a-f]{32})\.(\d{1,3})(?:\.(\d{1,10})\.running)?", path.name, re.ASCII)
+    return None if found is None else _Mark(found[1], int(found[2]), int(found[3]) if found[3] else None)
 
 
 def _name(key: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tempfile
 import threading
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from cellspan.core.cancelling import abandonable
 from cellspan.core.errors import CellspanError
@@ -20,16 +21,20 @@ KINDS = (NPY, TIFF, PNG)
 MAX_UPLOAD = 2 << 30  # bytes of one image
 IN_MEMORY = 64 << 20  # bytes of one image that are not written to disk first
 ALL_IN_MEMORY = 512 << 20  # bytes of all images that wait
+ALL_ON_DISK = 32 << 30  # bytes of all images that wait
+
+Medium = Literal["memory", "disk"]
 
 
 class Uploads:
     """Where images wait until it is their turn; thread-safe."""
 
-    def __init__(self, most: int = MAX_UPLOAD) -> None:
-        """`most` bytes of one image."""
+    def __init__(self, most: int = MAX_UPLOAD, in_memory: int = ALL_IN_MEMORY, on_disk: int = ALL_ON_DISK) -> None:
+        """`most` bytes of one image, and the bytes of all of them in memory and on disk."""
         self.most = most
+        self._bounds = {"memory": in_memory, "disk": max(on_disk, most)}
         self._lock = threading.Lock()
-        self._in_memory = 0
+        self._used: dict[Medium, int] = {"memory": 0, "disk": 0}
 
     def begin(self, kind: str, declared: int | None) -> Upload:
         """An upload of this media type, and of so many bytes if the client says so; raises Refusal."""
@@ -52,18 +57,23 @@ class Uploads:
                 most=self.most,
             )
 
-    def claim(self, size: int) -> bool:
-        """Whether so many bytes more may stay in memory; they count from now on."""
+    def used(self, medium: Medium) -> int:
+        """Bytes of all images."""
         with self._lock:
-            if self._in_memory + size > ALL_IN_MEMORY:
+            return self._used[medium]
+
+    def claim(self, medium: Medium, size: int) -> bool:
+        """Whether there is room for so many bytes more; they count from now on."""
+        with self._lock:
+            if self._used[medium] + size > self._bounds[medium]:
                 return False
-            self._in_memory += size
+            self._used[medium] += size
             return True
 
-    def release(self, size: int) -> None:
+    def release(self, medium: Medium, size: int) -> None:
         """They are free again."""
         with self._lock:
-            self._in_memory -= size
+            self._used[medium] -= size
 
 
 class Upload:
@@ -76,7 +86,7 @@ class Upload:
         self._uploads = uploads
         self._hash = hashlib.blake2b(digest_size=16)
         self._parts: list[bytes] = []
-        self._claimed = 0
+        self._claimed: dict[Medium, int] = {"memory": 0, "disk": 0}
         self._file: IO[bytes] | None = None
 
     @property
@@ -89,20 +99,40 @@ class Upload:
         self.size += len(part)
         self._uploads.check(self.size)
         self._hash.update(part)
-        if self._file is None and self.size <= IN_MEMORY and self._uploads.claim(len(part)):
+        if self._file is None and self.size <= IN_MEMORY and self._claim("memory", len(part)):
             self._parts.append(part)
-            self._claimed += len(part)
             return
+        self._claim_disk(len(part) if self._file is not None else self.size)
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="cellspan-upload-")  # noqa: SIM115 - closed with the upload
                 self._file.writelines(self._parts)
-                self._free_memory()
+                self._free("memory")
             self._file.write(part)
         except OSError as error:
+            raise _disk_full(error) from None
+
+    def finish(self) -> None:
+        """All of it is there; raises Refusal if the disk is full."""
+        try:
+            if self._file is not None:
+                self._file.flush()
+        except OSError as error:
+            raise _disk_full(error) from None
+
+    def _claim(self, medium: Medium, size: int) -> bool:
+        there = self._uploads.claim(medium, size)
+        self._claimed[medium] += size if there else 0
+        return there
+
+    def _claim_disk(self, size: int) -> None:
+        if not self._claim("disk", size):
             raise Refusal(
-                507, "disk_full", f"The image cannot be kept in {tempfile.gettempdir()} ({error.strerror})."
-            ) from None
+                503,
+                "uploads_full",
+                "The images that wait for the engine take all the room that it has for them; try again.",
+                {"Retry-After": "5"},
+            )
 
     def digest(self) -> str:
         """Of all bytes."""
@@ -119,14 +149,22 @@ class Upload:
 
     def close(self) -> None:
         """Free memory and disk."""
-        self._free_memory()
-        if self._file is not None:
-            self._file.close()
-
-    def _free_memory(self) -> None:
         self._parts = []
-        self._uploads.release(self._claimed)
-        self._claimed = 0
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # what was not written yet is not wanted any more
+                self._file.close()
+        for medium in self._claimed:
+            self._free(medium)
+
+    def _free(self, medium: Medium) -> None:
+        if medium == "memory":
+            self._parts = []
+        size, self._claimed[medium] = self._claimed[medium], 0
+        self._uploads.release(medium, size)
+
+
+def _disk_full(error: OSError) -> Refusal:
+    return Refusal(507, "disk_full", f"The image cannot be kept in {tempfile.gettempdir()} ({error.strerror}).")
 
 
 def _decoded(source: Any, kind: str, is_volume: bool) -> Image | Volume:

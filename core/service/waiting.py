@@ -1,4 +1,7 @@
-"""Which job is next: clients take turns, those who sit and wait come first, volumes leave a worker to the others."""
+"""Which job is next: clients take turns, those who sit and wait come first, volumes leave a worker to the others.
+
+A job that may have ended an engine (a suspect) is worked on alone, so that the guilty one is known.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import itertools
 import threading
 from collections import OrderedDict, deque
 
-from cellspan.core.service.errors import Refusal
+from cellspan.core.service.errors import Refusal, stopping
 from cellspan.core.service.jobs import Job
 
 MOST_WAITING = 1000  # jobs of one device
@@ -16,12 +19,14 @@ class WaitingJobs:
     """The jobs that wait for one device; thread-safe."""
 
     def __init__(self, most: int = MOST_WAITING) -> None:
-        """Room for `most` jobs."""
-        self._most = most
+        """Room for `most` jobs, and for a few more of clients that have none there: one client cannot take it all."""
+        self._most, self._reserve = most, max(1, most // 10)
         self._changed = threading.Condition()
         # Of each client its jobs, the client whose turn it is first; by urgency.
         self._lines: dict[bool, OrderedDict[str, deque[Job]]] = {True: OrderedDict(), False: OrderedDict()}
-        self._long = 0  # volumes that are being worked on
+        self._running = 0  # jobs that are being worked on
+        self._long = 0  # volumes among them
+        self._alone = False  # the one that is being worked on is a suspect
         self._closed = False
 
     def __len__(self) -> int:
@@ -30,9 +35,12 @@ class WaitingJobs:
             return self._count()
 
     def put(self, job: Job) -> None:
-        """Let a job wait; raises Refusal if there is no room."""
+        """Let a job wait; raises Refusal if there is no room, or after `close`."""
         with self._changed:
-            if self._count() >= self._most:
+            if self._closed:
+                raise stopping()
+            newcomer = not any(job.client in line for line in self._lines.values())
+            if self._count() >= self._most + (self._reserve if newcomer else 0):
                 raise Refusal(
                     503, "queue_full", f"{self._most} images wait for the engine; try again.", {"Retry-After": "2"}
                 )
@@ -40,7 +48,7 @@ class WaitingJobs:
             self._changed.notify_all()
 
     def take(self, urgent_only: bool, most_long: int) -> Job | None:
-        """The next job, as soon as there is one; None when there will be none any more.
+        """The next job, which is running then, as soon as there is one; None when there will be none any more.
 
         While `most_long` volumes are being worked on, others wait; the taker says when it has done one (`done`).
         """
@@ -50,14 +58,19 @@ class WaitingJobs:
                     return None
                 job = self._next(urgent_only, most_long)
                 if job is not None:
+                    self._running += 1
                     self._long += job.work.is_long
+                    self._alone = job.suspect
+                    job.begin()  # here, so that a job is never seen outside the queue and not begun
                     return job
                 self._changed.wait()
 
     def done(self, job: Job) -> None:
         """The taker has done it."""
         with self._changed:
+            self._running -= 1
             self._long -= job.work.is_long
+            self._alone = False
             self._changed.notify_all()
 
     def drop(self, job: Job) -> bool:
@@ -97,14 +110,22 @@ class WaitingJobs:
         return sum(len(jobs) for line in self._lines.values() for jobs in line.values())
 
     def _next(self, urgent_only: bool, most_long: int) -> Job | None:
+        if self._alone:
+            return None
         for urgent in (True,) if urgent_only else (True, False):
             line = self._lines[urgent]
             for client, jobs in line.items():
-                if jobs[0].work.is_long and self._long >= most_long:
-                    continue
-                job = jobs.popleft()
-                line.move_to_end(client)
-                if not jobs:
-                    del line[client]
-                return job
+                for job in jobs:
+                    if job.work.is_long and self._long >= most_long:
+                        continue  # the client's images may pass its volume
+                    if job.suspect and self._running:
+                        if not self._long:
+                            return None  # what is being worked on is over in a moment, and then it is its turn
+                        most_long = 0  # a volume is not waited for, but no other one is begun before it
+                        continue
+                    jobs.remove(job)
+                    line.move_to_end(client)
+                    if not jobs:
+                        del line[client]
+                    return job
         return None

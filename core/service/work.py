@@ -15,8 +15,6 @@ OnProgress = Callable[[float, str], None]
 class SegmentImage:
     """From the bytes of an image to its objects."""
 
-    needs_network = True
-
     def __init__(self, models: WarmModels, upload: Upload, parameters: Parameters, device: str) -> None:
         """Nothing is decoded before the job's turn."""
         self.models, self.upload, self.parameters, self.device = models, upload, parameters, device
@@ -40,7 +38,6 @@ class JudgeAgain:
     """The dynamics once more, without the network."""
 
     is_long = False
-    needs_network = False
 
     def __init__(self, earlier: Result, parameters: Parameters) -> None:
         """`earlier` is the result of a job with other thresholds."""

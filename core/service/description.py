@@ -1,0 +1,61 @@
+"""The description at /openapi.json: what the framework cannot know of the engine's parameters and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI
+
+from cellspan.core.parameters import Parameters
+
+DEVICE = r"^(auto|cpu|gpu|mps|cuda(:\d+)?)$"
+NOT_SET = {"enum": ["", "none", "off", "auto", "automatic"]}  # words that mean that an option is not set
+PERCENTILES = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*,\s*\d+(\.\d+)?\s*$", "default": "1,99"}
+
+
+def described(names: Iterable[str]) -> list[dict[str, Any]]:
+    """Parameters of a segmentation as those of a query."""
+    properties = Parameters.model_json_schema()["properties"]
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "schema": _in_query(name, properties[name]),
+            "description": properties[name]["description"],
+        }
+        for name in names
+    ]
+
+
+def _in_query(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema for text: there is no null, but there are words for it."""
+    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
+    kept = {key: value for key, value in kinds[0].items() if key not in ("title", "description", "default")}
+    default = {} if schema.get("default") is None else {"default": schema["default"]}
+    if name == "normalize":
+        return {"anyOf": [{key: PERCENTILES[key] for key in ("type", "pattern")}, NOT_SET], "default": "1,99"}
+    if "anyOf" not in schema:
+        return {**kept, **default}
+    if "exclusiveMinimum" in kept:  # 0 means that it is not set, too
+        kept["minimum"] = kept.pop("exclusiveMinimum")
+    return {"anyOf": [kept, NOT_SET], **default}
+
+
+def describe(app: FastAPI) -> None:
+    """Let the application describe itself without the framework's own 422, which is a 400 of the engine."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            whole = make()
+            for operation in (operation for methods in whole["paths"].values() for operation in methods.values()):
+                answer = operation["responses"].get("422", {})
+                if "HTTPValidationError" in str(answer):
+                    del operation["responses"]["422"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                whole["components"]["schemas"].pop(name, None)
+            app.openapi_schema = whole
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ class Segmenter:
         """Load a model by name or path; device is auto, cpu, gpu, cuda, cuda:N or mps. Raises CellspanError."""
         self.model = model if isinstance(model, Model) else find_model(model)
         self.predictor: Predictor = make_predictor(self.model, device)
-        self._warming = threading.Thread(target=warm_up)
+        threading.Thread(target=warm_up).start()  # while the network is prepared and runs
 
     def segment(
         self,
@@ -50,8 +49,6 @@ class Segmenter:
         `parameters.model` is not read here: the model is the Segmenter's. `on_progress` gets a fraction and a few
         words; an exception that it raises (such as Cancelled) ends the work. Raises CellspanError.
         """
-        with contextlib.suppress(RuntimeError):  # started already
-            self._warming.start()  # while the network is prepared and runs
         parameters = parameters or Parameters(model=self.model.name)
         report = on_progress or (lambda fraction, message: None)
         if parameters.is_volume:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cellspan.core.compiled import njit
 
 
-@njit(cache=True)
+@njit
 def label_boxes(labels: NDArray[np.int32], count: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Boxes (count, 4) as y0, x0, y1, x1 (ends exclusive) and areas (count,) of labels 1..count in (Y, X)."""
     height, width = labels.shape

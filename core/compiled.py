@@ -12,13 +12,18 @@ import shutil
 import tempfile
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
 
+from cellspan.core.cancelling import checkpoint
+
 FOLDER_VARIABLE = "NUMBA_CACHE_DIR"  # numba's own name for it
 PATIENCE = 2.0  # seconds of compiling after which people are told what they wait for
+LOOK = 0.1  # seconds after which somebody who waits for a turn looks whether the work is still wanted
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +52,67 @@ if FOLDER_VARIABLE not in os.environ:
     if _folder is not None:
         os.environ[FOLDER_VARIABLE] = str(_folder)
 
-from numba import njit, prange  # noqa: E402
+import numba  # noqa: E402
+from numba import prange  # noqa: E402
 from numba.core import event  # noqa: E402
 
-# Where numba finds neither OpenMP nor TBB, two parallel loops at once would end the process.
-PARALLEL = threading.Lock()
+
+def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """numba's decorator, with or without its options: the code is kept on disk, and other threads go on beside it.
+
+    A loop that held the interpreter's lock would stall the engine, which answers all its clients from one thread.
+    """
+    options = {"cache": True, "nogil": True, **options}
+    return numba.njit(**options) if function is None else numba.njit(**options)(function)
+
+
+class Turns:
+    """A lock that is handed on in the order of asking; who waits for it notices that the work is not wanted any more.
+
+    Python's own lock may go to the one that has just released it, again and again, so that a small image would wait for
+    all of a large volume.
+    """
+
+    def __init__(self) -> None:
+        """Free."""
+        self._mutex = threading.Lock()
+        self._taken = False
+        self._waiting: deque[threading.Event] = deque()
+
+    def __enter__(self) -> None:
+        """Wait for one's turn; raises Cancelled."""
+        with self._mutex:
+            if not self._taken:
+                self._taken = True
+                return
+            turn = threading.Event()
+            self._waiting.append(turn)
+        try:
+            while not turn.wait(LOOK):
+                checkpoint()
+        except BaseException:
+            with self._mutex:
+                if turn.is_set():  # it came just now
+                    self._pass_on()
+                else:
+                    self._waiting.remove(turn)
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        """Give the turn to the next."""
+        with self._mutex:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().set()
+        else:
+            self._taken = False
+
+
+# Where numba finds neither OpenMP nor TBB, two parallel loops at once would end the process. Whoever has much to do takes
+# a turn for each part of it, a few tenths of a second, so that others come in between.
+PARALLEL = Turns()
 
 
 class _Announcer(event.Listener):
@@ -83,4 +144,4 @@ class _Announcer(event.Listener):
 MESSAGE = "Preparing the computation for this computer; it takes about 20 seconds and happens once per installation."
 event.register("numba:compile", _Announcer())
 
-__all__ = ["PARALLEL", "cache_folder", "njit", "prange"]
+__all__ = ["PARALLEL", "Turns", "cache_folder", "njit", "prange"]

@@ -115,7 +115,7 @@ def _follow(flow: NDArray[np.float32], logits: NDArray[np.float32], threshold: f
         return np.asarray(_arrivals(flow, foreground, steps))
 
 
-@njit(cache=True)
+@njit
 def _mean_squared_difference(labels: Any, count: int, ours: Any, theirs: Any) -> Any:
     boxes, areas = label_boxes(labels, count)
     errors = np.zeros(count)
@@ -132,7 +132,7 @@ def _mean_squared_difference(labels: Any, count: int, ours: Any, theirs: Any) ->
     return errors
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _flow_at(flow: Any, foreground: Any, y: float, x: float) -> tuple[float, float]:
     """Bilinear flow at a point; background pixels count as standing still."""
     height, width = foreground.shape
@@ -159,7 +159,7 @@ def _flow_at(flow: Any, foreground: Any, y: float, x: float) -> tuple[float, flo
     return dy, dx
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def _arrivals(flow: Any, foreground: Any, steps: int) -> Any:
     """See _follow."""
     height, width = foreground.shape
@@ -195,7 +195,7 @@ def _group(arrivals: NDArray[np.int32]) -> Labels:
     return np.asarray(_caught(arrivals, catchment))
 
 
-@njit(cache=True)
+@njit
 def _histogram(arrivals: Any) -> Any:
     """How many pixels arrive at each."""
     height, width = arrivals.shape
@@ -206,7 +206,7 @@ def _histogram(arrivals: Any) -> Any:
     return histogram.reshape(height, width)
 
 
-@njit(cache=True)
+@njit
 def _is_seed(histogram: Any) -> Any:
     """Local maxima within 5x5."""
     height, width = histogram.shape
@@ -225,7 +225,7 @@ def _is_seed(histogram: Any) -> Any:
     return seeds
 
 
-@njit(cache=True)
+@njit
 def _catchments(histogram: Any, seed_y: Any, seed_x: Any) -> Any:
     """The number of the seed that gathers what arrives at each pixel; 0 = none."""
     catchment = np.zeros(histogram.shape, np.int32)
@@ -234,7 +234,7 @@ def _catchments(histogram: Any, seed_y: Any, seed_x: Any) -> Any:
     return catchment
 
 
-@njit(cache=True)
+@njit
 def _caught(arrivals: Any, catchment: Any) -> Any:
     """Every pixel gets the number of the seed that gathered its point of arrival."""
     labels = np.zeros(arrivals.size, np.int32)
@@ -246,7 +246,7 @@ def _caught(arrivals: Any, catchment: Any) -> Any:
     return labels.reshape(arrivals.shape)
 
 
-@njit(cache=True)
+@njit
 def _gather(histogram: Any, seed_y: int, seed_x: int, label: int, catchment: Any) -> None:
     """Grow a seed over neighbouring points of arrival, at most REACH steps."""
     height, width = histogram.shape

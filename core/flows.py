@@ -33,7 +33,7 @@ def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
     return flows
 
 
-@njit(cache=True)
+@njit
 def centre(labels: Any, label: int, area: int, box: Any) -> tuple[int, int]:
     """The object's pixel nearest the mean of its pixels, the first in reading order among equals."""
     y0, x0, y1, x1 = box
@@ -54,7 +54,7 @@ def centre(labels: Any, label: int, area: int, box: Any) -> tuple[int, int]:
 
 
 # float64: heat falls by a factor of 10^40 and more along a filament, which float32 cannot hold.
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def _diffuse_objects(labels: Any, boxes: Any, areas: Any, flows: Any) -> None:
     """Fill `flows` object by object, each within its own bounding box."""
     for k in prange(len(boxes)):
@@ -87,7 +87,7 @@ def _diffuse_objects(labels: Any, boxes: Any, areas: Any, flows: Any) -> None:
                         flows[1, y0 + y, x0 + x] = dx / length
 
 
-@njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def _spread(heat: Any, rows: Any, inside: Any) -> None:
     """One step of diffusion: every pixel becomes the mean of its 3x3 neighbourhood, 0 outside the object."""
     height, width = heat.shape

@@ -118,7 +118,7 @@ def resize_labels(labels: Labels, shape: tuple[int, int]) -> Labels:
     return np.ascontiguousarray(labels.take(rows, axis=0).take(columns, axis=1), np.int32)
 
 
-@njit(cache=True)
+@njit
 def _areas(labels: Any, count: int) -> Any:
     sizes = np.zeros(count + 1, np.int64)
     for label in labels:
@@ -126,13 +126,13 @@ def _areas(labels: Any, count: int) -> Any:
     return sizes[1:]
 
 
-@njit(cache=True)
+@njit
 def _look_up(labels: Any, table: Any, result: Any) -> None:
     for i in range(len(labels)):
         result[i] = table[labels[i]]
 
 
-@njit(cache=True)
+@njit
 def _ranks_in_reading_order(labels: Any, count: int) -> Any:
     """Entry k is the new number of label k."""
     table = np.zeros(count + 1, np.int32)
@@ -154,7 +154,7 @@ def largest_pieces(labels: Labels) -> Labels:
     return _largest_pieces(labels, int(labels.max(initial=0)))
 
 
-@njit(cache=True)
+@njit
 def _root(parents: Any, i: int) -> int:
     while parents[i] != i:
         parents[i] = parents[parents[i]]
@@ -162,7 +162,7 @@ def _root(parents: Any, i: int) -> int:
     return i
 
 
-@njit(cache=True)
+@njit
 def _largest_pieces(labels: Any, count: int) -> Any:
     """Union-find over pieces of equal label; pieces are numbered in reading order."""
     height, width = labels.shape
@@ -224,7 +224,7 @@ def fill_holes(labels: Labels) -> Labels:
     return result
 
 
-@njit(cache=True)
+@njit
 def _fill_holes(labels: Any, boxes: Any, areas: Any) -> None:
     """Flood the outside of each object (8-connected, so that an object is 4-connected) in its box; fill the rest."""
     for k in range(len(boxes)):

@@ -44,7 +44,7 @@ def trace_outlines(labels: ArrayLike) -> list[list[Loop]]:
     return outlines
 
 
-@njit(cache=True)
+@njit
 def _trace(labels: Any) -> tuple[Any, Any, Any]:
     """All loops in one array of points: owners (label of each loop), ends (index after its last point), points."""
     height, width = labels.shape
@@ -65,7 +65,7 @@ def _trace(labels: Any) -> tuple[Any, Any, Any]:
     return np.array(owners, np.int32), np.array(ends, np.int64), points[:used].copy()
 
 
-@njit(cache=True)
+@njit
 def _follow(labels: Any, start_y: int, start_x: int, seen: Any, points: Any, used: int) -> tuple[Any, int]:
     """Walk along pixel sides with the object on the right, from the upper left corner of the start pixel."""
     height, width = labels.shape
@@ -192,7 +192,7 @@ def paint_loops(labels: Labels, loops: Sequence[NDArray[Any]], value: int) -> No
     box[np.cumsum(crossings, axis=1)[:, :-1] % 2 == 1] = value
 
 
-@njit(cache=True)
+@njit
 def _cross(loop: Any, crossings: Any) -> None:
     """Count, for every row of pixel centres, where the loop crosses it."""
     height, width = crossings.shape[0], crossings.shape[1] - 1

@@ -20,7 +20,7 @@ def volume_flows(labels: NDArray[np.int32]) -> NDArray[np.float32]:
     return flows
 
 
-@njit(cache=True)
+@njit
 def _centre(own: Any, volume: int) -> tuple[int, int, int]:
     """The object's voxel nearest the mean of its voxels, the first in reading order among equals."""
     depth, height, width = own.shape
@@ -45,7 +45,7 @@ def _centre(own: Any, volume: int) -> tuple[int, int, int]:
 
 
 # float64, as in core.flows.
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def _diffuse_objects(labels: Any, boxes: Any, volumes: Any, flows: Any) -> None:
     """Fill `flows` object by object, each within its own box and a cold border of one voxel."""
     for k in prange(len(boxes)):
@@ -80,7 +80,7 @@ def _diffuse_objects(labels: Any, boxes: Any, volumes: Any, flows: Any) -> None:
                             flows[2, z0 + z, y0 + y, x0 + x] = dx / length
 
 
-@njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def _spread(heat: Any, one: Any, two: Any, inside: Any) -> None:
     """One step of diffusion: every voxel becomes the mean of its 3x3x3 neighbourhood, 0 outside the object."""
     depth, height, width = heat.shape

@@ -12,7 +12,7 @@ from cellspan.core.compiled import PARALLEL, njit, prange
 Labels = NDArray[np.int32]
 
 
-@njit(cache=True)
+@njit
 def volume_boxes(labels: Any, count: int) -> Any:
     """Boxes (count, 6) as z0, y0, x0, z1, y1, x1 (ends exclusive) and volumes (count,) of labels 1..count."""
     depth, height, width = labels.shape
@@ -55,7 +55,7 @@ def fill_holes_3d(labels: Labels) -> Labels:
     return result
 
 
-@njit(cache=True)
+@njit
 def _flood(passable: Any, seen: Any, start: tuple[int, int, int], stack: Any) -> int:
     """Mark every passable voxel that faces lead to from `start` as seen; how many. The stack keeps them in order."""
     depth, height, width = passable.shape
@@ -77,7 +77,7 @@ def _flood(passable: Any, seen: Any, start: tuple[int, int, int], stack: Any) ->
     return found
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def _cut_to_largest(labels: Any, boxes: Any, volumes: Any, result: Any) -> None:
     for k in prange(len(boxes)):
         if volumes[k] > 0:
@@ -85,7 +85,7 @@ def _cut_to_largest(labels: Any, boxes: Any, volumes: Any, result: Any) -> None:
             _cut_one(labels[z0:z1, y0:y1, x0:x1] == k + 1, volumes[k], result[z0:z1, y0:y1, x0:x1], k + 1)
 
 
-@njit(cache=True)
+@njit
 def _cut_one(own: Any, volume: int, result: Any, label: int) -> None:
     """Leave in `result`, which holds the object `own` already, its largest piece only."""
     seen = np.zeros(own.shape, np.bool_)
@@ -111,7 +111,7 @@ def _cut_one(own: Any, volume: int, result: Any, label: int) -> None:
         result[best[i, 0], best[i, 1], best[i, 2]] = label
 
 
-@njit(cache=True)
+@njit
 def _fill_holes(labels: Any, boxes: Any, volumes: Any) -> None:
     """Flood what is not the object from the faces of its box; what stays dry is enclosed."""
     for k in range(len(boxes)):

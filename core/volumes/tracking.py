@@ -41,7 +41,7 @@ def group(arrivals: NDArray[np.int32]) -> NDArray[np.int32]:
     return labels
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _flow_at(flow: Any, foreground: Any, z: float, y: float, x: float) -> tuple[float, float, float]:
     """Trilinear flow at a point; background voxels count as standing still."""
     depth, height, width = foreground.shape
@@ -59,7 +59,7 @@ def _flow_at(flow: Any, foreground: Any, z: float, y: float, x: float) -> tuple[
     return dz, dy, dx
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def _arrive(flow: Any, foreground: Any, steps: int, arrivals: Any) -> None:
     """See follow."""
     depth, height, width = foreground.shape
@@ -83,7 +83,7 @@ def _arrive(flow: Any, foreground: Any, steps: int, arrivals: Any) -> None:
             arrivals[plane, line, column] = (int(z) * height + int(y)) * width + int(x)
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def _seeds(histogram: Any) -> Any:
     """Local maxima within 5x5x5."""
     depth, height, width = histogram.shape
@@ -98,7 +98,7 @@ def _seeds(histogram: Any) -> Any:
     return seeds
 
 
-@njit(cache=True)
+@njit
 def _gather_all(histogram: Any, seed_z: Any, seed_y: Any, seed_x: Any, catchment: Any) -> None:
     """The number of the seed that gathers what arrives at each voxel; 0 = none."""
     side = 2 * REACH + 1
@@ -107,7 +107,7 @@ def _gather_all(histogram: Any, seed_z: Any, seed_y: Any, seed_x: Any, catchment
         _gather(histogram, (seed_z[k], seed_y[k], seed_x[k]), k + 1, catchment, queue)
 
 
-@njit(cache=True)
+@njit
 def _gather(histogram: Any, seed: tuple[int, int, int], label: int, catchment: Any, queue: Any) -> None:
     """Grow a seed over neighbouring points of arrival, at most REACH steps."""
     depth, height, width = histogram.shape
@@ -134,7 +134,7 @@ def _gather(histogram: Any, seed: tuple[int, int, int], label: int, catchment: A
                         last += 1
 
 
-@njit(cache=True)
+@njit
 def _catch(arrivals: Any, catchment: Any, labels: Any) -> None:
     """Every voxel gets the number of the seed that gathered its point of arrival."""
     for i in range(len(arrivals)):
@@ -148,7 +148,7 @@ def direction_errors(labels: NDArray[np.int32], flows: NDArray[np.float32]) -> N
     return np.asarray(sums / np.maximum(counts, 1))
 
 
-@njit(cache=True)
+@njit
 def _squared_differences(labels: Any, count: int, ours: Any, theirs: Any) -> Any:
     sums, counts = np.zeros(count), np.zeros(count)
     for z in range(labels.shape[0]):

@@ -13,10 +13,12 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from cellspan.core.cancelling import checkpoint
@@ -110,6 +112,32 @@ class Turns:
             self._taken = False
 
 
+def parts(count: int, size: int) -> Iterator[tuple[int, int]]:
+    """The ranges (first, end) of `size` into which long work on `count` things is cut; raises Cancelled before each.
+
+    For loops of machine code, which nobody can stop before they return.
+    """
+    step = max(1, int(size))
+    for first in range(0, count, step):
+        checkpoint()
+        yield first, min(first + step, count)
+
+
+def grouped(work: NDArray[np.float64], most: float) -> Iterator[NDArray[np.int64]]:
+    """Indices of things that need so much work each, in groups of at most `most`; raises Cancelled before each group.
+
+    What is more than that by itself is alone in its group, and does well to look for itself.
+    """
+    ends = np.cumsum(work)
+    first = 0
+    while first < len(work):
+        checkpoint()
+        done = ends[first - 1] if first else 0
+        end = max(first + 1, int(np.searchsorted(ends, done + most, side="right")))
+        yield np.arange(first, end)
+        first = end
+
+
 # Where numba finds neither OpenMP nor TBB, two parallel loops at once would end the process. Whoever has much to do takes
 # a turn for each part of it, a few tenths of a second, so that others come in between.
 PARALLEL = Turns()
@@ -144,4 +172,4 @@ class _Announcer(event.Listener):
 MESSAGE = "Preparing the computation for this computer; it takes about 20 seconds and happens once per installation."
 event.register("numba:compile", _Announcer())
 
-__all__ = ["PARALLEL", "Turns", "cache_folder", "njit", "prange"]
+__all__ = ["PARALLEL", "Turns", "cache_folder", "grouped", "njit", "parts", "prange"]

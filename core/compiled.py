@@ -138,8 +138,8 @@ def grouped(work: NDArray[np.float64], most: float) -> Iterator[NDArray[np.int64
         first = end
 
 
-# Where numba finds neither OpenMP nor TBB, two parallel loops at once would end the process. Whoever has much to do takes
-# a turn for each part of it, a few tenths of a second, so that others come in between.
+# Where numba finds neither OpenMP nor TBB, two parallel loops at once would end the process. Whoever has much to do
+# takes a turn for each part of it, a few tenths of a second, so that others come in between.
 PARALLEL = Turns()
 
 

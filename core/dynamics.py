@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cellspan.core.cancelling import checkpoint
 from cellspan.core.compiled import PARALLEL, njit, parts, prange
 from cellspan.core.errors import CellspanError
 from cellspan.core.flows import flow_errors, labels_to_flows
@@ -188,23 +187,20 @@ def iterations_for(diameter: float | None) -> int:
 
 def _follow(flow: NDArray[np.float32], logits: NDArray[np.float32], threshold: float, steps: int) -> NDArray[np.int32]:
     """Where every foreground pixel arrives, as an index into the flat image; -1 in the background."""
-    foreground = logits > threshold
-    for component in flow:
-        checkpoint()
-        # Pixels without a direction (NaN, infinite) belong to nothing.
-        foreground &= np.isfinite(component)
     if logits.ndim == 3:
-        return follow(flow, foreground, steps)
-    height, width = foreground.shape
+        return follow(flow, _foreground(flow, logits, threshold), steps)
+    height, width = logits.shape
+    foreground = np.zeros(logits.shape, bool)
     field = np.zeros((height + 1, width + 1, 2), np.float32)
-    ends = np.zeros(foreground.shape, bool)
+    quadrants = np.zeros((height + 1, width + 1), np.uint8)
+    ends = np.zeros(logits.shape, bool)
     rows = PIXELS // max(width, 1)
     for first, end in parts(height, rows):
         with PARALLEL:
-            _interleave(flow, foreground, first, end, field)
+            _interleave(flow, logits, threshold, first, end, foreground, field, quadrants)
     for first, end in parts(height, rows):
         with PARALLEL:
-            _find_ends(field, first, end, ends)
+            _find_ends(quadrants, first, end, ends)
     arrivals = np.full(foreground.shape, -1, np.int32)
     for first, end in parts(-(-height // TILE) * -(-width // TILE), POINT_STEPS // (TILE**2 * steps)):
         with PARALLEL:
@@ -212,32 +208,47 @@ def _follow(flow: NDArray[np.float32], logits: NDArray[np.float32], threshold: f
     return arrivals
 
 
+def _foreground(flow: NDArray[np.float32], logits: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
+    """What belongs to objects; pixels without a direction (NaN, infinite) belong to nothing."""
+    foreground = logits > threshold
+    for component in flow:
+        for first, end in parts(len(component), PIXELS // max(component[0].size, 1)):
+            foreground[first:end] &= np.isfinite(component[first:end])
+    return foreground
+
+
 @njit(parallel=True)
-def _interleave(flow: Any, foreground: Any, first: int, end: int, field: Any) -> None:
-    """The flow as (Y + 1, X + 1, 2): what a point needs lies together; background, and what is beyond, stands still."""
+def _interleave(
+    flow: Any, logits: Any, threshold: float, first: int, end: int, foreground: Any, field: Any, quadrants: Any
+) -> None:
+    """Fill rows of the foreground (see _foreground), of the field and of the quadrants.
+
+    The field is the flow as (Y + 1, X + 1, 2), so that what a point needs lies together; background, and what is beyond
+    the image, stands still. The quadrant says into which of the four squares that meet in it a pixel is carried: to
+    the lower right 1, lower left 2, upper right 3, upper left 4; 0 = farther, or along their sides.
+    """
     for y in prange(first, end):
-        for x in range(foreground.shape[1]):
-            if foreground[y, x]:
-                field[y, x, 0] = flow[0, y, x]
-                field[y, x, 1] = flow[1, y, x]
+        for x in range(logits.shape[1]):
+            dy, dx = flow[0, y, x], flow[1, y, x]
+            if logits[y, x] > threshold and np.isfinite(dy) and np.isfinite(dx):
+                foreground[y, x] = True
+                field[y, x, 0] = dy
+                field[y, x, 1] = dx
+                far_y, far_x = abs(dy), abs(dx)
+                if min(far_y, far_x) > INWARDS and max(far_y, far_x) < 1 - INWARDS:
+                    quadrants[y, x] = 1 + 2 * (dy < 0) + (dx < 0)
 
 
 @njit(parallel=True)
-def _find_ends(field: Any, first: int, end: int, ends: Any) -> None:
+def _find_ends(quadrants: Any, first: int, end: int, ends: Any) -> None:
     """Squares between four neighbouring pixels that no point leaves, at the index of the upper left one.
 
-    All four corners are carried into the square, and so is what lies between them, as steps are interpolated.
+    All four are carried into the square, and so is what lies between them, as steps are interpolated.
     """
-    low, high = INWARDS, 1 - INWARDS
     for y in prange(first, end):
         for x in range(ends.shape[1]):
-            inside = True
-            for down in range(2):
-                for right in range(2):
-                    to_y = down + field[y + down, x + right, 0]
-                    to_x = right + field[y + down, x + right, 1]
-                    inside &= (low < to_y) & (to_y < high) & (low < to_x) & (to_x < high)
-            ends[y, x] = inside
+            upper = (quadrants[y, x] == 1) & (quadrants[y, x + 1] == 2)
+            ends[y, x] = upper & (quadrants[y + 1, x] == 3) & (quadrants[y + 1, x + 1] == 4)
 
 
 @njit(parallel=True)
@@ -263,43 +274,47 @@ def _follow_tile(field: Any, foreground: Any, ends: Any, steps: int, top: int, l
                 y[points] = earlier_y[points] = row
                 x[points] = earlier_x[points] = column
                 points += 1
-    flat, flat_ends, goals = field.ravel(), ends.ravel(), arrivals.ravel()
-    for step in range(1, steps + 1):
-        _step(flat, height, width, y, x, points)
-        # Two steps apart, because points near a centre may swing from side to side for ever.
-        if step % 2 and step < steps:
-            continue
+    flow, goals, is_end = field.ravel(), arrivals.ravel(), ends.ravel()
+    for _ in range(steps // 2):
+        for i in range(points):
+            y[i], x[i] = _moved(flow, height, width, y[i], x[i])
         moving = 0
         for i in range(points):
-            goal = int(y[i]) * width + int(x[i])
-            far = (abs(y[i] - earlier_y[i]) >= STILL) | (abs(x[i] - earlier_x[i]) >= STILL)
-            goals[pixels[i]] = goal
-            # Without a branch, which the processor would often guess wrong: who has arrived is written over.
-            y[moving] = earlier_y[moving] = y[i]
-            x[moving] = earlier_x[moving] = x[i]
+            square = np.uint64(int(y[i]) * width + int(x[i]))
+            to_y, to_x = _moved(flow, height, width, y[i], x[i])
+            goals[np.uint64(pixels[i])] = int(to_y) * width + int(to_x)
+            # Two steps apart, because points near a centre may swing from side to side for ever.
+            far = (abs(to_y - earlier_y[i]) >= STILL) | (abs(to_x - earlier_x[i]) >= STILL)
+            # Without a branch, which the processor would often guess wrong: the next takes the place of one at rest.
+            y[moving] = earlier_y[moving] = to_y
+            x[moving] = earlier_x[moving] = to_x
             pixels[moving] = pixels[i]
-            moving += far & ~flat_ends[goal]
+            moving += far & ~is_end[square]
         points = moving
         if points == 0:
-            break
+            return
+    if steps % 2:
+        for i in range(points):
+            to_y, to_x = _moved(flow, height, width, y[i], x[i])
+            goals[pixels[i]] = int(to_y) * width + int(to_x)
 
 
-@njit
-def _step(field: Any, height: int, width: int, y: Any, x: Any, points: int) -> None:
-    """Move the points by the bilinear flow, none beyond the image."""
-    bottom, right = height - 1.0, width - 1.0
-    below = np.uint64(2 * (width + 1))
-    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)  # unsigned, so that numba need not look for negatives
-    for i in range(points):
-        row, column = int(y[i]), int(x[i])
-        fy, fx = y[i] - row, x[i] - column
-        gy, gx = 1 - fy, 1 - fx
-        at = np.uint64(2 * (row * (width + 1) + column))
-        a, b, c, d = gy * gx, gy * fx, fy * gx, fy * fx
-        dy = a * field[at] + b * field[at + two] + c * field[at + below] + d * field[at + below + two]
-        dx = a * field[at + one] + b * field[at + three] + c * field[at + below + one] + d * field[at + below + three]
-        y[i] = min(max(y[i] + dy, 0.0), bottom)
-        x[i] = min(max(x[i] + dx, 0.0), right)
+@njit(inline="always")
+def _moved(flow: Any, height: int, width: int, y: float, x: float) -> tuple[float, float]:
+    """Where the bilinear flow brings a point, not beyond the image."""
+    row, column = int(y), int(x)
+    fy, fx = y - row, x - column
+    gy, gx = 1 - fy, 1 - fx
+    a, b, c, d = gy * gx, gy * fx, fy * gx, fy * fx
+    # Unsigned, so that numba need not look for negative ones.
+    at = np.uint64(2 * (row * (width + 1) + column))
+    under = at + np.uint64(2 * (width + 1))
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
+    to_y = y + (a * flow[at] + b * flow[at + two] + c * flow[under] + d * flow[under + two])
+    to_x = x + (a * flow[at + one] + b * flow[at + three] + c * flow[under + one] + d * flow[under + three])
+    # Not min and max, which numba makes slower; what is not a number goes to 0 this way.
+    to_y, to_x = to_y if to_y > 0 else 0.0, to_x if to_x > 0 else 0.0
+    return to_y if to_y < height - 1 else height - 1.0, to_x if to_x < width - 1 else width - 1.0
 
 
 def _group(arrivals: NDArray[np.int32]) -> Labels:

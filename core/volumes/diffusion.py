@@ -137,7 +137,7 @@ def _inside(own: Any) -> Any:
 def _diffuse(heat: Any, one: Any, two: Any, inside: Any, centre: tuple[int, int, int], steps: int) -> None:
     """Heat the centre, then every voxel becomes the mean of its 3x3x3 neighbourhood, 0 outside the object.
 
-    Over the box as one line of voxels, as core.flows does. What lies in a first or last row, column or plane stays cold.
+    Over the box as one line of voxels, as core.flows does. First and last rows, columns and planes stay cold.
     """
     width = heat.shape[2]
     plane = heat.shape[1] * width

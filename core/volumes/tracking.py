@@ -108,7 +108,7 @@ def _count(arrivals: Any, first: int, end: int, histogram: Any) -> None:
 @njit(parallel=True)
 def _find_seeds(histogram: Any, first: int, end: int, seeds: Any) -> None:
     """Local maxima within 5x5x5."""
-    depth, height, width = histogram.shape
+    _, height, width = histogram.shape
     for z in prange(first, end):
         for y in range(height):
             for x in range(width):

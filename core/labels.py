@@ -185,7 +185,7 @@ def fill_holes(labels: Labels) -> Labels:
     if len(open_objects):
         boxes, _ = runs.boxes(runs.labels, count)
         for k in open_objects:
-            _fill_holes(result, k + 1, boxes[k])
+            _fill_holes(result, int(k) + 1, boxes[k])
     return result
 
 

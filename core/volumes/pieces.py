@@ -74,7 +74,7 @@ def fill_holes_3d(labels: Labels) -> Labels:
                 _find_enclosing(labels, boxes, volumes, present[group], enclosing)
     result = labels.copy()
     for k in np.flatnonzero(enclosing):
-        _fill(result, boxes[k], k + 1, _outside(result, boxes[k], k + 1))
+        _fill(result, boxes[k], k + 1, _outside(result, boxes[k], int(k) + 1))
     return result
 
 

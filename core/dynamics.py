@@ -38,8 +38,10 @@ STEPS = 200  # for objects of the reference diameter
 REFERENCE_DIAMETER = 30.0
 STILL = 0.01  # pixels: a point that is this close to where it was two steps ago has arrived
 
-# So much is done between two looks whether the work is still wanted: some tenths of a second at most.
-POINT_STEPS = 2**25  # steps of pixels, if none arrives before the last one
+# So much is done between two looks whether the work is still wanted, and in one turn: a tenth of a second at most,
+# because a small image beside this takes a dozen turns.
+POINT_STEPS = 2**23  # steps of pixels, if none arrives before the last one
+TILES = 4  # but at least so many tiles, for several processors
 PIXELS = 2**24
 SEEDS = 2**16
 TILE = 32  # pixels: points of a square of this side are followed together, so that their surroundings stay in the cache
@@ -202,7 +204,7 @@ def _follow(flow: NDArray[np.float32], logits: NDArray[np.float32], threshold: f
         with PARALLEL:
             _find_ends(quadrants, first, end, ends)
     arrivals = np.full(foreground.shape, -1, np.int32)
-    for first, end in parts(-(-height // TILE) * -(-width // TILE), POINT_STEPS // (TILE**2 * steps)):
+    for first, end in parts(-(-height // TILE) * -(-width // TILE), max(TILES, POINT_STEPS // (TILE**2 * steps))):
         with PARALLEL:
             _follow_tiles(field, foreground, ends, steps, first, end, arrivals)
     return arrivals

@@ -17,7 +17,7 @@ from cellspan.core.compiled import PARALLEL, grouped, njit, parts, prange
 from cellspan.core.labels import as_labels
 from cellspan.core.volumes.diffusion import volume_errors, volume_flows
 
-WORK = 2**28  # pixels times steps of diffusion between two looks whether the work is still wanted: 0.1 to 0.2 s
+WORK = 2**27  # pixels times steps of diffusion between two looks whether the work is still wanted: up to 0.1 s
 
 
 def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cellspan.core.compiled import PARALLEL, njit, parts, prange
 
 Numbers = NDArray[np.int32]
-PIXELS = 2**26  # that are worked on between two looks whether the work is still wanted: some tenths of a second
+PIXELS = 2**25  # that are worked on between two looks whether the work is still wanted: up to 0.1 s
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cellspan.core.compiled import PARALLEL, grouped, njit, parts, prange
 from cellspan.core.volumes.pieces import own_voxels, volume_boxes
 
-WORK = 2**27  # voxels times steps of diffusion between two looks whether the work is still wanted: 0.1 to 0.2 s
+WORK = 2**26  # voxels times steps of diffusion between two looks whether the work is still wanted: up to 0.1 s
 
 
 def volume_flows(labels: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -17,8 +17,10 @@ TAIL_VOXELS = 2  # neighbouring points of arrival with more voxels than this joi
 REACH = 5  # so many steps from its seed an object gathers points of arrival
 STILL = 0.01  # voxels: a point that is this close to where it was two steps ago has arrived
 
-# So much is done between two looks whether the work is still wanted: some tenths of a second at most.
-POINT_STEPS = 2**24  # steps of voxels, if none arrives before the last one
+# So much is done between two looks whether the work is still wanted, and in one turn: a tenth of a second at most,
+# because a small image beside this takes a dozen turns.
+POINT_STEPS = 2**21  # steps of voxels, if none arrives before the last one
+ROWS = 4  # but at least so many rows, for several processors
 VOXELS = 2**25
 SEEDS = 2**14
 
@@ -27,7 +29,7 @@ def follow(flow: NDArray[np.float32], foreground: NDArray[np.bool_], steps: int)
     """Where every foreground voxel arrives, as an index into the flat volume; -1 in the background; (Z, Y, X)."""
     arrivals = np.full(foreground.shape, -1, np.int32)
     depth, height, width = foreground.shape
-    for first, end in parts(depth * height, POINT_STEPS // max(width * steps, 1)):
+    for first, end in parts(depth * height, max(ROWS, POINT_STEPS // max(width * steps, 1))):
         with PARALLEL:
             _arrive(flow, foreground, steps, first, end, arrivals)
     return arrivals

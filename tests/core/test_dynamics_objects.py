@@ -103,9 +103,16 @@ def test_errors_of_some_objects_only(disks: np.ndarray) -> None:
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """All work is cut as finely as it can be."""
     for module in (dynamics, flows, labels, runs, diffusion, pieces, tracking):
-        for name in ("PIXELS", "POINT_STEPS", "SEEDS", "WORK", "VOXELS"):
+        for name, size in {
+            "PIXELS": 100,
+            "POINT_STEPS": 100,
+            "SEEDS": 3,
+            "WORK": 100,
+            "VOXELS": 100,
+            "ROWS": 1,
+        }.items():
             if hasattr(module, name):
-                monkeypatch.setattr(module, name, 100)
+                monkeypatch.setattr(module, name, size)
 
 
 @pytest.mark.quick

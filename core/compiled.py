@@ -25,6 +25,8 @@ from cellspan.core.cancelling import checkpoint
 
 FOLDER_VARIABLE = "NUMBA_CACHE_DIR"  # numba's own name for it
 PATIENCE = 2.0  # seconds of compiling after which people are told what they wait for
+SHORT = 0.03  # seconds; parts of long work that take less are followed by larger ones
+GROWTH = 8  # times the size of the first part
 LOOK = 0.1  # seconds after which somebody who waits for a turn looks whether the work is still wanted
 
 log = logging.getLogger(__name__)
@@ -113,14 +115,20 @@ class Turns:
 
 
 def parts(count: int, size: int) -> Iterator[tuple[int, int]]:
-    """The ranges (first, end) of `size` into which long work on `count` things is cut; raises Cancelled before each.
+    """The ranges (first, end) into which long work on `count` things is cut; raises Cancelled before each.
 
-    For loops of machine code, which nobody can stop before they return.
+    For loops of machine code, which nobody can stop before they return. The first has `size` things; as long as parts
+    take less than SHORT seconds, the next are larger, because starting many loops costs time where processors are busy.
     """
-    step = max(1, int(size))
-    for first in range(0, count, step):
+    smallest = step = max(1, int(size))
+    first, started = 0, 0.0
+    while first < count:
         checkpoint()
+        quick = started > 0 and time.perf_counter() - started < SHORT
+        step = min(2 * step, GROWTH * smallest) if quick else smallest
+        started = time.perf_counter()
         yield first, min(first + step, count)
+        first += step
 
 
 def grouped(work: NDArray[np.float64], most: float) -> Iterator[NDArray[np.int64]]:
@@ -138,6 +146,8 @@ def grouped(work: NDArray[np.float64], most: float) -> Iterator[NDArray[np.int64
         first = end
 
 
+# Only what takes long is parallel (following flows, diffusion, pieces of volumes): where other programs have work too,
+# every parallel loop waits some milliseconds for its last thread, in which a simple pass over an image is done.
 # Where numba finds neither OpenMP nor TBB, two parallel loops at once would end the process. Whoever has much to do
 # takes a turn for each part of it, a few tenths of a second, so that others come in between.
 PARALLEL = Turns()

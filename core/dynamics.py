@@ -198,11 +198,9 @@ def _follow(flow: NDArray[np.float32], logits: NDArray[np.float32], threshold: f
     ends = np.zeros(logits.shape, bool)
     rows = PIXELS // max(width, 1)
     for first, end in parts(height, rows):
-        with PARALLEL:
-            _interleave(flow, logits, threshold, first, end, foreground, field, quadrants)
+        _interleave(flow, logits, threshold, first, end, foreground, field, quadrants)
     for first, end in parts(height, rows):
-        with PARALLEL:
-            _find_ends(quadrants, first, end, ends)
+        _find_ends(quadrants, first, end, ends)
     arrivals = np.full(foreground.shape, -1, np.int32)
     for first, end in parts(-(-height // TILE) * -(-width // TILE), max(TILES, POINT_STEPS // (TILE**2 * steps))):
         with PARALLEL:
@@ -219,7 +217,7 @@ def _foreground(flow: NDArray[np.float32], logits: NDArray[np.float32], threshol
     return foreground
 
 
-@njit(parallel=True)
+@njit
 def _interleave(
     flow: Any, logits: Any, threshold: float, first: int, end: int, foreground: Any, field: Any, quadrants: Any
 ) -> None:
@@ -229,7 +227,7 @@ def _interleave(
     the image, stands still. The quadrant says into which of the four squares that meet in it a pixel is carried: to
     the lower right 1, lower left 2, upper right 3, upper left 4; 0 = farther, or along their sides.
     """
-    for y in prange(first, end):
+    for y in range(first, end):
         for x in range(logits.shape[1]):
             dy, dx = flow[0, y, x], flow[1, y, x]
             if logits[y, x] > threshold and np.isfinite(dy) and np.isfinite(dx):
@@ -241,13 +239,13 @@ def _interleave(
                     quadrants[y, x] = 1 + 2 * (dy < 0) + (dx < 0)
 
 
-@njit(parallel=True)
+@njit
 def _find_ends(quadrants: Any, first: int, end: int, ends: Any) -> None:
     """Squares between four neighbouring pixels that no point leaves, at the index of the upper left one.
 
     All four are carried into the square, and so is what lies between them, as steps are interpolated.
     """
-    for y in prange(first, end):
+    for y in range(first, end):
         for x in range(ends.shape[1]):
             upper = (quadrants[y, x] == 1) & (quadrants[y, x + 1] == 2)
             ends[y, x] = upper & (quadrants[y + 1, x] == 3) & (quadrants[y + 1, x + 1] == 4)
@@ -330,8 +328,7 @@ def _group(arrivals: NDArray[np.int32]) -> Labels:
         _count(arrivals.ravel(), first, end, histogram.ravel())
     is_seed = np.zeros(arrivals.shape, bool)
     for first, end in parts(height, rows):
-        with PARALLEL:
-            _find_seeds(histogram, first, end, is_seed)
+        _find_seeds(histogram, first, end, is_seed)
     seeds = np.flatnonzero(is_seed)
     # The strongest seed last, because it takes what it shares with others; among equals the first in reading order.
     seeds = seeds[np.lexsort((-seeds, histogram.ravel()[seeds]))]
@@ -340,8 +337,7 @@ def _group(arrivals: NDArray[np.int32]) -> Labels:
         _gather_all(histogram, seeds, first, end, catchment)
     labels = np.zeros(arrivals.shape, np.int32)
     for first, end in parts(height, rows):
-        with PARALLEL:
-            _catch(arrivals, catchment.ravel(), first, end, labels)
+        _catch(arrivals, catchment.ravel(), first, end, labels)
     return labels
 
 
@@ -353,11 +349,11 @@ def _count(arrivals: Any, first: int, end: int, histogram: Any) -> None:
             histogram[arrivals[i]] += 1
 
 
-@njit(parallel=True)
+@njit
 def _find_seeds(histogram: Any, first: int, end: int, seeds: Any) -> None:
     """Local maxima within 5x5."""
     height, width = histogram.shape
-    for y in prange(first, end):
+    for y in range(first, end):
         for x in range(width):
             value = histogram[y, x]
             if value <= SEED_PIXELS:
@@ -377,10 +373,10 @@ def _gather_all(histogram: Any, seeds: Any, first: int, end: int, catchment: Any
         _gather(histogram, seeds[k] // histogram.shape[1], seeds[k] % histogram.shape[1], k + 1, catchment)
 
 
-@njit(parallel=True)
+@njit
 def _catch(arrivals: Any, catchment: Any, first: int, end: int, labels: Any) -> None:
     """Every pixel gets the number of the seed that gathered its point of arrival."""
-    for y in prange(first, end):
+    for y in range(first, end):
         for x in range(arrivals.shape[1]):
             if arrivals[y, x] >= 0:
                 labels[y, x] = catchment[arrivals[y, x]]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.cancelling import checkpoint
-from cellspan.core.compiled import PARALLEL, njit, parts, prange
+from cellspan.core.compiled import njit, parts
 from cellspan.core.errors import CellspanError
 from cellspan.core.runs import largest_of, pieces_of, runs_of
 from cellspan.core.volumes.pieces import fill_holes_3d, largest_pieces_3d
@@ -92,8 +92,7 @@ def renumbered_by(labels: Labels, table: NDArray[np.int32]) -> Labels:
     """`table[labels]`, but without numpy's copy of all labels in 64 bits, which large images cannot afford."""
     result = np.empty(labels.shape, np.int32)
     for first, end in parts(labels.size, PIXELS):
-        with PARALLEL:
-            _look_up(labels.ravel(), table, first, end, result.ravel())
+        _look_up(labels.ravel(), table, first, end, result.ravel())
     return result
 
 
@@ -146,9 +145,9 @@ def _add_areas(labels: Any, first: int, end: int, sizes: Any) -> None:
     sizes[label] += end - start
 
 
-@njit(parallel=True)
+@njit
 def _look_up(labels: Any, table: Any, first: int, end: int, result: Any) -> None:
-    for i in prange(first, end):
+    for i in range(first, end):
         result[i] = table[labels[i]]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.compiled import PARALLEL, njit, parts, prange
+from cellspan.core.compiled import njit, parts
 
 Numbers = NDArray[np.int32]
 PIXELS = 2**25  # that are worked on between two looks whether the work is still wanted: up to 0.1 s
@@ -41,8 +41,7 @@ class Runs:
         """The image in which the pixels of run i have the value numbers[i], others 0."""
         image = np.zeros(self.shape, np.int32)
         for first, end in parts(self.shape[0], PIXELS // max(self.shape[1], 1)):
-            with PARALLEL:
-                _paint(self.first, self.starts, self.ends, numbers, first, end, image)
+            _paint(self.first, self.starts, self.ends, numbers, first, end, image)
         return image
 
 
@@ -59,13 +58,11 @@ def runs_of(labels: Numbers) -> Runs:
     height, width = labels.shape
     first = np.zeros(height + 1, np.int64)
     for row, end in parts(height, PIXELS // max(width, 1)):
-        with PARALLEL:
-            _count(labels, row, end, first)
+        _count(labels, row, end, first)
     np.cumsum(first, out=first)
     values, starts, ends = (np.empty(first[-1], np.int32) for _ in range(3))
     for row, end in parts(height, PIXELS // max(width, 1)):
-        with PARALLEL:
-            _list(labels, row, end, first, values, starts, ends)
+        _list(labels, row, end, first, values, starts, ends)
     return Runs((height, width), first, values, starts, ends)
 
 
@@ -83,10 +80,10 @@ def largest_of(runs: Runs, pieces: Pieces, count: int) -> Numbers:
     return np.asarray(_largest(runs.labels, runs.lengths, pieces.roots, count))
 
 
-@njit(parallel=True)
+@njit
 def _count(labels: Any, first_row: int, end_row: int, counts: Any) -> None:
     """Entry y + 1 becomes the number of runs of row y."""
-    for y in prange(first_row, end_row):
+    for y in range(first_row, end_row):
         runs, before = 0, 0
         for x in range(labels.shape[1]):
             label = labels[y, x]
@@ -95,10 +92,10 @@ def _count(labels: Any, first_row: int, end_row: int, counts: Any) -> None:
         counts[y + 1] = runs
 
 
-@njit(parallel=True)
+@njit
 def _list(labels: Any, first_row: int, end_row: int, first: Any, values: Any, starts: Any, ends: Any) -> None:
     width = labels.shape[1]
-    for y in prange(first_row, end_row):
+    for y in range(first_row, end_row):
         run, before = first[y], 0
         for x in range(width):
             label = labels[y, x]
@@ -189,8 +186,8 @@ def _boxes(first: Any, starts: Any, ends: Any, numbers: Any, count: int, shape: 
     return boxes, areas
 
 
-@njit(parallel=True)
+@njit
 def _paint(first: Any, starts: Any, ends: Any, numbers: Any, first_row: int, end_row: int, image: Any) -> None:
-    for y in prange(first_row, end_row):
+    for y in range(first_row, end_row):
         for run in range(first[y], first[y + 1]):
             image[y, starts[run] : ends[run]] = numbers[run]

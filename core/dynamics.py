@@ -271,13 +271,16 @@ def _follow_tile(field: Any, foreground: Any, ends: Any, steps: int, top: int, l
         for column in range(left, min(left + TILE, width)):
             if foreground[row, column]:
                 pixels[points] = row * width + column
-                y[points] = earlier_y[points] = row
-                x[points] = earlier_x[points] = column
+                earlier_y[points], earlier_x[points] = row, column
+                # The first step needs no interpolation.
+                y[points] = min(max(row + field[row, column, 0], 0.0), height - 1.0)
+                x[points] = min(max(column + field[row, column, 1], 0.0), width - 1.0)
                 points += 1
     flow, goals, is_end = field.ravel(), arrivals.ravel(), ends.ravel()
-    for _ in range(steps // 2):
-        for i in range(points):
-            y[i], x[i] = _moved(flow, height, width, y[i], x[i])
+    for pair in range(steps // 2):
+        if pair > 0:
+            for i in range(points):
+                y[i], x[i] = _moved(flow, height, width, y[i], x[i])
         moving = 0
         for i in range(points):
             square = np.uint64(int(y[i]) * width + int(x[i]))
@@ -295,8 +298,9 @@ def _follow_tile(field: Any, foreground: Any, ends: Any, steps: int, top: int, l
             return
     if steps % 2:
         for i in range(points):
-            to_y, to_x = _moved(flow, height, width, y[i], x[i])
-            goals[pixels[i]] = int(to_y) * width + int(to_x)
+            if steps > 1:
+                y[i], x[i] = _moved(flow, height, width, y[i], x[i])
+            goals[pixels[i]] = int(y[i]) * width + int(x[i])
 
 
 @njit(inline="always")

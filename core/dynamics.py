@@ -171,9 +171,15 @@ def _single_pieces(found: Labels, most: float) -> Labels:
 
 def warm_up() -> None:
     """Load the compiled loops (0.7 s; once per installation 20 s to compile them), for a thread beside the network."""
-    square = np.zeros((16, 16), np.int32)
-    square[4:12, 4:12] = 1
-    flows_to_labels(labels_to_flows(square), np.where(square > 0, 1.0, -1.0), Parameters(max_size_fraction=1))
+    squares = np.zeros((16, 48), np.int32)
+    squares[4:12, 4:12], squares[4:12, 20:28], squares[4:12, 36:44] = 1, 2, 3
+    for labels in (
+        squares,
+        np.where(squares == 1, 1, 0).astype(np.int32),
+    ):  # one object is judged in another way than many
+        logits = np.where(labels > 0, 1.0, -1.0)
+        logits[6, 6] = -1  # a hole
+        flows_to_objects(labels_to_flows(labels), logits, Parameters(max_size_fraction=1, flow_threshold=4))
 
 
 def drop_unwanted(labels: Labels, parameters: Parameters) -> Labels:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -130,6 +132,26 @@ def test_the_parts_do_not_change_the_result(is_volume: bool, request: pytest.Fix
     assert np.array_equal(whole[0].labels, parts[0].labels)
     for one, other in zip(whole[1:], parts[1:], strict=True):
         assert np.array_equal(one, other)
+
+
+def test_after_warming_up_nothing_is_compiled() -> None:
+    code = """
+import numpy as np
+from cellspan.core import boxes, dynamics, flows, labels, runs
+dynamics.warm_up()
+def compiled():
+    modules = (boxes, dynamics, flows, labels, runs)
+    return sum(len(f.signatures) for m in modules for f in vars(m).values() if hasattr(f, "signatures"))
+before = compiled()
+true = np.zeros((200, 200), np.int32)
+true[10:60, 10:60], true[80:120, 20:90], true[150:180, 100:190] = 1, 2, 3
+logits = np.where(true > 0, 5.0, -5.0)
+logits[30, 30] = -5
+found = dynamics.flows_to_objects(flows.labels_to_flows(true), logits, dynamics.Parameters(exclude_on_edges=True))
+assert found.labels.max() == 3 and found.labels[30, 30] == 1
+assert compiled() == before, (before, compiled())
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.quick

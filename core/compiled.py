@@ -12,13 +12,21 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from platformdirs import user_cache_path
+
+from cellspan.core.cancelling import checkpoint
+from cellspan.core.turns import Turns
 
 FOLDER_VARIABLE = "NUMBA_CACHE_DIR"  # numba's own name for it
 PATIENCE = 2.0  # seconds of compiling after which people are told what they wait for
+SHORT = 0.03  # seconds; parts of long work that take less are followed by larger ones
+GROWTH = 8  # times the size of the first part
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +55,57 @@ if FOLDER_VARIABLE not in os.environ:
     if _folder is not None:
         os.environ[FOLDER_VARIABLE] = str(_folder)
 
-from numba import njit, prange  # noqa: E402
+import numba  # noqa: E402
+from numba import prange  # noqa: E402
 from numba.core import event  # noqa: E402
 
-# Where numba finds neither OpenMP nor TBB, two parallel loops at once would end the process.
-PARALLEL = threading.Lock()
+
+def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """numba's decorator, with or without its options: the code is kept on disk, and other threads go on beside it.
+
+    A loop that held the interpreter's lock would stall the engine, which answers all its clients from one thread.
+    """
+    options = {"cache": True, "nogil": True, **options}
+    return numba.njit(**options) if function is None else numba.njit(**options)(function)
+
+
+def parts(count: int, size: int) -> Iterator[tuple[int, int]]:
+    """The ranges (first, end) into which long work on `count` things is cut; raises Cancelled before each.
+
+    For loops of machine code, which nobody can stop before they return. The first has `size` things; as long as parts
+    take less than SHORT seconds, the next are larger, because starting many loops costs time where processors are busy.
+    """
+    smallest = step = max(1, int(size))
+    first, started = 0, 0.0
+    while first < count:
+        checkpoint()
+        quick = started > 0 and time.perf_counter() - started < SHORT
+        step = min(2 * step, GROWTH * smallest) if quick else smallest
+        started = time.perf_counter()
+        yield first, min(first + step, count)
+        first += step
+
+
+def grouped(work: NDArray[np.float64], most: float) -> Iterator[NDArray[np.int64]]:
+    """Indices of things that need so much work each, in groups of at most `most`; raises Cancelled before each group.
+
+    What is more than that by itself is alone in its group, and does well to look for itself.
+    """
+    ends = np.cumsum(work)
+    first = 0
+    while first < len(work):
+        checkpoint()
+        done = ends[first - 1] if first else 0
+        end = max(first + 1, int(np.searchsorted(ends, done + most, side="right")))
+        yield np.arange(first, end)
+        first = end
+
+
+# Only what takes long is parallel (following flows, diffusion, pieces of volumes): where other programs have work too,
+# every parallel loop waits some milliseconds for its last thread, in which a simple pass over an image is done.
+# Where numba finds neither OpenMP nor TBB, two parallel loops at once would end the process. Whoever has much to do
+# takes a turn for each part of it, a few tenths of a second, so that others come in between.
+PARALLEL = Turns()
 
 
 class _Announcer(event.Listener):
@@ -83,4 +137,4 @@ class _Announcer(event.Listener):
 MESSAGE = "Preparing the computation for this computer; it takes about 20 seconds and happens once per installation."
 event.register("numba:compile", _Announcer())
 
-__all__ = ["PARALLEL", "cache_folder", "njit", "prange"]
+__all__ = ["PARALLEL", "cache_folder", "grouped", "njit", "parts", "prange"]

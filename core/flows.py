@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.boxes import label_boxes
-from cellspan.core.compiled import PARALLEL, njit, prange
+from cellspan.core.compiled import PARALLEL, grouped, njit, parts, prange
 from cellspan.core.labels import as_labels
-from cellspan.core.volumes.diffusion import volume_flows
+from cellspan.core.volumes.diffusion import volume_errors, volume_flows
+
+WORK = 2**27  # pixels times steps of diffusion between two looks whether the work is still wanted: up to 0.1 s
 
 
 def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
@@ -28,12 +30,61 @@ def labels_to_flows(labels: ArrayLike) -> NDArray[np.float32]:
         return volume_flows(array)
     boxes, areas = label_boxes(array, int(array.max(initial=0)))
     flows = np.zeros((2, *array.shape), np.float32)
-    with PARALLEL:
-        _diffuse_objects(array, boxes, areas, flows)
+    present = np.flatnonzero(areas)
+    for group in grouped(_work(boxes[present]), WORK):
+        if len(group) == 1:
+            k = present[group[0]]
+            _write(array, k + 1, boxes[k], _heat(array, k + 1, areas[k], boxes[k]), flows)
+        else:
+            with PARALLEL:
+                _write_all(array, boxes, areas, present[group], flows)
     return flows
 
 
-@njit(cache=True)
+def flow_errors(
+    labels: NDArray[np.int32], flows: NDArray[np.float32], which: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Mean squared difference between each object's flows and those its shape implies; (n,) for labels 1..n.
+
+    Of the labels `which` only, if they are given. In volumes, where flows averaged over slices are shorter than 1, only
+    their directions are compared.
+    """
+    count = int(labels.max(initial=0))
+    numbers = np.arange(count) if which is None else np.asarray(which) - 1
+    if labels.ndim == 3:
+        return volume_errors(labels, flows, numbers)
+    boxes, areas = label_boxes(labels, count)
+    errors = np.zeros(len(numbers))
+    present = np.flatnonzero(areas[numbers])
+    for group in grouped(_work(boxes[numbers[present]]), WORK):
+        places = present[group]
+        if len(group) == 1:
+            k = numbers[places[0]]
+            heat = _heat(labels, k + 1, areas[k], boxes[k])
+            errors[places[0]] = _difference(labels, k + 1, boxes[k], heat, flows) / areas[k]
+        else:
+            with PARALLEL:
+                _compare_all(labels, boxes, areas, numbers, places, flows, errors)
+    return errors
+
+
+def _work(boxes: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Pixels times steps of diffusion for each of the boxes."""
+    sides = (boxes[:, 2:] - boxes[:, :2]).astype(np.float64)
+    return np.asarray((sides + 2).prod(1) * 2 * sides.sum(1))
+
+
+def _heat(labels: NDArray[np.int32], label: int, area: int, box: NDArray[np.int32]) -> NDArray[np.float64]:
+    """The heat of one object that may be very large; with a cold border of one pixel."""
+    inside = _inside(labels, label, box)
+    heat, rows = np.zeros_like(inside), np.zeros_like(inside)
+    y, x = centre(labels, label, area, box)
+    for first, end in parts(_steps(box), WORK // inside.size):
+        _diffuse(heat, rows, inside, y - box[0] + 1, x - box[1] + 1, end - first)
+    return heat
+
+
+@njit
 def centre(labels: Any, label: int, area: int, box: Any) -> tuple[int, int]:
     """The object's pixel nearest the mean of its pixels, the first in reading order among equals."""
     y0, x0, y1, x1 = box
@@ -53,47 +104,105 @@ def centre(labels: Any, label: int, area: int, box: Any) -> tuple[int, int]:
     return best_y, best_x
 
 
+@njit(parallel=True)
+def _write_all(labels: Any, boxes: Any, areas: Any, numbers: Any, flows: Any) -> None:
+    """Fill `flows` for the objects `numbers` (label less one), each within its own bounding box."""
+    for i in prange(len(numbers)):
+        k = numbers[i]
+        _write(labels, k + 1, boxes[k], _heated(labels, k + 1, areas[k], boxes[k]), flows)
+
+
+@njit(parallel=True)
+def _compare_all(labels: Any, boxes: Any, areas: Any, numbers: Any, places: Any, flows: Any, errors: Any) -> None:
+    """Fill the entries `places` of `errors`, which belong to the objects `numbers` (label less one)."""
+    for i in prange(len(places)):
+        k = numbers[places[i]]
+        heat = _heated(labels, k + 1, areas[k], boxes[k])
+        errors[places[i]] = _difference(labels, k + 1, boxes[k], heat, flows) / areas[k]
+
+
+@njit
+def _heated(labels: Any, label: int, area: int, box: Any) -> Any:
+    """As _heat, without a break."""
+    inside = _inside(labels, label, box)
+    heat, rows = np.zeros_like(inside), np.zeros_like(inside)
+    y, x = centre(labels, label, area, box)
+    _diffuse(heat, rows, inside, y - box[0] + 1, x - box[1] + 1, _steps(box))
+    return heat
+
+
+@njit
+def _steps(box: Any) -> int:
+    """Steps of diffusion that bring heat to every end of an object."""
+    return 2 * (box[2] - box[0] + box[3] - box[1])
+
+
 # float64: heat falls by a factor of 10^40 and more along a filament, which float32 cannot hold.
-@njit(cache=True, parallel=True)
-def _diffuse_objects(labels: Any, boxes: Any, areas: Any, flows: Any) -> None:
-    """Fill `flows` object by object, each within its own bounding box."""
-    for k in prange(len(boxes)):
-        if areas[k] == 0:
-            continue
-        label = k + 1
-        y0, x0, y1, x1 = boxes[k]
-        centre_y, centre_x = centre(labels, label, areas[k], boxes[k])
-        height, width = y1 - y0, x1 - x0
-        # One pixel of cold border on every side.
-        inside = np.zeros((height + 2, width + 2))
-        for y in range(height):
-            for x in range(width):
-                if labels[y0 + y, x0 + x] == label:
-                    inside[y + 1, x + 1] = 1 / 9
-        heat = np.zeros_like(inside)
-        rows = np.zeros_like(inside)
-        cy, cx = centre_y - y0 + 1, centre_x - x0 + 1
-        for _ in range(2 * (height + width)):
-            heat[cy, cx] += 1
-            _spread(heat, rows, inside)
-        for y in range(height):
-            for x in range(width):
-                if labels[y0 + y, x0 + x] == label:
-                    dy = heat[y + 2, x + 1] - heat[y, x + 1]
-                    dx = heat[y + 1, x + 2] - heat[y + 1, x]
-                    length = np.sqrt(dy * dy + dx * dx)
-                    if length > 0:
-                        flows[0, y0 + y, x0 + x] = dy / length
-                        flows[1, y0 + y, x0 + x] = dx / length
+@njit
+def _inside(labels: Any, label: int, box: Any) -> Any:
+    """What each pixel takes of its neighbours' heat: 1/9 in the object, nothing outside and on a border around it."""
+    y0, x0, y1, x1 = box
+    inside = np.zeros((y1 - y0 + 2, x1 - x0 + 2))
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            if labels[y, x] == label:
+                inside[y - y0 + 1, x - x0 + 1] = 1 / 9
+    return inside
 
 
-@njit(cache=True, fastmath=True)
-def _spread(heat: Any, rows: Any, inside: Any) -> None:
-    """One step of diffusion: every pixel becomes the mean of its 3x3 neighbourhood, 0 outside the object."""
-    height, width = heat.shape
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            rows[y, x] = heat[y, x - 1] + heat[y, x] + heat[y, x + 1]
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            heat[y, x] = inside[y, x] * (rows[y - 1, x] + rows[y, x] + rows[y + 1, x])
+@njit
+def _diffuse(heat: Any, rows: Any, inside: Any, centre_y: int, centre_x: int, steps: int) -> None:
+    """Heat the centre, then every pixel becomes the mean of its 3x3 neighbourhood, 0 outside the object; so many times.
+
+    Over the box as one line of pixels, because rows of objects are too short for the processor's vectors.
+    """
+    width = heat.shape[1]
+    size = heat.size - 2 * width  # without the first and the last row, which stay cold
+    line, sums, share = heat.ravel(), rows.ravel(), inside.ravel()[width : width + size]
+    left, here, right = (
+        line[width - 1 : width - 1 + size],
+        line[width : width + size],
+        line[width + 1 : width + 1 + size],
+    )
+    above, own, below = sums[:size], sums[width : width + size], sums[2 * width : 2 * width + size]
+    for _ in range(steps):
+        heat[centre_y, centre_x] += 1
+        for i in range(size):
+            own[i] = left[i] + here[i] + right[i]
+        for i in range(size):
+            here[i] = share[i] * (above[i] + own[i] + below[i])
+
+
+@njit(inline="always")
+def _direction(heat: Any, y: int, x: int) -> tuple[float, float]:
+    """The direction in which the heat rises at a pixel: unit length, 0 where it is level."""
+    dy = heat[y + 1, x] - heat[y - 1, x]
+    dx = heat[y, x + 1] - heat[y, x - 1]
+    length = np.sqrt(dy * dy + dx * dx)
+    if length > 0:
+        return dy / length, dx / length
+    return 0.0, 0.0
+
+
+@njit
+def _write(labels: Any, label: int, box: Any, heat: Any, flows: Any) -> None:
+    y0, x0, y1, x1 = box
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            if labels[y, x] == label:
+                flows[0, y, x], flows[1, y, x] = _direction(heat, y - y0 + 1, x - x0 + 1)
+
+
+@njit
+def _difference(labels: Any, label: int, box: Any, heat: Any, flows: Any) -> float:
+    """The sum of squared differences over the object; in 32 bits for each pixel, as its flows are kept."""
+    y0, x0, y1, x1 = box
+    total = 0.0
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            if labels[y, x] == label:
+                own_y, own_x = _direction(heat, y - y0 + 1, x - x0 + 1)
+                dy = np.float32(own_y) - flows[0, y, x]
+                dx = np.float32(own_x) - flows[1, y, x]
+                total += dy * dy + dx * dx
+    return total

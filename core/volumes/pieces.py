@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.compiled import PARALLEL, njit, prange
+from cellspan.core.cancelling import checkpoint
+from cellspan.core.compiled import PARALLEL, grouped, njit, prange
 
 Labels = NDArray[np.int32]
+VOXELS = 2**24  # that are looked at between two looks whether the work is still wanted: 0.1 to 0.3 s
 
 
-@njit(cache=True)
+@njit
 def volume_boxes(labels: Any, count: int) -> Any:
     """Boxes (count, 6) as z0, y0, x0, z1, y1, x1 (ends exclusive) and volumes (count,) of labels 1..count."""
     depth, height, width = labels.shape
@@ -38,32 +40,107 @@ def volume_boxes(labels: Any, count: int) -> Any:
     return boxes, volumes
 
 
+@njit
+def own_voxels(labels: Any, box: Any, label: int) -> Any:
+    """Which voxels of its box an object has."""
+    return labels[box[0] : box[3], box[1] : box[4], box[2] : box[5]] == label
+
+
 def largest_pieces_3d(labels: Labels) -> Labels:
     """Each object cut down to its largest piece (voxels that share a face), the first in reading order if equal."""
     boxes, volumes = volume_boxes(labels, int(labels.max(initial=0)))
     result = labels.copy()
-    with PARALLEL:
-        _cut_to_largest(labels, boxes, volumes, result)
+    present = np.flatnonzero(volumes)
+    for group in grouped(_sizes(boxes[present]), VOXELS):
+        if len(group) == 1:
+            _cut_large(labels, boxes[present[group[0]]], present[group[0]] + 1, result)
+        else:
+            with PARALLEL:
+                _cut_all(labels, boxes, volumes, present[group], result)
     return result
 
 
 def fill_holes_3d(labels: Labels) -> Labels:
     """What an object encloses on all sides becomes that object, in ascending order."""
     boxes, volumes = volume_boxes(labels, int(labels.max(initial=0)))
+    # Few objects enclose anything: these are found side by side, then filled one after the other.
+    present = np.flatnonzero(volumes)
+    enclosing = np.zeros(len(volumes), bool)
+    for group in grouped(_sizes(boxes[present]), VOXELS):
+        if len(group) == 1:
+            enclosing[present[group]] = True  # so large that it is looked at only once
+        else:
+            with PARALLEL:
+                _find_enclosing(labels, boxes, volumes, present[group], enclosing)
     result = labels.copy()
-    _fill_holes(result, boxes, volumes)
+    for k in np.flatnonzero(enclosing):
+        _fill(result, boxes[k], k + 1, _outside(result, boxes[k], int(k) + 1))
     return result
 
 
-@njit(cache=True)
-def _flood(passable: Any, seen: Any, start: tuple[int, int, int], stack: Any) -> int:
-    """Mark every passable voxel that faces lead to from `start` as seen; how many. The stack keeps them in order."""
-    depth, height, width = passable.shape
-    stack[0, 0], stack[0, 1], stack[0, 2] = start
-    seen[start] = True
-    done, found = 0, 1
+def _sizes(boxes: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Voxels of each of the boxes."""
+    return np.asarray((boxes[:, 3:] - boxes[:, :3]).astype(np.float64).prod(1))
+
+
+def _cut_large(labels: Labels, box: NDArray[np.int32], label: int, result: Labels) -> None:
+    """As _cut, for an object that may fill the volume."""
+    part = tuple(slice(*ends) for ends in zip(box[:3], box[3:], strict=True))
+    own = labels[part] == label
+    seen = np.zeros(own.shape, bool)
+    stack = np.empty(np.count_nonzero(own), np.int64)
+    best, left, at = stack[:0], len(stack), 0
+    while left > len(best):
+        checkpoint()
+        at = _next_start(own, seen, at, VOXELS)
+        if at < 0:
+            at = -at
+            continue
+        found = _flooded(own, seen, stack, at)
+        left -= found
+        if found > len(best):
+            best = stack[:found].copy()
+    if len(best) < len(stack):
+        keep = np.zeros(own.size, bool)
+        keep[best] = True
+        result[part][own & ~keep.reshape(own.shape)] = 0
+
+
+def _outside(labels: Labels, box: NDArray[np.int32], label: int) -> NDArray[np.bool_]:
+    """What is not the object in its box and not enclosed by it."""
+    part = tuple(slice(*ends) for ends in zip(box[:3], box[3:], strict=True))
+    other = labels[part] != label
+    outside = np.zeros(other.shape, bool)
+    stack = np.empty(np.count_nonzero(other), np.int64)
+    found = _start_on_faces(other, outside, stack)
+    _continue(other, outside, stack, found)
+    return outside
+
+
+def _flooded(passable: NDArray[np.bool_], seen: NDArray[np.bool_], stack: NDArray[np.int64], start: int) -> int:
+    """As _flood, for a large space; raises Cancelled."""
+    stack[0] = start
+    seen.ravel()[start] = True
+    return _continue(passable, seen, stack, 1)
+
+
+def _continue(passable: NDArray[np.bool_], seen: NDArray[np.bool_], stack: NDArray[np.int64], found: int) -> int:
+    """Go on from the `found` voxels on the stack until nothing new is reached; how many are reached then."""
+    done = 0
     while done < found:
-        z, y, x = stack[done]
+        checkpoint()
+        done, found = _spread_out(passable, seen, stack, done, found, VOXELS)
+    return found
+
+
+@njit
+def _spread_out(passable: Any, seen: Any, stack: Any, done: int, found: int, most: int) -> tuple[int, int]:
+    """Mark as seen what faces lead to from the voxels stack[done:found]; so many steps at most."""
+    depth, height, width = passable.shape
+    end = done + most
+    while done < min(found, end):
+        at = stack[done]
+        z, y, x = at // (height * width), at // width % height, at % width
         done += 1
         for step in range(6):
             nz = z + (step == 0) - (step == 1)
@@ -72,68 +149,98 @@ def _flood(passable: Any, seen: Any, start: tuple[int, int, int], stack: Any) ->
             inside = 0 <= nz < depth and 0 <= ny < height and 0 <= nx < width
             if inside and passable[nz, ny, nx] and not seen[nz, ny, nx]:
                 seen[nz, ny, nx] = True
-                stack[found, 0], stack[found, 1], stack[found, 2] = nz, ny, nx
+                stack[found] = (nz * height + ny) * width + nx
                 found += 1
+    return done, found
+
+
+@njit
+def _start_on_faces(other: Any, outside: Any, stack: Any) -> int:
+    """Put what lies on the faces of the box on the stack; how much that is."""
+    depth, height, width = other.shape
+    found = 0
+    for z in range(depth):
+        for y in range(height):
+            edge = z in (0, depth - 1) or y in (0, height - 1)
+            for x in range(0, width, 1 if edge else max(width - 1, 1)):
+                if other[z, y, x]:
+                    outside[z, y, x] = True
+                    stack[found] = (z * height + y) * width + x
+                    found += 1
     return found
 
 
-@njit(cache=True, parallel=True)
-def _cut_to_largest(labels: Any, boxes: Any, volumes: Any, result: Any) -> None:
-    for k in prange(len(boxes)):
-        if volumes[k] > 0:
-            z0, y0, x0, z1, y1, x1 = boxes[k]
-            _cut_one(labels[z0:z1, y0:y1, x0:x1] == k + 1, volumes[k], result[z0:z1, y0:y1, x0:x1], k + 1)
+@njit
+def _flood(passable: Any, seen: Any, stack: Any, start: int) -> int:
+    """Mark every passable voxel that faces lead to from `start` as seen; how many. The stack keeps them in order."""
+    stack[0] = start
+    seen.ravel()[start] = True
+    return _spread_out(passable, seen, stack, 0, 1, passable.size)[1]
 
 
-@njit(cache=True)
-def _cut_one(own: Any, volume: int, result: Any, label: int) -> None:
+@njit
+def _next_start(own: Any, seen: Any, at: int, most: int) -> int:
+    """The first of the object's voxels from `at` on that is not seen yet; -(where to go on) after so many voxels."""
+    flat_own, flat_seen = own.ravel(), seen.ravel()
+    for i in range(at, len(flat_own)):
+        if i - at == most:
+            return -i
+        if flat_own[i] and not flat_seen[i]:
+            return i
+    return -len(flat_own)
+
+
+@njit(parallel=True)
+def _cut_all(labels: Any, boxes: Any, volumes: Any, numbers: Any, result: Any) -> None:
+    for i in prange(len(numbers)):
+        k = numbers[i]
+        _cut(own_voxels(labels, boxes[k], k + 1), volumes[k], boxes[k], result)
+
+
+@njit
+def _cut(own: Any, volume: int, box: Any, result: Any) -> None:
     """Leave in `result`, which holds the object `own` already, its largest piece only."""
     seen = np.zeros(own.shape, np.bool_)
-    stack = np.empty((volume, 3), np.int32)
+    stack = np.empty(volume, np.int64)
     best = stack[:0].copy()
-    left = volume
-    for z in range(own.shape[0]):
-        for y in range(own.shape[1]):
-            for x in range(own.shape[2]):
-                if left > len(best) and own[z, y, x] and not seen[z, y, x]:
-                    found = _flood(own, seen, (z, y, x), stack)
-                    left -= found
-                    if found > len(best):
-                        best = stack[:found].copy()
+    left, at = volume, 0
+    while left > len(best):
+        at = _next_start(own, seen, at, own.size + 1)
+        found = _flood(own, seen, stack, at)
+        left -= found
+        if found > len(best):
+            best = stack[:found].copy()
     if len(best) == volume:
         return
+    keep = np.zeros(own.shape, np.bool_)
+    keep.ravel()[best] = True
     for z in range(own.shape[0]):
         for y in range(own.shape[1]):
             for x in range(own.shape[2]):
-                if own[z, y, x]:
-                    result[z, y, x] = 0
-    for i in range(len(best)):
-        result[best[i, 0], best[i, 1], best[i, 2]] = label
+                if own[z, y, x] and not keep[z, y, x]:
+                    result[box[0] + z, box[1] + y, box[2] + x] = 0
 
 
-@njit(cache=True)
-def _fill_holes(labels: Any, boxes: Any, volumes: Any) -> None:
-    """Flood what is not the object from the faces of its box; what stays dry is enclosed."""
-    for k in range(len(boxes)):
-        z0, y0, x0, z1, y1, x1 = boxes[k]
-        size = (z1 - z0) * (y1 - y0) * (x1 - x0)
-        if volumes[k] == 0 or volumes[k] == size:
-            continue
-        other = labels[z0:z1, y0:y1, x0:x1] != k + 1
-        depth, height, width = other.shape
-        outside = np.zeros(other.shape, np.bool_)
-        stack = np.empty((size - volumes[k], 3), np.int32)
-        reached = 0
-        for z in range(depth):
-            for y in range(height):
-                for x in range(width):
-                    face = z in (0, depth - 1) or y in (0, height - 1) or x in (0, width - 1)
-                    if face and other[z, y, x] and not outside[z, y, x]:
-                        reached += _flood(other, outside, (z, y, x), stack)
-        if reached + volumes[k] >= size:
-            continue
-        for z in range(depth):
-            for y in range(height):
-                for x in range(width):
-                    if other[z, y, x] and not outside[z, y, x]:
-                        labels[z0 + z, y0 + y, x0 + x] = k + 1
+@njit(parallel=True)
+def _find_enclosing(labels: Any, boxes: Any, volumes: Any, numbers: Any, enclosing: Any) -> None:
+    """Flood what is not the object from the faces of its box; does something stay dry?"""
+    for i in prange(len(numbers)):
+        k = numbers[i]
+        own = own_voxels(labels, boxes[k], k + 1)
+        if volumes[k] < own.size:
+            other = ~own
+            stack = np.empty(own.size - volumes[k], np.int64)
+            outside = np.zeros_like(other)
+            found = _start_on_faces(other, outside, stack)
+            found = _spread_out(other, outside, stack, 0, found, own.size)[1]
+            enclosing[k] = found < len(stack)
+
+
+@njit
+def _fill(labels: Any, box: Any, label: int, outside: Any) -> None:
+    """Give the object what is in its box but not outside."""
+    for z in range(outside.shape[0]):
+        for y in range(outside.shape[1]):
+            for x in range(outside.shape[2]):
+                if not outside[z, y, x]:
+                    labels[box[0] + z, box[1] + y, box[2] + x] = label

@@ -10,38 +10,54 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.compiled import PARALLEL, njit, prange
-from cellspan.core.volumes.diffusion import volume_flows
+from cellspan.core.compiled import PARALLEL, njit, parts, prange
 
 SEED_VOXELS = 10  # a point of arrival needs more voxels than this to found an object
 TAIL_VOXELS = 2  # neighbouring points of arrival with more voxels than this join the object
 REACH = 5  # so many steps from its seed an object gathers points of arrival
 STILL = 0.01  # voxels: a point that is this close to where it was two steps ago has arrived
 
+# So much is done between two looks whether the work is still wanted, and in one turn: a tenth of a second at most,
+# because a small image beside this takes a dozen turns.
+POINT_STEPS = 2**21  # steps of voxels, if none arrives before the last one
+ROWS = 4  # but at least so many rows, for several processors
+VOXELS = 2**25
+SEEDS = 2**14
+
 
 def follow(flow: NDArray[np.float32], foreground: NDArray[np.bool_], steps: int) -> NDArray[np.int32]:
     """Where every foreground voxel arrives, as an index into the flat volume; -1 in the background; (Z, Y, X)."""
     arrivals = np.full(foreground.shape, -1, np.int32)
-    with PARALLEL:
-        _arrive(flow, foreground, steps, arrivals)
+    depth, height, width = foreground.shape
+    for first, end in parts(depth * height, max(ROWS, POINT_STEPS // max(width * steps, 1))):
+        with PARALLEL:
+            _arrive(flow, foreground, steps, first, end, arrivals)
     return arrivals
 
 
 def group(arrivals: NDArray[np.int32]) -> NDArray[np.int32]:
     """Labels from points of arrival: local maxima of their histogram found objects and gather what lies around."""
-    histogram = np.bincount(arrivals[arrivals >= 0], minlength=arrivals.size).astype(np.int32).reshape(arrivals.shape)
-    with PARALLEL:
-        z, y, x = np.nonzero(_seeds(histogram))
+    depth, height, width = arrivals.shape
+    histogram = np.zeros(arrivals.shape, np.int32)
+    for first, end in parts(arrivals.size, VOXELS):
+        _count(arrivals.ravel(), first, end, histogram.ravel())
+    is_seed = np.zeros(arrivals.shape, bool)
+    for first, end in parts(depth, VOXELS // max(height * width, 1)):
+        with PARALLEL:
+            _find_seeds(histogram, first, end, is_seed)
+    seeds = np.flatnonzero(is_seed)
     # The strongest seed last, because it takes what it shares with others; among equals the first in reading order.
-    order = np.lexsort((-np.arange(len(z)), histogram[z, y, x]))
+    seeds = seeds[np.lexsort((-seeds, histogram.ravel()[seeds]))]
     catchment = np.zeros(arrivals.shape, np.int32)
-    _gather_all(histogram, z[order], y[order], x[order], catchment)
+    for first, end in parts(len(seeds), SEEDS):
+        _gather_all(histogram, seeds, first, end, catchment)
     labels = np.zeros(arrivals.shape, np.int32)
-    _catch(arrivals.ravel(), catchment.ravel(), labels.ravel())
+    for first, end in parts(arrivals.size, VOXELS):
+        _catch(arrivals.ravel(), catchment.ravel(), first, end, labels.ravel())
     return labels
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _flow_at(flow: Any, foreground: Any, z: float, y: float, x: float) -> tuple[float, float, float]:
     """Trilinear flow at a point; background voxels count as standing still."""
     depth, height, width = foreground.shape
@@ -59,11 +75,11 @@ def _flow_at(flow: Any, foreground: Any, z: float, y: float, x: float) -> tuple[
     return dz, dy, dx
 
 
-@njit(cache=True, parallel=True)
-def _arrive(flow: Any, foreground: Any, steps: int, arrivals: Any) -> None:
-    """See follow."""
+@njit(parallel=True)
+def _arrive(flow: Any, foreground: Any, steps: int, first: int, end: int, arrivals: Any) -> None:
+    """See follow; the rows from `first` on, counted through all planes."""
     depth, height, width = foreground.shape
-    for row in prange(depth * height):
+    for row in prange(first, end):
         plane, line = row // height, row % height
         for column in range(width):
             if not foreground[plane, line, column]:
@@ -83,31 +99,39 @@ def _arrive(flow: Any, foreground: Any, steps: int, arrivals: Any) -> None:
             arrivals[plane, line, column] = (int(z) * height + int(y)) * width + int(x)
 
 
-@njit(cache=True, parallel=True)
-def _seeds(histogram: Any) -> Any:
+@njit
+def _count(arrivals: Any, first: int, end: int, histogram: Any) -> None:
+    """How many voxels arrive at each."""
+    for i in range(first, end):
+        if arrivals[i] >= 0:
+            histogram[arrivals[i]] += 1
+
+
+@njit(parallel=True)
+def _find_seeds(histogram: Any, first: int, end: int, seeds: Any) -> None:
     """Local maxima within 5x5x5."""
-    depth, height, width = histogram.shape
-    seeds = np.zeros(histogram.shape, np.bool_)
-    for z in prange(depth):
+    _, height, width = histogram.shape
+    for z in prange(first, end):
         for y in range(height):
             for x in range(width):
                 value = histogram[z, y, x]
                 if value > SEED_VOXELS:
                     around = histogram[max(0, z - 2) : z + 3, max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
                     seeds[z, y, x] = value == around.max()
-    return seeds
 
 
-@njit(cache=True)
-def _gather_all(histogram: Any, seed_z: Any, seed_y: Any, seed_x: Any, catchment: Any) -> None:
+@njit
+def _gather_all(histogram: Any, seeds: Any, first: int, end: int, catchment: Any) -> None:
     """The number of the seed that gathers what arrives at each voxel; 0 = none."""
+    _, height, width = histogram.shape
     side = 2 * REACH + 1
     queue = np.empty((side**3, 3), np.int32)
-    for k in range(len(seed_z)):
-        _gather(histogram, (seed_z[k], seed_y[k], seed_x[k]), k + 1, catchment, queue)
+    for k in range(first, end):
+        seed = seeds[k] // (height * width), seeds[k] // width % height, seeds[k] % width
+        _gather(histogram, seed, k + 1, catchment, queue)
 
 
-@njit(cache=True)
+@njit
 def _gather(histogram: Any, seed: tuple[int, int, int], label: int, catchment: Any, queue: Any) -> None:
     """Grow a seed over neighbouring points of arrival, at most REACH steps."""
     depth, height, width = histogram.shape
@@ -134,35 +158,9 @@ def _gather(histogram: Any, seed: tuple[int, int, int], label: int, catchment: A
                         last += 1
 
 
-@njit(cache=True)
-def _catch(arrivals: Any, catchment: Any, labels: Any) -> None:
+@njit
+def _catch(arrivals: Any, catchment: Any, first: int, end: int, labels: Any) -> None:
     """Every voxel gets the number of the seed that gathered its point of arrival."""
-    for i in range(len(arrivals)):
+    for i in range(first, end):
         if arrivals[i] >= 0:
             labels[i] = catchment[arrivals[i]]
-
-
-def direction_errors(labels: NDArray[np.int32], flows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean squared difference between the directions of the flows and those that each object's shape implies."""
-    sums, counts = _squared_differences(labels, int(labels.max(initial=0)), volume_flows(labels), flows)
-    return np.asarray(sums / np.maximum(counts, 1))
-
-
-@njit(cache=True)
-def _squared_differences(labels: Any, count: int, ours: Any, theirs: Any) -> Any:
-    sums, counts = np.zeros(count), np.zeros(count)
-    for z in range(labels.shape[0]):
-        for y in range(labels.shape[1]):
-            for x in range(labels.shape[2]):
-                k = labels[z, y, x] - 1
-                if k < 0:
-                    continue
-                dz, dy, dx = theirs[0, z, y, x], theirs[1, z, y, x], theirs[2, z, y, x]
-                length = max(np.sqrt(dz * dz + dy * dy + dx * dx), 1e-12)
-                sums[k] += (
-                    (ours[0, z, y, x] - dz / length) ** 2
-                    + (ours[1, z, y, x] - dy / length) ** 2
-                    + (ours[2, z, y, x] - dx / length) ** 2
-                )
-                counts[k] += 1
-    return sums, counts

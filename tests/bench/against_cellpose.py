@@ -30,12 +30,13 @@ from cellspan.core.dynamics import flows_to_labels  # noqa: E402
 from cellspan.core.flows import labels_to_flows  # noqa: E402
 from cellspan.core.models.registry import find_model  # noqa: E402
 from cellspan.core.network import CELLPOSE_WIDTHS  # noqa: E402
-from cellspan.core.outlines import trace_outlines  # noqa: E402
+from cellspan.core.outlines import labels_to_rois, trace_outlines  # noqa: E402
 from cellspan.core.parameters import Parameters  # noqa: E402
 from cellspan.core.segmenter import Segmenter  # noqa: E402
 
 CPU = torch.device("cpu")
 GRIDS = {512: (12, 16), 1024: (25, 32), 2048: (50, 64)}  # 192, 800 and 3,200 cells
+NOISE = (0, 0.06, 0.1)  # standard deviation that is added to flows of length 1
 PEER_SECONDS = 20.0  # a peer's call that takes longer is not repeated
 
 
@@ -53,10 +54,10 @@ def field_of_cells(side: int) -> np.ndarray:
     return labels
 
 
-def noisy_outputs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Flows and logits as a good network gives them for the labels."""
+def network_outputs(labels: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Flows and logits as a good network gives them for the labels; `noise` is of each component of the flows."""
     rng = np.random.default_rng(0)
-    flows = labels_to_flows(labels) + rng.normal(0, 0.1, (2, *labels.shape)).astype(np.float32)
+    flows = labels_to_flows(labels) + rng.normal(0, noise, (2, *labels.shape)).astype(np.float32)
     return flows, np.where(labels > 0, 4, -4) + rng.normal(0, 0.5, labels.shape).astype(np.float32)
 
 
@@ -84,15 +85,16 @@ def rows(whole: bool) -> list[dict[str, Any]]:
 
     for side in GRIDS:
         labels = field_of_cells(side)
-        flows, logits = noisy_outputs(labels)
-        add(
-            f"labels from flows, {side}",
-            10,
-            lambda flows=flows, logits=logits: flows_to_labels(flows, logits, Parameters(iterations=200)),
-            lambda flows=flows, logits=logits: peer_dynamics.resize_and_compute_masks(
-                5 * flows, logits, niter=200, device=CPU
-            ),
-        )
+        for noise in NOISE:
+            flows, logits = network_outputs(labels, noise)
+            add(
+                f"labels from flows, {side}, " + (f"noise {noise}" if noise else "clean"),
+                25,
+                lambda flows=flows, logits=logits: flows_to_labels(flows, logits, Parameters(iterations=200)),
+                lambda flows=flows, logits=logits: peer_dynamics.resize_and_compute_masks(
+                    5 * flows, logits, niter=200, device=CPU
+                ),
+            )
         add(
             f"flow targets, {side}",
             10,
@@ -101,6 +103,7 @@ def rows(whole: bool) -> list[dict[str, Any]]:
         )
     labels = field_of_cells(2048)
     add("outlines, 2048", 100, lambda: trace_outlines(labels), lambda: peer_utils.outlines_list(labels))
+    add("ROIs against outlines, 2048", 200, lambda: labels_to_rois(labels), lambda: peer_utils.outlines_list(labels))
     if whole:
         add_whole_segmentation(add)
     return table

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.outlines import labels_to_rois, rois_to_labels, trace_outlines, write_roi_zip
+from cellspan.core.outlines import labels_to_rois, polygon, rois_to_labels, trace_outlines, write_roi_zip
 
 pytestmark = pytest.mark.quick
 small_labels = arrays(np.int32, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3))
@@ -42,6 +42,29 @@ def test_rois_paint_the_same_labels(labels: np.ndarray) -> None:
     painted = rois_to_labels(labels_to_rois(labels), labels.shape)
     for k, label in enumerate(present, 1):
         assert np.array_equal(painted == k, labels == label)
+
+
+@given(small_labels, st.sampled_from([0, 70_000]))
+def test_polygons_are_those_that_roifile_makes(labels: np.ndarray, left: int) -> None:
+    """Also where coordinates are too large for whole numbers."""
+    labels = np.pad(labels, ((0, 0), (left, 0)))
+    expected = [polygon(loops[0], f"{k:04d}") for k, loops in enumerate(trace_outlines(labels), 1) if len(loops) == 1]
+    found = [roi for roi in labels_to_rois(labels) if roi.roitype == roifile.ROI_TYPE.POLYGON]
+    assert [roi.tobytes() for roi in found] == [roi.tobytes() for roi in expected]
+    assert [repr(roi) for roi in found] == [repr(roi) for roi in expected]
+    assert [list(vars(roi)) for roi in found] == [list(vars(roi)) for roi in expected]
+    for roi in found:
+        assert (type(roi.left), roi.integer_coordinates.dtype) == (int, np.int32)
+
+
+def test_changing_one_roi_leaves_the_others_alone() -> None:
+    labels = np.zeros((10, 20), np.int32)
+    labels[2:5, 3:7], labels[4:8, 10:12] = 1, 2
+    first, second = labels_to_rois(labels)
+    before = second.tobytes()
+    first.integer_coordinates += 5
+    first.name, first.position = "other", 3
+    assert second.tobytes() == before
 
 
 def test_a_square_has_four_corners_and_its_label_as_name() -> None:

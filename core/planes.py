@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cellspan.core.dynamics import drop_unwanted, flows_to_labels
+from cellspan.core.dynamics import Objects, drop_unwanted, flows_to_objects
 from cellspan.core.errors import CellspanError
 from cellspan.core.images import Floats, Image, network_input, resize
 from cellspan.core.inference.predictor import Predictor
@@ -48,9 +48,9 @@ class ArrayStages:
         """Outputs (3, y, x) at another height and width."""
         return resize(outputs, shape)
 
-    def labels(self, outputs: Floats, parameters: Parameters, diameter: float) -> Labels:
-        """The dynamics: outputs (3, Y, X) to labels (Y, X)."""
-        return flows_to_labels(outputs[:2], outputs[2], parameters, diameter)
+    def objects(self, outputs: Floats, parameters: Parameters, diameter: float) -> Objects:
+        """The dynamics: outputs (3, Y, X) to labels (Y, X) and their flow errors."""
+        return flows_to_objects(outputs[:2], outputs[2], parameters, diameter)
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,11 @@ class PlanePipeline:
             seen, more = self._look_at_unknown(pixels, report)
             notes += more
         report(0.9, "following the flows")
-        labels, outputs = seen.objects(parameters)
+        found, outputs = seen.objects(parameters)
         report(1.0, "done")
         return Result(
-            labels=labels,
+            labels=found.labels,
+            errors=found.errors,
             flows=outputs[:2],
             probability=outputs[2],
             diameter=float(seen.diameter),
@@ -178,7 +179,7 @@ class PlanePipeline:
         if measured is not None:
             return self.look(pixels, measured, report), notes
         seen = self.look(pixels, diameter, report)
-        found = median_diameter(seen.objects(usual)[0])
+        found = median_diameter(seen.objects(usual)[0].labels)
         if found and max(found / diameter, diameter / found) > REFINE_FROM:
             seen = self.look(pixels, found, report)
         return seen, notes
@@ -210,8 +211,8 @@ class PlanePipeline:
         their median diameter: closer to the truth than octaves are. The diameter itself if there is no such object.
         """
         part = pixels.middle(WINDOW * diameter / self.model.description.mean_diameter)
-        labels, _ = self.look(part, diameter, _silent).objects(Parameters())
-        sizes = diameters(labels)
+        found, _ = self.look(part, diameter, _silent).objects(Parameters())
+        sizes = diameters(found.labels)
         fitting = sizes[np.abs(np.log(sizes / diameter)) < np.log(FITTING)]
         covered = float((fitting**2).sum()) / (part.shape[0] * part.shape[1])
         return covered, float(np.median(fitting)) if len(fitting) else diameter

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.dynamics import drop_unwanted, flow_errors
+from cellspan.core.dynamics import Objects, drop_unwanted
 from cellspan.core.errors import CellspanError
+from cellspan.core.flows import flow_errors
 from cellspan.core.images import Floats
 from cellspan.core.labels import Labels, areas, object_means, resize_labels
 from cellspan.core.parameters import DYNAMICS, Parameters
@@ -33,8 +33,8 @@ class Stages(Protocol):
         """Outputs (3, y, x) at another height and width."""
         ...
 
-    def labels(self, outputs: Any, parameters: Parameters, diameter: float) -> Labels:
-        """The dynamics: outputs (3, Y, X) to labels (Y, X)."""
+    def objects(self, outputs: Any, parameters: Parameters, diameter: float) -> Objects:
+        """The dynamics: outputs (3, Y, X) to labels (Y, X), and their flow errors if they were computed."""
         ...
 
 
@@ -49,26 +49,21 @@ class Seen:
     style: Floats  # (S,), unit length
     stages: Stages
 
-    def everything(self, parameters: Parameters) -> tuple[Labels, Floats]:
-        """All objects, and the outputs (3, Y, X) at the size of the image.
-
-        Small ones and those at the border are there too: what the user wants to see of them must not change the
-        diameter that is measured on them.
-        """
-        whole = parameters.model_copy(update={"min_size": 0, "exclude_on_edges": False})
+    def objects(self, parameters: Parameters) -> tuple[Objects, Floats]:
+        """The objects that the parameters want, and the outputs (3, Y, X) at the size of the image."""
         stages, outputs = self.stages, self.stages.place(self.outputs)
         full = stages.resize(outputs, self.shape)
         if parameters.resample:
-            labels = stages.labels(full, whole, self.diameter)
-        else:
-            coarse = stages.labels(outputs, whole, self.diameter * self.factor)
-            labels = resize_labels(coarse, self.shape)
-        return labels, stages.fetch(full)
+            return stages.objects(full, parameters, self.diameter), stages.fetch(full)
+        whole = parameters.model_copy(update={"min_size": 0, "exclude_on_edges": False})
+        coarse = stages.objects(outputs, whole, self.diameter * self.factor).labels
+        labels = drop_unwanted(resize_labels(coarse, self.shape), parameters)
+        return Objects(labels, None), stages.fetch(full)  # their shapes are not those that were judged
 
-    def objects(self, parameters: Parameters) -> tuple[Labels, Floats]:
-        """The objects that the parameters want, and the outputs as `everything` has them."""
-        labels, outputs = self.everything(parameters)
-        return drop_unwanted(labels, parameters), outputs
+    def everything(self, parameters: Parameters) -> tuple[Labels, Floats]:
+        """As `objects`, with small ones and those at the border, whatever the parameters want of them."""
+        found, outputs = self.objects(parameters.model_copy(update={"min_size": 0, "exclude_on_edges": False}))
+        return found.labels, outputs
 
 
 @dataclass(frozen=True)
@@ -88,6 +83,7 @@ class Result:
     anisotropy: float = 1.0  # of a volume: z step divided by the pixel size, as it was taken
     parameters: Parameters = field(default_factory=Parameters)  # that it was made with
     seen: Seen | None = None  # None for volumes, whose outputs are not kept
+    errors: NDArray[np.float64] | None = None  # the flow error of each object, if the dynamics computed it
 
     @property
     def count(self) -> int:
@@ -113,10 +109,11 @@ class Result:
             raise CellspanError("The outputs of a volume are not kept; segment it once more.")
         check_same_network(self.parameters, parameters)
         started = time.perf_counter()
-        labels, outputs = self.seen.objects(parameters)
+        found, outputs = self.seen.objects(parameters)
         return replace(
             self,
-            labels=labels,
+            labels=found.labels,
+            errors=found.errors,
             flows=outputs[:2],
             probability=outputs[2],
             parameters=parameters,
@@ -138,8 +135,12 @@ def object_quality(result: Result) -> Floats:
     """Mean probability (a logit) and flow error of each object: (2, objects), in the order of their labels."""
     sizes = areas(result.labels)
     means = object_means(result.labels, result.probability, sizes)
-    errors = flow_errors if result.labels.ndim == 2 else partial(volume_flow_errors, anisotropy=result.anisotropy)
-    return np.stack([means, errors(result.labels, result.flows)]).astype(np.float32)
+    errors = result.errors
+    if errors is None and result.labels.ndim == 2:
+        errors = flow_errors(result.labels, result.flows)
+    if errors is None:
+        errors = volume_flow_errors(result.labels, result.flows, result.anisotropy)
+    return np.stack([means, errors]).astype(np.float32)
 
 
 def _owner(array: NDArray[Any]) -> NDArray[Any]:

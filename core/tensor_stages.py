@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from cellspan.core.dynamics import Objects
 from cellspan.core.dynamics_torch import flows_to_labels_torch
 from cellspan.core.images import Floats
 from cellspan.core.inference.torch_tiles import resize_torch
-from cellspan.core.labels import Labels
 from cellspan.core.parameters import Parameters
 
 
@@ -32,6 +32,6 @@ class TensorStages:
         """Outputs (3, y, x) at another height and width."""
         return resize_torch(outputs, shape)
 
-    def labels(self, outputs: torch.Tensor, parameters: Parameters, diameter: float) -> Labels:
+    def objects(self, outputs: torch.Tensor, parameters: Parameters, diameter: float) -> Objects:
         """The dynamics: outputs (3, Y, X) to labels (Y, X) on the CPU."""
-        return flows_to_labels_torch(outputs[:2], outputs[2], parameters, diameter)
+        return Objects(flows_to_labels_torch(outputs[:2], outputs[2], parameters, diameter), None)

@@ -17,8 +17,9 @@ from numba.core.dispatcher import Dispatcher
 
 import cellspan.core
 from cellspan.core.cancelling import cancelled_by
-from cellspan.core.compiled import MESSAGE, Turns, cache_folder, njit
+from cellspan.core.compiled import MESSAGE, cache_folder, njit
 from cellspan.core.errors import Cancelled
+from cellspan.core.turns import Turns
 
 
 @pytest.fixture

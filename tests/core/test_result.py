@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.flows import flow_errors
 from cellspan.core.parameters import DYNAMICS, Parameters
-from cellspan.core.result import Result, check_same_network
+from cellspan.core.result import Result, check_same_network, object_quality
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_nuclei
 
@@ -78,3 +79,14 @@ def test_volumes_are_not_kept() -> None:
     with pytest.raises(CellspanError, match="once more"):
         volume.again(Parameters())
     assert volume.nbytes == volume.labels.nbytes + nothing.nbytes, "a view takes no memory of its own"
+
+
+@pytest.mark.parametrize("change", [{}, {"min_size": 200, "exclude_on_edges": True}, {"resample": False}])
+def test_flow_errors_of_the_dynamics_are_those_of_the_labels(
+    segmenter: Segmenter, image: np.ndarray, change: dict[str, Any]
+) -> None:
+    result = segmenter.segment(image, Parameters(model="nuclei", **change))
+    assert result.count > 2
+    expected = flow_errors(result.labels, result.flows).astype(np.float32)
+    assert np.array_equal(object_quality(result)[1], expected)
+    assert (result.errors is None) == ("resample" in change)

@@ -8,18 +8,13 @@ import pkgutil
 import stat
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
 from numba.core.dispatcher import Dispatcher
 
 import cellspan.core
-from cellspan.core.cancelling import cancelled_by
 from cellspan.core.compiled import MESSAGE, cache_folder, njit
-from cellspan.core.errors import Cancelled
-from cellspan.core.turns import Turns
 
 
 @pytest.fixture
@@ -88,69 +83,6 @@ def test_njit_takes_options_or_none() -> None:
     assert plain.targetoptions["nogil"]
     assert other.targetoptions["nogil"]
     assert other.targetoptions["fastmath"]
-
-
-@pytest.mark.quick
-def test_turns_are_taken_in_the_order_of_asking() -> None:
-    turns, order = Turns(), []
-
-    def take(name: int) -> None:
-        with turns:
-            order.append(name)
-
-    threads = [threading.Thread(target=take, args=(k,)) for k in range(5)]
-    with turns:
-        for k, thread in enumerate(threads, 1):
-            thread.start()
-            while len(turns._waiting) < k:
-                time.sleep(0.001)
-    for thread in threads:
-        thread.join()
-    assert order == [0, 1, 2, 3, 4]
-
-
-@pytest.mark.quick
-def test_one_that_takes_many_turns_lets_others_in_between() -> None:
-    turns, order = Turns(), []
-
-    def take(name: str, times: int) -> None:
-        for _ in range(times):
-            with turns:
-                order.append(name)
-                time.sleep(0.01)
-
-    large = threading.Thread(target=take, args=("large", 20))
-    large.start()
-    while not order:
-        time.sleep(0.001)
-    take("small", 1)
-    large.join()
-    assert order.index("small") < 10
-
-
-@pytest.mark.quick
-def test_who_waits_for_a_turn_can_be_cancelled_and_leaves_no_gap() -> None:
-    turns, raised = Turns(), []
-    unwanted = threading.Event()
-
-    def wait() -> None:
-        try:
-            with cancelled_by(unwanted.is_set), turns:
-                pass
-        except Cancelled as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=wait)
-    with turns:
-        thread.start()
-        while not turns._waiting:
-            time.sleep(0.001)
-        unwanted.set()
-        thread.join()
-        assert len(raised) == 1
-        assert not turns._waiting
-    with turns:  # free again
-        pass
 
 
 @pytest.mark.end_to_end

@@ -38,8 +38,8 @@ STEPS = 200  # for objects of the reference diameter
 REFERENCE_DIAMETER = 30.0
 STILL = 0.01  # pixels: a point that is this close to where it was two steps ago has arrived
 
-# So much is done between two looks whether the work is still wanted, and in one turn: a tenth of a second at most,
-# because a small image beside this takes a dozen turns.
+# So much is done between two looks whether the work is still wanted, and in one turn, at first; see `parts`. It is
+# little, because a small image beside this needs several turns.
 POINT_STEPS = 2**23  # steps of pixels, if none arrives before the last one
 TILES = 4  # but at least so many tiles, for several processors
 PIXELS = 2**24

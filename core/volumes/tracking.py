@@ -17,8 +17,8 @@ TAIL_VOXELS = 2  # neighbouring points of arrival with more voxels than this joi
 REACH = 5  # so many steps from its seed an object gathers points of arrival
 STILL = 0.01  # voxels: a point that is this close to where it was two steps ago has arrived
 
-# So much is done between two looks whether the work is still wanted, and in one turn: a tenth of a second at most,
-# because a small image beside this takes a dozen turns.
+# So much is done between two looks whether the work is still wanted, and in one turn, at first; see `parts`. It is
+# little, because a small image beside this needs several turns.
 POINT_STEPS = 2**21  # steps of voxels, if none arrives before the last one
 ROWS = 4  # but at least so many rows, for several processors
 VOXELS = 2**25

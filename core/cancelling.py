@@ -21,18 +21,21 @@ T = TypeVar("T")
 class _Owner(NamedTuple):
     is_cancelled: Callable[[], bool]
     pause: Callable[[], None]
+    urgent: bool
 
 
 _owner: ContextVar[_Owner | None] = ContextVar("owner", default=None)
 
 
 @contextlib.contextmanager
-def cancelled_by(is_cancelled: Callable[[], bool], pause: Callable[[], None] = lambda: None) -> Iterator[None]:
+def cancelled_by(
+    is_cancelled: Callable[[], bool], pause: Callable[[], None] = lambda: None, urgent: bool = False
+) -> Iterator[None]:
     """While this lasts, `checkpoint` in this thread raises Cancelled as soon as `is_cancelled()` is true.
 
-    `pause` may keep the thread at a checkpoint for a while, so that more urgent work gets the processor.
+    `pause` may keep the thread at a checkpoint for a while, so that `urgent` work gets the processor.
     """
-    token = _owner.set(_Owner(is_cancelled, pause))
+    token = _owner.set(_Owner(is_cancelled, pause, urgent))
     try:
         yield
     finally:
@@ -55,6 +58,12 @@ def raise_if_cancelled() -> None:
     owner = _owner.get()
     if owner is not None and owner.is_cancelled():
         raise Cancelled
+
+
+def is_urgent() -> bool:
+    """Whether somebody sits and waits for the work of this thread."""
+    owner = _owner.get()
+    return owner is not None and owner.urgent
 
 
 def abandonable(work: Callable[[], T]) -> T:

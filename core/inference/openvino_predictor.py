@@ -41,26 +41,30 @@ class OpenVinoPredictor:
             # Beside another busy program a thread that is bound to its core waits although another core is free.
             "ENABLE_CPU_PINNING": False,
         }
-        # Apart, because estimating a diameter takes the encoder only.
-        self._encoder = lru_cache(maxsize=16)(lambda *size: self._compiled(build_encoder(weights, *size)))
-        self._decoder = lru_cache(maxsize=16)(lambda *size: self._compiled(build_decoder(weights, *size)))
+        # Apart, because estimating a diameter takes the encoder only; each for all of the processor and for half of it.
+        self._encoder = lru_cache(maxsize=32)(lambda y, x, share: self._compiled(build_encoder(weights, y, x), share))
+        self._decoder = lru_cache(maxsize=32)(lambda y, x, share: self._compiled(build_decoder(weights, y, x), share))
 
-    def _compiled(self, graph: ov.Model) -> ov.CompiledModel:
-        return ov.Core().compile_model(graph, "CPU", self._settings)
+    def _compiled(self, graph: ov.Model, share: int) -> ov.CompiledModel:
+        """The graph for one of `share` parts of the processor."""
+        core, settings = ov.Core(), dict(self._settings)
+        if share > 1:
+            settings["INFERENCE_NUM_THREADS"] = max(1, _processors() // share)
+        return core.compile_model(graph, "CPU", settings)
 
-    def encode(self, tiles: Floats) -> tuple[list[ov.InferRequest], Floats]:
+    def encode(self, tiles: Floats, beside: int = 0) -> tuple[list[ov.InferRequest], Floats]:
         """See Predictor."""
-        encoder = self._encoder(*tiles.shape[2:])
+        encoder = self._encoder(*tiles.shape[2:], _share(beside))
         requests = [encoder.create_infer_request() for _ in tiles]  # each keeps the features of its tile
         for request, tile in zip(requests, tiles, strict=True):
             request.infer({0: tile[None]}, share_inputs=True)
         last = len(encoder.outputs) - 1
         return requests, np.concatenate([request.get_output_tensor(last).data for request in requests])
 
-    def decode(self, features: list[ov.InferRequest], style: Floats) -> Floats:
+    def decode(self, features: list[ov.InferRequest], style: Floats, beside: int = 0) -> Floats:
         """See Predictor."""
         height, width = features[0].get_output_tensor(0).shape[2:]
-        decoder = self._decoder(height, width)
+        decoder = self._decoder(height, width, _share(beside))
         request = decoder.create_infer_request()
         last = len(decoder.inputs) - 1
         request.set_input_tensor(last, ov.Tensor(style[None]))
@@ -71,6 +75,16 @@ class OpenVinoPredictor:
             request.infer()
             outputs.append(request.get_output_tensor(0).data[0].copy())
         return np.stack(outputs)
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _share(beside: int) -> int:
+    """Into how many parts the processor is divided."""
+    return 1 if _processors() == 1 else 1 + beside
 
 
 def _precision() -> str:

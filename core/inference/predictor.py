@@ -21,14 +21,15 @@ class Predictor(Protocol):
     batch: int  # tiles that are worth giving at once
     tensors: bool  # whether images and outputs should stay on the device, as torch tensors
 
-    def encode(self, tiles: Floats) -> tuple[Any, Floats]:
+    def encode(self, tiles: Floats, beside: int = 0) -> tuple[Any, Floats]:
         """Tiles (N, 2, Y, X), sides multiples of 8 -> features that only `decode` understands, the deepest as arrays.
 
-        The mean over the deepest features (N, S, Y / 8, X / 8) is the style.
+        The mean over the deepest features (N, S, Y / 8, X / 8) is the style. `beside` is how many others use the
+        predictor at the same time; it changes the speed, not the result.
         """
         ...
 
-    def decode(self, features: Any, style: Floats) -> Floats:
+    def decode(self, features: Any, style: Floats, beside: int = 0) -> Floats:
         """The features of N tiles and the style (S,) of the whole image -> outputs (N, 3, Y, X)."""
         ...
 

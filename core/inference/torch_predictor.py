@@ -63,13 +63,13 @@ class TorchPredictor:
         self._network = network.eval().to(device).to(memory_format=torch.channels_last)
 
     @explains_full_memory
-    def encode(self, tiles: Floats) -> tuple[Features, Floats]:
+    def encode(self, tiles: Floats, beside: int = 0) -> tuple[Features, Floats]:
         """See Predictor; the features stay on the device."""
         features, deepest = self.encode_tensors(torch.from_numpy(tiles).to(self.device))
         return features, deepest.cpu().numpy()
 
     @explains_full_memory
-    def decode(self, features: Features, style: Floats) -> Floats:
+    def decode(self, features: Features, style: Floats, beside: int = 0) -> Floats:
         """See Predictor."""
         return self.decode_tensors(features, torch.from_numpy(style).to(self.device)).cpu().numpy()
 

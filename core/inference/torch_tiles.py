@@ -20,7 +20,6 @@ from cellspan.core.cancelling import checkpoint
 from cellspan.core.images import Floats
 from cellspan.core.inference.tiles import (
     OVERLAP,
-    TURNS,
     Axis,
     Grid,
     OnProgress,
@@ -32,7 +31,9 @@ from cellspan.core.inference.tiles import (
     unit,
 )
 from cellspan.core.inference.torch_predictor import explains_full_memory
+from cellspan.core.turns import Turns
 
+TURNS = Turns()  # a device works on one batch after the other
 Encoded = tuple[list[tuple[int, int]], Any, Tensor]  # as in core.inference.tiles
 FLIPS = ((), (1,), (2,), (1, 2))  # axes of (C, Y, X) along which an image is mirrored
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import NamedTuple
 
-from cellspan.core.cancelling import cancelled_by
+from cellspan.core.cancelling import cancelled_by, checkpoint
 from cellspan.core.errors import Cancelled, CellspanError, DeviceMemoryError
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.jobs import Job, JobTable, State
@@ -86,7 +86,7 @@ class Workers:
     def _outcome(self, job: Job) -> Outcome:
         try:
             with (
-                cancelled_by(job.cancelled.is_set, (lambda: None) if job.urgent else (lambda: self._make_way(job))),
+                cancelled_by(job.cancelled.is_set, lambda: self._make_way(job), job.urgent),
                 self._metrics.stages(job) as on_stage,
             ):
 
@@ -97,6 +97,7 @@ class Workers:
                     on_stage(message)
 
                 on_progress(0.0, "starting")
+                checkpoint()
                 result = job.work.run(on_progress)
             self._results.keep(job, result, self._jobs.fetched)
             self._metrics.finished(result)
@@ -127,6 +128,6 @@ class Workers:
                 self._urgent -= 1
 
     def _make_way(self, job: Job) -> None:
-        """Called at the checkpoints of jobs that nobody sits and waits for."""
-        while self._urgent and not job.cancelled.wait(PAUSE):
+        """Called at the checkpoints of jobs: those that nobody sits and waits for stay there for a while."""
+        while self._urgent and not job.urgent and not job.cancelled.wait(PAUSE):
             pass

@@ -72,11 +72,11 @@ def test_a_full_device_gets_fewer_tiles_and_then_the_cpu_goes_on(segmenter: Segm
         device, batch, tensors = "cuda:0", 4, False
         tried: ClassVar[list[int]] = []
 
-        def encode(self, tiles: Any) -> Any:
+        def encode(self, tiles: Any, beside: int = 0) -> Any:
             self.tried.append(len(tiles))
             raise DeviceMemoryError("full")
 
-        def decode(self, features: Any, style: Any) -> Any:
+        def decode(self, features: Any, style: Any, beside: int = 0) -> Any:
             raise AssertionError("nothing was encoded")
 
     image = simulate_nuclei((900, 900), 20).image

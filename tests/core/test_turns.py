@@ -132,3 +132,39 @@ def test_no_turn_is_lost_and_none_is_given_twice_while_many_threads_come_and_giv
     assert served[0] + given_up[0] == 12 * 40
     assert not turns._taken
     assert not turns._waiting
+
+
+def test_urgent_ones_come_first_in_their_own_order() -> None:
+    turns, served = Turns(), []
+
+    def wait(name: str, urgent: bool) -> None:
+        with cancelled_by(lambda: False, urgent=urgent), turns:
+            served.append(name)
+
+    threads = [threading.Thread(target=wait, args=(name, name.isupper())) for name in ("a", "B", "c", "D")]
+    with turns:
+        for number, thread in enumerate(threads):
+            thread.start()
+            until(lambda: len(turns._waiting) == number + 1)  # noqa: B023
+    for thread in threads:
+        thread.join(LONG)
+    assert served == ["B", "D", "a", "c"]
+
+
+def test_with_two_places_two_have_their_turn_and_know_of_each_other() -> None:
+    turns, third = Turns(places=2), []
+
+    def wait() -> None:
+        with turns as beside:
+            third.append(beside)
+
+    waiting = threading.Thread(target=wait)
+    with turns as first:
+        with turns as second:
+            waiting.start()
+            until(lambda: turns._waiting)
+            assert not third
+        waiting.join(LONG)
+    assert (first, second, third) == (0, 1, [1])
+    with turns as again:
+        assert again == 0

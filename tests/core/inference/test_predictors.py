@@ -81,3 +81,15 @@ def test_the_precision_is_float32_unless_asked(monkeypatch: pytest.MonkeyPatch) 
     else:
         with pytest.raises(CellspanError, match="this CPU cannot"):
             make_predictor(model, "cpu")
+
+
+def test_half_of_the_processor_gives_the_same_numbers() -> None:
+    """Two images at once have half of it each: their labels must not depend on who else is there."""
+    predictor = make_predictor(find_model("nuclei"), "cpu")
+    tile = np.random.default_rng(0).random((1, 2, 192, 256), np.float32)
+    outputs = []
+    for beside in (0, 1):
+        features, deepest = predictor.encode(tile, beside)
+        style = deepest.mean((0, 2, 3))
+        outputs.append(predictor.decode(features, style / np.linalg.norm(style), beside))
+    assert np.array_equal(outputs[0], outputs[1])

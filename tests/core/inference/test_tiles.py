@@ -15,10 +15,10 @@ class Gradient:
 
     device, batch = "cpu", 3
 
-    def encode(self, tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, tiles: np.ndarray, beside: int = 0) -> tuple[np.ndarray, np.ndarray]:
         return tiles, np.ones((len(tiles), 4, tiles.shape[2] // 8, tiles.shape[3] // 8), np.float32)
 
-    def decode(self, features: np.ndarray, style: np.ndarray) -> np.ndarray:
+    def decode(self, features: np.ndarray, style: np.ndarray, beside: int = 0) -> np.ndarray:
         assert np.linalg.norm(style) == pytest.approx(1)
         dy, dx = np.gradient(features[:, 0], axis=(1, 2))
         return np.stack([dy, dx, features[:, 1]], 1).astype(np.float32)

@@ -42,11 +42,11 @@ class Gradient:
         dy, dx = torch.gradient(tiles[:, 0], dim=(1, 2))
         return torch.stack([dy, dx, tiles[:, 1] * style[0]], 1)
 
-    def encode(self, tiles: np.ndarray) -> tuple["torch.Tensor", np.ndarray]:
+    def encode(self, tiles: np.ndarray, beside: int = 0) -> tuple["torch.Tensor", np.ndarray]:
         features, styles = self.encode_tensors(torch.from_numpy(tiles).to(self.device))
         return features, styles.cpu().numpy()
 
-    def decode(self, features: "torch.Tensor", style: np.ndarray) -> np.ndarray:
+    def decode(self, features: "torch.Tensor", style: np.ndarray, beside: int = 0) -> np.ndarray:
         return self.decode_tensors(features, torch.from_numpy(style).to(self.device)).cpu().numpy()
 
 

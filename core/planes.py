@@ -160,6 +160,10 @@ class PlanePipeline:
             parameters.tile_overlap,
             lambda part: report(0.9 * part, "running the network"),
         )
+        if not np.isfinite(style).all():
+            raise CellspanError(
+                f"The model {self.model.name} gives numbers that are not finite; its weights are damaged."
+            )
         outputs[:2] /= FLOW_SCALE
         return Seen(stages.fetch(outputs), shape, diameter, factor, style, stages)
 

@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from cellspan.core.cancelling import abandonable
 from cellspan.core.dynamics import drop_unwanted, flows_to_labels
 from cellspan.core.images import CONSTANT, Floats, Image
 from cellspan.core.labels import Labels, areas, diameters, in_reading_order, keep, renumbered_by
@@ -149,7 +151,7 @@ class VolumeTask:
         """Objects on a block's grid; sizes are judged when all blocks are joined."""
         if self._parameters.smooth_flows > 0:
             for component in outputs[:3]:
-                gaussian_filter(component, self._parameters.smooth_flows, output=component)
+                abandonable(partial(gaussian_filter, component, self._parameters.smooth_flows, output=component))
         everything = self._parameters.model_copy(
             update={"min_size": 0, "max_size_fraction": 1.0, "exclude_on_edges": False}
         )

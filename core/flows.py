@@ -17,7 +17,7 @@ from cellspan.core.compiled import PARALLEL, grouped, njit, parts, prange
 from cellspan.core.labels import as_labels
 from cellspan.core.volumes.diffusion import volume_errors, volume_flows
 
-# Heat falls by a factor of 10 about every 15 pixels along a filament, so that 32 bits, which are twice as fast, do not hold
+# Heat falls by a factor of 10 about every 15 pixels along a filament, so that 32 bits, which are faster, do not hold
 # that of a long one. They are tried for objects of ordinary size, and 64 bits where a pixel stays colder than this.
 SHORT = 512  # steps of diffusion
 COLD = 1e-20

@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -83,6 +85,27 @@ def through_clients(python: str, fields: np.ndarray, clients: int, each: int) ->
             client.stdin.flush()
         found = [list(map(int, client.communicate()[0].split())) for client in running]
         return clients * each / (time.perf_counter() - started), found
+
+
+def with_kills(fields: np.ndarray, clients: int, each: int, kills: int) -> list[list[int]]:
+    """The objects that each client found although engines were killed under it, one every four seconds."""
+    stop = threading.Event()
+
+    def kill() -> None:
+        left, last = kills, 0
+        while left and not stop.wait(4):
+            record = read_record(Path(os.environ["CELLSPAN_RUNTIME_DIR"]))
+            if record is not None and record.get("address") and record["pid"] != last:
+                last, left = int(record["pid"]), left - 1
+                os.kill(last, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        return through_clients(sys.executable, fields, clients, each)[1]
+    finally:
+        stop.set()
+        killer.join()
 
 
 def alone(fields: np.ndarray, count: int) -> tuple[float, list[int]]:
@@ -216,6 +239,10 @@ def main() -> None:
             "4 clients / the other",
             statistics.mean(rounds["4 clients"]) / statistics.mean(rounds["4 clients of the other"]),
         )
+    with engine_of(sys.executable):
+        found = with_kills(fields, 8, 12, 3)
+        assert all(objects == expected[:12] for objects in found), "an image was lost, doubled or exchanged"
+        tell("8 clients with 12 images, 3 kills: images", sum(map(len, found)))
     with engine_of(sys.executable) as process:
         tell("memory over jobs", memory_over_jobs(process, fields, options.jobs))
         tell("memory, never fetched", memory_unfetched(process, 60))

@@ -61,8 +61,8 @@ def engine_of(python: str, *options: str) -> Iterator[psutil.Process]:
         subprocess.run([python, "-c", warm, str(Path(folder) / "images.npy"), "3"], check=True, capture_output=True)
         try:
             yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
+        finally:  # another engine may be in its place, if this one was killed
+            subprocess.run([python, "-m", "cellspan.core.cli", "service", "stop"], check=False, capture_output=True)
             process.wait(60)
 
 

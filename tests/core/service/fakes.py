@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cellspan.core.cancelling import checkpoint
+from cellspan.core.dynamics import Objects
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
 from cellspan.core.result import Result
@@ -38,13 +39,13 @@ class FakeSeen:
 
     outputs: NDArray[Any]
 
-    def objects(self, parameters: Parameters) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    def objects(self, parameters: Parameters) -> tuple[Objects, NDArray[Any]]:
         """The parts that are brighter than the threshold, without small ones."""
         labels, count = ndimage.label(self.outputs[2] > parameters.cellprob_threshold)
         sizes = np.bincount(labels.ravel(), minlength=count + 1)
         keep = sizes >= parameters.min_size
         keep[0] = False
-        return (np.cumsum(keep) * keep)[labels].astype(np.int32), self.outputs
+        return Objects((np.cumsum(keep) * keep)[labels].astype(np.int32), None), self.outputs
 
 
 def result_of(pixels: Any, parameters: Parameters | None = None, keep_outputs: bool = True) -> Result:
@@ -52,9 +53,9 @@ def result_of(pixels: Any, parameters: Parameters | None = None, keep_outputs: b
     parameters = parameters or Parameters(min_size=0)
     plane = np.asarray(pixels, np.float32)
     seen: Any = FakeSeen(np.stack([np.zeros_like(plane), np.ones_like(plane), plane]))
-    labels, outputs = seen.objects(parameters)
+    found, outputs = seen.objects(parameters)
     return Result(
-        labels=labels,
+        labels=found.labels,
         flows=outputs[:2],
         probability=outputs[2],
         diameter=7.5,

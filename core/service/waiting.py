@@ -1,18 +1,23 @@
 """Which job is next: clients take turns, those who sit and wait come first, volumes leave a worker to the others.
 
-A job that may have ended an engine (a suspect) is worked on alone, so that the guilty one is known.
+A job that may have ended an engine (a suspect) is worked on alone, so that the guilty one is known, and not at once: an
+engine that somebody kills again and again would else seem to be ended by the same image each time.
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections import OrderedDict, deque
 
 from cellspan.core.service.errors import Refusal, stopping
 from cellspan.core.service.jobs import Job
 
 MOST_WAITING = 1000  # jobs of one device
+HOLD = 5.0  # seconds that a suspect waits at least
+PATIENCE = 30.0  # seconds that it lets others go first
+LOOK = 0.2  # seconds between two looks whether it may go
 
 
 class WaitingJobs:
@@ -63,7 +68,7 @@ class WaitingJobs:
                     self._alone = job.suspect
                     job.begin()  # here, so that a job is never seen outside the queue and not begun
                     return job
-                self._changed.wait()
+                self._changed.wait(LOOK if any(job.suspect for job in self._all()) else None)
 
     def done(self, job: Job) -> None:
         """The taker has done it."""
@@ -101,10 +106,19 @@ class WaitingJobs:
         """Nobody gets a job any more; those that waited."""
         with self._changed:
             self._closed = True
-            left = [job for line in self._lines.values() for jobs in line.values() for job in jobs]
+            left = self._all()
             self._lines = {True: OrderedDict(), False: OrderedDict()}
             self._changed.notify_all()
             return left
+
+    def _all(self) -> list[Job]:
+        return [job for line in self._lines.values() for jobs in line.values() for job in jobs]
+
+    def _is_held(self, job: Job) -> bool:
+        """Whether a suspect has to wait; see above."""
+        waited = time.monotonic() - job.came
+        others = any(not other.suspect for other in self._all())
+        return job.suspect and (waited < HOLD or (others and waited < PATIENCE))
 
     def _count(self) -> int:
         return sum(len(jobs) for line in self._lines.values() for jobs in line.values())
@@ -118,6 +132,8 @@ class WaitingJobs:
                 for job in jobs:
                     if job.work.is_long and self._long >= most_long:
                         continue  # the client's images may pass its volume
+                    if self._is_held(job):
+                        continue
                     if job.suspect and self._running:
                         if not self._long:
                             return None  # what is being worked on is over in a moment, and then it is its turn

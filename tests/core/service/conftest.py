@@ -70,3 +70,10 @@ def post(http: TestClient) -> Post:
         return http.post(f"/v1/jobs?{query}", content=body, headers={"Content-Type": NPY, **names})
 
     return send
+
+
+@pytest.fixture(autouse=True)
+def suspects_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of how long they wait say so."""
+    for name in ("HOLD", "PATIENCE"):
+        monkeypatch.setattr(f"cellspan.core.service.waiting.{name}", 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -228,3 +229,19 @@ def test_after_a_suspect_all_goes_on() -> None:
     waiting = filled(suspect, *others)
     assert taken(waiting, 1) == [suspect]
     assert [waiting.take(False, 1) for _ in others] == others
+
+
+def test_a_suspect_lets_others_go_first_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cellspan.core.service.waiting.HOLD", 0.2)
+    monkeypatch.setattr("cellspan.core.service.waiting.PATIENCE", 60.0)
+    suspect, others = a_job("a", strikes=1), [a_job("b"), a_job("c")]
+    waiting = filled(suspect, *others)
+    assert taken(waiting, 2) == others
+    started = time.monotonic()
+    assert waiting.take(False, 1) is suspect, "nobody else waits any more"
+    assert time.monotonic() - started < 10
+    waiting.done(suspect)
+    late, image = a_job("a", strikes=1), a_job("b")
+    late.came -= 100
+    waiting = filled(late, image)
+    assert taken(waiting, 1) == [late], "it has waited long enough"

@@ -119,6 +119,8 @@ def place(part: Path, path: Path) -> None:
     except FileExistsError:
         if not _is_same_file(part, path):  # NFS reports a link that it made, if the first answer got lost
             raise
+    except FileNotFoundError:  # there is no such part: the name must not be claimed for it, not even for a moment
+        raise
     except OSError:
         _place_without_links(part, path)
         return

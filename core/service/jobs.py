@@ -19,7 +19,6 @@ DISCONNECTED_SECONDS = 15.0  # the same after a client's connection broke while 
 LONGEST_LEASE = 24 * 3600.0
 LONGEST_KEY = 255  # characters
 MOST_KEPT = 20_000  # jobs that are waited for, under way, or over and not forgotten yet
-SUMMARY = ("count", "diameter", "model", "model_sha256", "device", "seconds", "notes")
 
 
 class Work(Protocol):
@@ -55,7 +54,7 @@ class Job:
     message: str = "waiting for the engine"
     code: str = ""  # of a failure
     result: Result | None = None
-    summary: dict[str, Any] = field(default_factory=dict)  # of the result, as SUMMARY
+    summary: dict[str, Any] = field(default_factory=dict)  # of the result, as the client names it (SUMMARY)
     fetched: bool = False  # the client has had the labels
     handed_back: bool = False  # the engine stops: the client sends it to the next one
     came: float = field(default_factory=time.monotonic)

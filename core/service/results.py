@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from cellspan.core.errors import Cancelled
 from cellspan.core.result import Result
+from cellspan.core.service.client import SUMMARY
 from cellspan.core.service.errors import Refusal
-from cellspan.core.service.jobs import SUMMARY, Job
+from cellspan.core.service.jobs import Job
 
 IN_MEMORY = 1 << 30  # bytes
 ON_DISK = 16 << 30  # bytes

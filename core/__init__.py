@@ -9,24 +9,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cellspan.core.dynamics import flows_to_labels as flows_to_labels
+    from cellspan.core.dynamics.flows import labels_to_flows as labels_to_flows
+    from cellspan.core.dynamics.labelling import flows_to_labels as flows_to_labels
     from cellspan.core.errors import CellspanError as CellspanError
-    from cellspan.core.flows import labels_to_flows as labels_to_flows
-    from cellspan.core.metrics import average_precision as average_precision
-    from cellspan.core.outlines import labels_to_rois as labels_to_rois
+    from cellspan.core.objects.metrics import average_precision as average_precision
+    from cellspan.core.objects.outlines import labels_to_rois as labels_to_rois
     from cellspan.core.parameters import Parameters as Parameters
-    from cellspan.core.segmenter import Result as Result
+    from cellspan.core.planes.result import Result as Result
     from cellspan.core.segmenter import Segmenter as Segmenter
 
 _HOMES = {
     "CellspanError": "errors",
     "Parameters": "parameters",
-    "Result": "segmenter",
+    "Result": "planes.result",
     "Segmenter": "segmenter",
-    "average_precision": "metrics",
-    "flows_to_labels": "dynamics",
-    "labels_to_flows": "flows",
-    "labels_to_rois": "outlines",
+    "average_precision": "objects.metrics",
+    "flows_to_labels": "dynamics.labelling",
+    "labels_to_flows": "dynamics.flows",
+    "labels_to_rois": "objects.outlines",
 }
 __all__ = sorted(_HOMES)
 

@@ -12,16 +12,16 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cellspan.core.dynamics import warm_up
+from cellspan.core.dynamics.labelling import warm_up
 from cellspan.core.errors import CellspanError, DeviceMemoryError
-from cellspan.core.images import Floats, Image, image_from_array, read_image
 from cellspan.core.inference.predictor import Predictor, make_predictor
 from cellspan.core.inference.tiles import unit
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
-from cellspan.core.planes import OnProgress, PlanePipeline
-from cellspan.core.result import Result, object_quality
-from cellspan.core.volumes.volume import Volume, read_volume, volume_from_array
+from cellspan.core.pictures.images import Floats, Image, image_from_array, read_image
+from cellspan.core.pictures.volume import Volume, read_volume, volume_from_array
+from cellspan.core.planes.pipeline import OnProgress, PlanePipeline
+from cellspan.core.planes.result import Result, object_quality
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class _FewerTiles:
 
 def _segment_volume(pipeline: PlanePipeline, volume: Volume, parameters: Parameters, report: OnProgress) -> Result:
     # Only here, because scipy, which planes do not need, takes 0.3 s of the start.
-    from cellspan.core.volumes.segmenting import segment_volume
+    from cellspan.core.volumes.pipeline import segment_volume
 
     found, seconds = segment_volume(pipeline, volume, parameters, report)
     return Result(

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.installed import Finding, Installation, check_engine, command_line
+from cellspan.core.files.installed import Finding, Installation, check_engine, command_line
 from cellspan.cp_module.loading import check_loading
 
 PLUGIN = Path(__file__).resolve().parent / "plugin"

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.installed import Finding, run_apart
+from cellspan.core.files.installed import Finding, run_apart
 
 ASK = Path(__file__).with_name("ask_cellprofiler.py")
 ASK_SECONDS = 300.0  # CellProfiler imports all of its modules, from a slow disk perhaps

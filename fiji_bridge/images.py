@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.labels import as_labels
+from cellspan.core.objects.labels import as_labels
 from cellspan.fiji_bridge.axes import array_and_axes, in_order
 from cellspan.fiji_bridge.gateway import java_class
 

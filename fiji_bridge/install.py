@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.installed import Finding, Installation, check_engine, command_line
+from cellspan.core.files.installed import Finding, Installation, check_engine, command_line
 from cellspan.core.models.registry import known_models
 
 MACRO = "cellspan_Segment.ijm"  # for every ImageJ: Plugins > cellspan Segment

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.labels import Labels
-from cellspan.core.outlines import Loop, trace_outlines
+from cellspan.core.objects.labels import Labels
+from cellspan.core.objects.outlines import Loop, trace_outlines
 from cellspan.fiji_bridge.gateway import is_headless, java_class, on_event_thread
 from cellspan.fiji_bridge.images import LABEL_AXES
 

@@ -9,12 +9,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import Image
-from cellspan.core.labels import Labels
+from cellspan.core.objects.labels import Labels
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.volume import Volume
 from cellspan.core.segmenter import Result
 from cellspan.core.service.models import WarmModels
-from cellspan.core.volumes.volume import Volume
 from cellspan.fiji_bridge.axes import array_and_axes, is_image_plus, planes_of, spacing_of, volumes_of
 from cellspan.fiji_bridge.gateway import is_headless
 from cellspan.fiji_bridge.images import axes_of, image_from_imagej, labels_to_imagej

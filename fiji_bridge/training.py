@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from roifile import ImagejRoi
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import make_folder, write_atomically
-from cellspan.core.images import Image
+from cellspan.core.files.writing import make_folder, write_atomically
 from cellspan.core.models.importing import import_model, require_free_name
 from cellspan.core.models.registry import Model, find_model
+from cellspan.core.pictures.images import Image
 from cellspan.core.training.comparison import Comparison, compared
 from cellspan.core.training.data import find_pairs
 from cellspan.fiji_bridge.axes import Plane, array_and_axes, is_image_plus, planes_of

@@ -26,12 +26,13 @@ def demo(output: Path, device: str) -> None:
     """
     import tifffile
 
-    from cellspan.core.batch import Batch, segment_files
-    from cellspan.core.files import Input, make_folder, write_atomically
-    from cellspan.core.images import read_labels
-    from cellspan.core.metrics import average_precision
-    from cellspan.core.outputs import ENDINGS
+    from cellspan.core.files.writing import make_folder, write_atomically
+    from cellspan.core.objects.metrics import average_precision
     from cellspan.core.parameters import Parameters
+    from cellspan.core.pictures.images import read_labels
+    from cellspan.core.pictures.inputs import Input
+    from cellspan.core.results.batch import Batch, segment_files
+    from cellspan.core.results.outputs import ENDINGS
     from cellspan.core.segmenter import Segmenter
     from cellspan.core.training.simulate import simulate_nuclei
 

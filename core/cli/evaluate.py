@@ -22,8 +22,8 @@ def evaluate(predicted: Path, true: Path, json_file: Path | None) -> None:
     Example:
       cellspan segment images/ -o results && cellspan evaluate results images/
     """
-    from cellspan.core.evaluation import evaluate_folders, summary
-    from cellspan.core.files import write_json
+    from cellspan.core.files.writing import write_json
+    from cellspan.core.results.evaluation import evaluate_folders, summary
 
     with Progress(0, "image") as progress:
         scores = evaluate_folders(predicted, true, progress.reach)

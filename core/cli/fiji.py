@@ -142,7 +142,7 @@ def _segment_plane(
     labels: Path | None,
 ) -> int:
     """The engine's own files of a single plane, as they are: the quick way."""
-    from cellspan.core.files import write_atomically
+    from cellspan.core.files.writing import write_atomically
     from cellspan.core.service.client import EngineError
 
     also = {"rois": "application/zip", **({"labels": "image/tiff"} if labels else {})}

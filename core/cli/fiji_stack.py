@@ -19,7 +19,7 @@ from roifile import ImagejRoi
 
 from cellspan.core.cli.fiji import note
 from cellspan.core.errors import CellspanError, first_line
-from cellspan.core.files import write_atomically
+from cellspan.core.files.writing import write_atomically
 from cellspan.core.service.client import Engine, EngineError
 
 Report = Callable[[float, str], None]
@@ -169,7 +169,7 @@ def _planes(given: _Input, parameters: dict[str, Any], engine: Engine, report: R
 
 
 def _volumes(given: _Input, parameters: dict[str, Any], engine: Engine, report: Report | None) -> Iterator[_Found]:
-    from cellspan.core.outlines import labels_to_rois
+    from cellspan.core.objects.outlines import labels_to_rois
 
     frames = given.pixels.shape[0]
     for t in range(frames):
@@ -245,7 +245,7 @@ def _apply(frame: _Found, tables: list[Table]) -> None:
 
 def _link(found: list[_Found]) -> None:
     """The same object through time: volumes as a whole, planes slice by slice."""
-    from cellspan.core.linking import link_tables
+    from cellspan.core.objects.linking import link_tables
 
     slices = len(found[0].labels)
     if found[0].is_volume:

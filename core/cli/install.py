@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 import click
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.installed import Finding
+from cellspan.core.files.installed import Finding
 
 MARKS = {True: "ok  ", False: "FAIL", None: "-   "}
 

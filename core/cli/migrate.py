@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import write_atomically
+from cellspan.core.files.writing import write_atomically
 
 
 @click.command()

@@ -15,9 +15,9 @@ from cellspan.core.cli.stopping import stopping
 from cellspan.core.parameters import Parameters
 
 if TYPE_CHECKING:
-    from cellspan.core.batch import Existing, Record
+    from cellspan.core.results.batch import Existing, Record
 
-# Those of core.outputs, written out because importing it would slow down --help; a test compares them.
+# Those of core.results.outputs, written out because importing it would slow down --help; a test compares them.
 OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability, network"
 
 
@@ -71,9 +71,9 @@ def segment(
 
     Exit code 0: done; 1: some images failed and are named; 2: wrong usage; 130 or 143: stopped by Ctrl-C or SIGTERM.
     """
-    from cellspan.core.batch import Batch, Outcome, segment_files
-    from cellspan.core.files import find_inputs
-    from cellspan.core.outputs import output_paths
+    from cellspan.core.pictures.inputs import find_inputs
+    from cellspan.core.results.batch import Batch, Outcome, segment_files
+    from cellspan.core.results.outputs import output_paths
     from cellspan.core.segmenter import Segmenter
 
     kinds = [kind.strip() for kind in save.split(",") if kind.strip()]

@@ -1,4 +1,4 @@
-"""The network of `core.network` as an OpenVINO graph, built from its weights without torch."""
+"""The network of `core.models.network` as an OpenVINO graph, built from its weights without torch."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import numpy as np
 import openvino as ov
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import Floats
 from cellspan.core.inference.openvino_graph import State, build_decoder, build_encoder
+from cellspan.core.pictures.images import Floats
 
 # float32 unless somebody asks: left alone, OpenVINO uses bfloat16 where the CPU has it, so that labels would depend on
 # the machine.

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import Floats
 from cellspan.core.models.registry import Model
+from cellspan.core.pictures.images import Floats
 
 
 class Predictor(Protocol):

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.cancelling import checkpoint, is_urgent
-from cellspan.core.images import Floats
 from cellspan.core.inference.predictor import Predictor
-from cellspan.core.turns import Turns
+from cellspan.core.machine.cancelling import checkpoint, is_urgent
+from cellspan.core.machine.turns import Turns
+from cellspan.core.pictures.images import Floats
 
 STRIDE = 8  # pixels: the network halves images three times; tiles start at multiples, so that all pool alike
 MULTIPLE = 64  # of pixels, for the sides of tiles: coarser than STRIDE, so that few sizes are compiled

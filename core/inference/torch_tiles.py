@@ -1,6 +1,6 @@
-"""Images of any size through a network on a torch device: as core.inference.tiles and core.images.resize, with tensors.
+"""Images of any size through a network on a torch device: as core.inference.tiles, with tensors.
 
-The image goes to the device once; the blended outputs stay there, for core.dynamics_torch.
+The image goes to the device once; the blended outputs stay there, for core.dynamics.tensors.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from cellspan.core.cancelling import checkpoint
-from cellspan.core.images import Floats
 from cellspan.core.inference.tiles import (
     OVERLAP,
     Axis,
@@ -30,8 +28,10 @@ from cellspan.core.inference.tiles import (
     tile_grid,
     unit,
 )
-from cellspan.core.inference.torch_predictor import explains_full_memory
-from cellspan.core.turns import Turns
+from cellspan.core.machine.cancelling import checkpoint
+from cellspan.core.machine.device_memory import explains_full_memory
+from cellspan.core.machine.turns import Turns
+from cellspan.core.pictures.images import Floats
 
 TURNS = Turns()  # a device works on one batch after the other
 Encoded = tuple[list[tuple[int, int]], Any, Tensor]  # as in core.inference.tiles
@@ -90,7 +90,7 @@ def predict_augmented_torch(
 
 @explains_full_memory
 def resize_torch(planes: Tensor, shape: tuple[int, int]) -> Tensor:
-    """(C, Y, X) in float32 to a new height and width, as `core.images.resize`; CellspanError if the memory is full."""
+    """(C, Y, X) in float32 to a new height and width, as `core.pictures.images.resize`; may raise CellspanError."""
     height, width = planes.shape[1:]
     if (height, width) == shape:
         return planes

@@ -21,7 +21,7 @@ def widths_from_shapes(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]
 
 
 def network_shapes(widths: Sequence[int]) -> Shapes:
-    """Name -> shape of every tensor of `core.network.FlowNetwork(widths)`."""
+    """Name -> shape of every tensor of `core.models.network.FlowNetwork(widths)`."""
     shapes: Shapes = dict.fromkeys(DIAMETERS, (1,))
     for level, (inputs, outputs) in enumerate(pairwise(widths)):
         shapes |= _encoder_block(f"downsample.down.res_down_{level}", inputs, outputs)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from cellspan.core.errors import CellspanError, first_line
-from cellspan.core.memory import require_memory
+from cellspan.core.files.regular import is_regular, readable
+from cellspan.core.machine.memory import require_memory
 from cellspan.core.models.architecture import (
     CHANNELS,
     DIAMETERS,
@@ -40,7 +41,6 @@ from cellspan.core.models.description import (
 from cellspan.core.models.numpy_file import read_numbers
 from cellspan.core.models.official import OFFICIAL_FILES
 from cellspan.core.models.torch_file import TorchFile, open_torch_file
-from cellspan.core.regular import is_regular, readable
 
 NUCLEI_DIAMETER, CELL_DIAMETER = 17.0, 30.0  # pixels; what the checkpoints were trained at, where they do not say it
 SMALLEST, LARGEST = 5.0, 2000.0  # pixels; Cellpose estimates no smaller ones and sets no upper limit

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from cellspan.core.errors import CellspanError, first_line
-from cellspan.core.memory import in_words, require_memory
+from cellspan.core.files.regular import open_regular
+from cellspan.core.machine.memory import in_words, require_memory
 from cellspan.core.models.architecture import CHANNELS, different_tensors, network_shapes
-from cellspan.core.regular import open_regular
 
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import make_folder, write_atomically
+from cellspan.core.files.writing import make_folder, write_atomically
 from cellspan.core.models.cellpose import examine, read_checkpoint, read_size_model
 from cellspan.core.models.description import Model, sha256_of
 from cellspan.core.models.download import OnBytes, OnNote, download

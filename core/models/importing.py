@@ -11,7 +11,8 @@ import numpy as np
 from safetensors.numpy import save
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import make_folder, write_json
+from cellspan.core.files.regular import exists, is_folder, is_regular, readable
+from cellspan.core.files.writing import make_folder, write_json
 from cellspan.core.models.cellpose import examine, read_checkpoint
 from cellspan.core.models.description import (
     DESCRIPTION,
@@ -25,7 +26,6 @@ from cellspan.core.models.description import (
 )
 from cellspan.core.models.registry import BUNDLED, is_plain_name, shown, user_models
 from cellspan.core.models.torch_file import write_torch_file
-from cellspan.core.regular import exists, is_folder, is_regular, readable
 
 
 def import_model(source: Path, name: str | None = None, mean_diameter: float | None = None) -> Model:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from cellspan.core.errors import CellspanError, first_line
-from cellspan.core.memory import in_words
+from cellspan.core.files.npy import read_header
+from cellspan.core.files.regular import open_regular, size_of
+from cellspan.core.machine.memory import in_words
 from cellspan.core.models.torch_file import Unpickler
-from cellspan.core.npy import read_header
-from cellspan.core.regular import open_regular, size_of
 
 NUMBERS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
 LARGEST = 64 << 20  # bytes; a size model of Cellpose has 5,000

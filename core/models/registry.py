@@ -15,6 +15,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files.regular import exists, is_folder, is_regular, readable
 from cellspan.core.models.cellpose import examine, load_checkpoint
 from cellspan.core.models.description import (
     DESCRIPTION,
@@ -27,7 +28,6 @@ from cellspan.core.models.description import (
 )
 from cellspan.core.models.official import FILE_OF, NAME_OF, OFFICIAL
 from cellspan.core.models.torch_file import is_torch_file
-from cellspan.core.regular import exists, is_folder, is_regular, readable
 
 __all__ = [
     "BUNDLED",

@@ -21,11 +21,11 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.archives import read_member
 from cellspan.core.errors import CellspanError, first_line
-from cellspan.core.files import write_atomically
-from cellspan.core.memory import in_words, require_memory
-from cellspan.core.regular import is_regular, open_regular
+from cellspan.core.files.archives import read_member
+from cellspan.core.files.regular import is_regular, open_regular
+from cellspan.core.files.writing import write_atomically
+from cellspan.core.machine.memory import in_words, require_memory
 
 ZIP_START = b"PK\x03\x04"
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C

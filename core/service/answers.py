@@ -12,9 +12,9 @@ import mimeparse
 import numpy as np
 import tifffile
 
-from cellspan.core.outlines import write_roi_zip
-from cellspan.core.outputs import outlines_of, write_labels
-from cellspan.core.result import Result, object_quality
+from cellspan.core.objects.outlines import write_roi_zip
+from cellspan.core.planes.result import Result, object_quality
+from cellspan.core.results.outputs import outlines_of, write_labels
 from cellspan.core.service.client import NPY, as_npy
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.uploads import TIFF

@@ -12,7 +12,7 @@ from typing import Any
 from cellspan.core.errors import CellspanError
 from cellspan.core.inference.predictor import resolve_device
 from cellspan.core.parameters import Parameters, parse_parameters
-from cellspan.core.result import check_same_network
+from cellspan.core.planes.result import check_same_network
 from cellspan.core.service.errors import Refusal, stopping, unknown_job
 from cellspan.core.service.jobs import LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job, JobTable, Work
 from cellspan.core.service.metrics import Metrics

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from cellspan.core.parameters import Parameters
-from cellspan.core.result import Result
+from cellspan.core.planes.result import Result
 from cellspan.core.service.errors import Refusal
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from cellspan.core.result import Result
+from cellspan.core.planes.result import Result
 from cellspan.core.service.jobs import Job, State
 
 if TYPE_CHECKING:

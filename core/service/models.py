@@ -8,12 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from cellspan.core.cancelling import ASK, raise_if_cancelled
 from cellspan.core.errors import CellspanError
 from cellspan.core.inference.predictor import resolve_device
+from cellspan.core.machine.cancelling import ASK, raise_if_cancelled
+from cellspan.core.machine.turns import Turns
 from cellspan.core.models.registry import Model, find_model, list_models
 from cellspan.core.segmenter import Segmenter
-from cellspan.core.turns import Turns
 
 WARM = 4  # models
 PATIENCE = 10.0  # seconds that a file system may take to find a model

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellspan.core.errors import Cancelled
-from cellspan.core.result import Result
+from cellspan.core.planes.result import Result
 from cellspan.core.service.client import SUMMARY
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.jobs import Job

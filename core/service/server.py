@@ -128,7 +128,7 @@ class _Service:
             thread.start()
             self._announce(listener, token, by_path[0] if by_path else None)
             # What only some jobs need is loaded now: later the program on disk may be another one.
-            importlib.import_module("cellspan.core.volumes.segmenting")
+            importlib.import_module("cellspan.core.volumes.pipeline")
             try:
                 self._watch(thread)
                 self._finish()

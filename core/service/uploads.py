@@ -8,13 +8,13 @@ import tempfile
 import threading
 from typing import IO, Any, Literal
 
-from cellspan.core.cancelling import abandonable
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import Image, decode_image, image_from_array
-from cellspan.core.npy import load_npy
+from cellspan.core.files.npy import load_npy
+from cellspan.core.machine.cancelling import abandonable
+from cellspan.core.pictures.images import Image, decode_image, image_from_array
+from cellspan.core.pictures.volume import Volume, decode_volume, volume_from_array
 from cellspan.core.service.client import NPY
 from cellspan.core.service.errors import Refusal
-from cellspan.core.volumes.volume import Volume, decode_volume, volume_from_array
 
 TIFF, PNG = "image/tiff", "image/png"
 KINDS = (NPY, TIFF, PNG)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cellspan.core.parameters import Parameters
-from cellspan.core.result import Result
+from cellspan.core.planes.result import Result
 from cellspan.core.service.models import WarmModels
 from cellspan.core.service.uploads import Upload
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import NamedTuple
 
-from cellspan.core.cancelling import cancelled_by, checkpoint
 from cellspan.core.errors import Cancelled, CellspanError, DeviceMemoryError
+from cellspan.core.machine.cancelling import cancelled_by, checkpoint
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.jobs import Job, JobTable, State
 from cellspan.core.service.metrics import Metrics

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.images import Floats
+from cellspan.core.pictures.images import Floats
 from cellspan.core.training.data import Field
 
 SCALE = 2.0  # at most so many times larger or smaller than the model's mean diameter; mostly much less

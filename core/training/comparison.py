@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cellspan.core.images import read_image
-from cellspan.core.metrics import average_precision
 from cellspan.core.models.registry import Model
+from cellspan.core.objects.metrics import average_precision
+from cellspan.core.pictures.images import read_image
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.data import Pair, channels_of, divided, labels_of
 

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cellspan.core.dynamics.flows import labels_to_flows
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import IMAGE_SUFFIXES, RESULT_MARKS
-from cellspan.core.flows import labels_to_flows
-from cellspan.core.images import Floats, Image, network_input, read_image, read_labels, resize
-from cellspan.core.labels import Labels, as_labels, median_diameter, renumber, resize_labels
+from cellspan.core.models.sizing import LARGEST_ENLARGEMENT
+from cellspan.core.objects.labels import Labels, as_labels, median_diameter, renumber, resize_labels
 from cellspan.core.parameters import Parameters
-from cellspan.core.sizing import LARGEST_ENLARGEMENT
+from cellspan.core.pictures.images import Floats, Image, network_input, read_image, read_labels, resize
+from cellspan.core.pictures.inputs import IMAGE_SUFFIXES, RESULT_MARKS
 from cellspan.core.training.roi_sets import ONLY, ROI_MARKS, has_overlay, note_on, read_annotation
 
 FEWEST_OBJECTS = 5  # in all training images together

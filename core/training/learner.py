@@ -19,10 +19,10 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import write_atomically
+from cellspan.core.files.writing import write_atomically
 from cellspan.core.models.architecture import FLOW_SCALE
+from cellspan.core.models.network import FlowNetwork
 from cellspan.core.models.registry import Model
-from cellspan.core.network import FlowNetwork
 from cellspan.core.training.augment import Crop
 from cellspan.core.training.recipe import Recipe
 

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import make_folder, write_json
+from cellspan.core.files.writing import make_folder, write_json
 from cellspan.core.inference.openvino_predictor import OpenVinoPredictor
 from cellspan.core.inference.tiles import sample_style
+from cellspan.core.models.network import FlowNetwork
 from cellspan.core.models.registry import DESCRIPTION, WEIGHTS, Model, ModelDescription, sha256_of
 from cellspan.core.models.torch_file import write_torch_file
-from cellspan.core.network import FlowNetwork
 from cellspan.core.training import validation
 from cellspan.core.training.augment import Contrast, Crop, random_crop
 from cellspan.core.training.data import (

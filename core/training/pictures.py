@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.files import write_atomically
-from cellspan.core.images import Floats
-from cellspan.core.labels import Labels
-from cellspan.core.outlines import outlined
+from cellspan.core.files.writing import write_atomically
+from cellspan.core.objects.labels import Labels
+from cellspan.core.objects.outlines import outlined
+from cellspan.core.pictures.images import Floats
 
 HEIGHT, WIDTH = 520, 960  # pixels of the curves
 MARGIN, LEGEND = 60, 260

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import write_json
+from cellspan.core.files.writing import write_json
+from cellspan.core.models.network import COMPACT_WIDTHS
 from cellspan.core.models.registry import Model
-from cellspan.core.network import COMPACT_WIDTHS
 
 FILE = "recipe.json"  # in the folder of the training
 

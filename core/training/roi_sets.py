@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 from scipy.interpolate import CubicSpline
 
-from cellspan.core.archives import read_member
 from cellspan.core.errors import CellspanError, first_line
-from cellspan.core.files import TIFF_SUFFIXES
-from cellspan.core.labels import Labels
-from cellspan.core.memory import in_words, require_memory
-from cellspan.core.outlines import paint_loops
-from cellspan.core.regular import is_regular, open_regular
+from cellspan.core.files.archives import read_member
+from cellspan.core.files.regular import is_regular, open_regular
+from cellspan.core.machine.memory import in_words, require_memory
+from cellspan.core.objects.labels import Labels
+from cellspan.core.objects.outlines import paint_loops
+from cellspan.core.pictures.inputs import TIFF_SUFFIXES
 
 ROI_MARKS = ("_rois", "_roiset")  # <image>_rois.zip, which cellspan writes too; in lower case
 ONLY = "roiset"  # the name that ImageJ proposes: ROIs of the only image in a folder

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.images import Floats, resize
 from cellspan.core.models.registry import SizeModel
-from cellspan.core.sizing import diameter_from_style, fit_size_model
+from cellspan.core.models.sizing import diameter_from_style, fit_size_model
+from cellspan.core.pictures.images import Floats, resize
 from cellspan.core.training.data import Field
 
 SMALLEST, LARGEST = 6.0, 150.0  # pixels

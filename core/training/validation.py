@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cellspan.core.dynamics import flows_to_labels
-from cellspan.core.images import Floats
+from cellspan.core.dynamics.labelling import flows_to_labels
 from cellspan.core.inference.tiles import MARGIN
-from cellspan.core.metrics import average_precision
 from cellspan.core.models.architecture import FLOW_SCALE
-from cellspan.core.network import FlowNetwork
+from cellspan.core.models.network import FlowNetwork
+from cellspan.core.objects.metrics import average_precision
+from cellspan.core.pictures.images import Floats
 from cellspan.core.training.data import Field
 from cellspan.core.training.pictures import Example, draw_examples
 

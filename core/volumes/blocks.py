@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cellspan.core.labels import Labels
-from cellspan.core.metrics import intersection_over_union
+from cellspan.core.objects.labels import Labels
+from cellspan.core.objects.metrics import intersection_over_union
 from cellspan.core.volumes.resampling import Box
 
 CORE = 224  # grid voxels along each side of a block, without its halo: 1.5 GB of memory

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import LUMINANCE, Floats, check_channel, first_of_several
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import LUMINANCE, Floats, check_channel, first_of_several
+from cellspan.core.pictures.volume import Volume
 from cellspan.core.volumes.resampling import Box, Grid
-from cellspan.core.volumes.volume import Volume
 
 SAMPLE = 8_000_000  # voxels that percentiles are taken of: every n-th along y and x, so that each slice counts
 

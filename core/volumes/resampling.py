@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.compiled import PARALLEL, njit, prange
-from cellspan.core.images import Floats
+from cellspan.core.machine.compiled import PARALLEL, njit, prange
+from cellspan.core.pictures.images import Floats
 
 Box = tuple[slice, slice, slice]
 VOXELS_AT_ONCE = 32_000_000  # of the image: 14 bytes each while they are resampled

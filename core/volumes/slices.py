@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from cellspan.core.images import Floats
 from cellspan.core.inference.predictor import Predictor
 from cellspan.core.inference.tiles import STRIDE, predict_augmented, predict_tiled, sample_style, unit
 from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import Floats
 from cellspan.core.volumes.resampling import Box
 
 SPACING = 2  # grid voxels between slices that the network looks at; what lies between is interpolated

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from cellspan.core.files import make_folder, write_atomically
+from cellspan.core.files.writing import make_folder, write_atomically
 from cellspan.cp_module.batch.merge_sqlite import merge_databases
 from cellspan.cp_module.batch.merge_tables import is_mergeable, merge_tables
 from cellspan.cp_module.batch.relocate import Relocation

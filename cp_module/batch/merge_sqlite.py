@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import write_atomically
+from cellspan.core.files.writing import write_atomically
 from cellspan.cp_module.batch.relocate import COLUMN, Relocation
 
 IMAGE_NUMBERS = {"imagenumber", "image_number1"}  # the latter in the table of relationships

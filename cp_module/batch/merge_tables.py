@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cellspan.core.files import write_atomically
+from cellspan.core.files.writing import write_atomically
 from cellspan.cp_module.batch.relocate import COLUMN, Relocation
 from cellspan.cp_module.batch.task import read_rows
 

@@ -15,7 +15,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import make_folder
+from cellspan.core.files.writing import make_folder
 from cellspan.cp_module.batch.cellprofiler import CellProfiler, find_cellprofiler
 from cellspan.cp_module.batch.cluster import Jobs, jobs_executor, scheduler_executor
 from cellspan.cp_module.batch.damaged import cut_short, damaged_sets

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import write_json
+from cellspan.core.files.writing import write_json
 from cellspan.cp_module.batch.cellprofiler import end_recorded
 from cellspan.cp_module.batch.split import Range, named
 from cellspan.cp_module.batch.task import DONE, OUTPUT, RECORD, attempts_folder, ranges_folder, stop_file

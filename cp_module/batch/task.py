@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import write_json
+from cellspan.core.files.writing import write_json
 from cellspan.cp_module.batch.cellprofiler import end_recorded, environment, exit_words, run_process
 from cellspan.cp_module.batch.log import Log, read_log
 from cellspan.cp_module.batch.split import Range

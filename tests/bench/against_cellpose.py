@@ -26,11 +26,11 @@ from cellpose import models as peer_models  # noqa: E402
 from cellpose import utils as peer_utils  # noqa: E402
 from cellpose.resnet_torch import CPnet  # noqa: E402
 
-from cellspan.core.dynamics import flows_to_labels  # noqa: E402
-from cellspan.core.flows import labels_to_flows  # noqa: E402
+from cellspan.core.dynamics.flows import labels_to_flows  # noqa: E402
+from cellspan.core.dynamics.labelling import flows_to_labels  # noqa: E402
+from cellspan.core.models.network import CELLPOSE_WIDTHS  # noqa: E402
 from cellspan.core.models.registry import find_model  # noqa: E402
-from cellspan.core.network import CELLPOSE_WIDTHS  # noqa: E402
-from cellspan.core.outlines import labels_to_rois, trace_outlines  # noqa: E402
+from cellspan.core.objects.outlines import labels_to_rois, trace_outlines  # noqa: E402
 from cellspan.core.parameters import Parameters  # noqa: E402
 from cellspan.core.segmenter import Segmenter  # noqa: E402
 

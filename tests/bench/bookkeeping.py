@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cellspan.core.earlier_runs import EarlierRuns
-from cellspan.core.files import write_atomically, write_json
+from cellspan.core.files.together import write_together
+from cellspan.core.files.writing import write_atomically, write_json
 from cellspan.core.parameters import Parameters
-from cellspan.core.run_record import RunRecord, keep_killed_runs
-from cellspan.core.together import write_together
+from cellspan.core.results.earlier_runs import EarlierRuns
+from cellspan.core.results.run_record import RunRecord, keep_killed_runs
 
 ENDINGS = ("_labels.tif", "_rois.zip", "_overlay.png", "_objects.csv")
 ABOUT = {

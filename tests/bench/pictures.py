@@ -14,12 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cellspan.core.files import write_atomically
-from cellspan.core.images import Image, network_input, read_image, resize
-from cellspan.core.labels import Labels, median_diameter, renumber, resize_labels
-from cellspan.core.metrics import average_precision
+from cellspan.core.files.writing import write_atomically
 from cellspan.core.models.card import card
 from cellspan.core.models.registry import find_model
+from cellspan.core.objects.labels import Labels, median_diameter, renumber, resize_labels
+from cellspan.core.objects.metrics import average_precision
+from cellspan.core.pictures.images import Image, network_input, read_image, resize
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.pictures import Example, draw_examples
 from cellspan.core.training.simulate import simulate_cells

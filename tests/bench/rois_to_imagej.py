@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cellspan.core.labels import Labels
-from cellspan.core.outlines import labels_to_rois, trace_outlines, write_roi_zip
+from cellspan.core.objects.labels import Labels
+from cellspan.core.objects.outlines import labels_to_rois, trace_outlines, write_roi_zip
 from cellspan.fiji_bridge import connect, rois_to_imagej
 from cellspan.fiji_bridge.gateway import java_class, on_event_thread
 from cellspan.fiji_bridge.rois import labels_to_java_rois

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from cellspan.core.files import write_atomically, write_json
-from cellspan.core.images import Image, read_image, read_labels, resize
-from cellspan.core.labels import Labels, diameters, median_diameter, renumber, resize_labels
-from cellspan.core.metrics import THRESHOLDS, Matches, best_overlaps, intersection_over_union, match
+from cellspan.core.files.writing import write_atomically, write_json
 from cellspan.core.models.registry import DESCRIPTION, Model, find_model
+from cellspan.core.objects.labels import Labels, diameters, median_diameter, renumber, resize_labels
+from cellspan.core.objects.metrics import THRESHOLDS, Matches, best_overlaps, intersection_over_union, match
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import Image, read_image, read_labels, resize
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.data import find_pairs
 from cellspan.core.training.simulate import simulate_cells

@@ -17,9 +17,9 @@ import torch
 from cellpose import models as peer_models
 from cellpose.resnet_torch import CPnet
 
-from cellspan.core.metrics import average_precision
+from cellspan.core.models.network import CELLPOSE_WIDTHS
 from cellspan.core.models.registry import find_model
-from cellspan.core.network import CELLPOSE_WIDTHS
+from cellspan.core.objects.metrics import average_precision
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate.volumes import simulated_volume

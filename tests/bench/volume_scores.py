@@ -15,9 +15,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from cellspan.core.files import write_atomically
-from cellspan.core.labels import Labels, diameters
-from cellspan.core.metrics import average_precision, best_overlaps
+from cellspan.core.files.writing import write_atomically
+from cellspan.core.objects.labels import Labels, diameters
+from cellspan.core.objects.metrics import average_precision, best_overlaps
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate.volumes import simulated_volume

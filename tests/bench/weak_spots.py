@@ -14,11 +14,11 @@ from itertools import chain
 import numpy as np
 from tqdm import tqdm
 
-from cellspan.core.dynamics import flow_errors
-from cellspan.core.images import Image
-from cellspan.core.labels import Labels, median_diameter, renumber
-from cellspan.core.metrics import best_overlaps, intersection_over_union, match
+from cellspan.core.dynamics.flows import flow_errors
+from cellspan.core.objects.labels import Labels, median_diameter, renumber
+from cellspan.core.objects.metrics import best_overlaps, intersection_over_union, match
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import Image
 from cellspan.core.segmenter import Result, Segmenter
 from cellspan.core.training.simulate import simulate_cells
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from cellspan.core.errors import DeviceMemoryError
-from cellspan.core.images import image_from_array, network_input, read_image
-from cellspan.core.labels import Labels, median_diameter
-from cellspan.core.metrics import best_overlaps
+from cellspan.core.objects.labels import Labels, median_diameter
+from cellspan.core.objects.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
-from cellspan.core.planes import Pixels, PlanePipeline
+from cellspan.core.pictures.images import image_from_array, network_input, read_image
+from cellspan.core.planes.pipeline import Pixels, PlanePipeline
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_nuclei
 
@@ -108,7 +108,7 @@ def test_the_smallest_diameter_is_not_believed_unseen(segmenter: Segmenter, monk
     size_model = segmenter.model.description.size_model
     assert size_model is not None
     looks = iter([size_model.smallest, 0.7 * segmenter.model.description.mean_diameter])
-    monkeypatch.setattr("cellspan.core.planes.diameter_from_style", lambda style, model: next(looks))
+    monkeypatch.setattr("cellspan.core.planes.pipeline.diameter_from_style", lambda style, model: next(looks))
     made = simulate_nuclei((320, 320), 40)
     found = segmenter.segment(image_from_array(made.image), Parameters())
     assert found.diameter == pytest.approx(median_diameter(made.labels), rel=0.1)

@@ -11,18 +11,18 @@ from cellpose import dynamics as peer_dynamics
 from cellpose import metrics as peer_metrics
 from cellpose.resnet_torch import CPnet
 
-from cellspan.core.dynamics import flows_to_labels
-from cellspan.core.flows import labels_to_flows
-from cellspan.core.images import read_labels
+from cellspan.core.dynamics.flows import labels_to_flows
+from cellspan.core.dynamics.labelling import flows_to_labels
 from cellspan.core.inference.openvino_predictor import OpenVinoPredictor
 from cellspan.core.inference.predictor import make_predictor
 from cellspan.core.inference.tiles import predict_tiled
-from cellspan.core.labels import as_labels, median_diameter, renumber, resize_labels
-from cellspan.core.metrics import best_overlaps
 from cellspan.core.models.importing import export_checkpoint, import_model
+from cellspan.core.models.network import CELLPOSE_WIDTHS, FlowNetwork
 from cellspan.core.models.registry import find_model
-from cellspan.core.network import CELLPOSE_WIDTHS, FlowNetwork
+from cellspan.core.objects.labels import as_labels, median_diameter, renumber, resize_labels
+from cellspan.core.objects.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import read_labels
 from cellspan.core.training.data import Pair, find_pairs, read_pair
 from cellspan.core.training.simulate import simulate_nuclei
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import Floats
+from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.field import SimulatedField
 from cellspan.core.training.simulate.layout import Plan, arrange
 from cellspan.core.training.simulate.looks import LOOKS, nuclear_channel

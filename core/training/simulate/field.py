@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from cellspan.core.labels import Labels
+from cellspan.core.objects.labels import Labels
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cellspan.core.compiled import njit
-from cellspan.core.images import Floats
-from cellspan.core.labels import Labels, diameters, drop_on_edges, largest_pieces, median_diameter
+from cellspan.core.machine.compiled import njit
+from cellspan.core.objects.labels import Labels, diameters, drop_on_edges, largest_pieces, median_diameter
+from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.shapes import (
     EXTENT,
     KIND,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from cellspan.core.images import Floats
+from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.layout import Scene
 from cellspan.core.training.simulate.optics import debris, fluorescence_camera, focus, transmission_camera
 from cellspan.core.training.simulate.shapes import Values

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.images import Floats
-from cellspan.core.labels import Labels, renumber
+from cellspan.core.objects.labels import Labels, renumber
+from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.field import SimulatedField
 
 OFFSET, GAIN = 200.0, 12.0  # camera: grey values in the dark, grey values per photo-electron

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cellspan.core.images import Floats
+from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.textures import blurred, noise, spots
 
 WHITE = 255.0  # grey values

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.compiled import njit
+from cellspan.core.machine.compiled import njit
 
 Values = NDArray[np.float64]
 

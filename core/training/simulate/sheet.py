@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.files import write_atomically
-from cellspan.core.outlines import draw_outlines
+from cellspan.core.files.writing import write_atomically
+from cellspan.core.objects.outlines import draw_outlines
 from cellspan.core.training.simulate.cells import simulate_cells
 from cellspan.core.training.simulate.field import SimulatedField
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cellspan.core.files import write_atomically
+from cellspan.core.files.writing import write_atomically
+from cellspan.core.results.volume_pictures import orthogonal_views
 from cellspan.core.training.simulate.sheet import SHADES
 from cellspan.core.training.simulate.volumes import KINDS, simulated_volume
-from cellspan.core.volumes.pictures import orthogonal_views
 
 SIDE, DEPTH = 150, 90  # pixels of one stack
 ANISOTROPIES = (1.0, 3.0, 8.0)

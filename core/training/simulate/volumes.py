@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from cellspan.core.compiled import njit
 from cellspan.core.errors import CellspanError
-from cellspan.core.images import Floats
-from cellspan.core.labels import Labels, areas, largest_pieces, renumbered_by
+from cellspan.core.machine.compiled import njit
+from cellspan.core.objects.labels import Labels, areas, largest_pieces, renumbered_by
+from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.nuclei import GAIN, OFFSET
 from cellspan.core.training.simulate.textures import blurred
 

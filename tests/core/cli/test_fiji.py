@@ -17,7 +17,7 @@ import tifffile
 
 from cellspan.core.cli.fiji import _is_single_plane, _parameters
 from cellspan.core.errors import CellspanError
-from cellspan.core.outlines import rois_to_labels
+from cellspan.core.objects.outlines import rois_to_labels
 from cellspan.core.training.simulate import simulate_nuclei
 
 SHAPE = (128, 144)

@@ -39,7 +39,7 @@ def cellpose_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def save_checkpoint(path: Path) -> Path:
-    from cellspan.core.network import FlowNetwork
+    from cellspan.core.models.network import FlowNetwork
 
     torch.manual_seed(0)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import pytest
 import roifile
 import tifffile
 
-from cellspan.core.outlines import rois_to_labels
+from cellspan.core.objects.outlines import rois_to_labels
 from cellspan.core.training.simulate import simulate_nuclei
 
 pytestmark = pytest.mark.end_to_end
@@ -180,7 +180,7 @@ def test_doctor_models_and_service_status(engine_home: Path, cellspan: Callable)
 
 def test_the_names_in_the_help_are_those_of_the_outputs() -> None:
     from cellspan.core.cli.segment import OUTPUT_NAMES
-    from cellspan.core.outputs import ENDINGS
+    from cellspan.core.results.outputs import ENDINGS
 
     assert ", ".join(ENDINGS) == OUTPUT_NAMES
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import tifffile
 
-from cellspan.core.outputs import ENDINGS
+from cellspan.core.results.outputs import ENDINGS
 from cellspan.core.training.simulate import simulate_nuclei
 
 pytestmark = pytest.mark.end_to_end
@@ -23,7 +23,7 @@ KINDS = ("labels", "rois", "table")
 # A power cut between two renames of the second image, as often as this can be asked for.
 KILLED_BETWEEN_TWO_FILES = """
 import os, signal
-from cellspan.core import together
+from cellspan.core.files import together
 from cellspan.core.cli import main
 placed = []
 def place(part, path, really=together._place):

@@ -12,7 +12,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from cellspan.core.outlines import labels_to_rois, write_roi_zip
+from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.training.simulate import simulate_nuclei
 
 pytest.importorskip("torch")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.quick
 @pytest.mark.parametrize("widths", [(2, 16, 32, 48, 64), (2, 32, 64, 128, 256)])
 def test_openvino_agrees_with_torch_for_random_weights(widths: tuple[int, ...]) -> None:
     torch = pytest.importorskip("torch")
-    from cellspan.core.network import FlowNetwork
+    from cellspan.core.models.network import FlowNetwork
 
     torch.manual_seed(0)
     network = FlowNetwork(widths)

@@ -37,7 +37,7 @@ def cellpose_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def save_checkpoint() -> SaveCheckpoint:
     """save_checkpoint(path) writes a file as Cellpose does, with random weights."""
     torch = pytest.importorskip("torch")
-    from cellspan.core.network import FlowNetwork
+    from cellspan.core.models.network import FlowNetwork
 
     def save(path: Path, widths: tuple[int, ...] = WIDTHS, diameter: float = 28.0, seed: int = 0) -> Path:
         torch.manual_seed(seed)

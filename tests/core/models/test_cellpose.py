@@ -17,9 +17,9 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.models.architecture import network_shapes, widths_from_shapes
 from cellspan.core.models.cellpose import read_size_model
 from cellspan.core.models.importing import import_model
+from cellspan.core.models.network import CELLPOSE_WIDTHS, COMPACT_WIDTHS, FlowNetwork
 from cellspan.core.models.registry import cellpose_folder, find_model, known_models, list_models, origin_of
-from cellspan.core.network import CELLPOSE_WIDTHS, COMPACT_WIDTHS, FlowNetwork
-from cellspan.core.sizing import diameter_from_style
+from cellspan.core.models.sizing import diameter_from_style
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.quick

@@ -123,7 +123,7 @@ def test_weights_of_another_size(folder: Path) -> None:
 
 
 def test_networks_larger_than_the_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cellspan.core.memory.available_memory", lambda: 1_000_000)
+    monkeypatch.setattr("cellspan.core.machine.memory.available_memory", lambda: 1_000_000)
     with pytest.raises(CellspanError, match=r"a network of the widths 2, 16, 32, 64, 128 needs .* 1 MB are free"):
         load_model(folder).weights()
 

@@ -10,9 +10,9 @@ import pytest
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.importing import export_checkpoint, import_model
+from cellspan.core.models.network import CELLPOSE_WIDTHS, FlowNetwork
 from cellspan.core.models.registry import find_model, list_models, sha256_of
-from cellspan.core.network import CELLPOSE_WIDTHS, FlowNetwork
-from cellspan.core.sizing import diameter_from_style
+from cellspan.core.models.sizing import diameter_from_style
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.quick

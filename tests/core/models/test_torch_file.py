@@ -176,7 +176,7 @@ def test_tensors_larger_than_the_memory_are_refused_by_their_size(
 ) -> None:
     path = declaring(tmp_path / "file", 200_000)
     assert path.stat().st_size < 10_000
-    monkeypatch.setattr("cellspan.core.memory.available_memory", lambda: 10**10)
+    monkeypatch.setattr("cellspan.core.machine.memory.available_memory", lambda: 10**10)
     with pytest.raises(CellspanError, match=r"'weight' declares 160 GB; reading it needs 320 GB .* 10 GB are free"):
         read(path)
 

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cellspan.core.cancelling import checkpoint
-from cellspan.core.dynamics import Objects
+from cellspan.core.dynamics.labelling import Objects
 from cellspan.core.errors import CellspanError
+from cellspan.core.machine.cancelling import checkpoint
 from cellspan.core.parameters import Parameters
-from cellspan.core.result import Result
+from cellspan.core.planes.result import Result
 from cellspan.core.service.jobs import Job
 from cellspan.core.service.models import WarmModels
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from cellspan.core.cancelling import cancelled_by
 from cellspan.core.errors import Cancelled, CellspanError
+from cellspan.core.machine.cancelling import cancelled_by
 from cellspan.core.service import models as module
 from cellspan.core.service.models import WarmModels, find_in_time, in_time
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cellspan.core.errors import Cancelled
-from cellspan.core.result import Result
+from cellspan.core.planes.result import Result
 from cellspan.core.service import results as module
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.jobs import Job

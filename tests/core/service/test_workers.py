@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cellspan.core.cancelling import checkpoint
 from cellspan.core.errors import Cancelled, CellspanError, DeviceMemoryError
+from cellspan.core.machine.cancelling import checkpoint
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.jobs import Job, JobTable
 from cellspan.core.service.metrics import Metrics

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cellspan.core.flows import labels_to_flows
+from cellspan.core.dynamics.flows import labels_to_flows
 from cellspan.core.training.augment import Contrast, Crop, _across_planes, random_crop
 from cellspan.core.training.data import Field
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cellspan.core.models.registry import find_model
-from cellspan.core.outlines import labels_to_rois, write_roi_zip
+from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.comparison import MOST_IMAGES, Comparison, compared, mean_average_precision
 from cellspan.core.training.data import find_pairs

@@ -8,8 +8,8 @@ import pytest
 import tifffile
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.labels import median_diameter
-from cellspan.core.outlines import labels_to_rois, write_roi_zip
+from cellspan.core.objects.labels import median_diameter
+from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.training.data import (
     Field,
     divided,

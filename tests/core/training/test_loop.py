@@ -21,7 +21,7 @@ from cellspan.core.training.simulate import simulate_nuclei
 from .test_data import write_pair
 
 torch = pytest.importorskip("torch")
-from cellspan.core.network import FlowNetwork  # noqa: E402 - these need torch
+from cellspan.core.models.network import FlowNetwork  # noqa: E402 - these need torch
 from cellspan.core.training import learner  # noqa: E402
 from cellspan.core.training.augment import Crop  # noqa: E402
 from cellspan.core.training.data import load_fields  # noqa: E402

@@ -15,7 +15,7 @@ import tifffile
 from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.outlines import labels_to_rois, write_roi_zip
+from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.training.roi_sets import has_overlay, note_on, read_annotation
 
 pytestmark = pytest.mark.quick
@@ -135,7 +135,7 @@ def test_archives_that_declare_gigabytes(tmp_path: Path, monkeypatch: pytest.Mon
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(5):
             archive.writestr(f"{number}.roi", bytes(20_000_000))
-    monkeypatch.setattr("cellspan.core.memory.available_memory", lambda: 10_000_000)
+    monkeypatch.setattr("cellspan.core.machine.memory.available_memory", lambda: 10_000_000)
     with pytest.raises(CellspanError, match=r"declares 5 ROIs of 100 MB; .* 10 MB are free"):
         read_annotation(path, SHAPE)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cellspan.core.labels import median_diameter
+from cellspan.core.objects.labels import median_diameter
 from cellspan.core.training.simulate import SimulatedField, simulate_cells
 from cellspan.core.training.simulated import EVERY, SOURCE, SimulatedPool
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.labels import areas, drop_on_edges, largest_pieces
-from cellspan.core.metrics import shared_pixels
+from cellspan.core.objects.labels import areas, drop_on_edges, largest_pieces
+from cellspan.core.objects.metrics import shared_pixels
 from cellspan.core.training.simulate.volumes import KINDS, simulated_volume
 
 

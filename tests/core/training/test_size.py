@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cellspan.core.images import Floats
-from cellspan.core.labels import median_diameter
+from cellspan.core.objects.labels import median_diameter
+from cellspan.core.pictures.images import Floats
 from cellspan.core.training.data import Field
 from cellspan.core.training.size import CHECKED, FEWEST_VIEWS, FITTED, train_size_model
 

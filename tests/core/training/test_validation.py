@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cellspan.core.images import Image, network_input
 from cellspan.core.models.registry import find_model
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import Image, network_input
 from cellspan.core.training.data import Field
 from cellspan.core.training.simulate import simulate_nuclei
 
 torch = pytest.importorskip("torch")
-from cellspan.core.network import FlowNetwork  # noqa: E402 - these need torch
+from cellspan.core.models.network import FlowNetwork  # noqa: E402 - these need torch
 from cellspan.core.training.validation import validate  # noqa: E402
 
 pytestmark = pytest.mark.quick

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cellspan.core.files import write_json
+from cellspan.core.files.writing import write_json
 from cellspan.cp_module.batch.split import Range
 from cellspan.cp_module.batch.state import FOLDER, Plan, State
 from cellspan.cp_module.batch.task import DONE, OUTPUT, Task, ranges_folder

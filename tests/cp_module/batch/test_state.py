@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files import write_json
+from cellspan.core.files.writing import write_json
 from cellspan.cp_module.batch.cellprofiler import host
 from cellspan.cp_module.batch.split import Range
 from cellspan.cp_module.batch.state import (

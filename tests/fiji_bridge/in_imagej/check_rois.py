@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.labels import renumber
-from cellspan.core.outlines import labels_to_rois, write_roi_zip
+from cellspan.core.objects.labels import renumber
+from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.training.roi_sets import read_annotation
 from cellspan.fiji_bridge import connect, image_to_imagej, imagej_to_labels, labels_to_imagej, rois_to_imagej
 from cellspan.fiji_bridge.rois import labels_to_java_rois

@@ -6,8 +6,8 @@ from collections import defaultdict
 
 import numpy as np
 
+from cellspan.core.results.volume_rois import volume_rois
 from cellspan.core.training.simulate.volumes import simulated_volume
-from cellspan.core.volumes.rois import volume_rois
 from cellspan.fiji_bridge import connect, image_to_imagej
 
 imagej = connect()

@@ -6,8 +6,8 @@ import numpy as np
 import xarray
 
 from cellspan.core import Parameters, Segmenter
+from cellspan.core.pictures.volume import volume_from_array
 from cellspan.core.training.simulate import simulate_nuclei
-from cellspan.core.volumes.volume import volume_from_array
 from cellspan.fiji_bridge import connect, image_from_imagej, image_to_imagej, imagej_to_labels, segment
 
 connect()

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.labels import drop_on_edges, largest_pieces, median_diameter
+from cellspan.core.objects.labels import drop_on_edges, largest_pieces, median_diameter
 from cellspan.core.training.simulate import LOOKS, SHAPES, simulate_cells
 
 pytestmark = pytest.mark.quick

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cellspan.core.labels import drop_on_edges, keep
-from cellspan.core.labels import renumber as core_renumber
+from cellspan.core.objects.labels import drop_on_edges, keep
+from cellspan.core.objects.labels import renumber as core_renumber
 
 pytestmark = pytest.mark.quick
 

@@ -1,0 +1,1 @@
+"""Labels to flow fields, flow fields to labels: planes and volumes, on arrays and on tensors."""

@@ -1,0 +1,1 @@
+"""What the computer gives and takes: memory, compiled loops, taking turns, ending work in the middle."""

@@ -1,0 +1,1 @@
+"""Label images, planes and volumes alike: boxes, pieces, outlines, metrics, linking, stitching."""

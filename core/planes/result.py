@@ -1,0 +1,151 @@
+"""What was found in one image: labels, what the network said, and the same objects anew with other thresholds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellspan.core.dynamics.flows import flow_errors
+from cellspan.core.dynamics.judging import drop_unwanted
+from cellspan.core.dynamics.labelling import Objects
+from cellspan.core.dynamics.volume_quality import volume_flow_errors
+from cellspan.core.errors import CellspanError
+from cellspan.core.objects.labels import Labels, areas, object_means, resize_labels
+from cellspan.core.parameters import DYNAMICS, Parameters
+from cellspan.core.pictures.images import Floats
+
+
+class Stages(Protocol):
+    """From the network's outputs to labels, with arrays on the CPU or with tensors on the device that made them."""
+
+    def place(self, outputs: Floats) -> Any:
+        """An array becomes what the others take."""
+        ...
+
+    def fetch(self, outputs: Any) -> Floats:
+        """And back."""
+        ...
+
+    def resize(self, outputs: Any, shape: tuple[int, int]) -> Any:
+        """Outputs (3, y, x) at another height and width."""
+        ...
+
+    def objects(self, outputs: Any, parameters: Parameters, diameter: float) -> Objects:
+        """The dynamics: outputs (3, Y, X) to labels (Y, X), and their flow errors if they were computed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the network said of a plane, at the magnification at which it looked."""
+
+    outputs: Floats  # (3, y, x): flows along y and x in pixels per step, probability as logits
+    shape: tuple[int, int]  # of the image
+    diameter: float  # of its objects, in its pixels
+    factor: float  # how many times the image was enlarged
+    style: Floats  # (S,), unit length
+    stages: Stages
+
+    def objects(self, parameters: Parameters) -> tuple[Objects, Floats]:
+        """The objects that the parameters want, and the outputs (3, Y, X) at the size of the image."""
+        stages, outputs = self.stages, self.stages.place(self.outputs)
+        full = stages.resize(outputs, self.shape)
+        if parameters.resample:
+            return stages.objects(full, parameters, self.diameter), stages.fetch(full)
+        whole = parameters.model_copy(update={"min_size": 0, "exclude_on_edges": False})
+        coarse = stages.objects(outputs, whole, self.diameter * self.factor).labels
+        labels = drop_unwanted(resize_labels(coarse, self.shape), parameters)
+        return Objects(labels, None), stages.fetch(full)  # their shapes are not those that were judged
+
+    def everything(self, parameters: Parameters) -> tuple[Labels, Floats]:
+        """As `objects`, with small ones and those at the border, whatever the parameters want of them."""
+        found, outputs = self.objects(parameters.model_copy(update={"min_size": 0, "exclude_on_edges": False}))
+        return found.labels, outputs
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was found in one image of height Y and width X, or in a volume of Z slices."""
+
+    labels: Labels  # (Y, X) or (Z, Y, X): 0 = background, 1..n
+    flows: Floats  # (2, Y, X): y, x in pixels per step; (3, Z, Y, X): z, y, x; (2, Z, Y, X) of slices that were joined
+    probability: Floats  # (Y, X) or (Z, Y, X), logits
+    diameter: float  # pixels; given or estimated
+    style: Floats  # (S,), unit length; of a volume, the mean over its slices
+    model: str
+    model_sha256: str
+    device: str
+    seconds: float
+    notes: list[str] = field(default_factory=list)
+    anisotropy: float = 1.0  # of a volume: z step divided by the pixel size, as it was taken
+    parameters: Parameters = field(default_factory=Parameters)  # that it was made with
+    seen: Seen | None = None  # None for volumes, whose outputs are not kept
+    errors: NDArray[np.float64] | None = None  # the flow error of each object, if the dynamics computed it
+
+    @property
+    def count(self) -> int:
+        """Number of objects."""
+        return int(self.labels.max(initial=0))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, or of disk, that the arrays take."""
+        arrays = {id(_owner(array)): _owner(array).nbytes for array in self._arrays()}
+        return sum(arrays.values())
+
+    def _arrays(self) -> list[NDArray[Any]]:
+        return [self.labels, self.flows, self.probability, *([self.seen.outputs] if self.seen else [])]
+
+    def again(self, parameters: Parameters) -> Result:
+        """The same image with other thresholds, sizes, edges, holes, steps or `resample`: the network is not asked.
+
+        The labels are those of a fresh run, bit for bit. Raises CellspanError if other parameters differ, because
+        then the network would see another image, and for volumes.
+        """
+        if self.seen is None:
+            raise CellspanError("The outputs of a volume are not kept; segment it once more.")
+        check_same_network(self.parameters, parameters)
+        started = time.perf_counter()
+        found, outputs = self.seen.objects(parameters)
+        return replace(
+            self,
+            labels=found.labels,
+            errors=found.errors,
+            flows=outputs[:2],
+            probability=outputs[2],
+            parameters=parameters,
+            seconds=time.perf_counter() - started,
+        )
+
+
+def check_same_network(before: Parameters, now: Parameters) -> None:
+    """Refuse parameters with which the network would see another image; raises CellspanError that names one."""
+    for name in Parameters.model_fields:
+        if name not in DYNAMICS and getattr(before, name) != getattr(now, name):
+            raise CellspanError(
+                f"{name} = {getattr(now, name)} needs the network once more (it was {getattr(before, name)}); "
+                f"without it, these can change: {', '.join(DYNAMICS)}."
+            )
+
+
+def object_quality(result: Result) -> Floats:
+    """Mean probability (a logit) and flow error of each object: (2, objects), in the order of their labels."""
+    sizes = areas(result.labels)
+    means = object_means(result.labels, result.probability, sizes)
+    errors = result.errors
+    if errors is None and result.labels.ndim == 2:
+        errors = flow_errors(result.labels, result.flows)
+    if errors is None:
+        errors = volume_flow_errors(result.labels, result.flows, result.anisotropy)
+    return np.stack([means, errors]).astype(np.float32)
+
+
+def _owner(array: NDArray[Any]) -> NDArray[Any]:
+    """The array whose memory this is a view of."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array

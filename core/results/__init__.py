@@ -1,0 +1,1 @@
+"""What a segmentation leaves on disk: labels, outlines, tables, pictures, records of runs; and their evaluation."""

@@ -1,0 +1,99 @@
+"""Predicted label images against true ones: average precision, precision, recall, per image and pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.objects.metrics import THRESHOLDS, Matches, intersection_over_union, match
+from cellspan.core.pictures.images import read_labels
+from cellspan.core.pictures.inputs import IMAGE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """One image's matches at each IoU threshold, and how many objects it has."""
+
+    name: str
+    true: int
+    predicted: int
+    matches: tuple[Matches, ...]
+
+    def as_row(self) -> dict[str, Any]:
+        """For tables and JSON."""
+        precisions = {f"ap@{t:g}": round(m.average_precision, 4) for t, m in zip(THRESHOLDS, self.matches, strict=True)}
+        first = self.matches[0]
+        return {
+            "image": self.name,
+            "true": self.true,
+            "predicted": self.predicted,
+            **precisions,
+            "precision@0.5": round(first.precision, 4),
+            "recall@0.5": round(first.recall, 4),
+        }
+
+
+def evaluate_folders(
+    predicted: Path, true: Path, on_score: Callable[[int, int], None] | None = None
+) -> list[ImageScore]:
+    """Score every true image `<id>_masks.*` against `<id>_labels.*`, `<id>_img_labels.*` or `<id>_masks.*`.
+
+    Subfolders must agree. `on_score` gets how many of how many are done. Raises CellspanError if a true image has no
+    prediction.
+    """
+    # Results may lie beside the annotations, so each side has its preference.
+    found = _by_id(predicted, ("_labels", "_masks"))
+    wanted = _by_id(true, ("_masks", "_labels"))
+    if not wanted:
+        raise CellspanError(f"{true}: no label images named <id>_masks.* or <id>_labels.* were found.")
+    missing = sorted(set(wanted) - set(found))
+    if missing:
+        raise CellspanError(
+            f"{predicted}: {len(missing)} predictions are missing, the first is {missing[0]}_labels.tif."
+        )
+    scores = []
+    for key, path in sorted(wanted.items()):
+        scores.append(_score(key, found[key], path))
+        if on_score:
+            on_score(len(scores), len(wanted))
+    return scores
+
+
+def _by_id(folder: Path, marks: tuple[str, str]) -> dict[str, Path]:
+    """Label images by their id; of two with one id, that with the first mark."""
+    if not folder.is_dir():
+        raise CellspanError(f"{folder}: there is no such folder.")
+    found: dict[str, Path] = {}
+    for mark in marks:
+        for path in sorted(folder.rglob(f"*{mark}.*")):
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                key = path.stem.removesuffix(mark).removesuffix("_img")
+                found.setdefault((path.parent.relative_to(folder) / key).as_posix(), path)
+    return found
+
+
+def _score(key: str, predicted: Path, true: Path) -> ImageScore:
+    try:
+        iou = intersection_over_union(read_labels(true), read_labels(predicted))
+    except CellspanError as error:
+        raise CellspanError(f"{predicted}: {error}") from None
+    return ImageScore(key, iou.shape[0], iou.shape[1], tuple(match(iou, threshold) for threshold in THRESHOLDS))
+
+
+def summary(scores: list[ImageScore]) -> dict[str, Any]:
+    """The mean over images and the pooled counts."""
+    pooled = ImageScore(
+        "pooled",
+        sum(score.true for score in scores),
+        sum(score.predicted for score in scores),
+        tuple(sum((score.matches[i] for score in scores), Matches(0, 0, 0)) for i in range(len(THRESHOLDS))),
+    )
+    rows = [score.as_row() for score in scores]
+    numbers = [name for name in rows[0] if "@" in name]
+    mean = {name: round(float(np.mean([row[name] for row in rows])), 4) for name in numbers}
+    return {"images": len(scores), "mean": mean, "pooled": pooled.as_row()}

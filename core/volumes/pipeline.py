@@ -1,0 +1,248 @@
+"""A volume from voxels to labels: the network on slices along three axes, dynamics in 3D, block by block."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from cellspan.core.dynamics.judging import drop_unwanted
+from cellspan.core.dynamics.labelling import flows_to_labels
+from cellspan.core.machine.cancelling import abandonable
+from cellspan.core.models.sizing import magnification
+from cellspan.core.objects.labels import Labels, areas, diameters, in_reading_order, keep, renumbered_by
+from cellspan.core.objects.stitching import stitch
+from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import CONSTANT, Floats, Image
+from cellspan.core.pictures.volume import Volume
+from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
+from cellspan.core.volumes.intensities import Intensities
+from cellspan.core.volumes.resampling import Axis, Box, Grid
+from cellspan.core.volumes.slices import predict_slices, sampled_styles
+from cellspan.core.volumes.store import output_store, slab_thickness
+
+if TYPE_CHECKING:
+    from cellspan.core.planes.pipeline import PlanePipeline
+
+OnProgress = Callable[[float, str], None]
+SIZING_SLICES = 5  # in which the diameter is measured
+NETWORK = 0.9  # of the progress
+SLAB = 16  # slices of results on disk that are renumbered at once, as they are stored there
+NO_SPACING = "The file does not say how far its slices are apart; cubic voxels are assumed (set anisotropy)."
+
+
+@dataclass
+class Found:
+    """Where the results go, part by part; arrays of the image's shape in memory or on disk."""
+
+    labels: Any  # (Z, Y, X), integers
+    flows: Any = None  # (3, Z, Y, X) in 3D, (2, Z, Y, X) slice by slice, or None if nobody wants them
+    probability: Any = None  # (Z, Y, X), or None
+    diameter: float = 0.0
+    styles: list[Floats] = field(default_factory=list)
+    count: int = 0
+    anisotropy: float = 1.0
+    notes: list[str] = field(default_factory=list)
+
+
+class VolumeTask:
+    """One volume, one model, one set of parameters."""
+
+    def __init__(self, pipeline: PlanePipeline, volume: Volume, parameters: Parameters, report: OnProgress) -> None:
+        """Reads a sample of the volume; raises CellspanError for what cannot be segmented."""
+        self._pipeline, self._volume, self._parameters, self._report = pipeline, volume, parameters, report
+        self._intensities = Intensities(volume, parameters)
+        self._model = pipeline.model.description
+        self.notes = list(self._intensities.notes)
+        if self._intensities.is_flat:
+            self.notes.append(CONSTANT)
+        self.anisotropy = parameters.anisotropy or volume.anisotropy or 1.0
+        if parameters.do_3d and parameters.anisotropy is None and volume.anisotropy is None:
+            self.notes.append(NO_SPACING)
+
+    def run(self, found: Found, core: int | None = None) -> None:
+        """Fill `found`; `core` is the side of blocks in grid voxels, None = as the memory allows."""
+        found.diameter = self._parameters.diameter or self.measured_diameter()
+        if self._parameters.do_3d:
+            self._run_3d(found, core)
+        else:
+            self._run_stitched(found)
+        found.notes, found.anisotropy = self.notes + list(self._pipeline.notes), self.anisotropy
+
+    # ---- the diameter
+
+    def measured_diameter(self) -> float:
+        """The median diameter of what is found in a few slices, on the volume's scale of intensities."""
+        if self._intensities.is_flat:
+            return self._model.mean_diameter
+        depth, height, width = self._volume.shape
+        nuclei = None if self._parameters.nuclei_channel is None else 1
+        done = {"normalize": None, "invert": False, "channel": 0, "nuclei_channel": nuclei}
+        # As in 2D, what the user wants to see of the objects does not change the diameter that is measured on them.
+        plain = {"do_3d": False, "stitch_threshold": 0.0, "exclude_on_edges": False, "min_size": Parameters().min_size}
+        single = self._parameters.model_copy(update={**done, **plain})
+        sizes, estimates = [], []
+        for z in np.unique(np.linspace(0, depth - 1, min(depth, SIZING_SLICES) + 2).round().astype(int)[1:-1]):
+            self._report(0.0, f"measuring the diameter in slice {z + 1}")
+            planes = self._intensities.planes((slice(int(z), int(z) + 1), slice(0, height), slice(0, width)))
+            result = self._pipeline.segment(Image(planes[:, 0]), single, lambda part, words: None)
+            sizes.append(diameters(result.labels))
+            estimates.append(result.diameter)
+        pooled = np.concatenate(sizes)
+        return float(np.median(pooled if pooled.size else estimates))
+
+    # ---- as one volume
+
+    def _grid(self, diameter: float) -> Grid:
+        """Cubic voxels at the magnification that the network knows."""
+        factor = magnification(self._model.mean_diameter, diameter)
+        factors = (factor * self.anisotropy, factor, factor)
+        z, y, x = (Axis(n, max(1, round(n * f))) for n, f in zip(self._volume.shape, factors, strict=True))
+        return Grid(z, y, x)
+
+    def _run_3d(self, found: Found, core: int | None) -> None:
+        grid = self._grid(found.diameter)
+        blocks = plan_blocks(grid.shape, core)
+        with output_store(grid.shape, on_disk=len(blocks) > 1) as outputs:
+            self._run_network(found, grid, blocks, outputs)
+            last = 0  # number of the objects so far
+            with Borders(blocks) as borders:
+                for k, block in enumerate(blocks):
+                    self._report(NETWORK + (0.99 - NETWORK) * k / len(blocks), "following the flows")
+                    part = np.asarray(outputs[(slice(None), *block.whole)], np.float32)
+                    labels = self._labels_of(part)
+                    labels[labels > 0] += last
+                    last = max(last, int(labels.max(initial=0)))
+                    borders.add(block, labels)
+                    self._put(found, grid, block, labels, part)
+                roots = borders.roots(last)
+        self._report(0.99, "numbering the objects")
+        found.count = finish(found.labels, roots, self._parameters)
+
+    def _run_network(self, found: Found, grid: Grid, blocks: list[Block], outputs: Any) -> None:
+        """Fill the outputs on the grid."""
+        self._report(0.0, "looking at the whole volume")
+        whole = self._intensities.on_grid(grid, blocks[0].whole) if len(blocks) == 1 else None
+
+        def slab(box: Box) -> Floats:
+            return self._intensities.on_grid(grid, box) if whole is None else whole[(slice(None), *box)]
+
+        styles = sampled_styles(self._pipeline.predictor, slab, grid.shape)
+        found.styles = list(styles)
+        slices = sum(grid.shape)
+        predict_slices(
+            self._pipeline.predictor,
+            slab,
+            outputs,
+            styles,
+            self._parameters,
+            lambda part: self._report(
+                NETWORK * part, f"running the network on slice {round(part * slices)} of {slices}"
+            ),
+            None if whole is not None else slab_thickness(grid.shape),
+        )
+
+    def _labels_of(self, outputs: Floats) -> Labels:
+        """Objects on a block's grid; sizes are judged when all blocks are joined."""
+        if self._parameters.smooth_flows > 0:
+            for component in outputs[:3]:
+                abandonable(partial(gaussian_filter, component, self._parameters.smooth_flows, output=component))
+        everything = self._parameters.model_copy(
+            update={"min_size": 0, "max_size_fraction": 1.0, "exclude_on_edges": False}
+        )
+        return flows_to_labels(outputs[:3], outputs[3], everything, self._model.mean_diameter)
+
+    def _put(self, found: Found, grid: Grid, block: Block, labels: Labels, outputs: Floats) -> None:
+        """Write the core of a block at the voxels of the image, a few slices at a time."""
+        for z in grid.slabs(block.core):
+            image = grid.part((z, *block.core[1:]))
+            found.labels[image] = grid.labels_at(labels, block.whole, image)
+            if found.probability is not None:
+                found.probability[image] = grid.values_at(outputs[3], block.whole, image)
+            if found.flows is not None:
+                found.flows[(slice(None), *image)] = grid.values_at(outputs[:3], block.whole, image)
+
+    # ---- slice by slice
+
+    def _run_stitched(self, found: Found) -> None:
+        joined = stitch(self._planes(found), self._parameters.stitch_threshold)
+        last = 0
+        for z, labels in enumerate(joined):
+            found.labels[z] = labels
+            last = max(last, int(labels.max(initial=0)))
+        found.count = finish(found.labels, np.arange(last + 1, dtype=np.int32), self._parameters)
+
+    def _planes(self, found: Found) -> Iterator[Labels]:
+        """The labels of one slice after the other."""
+        depth, height, width = self._volume.shape
+        found.styles = styles = []  # anew, because a full device begins again
+        for z in range(depth):
+
+            def report(part: float, words: str, z: int = z) -> None:
+                self._report(0.95 * (z + part) / depth, f"slice {z + 1} of {depth}: {words}")
+
+            planes = self._intensities.planes((slice(z, z + 1), slice(0, height), slice(0, width)))[:, 0]
+            labels, outputs, style = self._pipeline.segment_planes(planes, self._parameters, found.diameter, report)
+            styles.append(style)
+            if found.probability is not None:
+                found.probability[z] = outputs[2]
+            if found.flows is not None:
+                found.flows[:, z] = outputs[:2]
+            yield labels
+
+
+def finish(labels: Any, roots: Any, parameters: Parameters) -> int:
+    """Give all parts of an object one number, drop what the parameters refuse, count 1..n; how many there are."""
+    if isinstance(labels, np.ndarray):
+        joined = renumbered_by(labels, roots)
+        fitting = keep(joined, areas(joined) <= parameters.max_size_fraction * joined.size)
+        labels[:] = in_reading_order(drop_unwanted(fitting, parameters))
+        return int(labels.max(initial=0))
+    numbers = _numbers(*_tally(labels, roots), parameters, math.prod(labels.shape))
+    for z in range(0, labels.shape[0], SLAB):
+        labels[z : z + SLAB] = numbers[roots[np.asarray(labels[z : z + SLAB])]]
+    return int(numbers.max(initial=0))
+
+
+def _tally(labels: Any, roots: Any) -> tuple[Any, Any]:
+    """The voxels of each object of a volume on disk, and whether it touches a face of the volume."""
+    count = int(roots.max(initial=0)) + 1
+    sizes, touching = np.zeros(count, np.int64), np.zeros(count, bool)
+    for z in range(0, labels.shape[0], SLAB):
+        slab = roots[np.asarray(labels[z : z + SLAB])]
+        sizes += np.bincount(slab.ravel(), minlength=count)
+        for axis in (1, 2):
+            touching[slab.take((0, -1), axis)] = True
+        touching[slab[0] if z == 0 else 0] = True
+        touching[slab[-1] if z + SLAB >= labels.shape[0] else 0] = True
+    return sizes, touching
+
+
+def _numbers(sizes: Any, touching: Any, parameters: Parameters, voxels: int) -> Any:
+    """For each object its final number, 0 = it is dropped."""
+    wanted = (sizes >= max(parameters.min_size, 1)) & (sizes <= parameters.max_size_fraction * voxels)
+    if parameters.exclude_on_edges:
+        wanted &= ~touching
+    wanted[0] = False
+    numbers = np.zeros(len(sizes), np.int32)
+    numbers[wanted] = np.arange(1, np.count_nonzero(wanted) + 1)
+    return numbers
+
+
+def segment_volume(
+    pipeline: PlanePipeline, volume: Volume, parameters: Parameters, report: OnProgress, core: int | None = None
+) -> tuple[Found, float]:
+    """All results in memory, and the seconds that they took."""
+    started = time.perf_counter()
+    shape, along = volume.shape, 3 if parameters.do_3d else 2
+    task = VolumeTask(pipeline, volume, parameters, report)
+    found = Found(np.zeros(shape, np.int32), np.zeros((along, *shape), np.float32), np.zeros(shape, np.float32))
+    task.run(found, core)
+    report(1.0, "done")
+    return found, time.perf_counter() - started

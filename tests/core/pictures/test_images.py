@@ -1,0 +1,140 @@
+"""Images: files of all kinds, axes, channels, normalisation, and what is refused."""
+
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+import tifffile
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import image_from_array, network_input, read_image, resize
+
+pytestmark = pytest.mark.quick
+
+
+@pytest.fixture
+def ramp() -> np.ndarray:
+    return np.arange(30 * 40, dtype=np.uint16).reshape(30, 40)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32, np.int16, np.float32, np.float64])
+def test_tiff_of_every_type(tmp_path: Path, ramp: np.ndarray, kind: type) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", (ramp % 200).astype(kind))
+    image = read_image(tmp_path / "a.tif")
+    assert image.channels.dtype == kind
+    assert np.array_equal(image.channels[0], ramp % 200)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_png(tmp_path: Path, ramp: np.ndarray, kind: type) -> None:
+    imageio.imwrite(tmp_path / "ä b.png", (ramp % 200).astype(kind))
+    assert np.array_equal(read_image(tmp_path / "ä b.png").channels[0], ramp % 200)
+
+
+def test_axes_become_channels(tmp_path: Path, ramp: np.ndarray) -> None:
+    two = np.stack([ramp, ramp[::-1]])
+    tifffile.imwrite(tmp_path / "a.tif", two, metadata={"axes": "CYX"})
+    assert np.array_equal(read_image(tmp_path / "a.tif").channels, two)
+    assert np.array_equal(image_from_array(np.moveaxis(two, 0, -1)).channels, two)
+    assert np.array_equal(image_from_array(two[:, None], "CZYX").channels, two)
+
+
+def test_rgb_is_segmented_by_its_luminance() -> None:
+    rgb = np.zeros((20, 20, 3), np.uint8)
+    rgb[5:10, 5:10] = 100, 50, 10
+    image = image_from_array(rgb)
+    assert image.is_rgb
+    planes, _ = network_input(image, Parameters(normalize=None))
+    assert planes[0, 6, 6] == pytest.approx(0.299 * 100 + 0.587 * 50 + 0.114 * 10)
+    transparent = np.concatenate([rgb, np.full((20, 20, 1), 255, np.uint8)], axis=2)
+    assert np.array_equal(network_input(image_from_array(transparent), Parameters(normalize=None))[0], planes)
+
+
+def test_tiny_colour_pictures_are_colour(tmp_path: Path) -> None:
+    imageio.imwrite(tmp_path / "a.png", np.full((1, 1, 3), 9, np.uint8))
+    image = read_image(tmp_path / "a.png")
+    assert image.is_rgb
+    assert image.shape == (1, 1)
+
+
+def test_numbers_beyond_float32_are_refused() -> None:
+    plane = np.ones((5, 5))
+    plane[0, 0] = 1e300
+    with pytest.raises(CellspanError, match="too large"):
+        network_input(image_from_array(plane), Parameters(normalize=None))
+
+
+def test_channels_are_chosen_and_missing_ones_named(ramp: np.ndarray) -> None:
+    image = image_from_array(np.stack([ramp, ramp * 0, ramp[::-1]]))
+    planes, notes = network_input(image, Parameters(channel=2, nuclei_channel=0))
+    assert notes == []
+    assert planes[1, -1, -1] > planes[0, -1, -1]
+    assert "channel 0" in network_input(image, Parameters())[1][0]
+    with pytest.raises(CellspanError, match="nuclei_channel = 3, but the image has 3"):
+        network_input(image, Parameters(nuclei_channel=3))
+
+
+def test_percentiles_become_zero_and_one(ramp: np.ndarray) -> None:
+    planes, _ = network_input(image_from_array(ramp), Parameters(normalize=(10, 90)))
+    assert np.percentile(planes[0], [10, 90]) == pytest.approx([0, 1], abs=1e-3)
+    inverted, _ = network_input(image_from_array(ramp), Parameters(normalize=(10, 90), invert=True))
+    assert inverted[0] == pytest.approx(1 - planes[0])
+
+
+def test_large_integers_keep_their_contrast() -> None:
+    plane = np.full((20, 20), 4_000_000_000, np.uint32)
+    plane[5:10] += 3
+    planes, _ = network_input(image_from_array(plane), Parameters())
+    assert planes[0].max() == pytest.approx(1)
+
+
+def test_constant_images_are_flat_and_said_to_be() -> None:
+    planes, notes = network_input(image_from_array(np.full((5, 5), 7)), Parameters())
+    assert not planes.any()
+    assert "constant" in notes[0]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers_are_refused(bad: float) -> None:
+    plane = np.ones((5, 5), np.float32)
+    plane[2, 2] = bad
+    with pytest.raises(CellspanError, match="1 pixels are NaN or infinite"):
+        network_input(image_from_array(plane), Parameters())
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((0, 5)), np.zeros((5, 5), complex), np.zeros(7), np.zeros((20, 30, 40))])
+def test_arrays_that_are_no_images_are_refused(wrong: np.ndarray) -> None:
+    with pytest.raises(CellspanError):
+        image_from_array(wrong)
+
+
+def test_damaged_files_are_named(tmp_path: Path, ramp: np.ndarray) -> None:
+    tifffile.imwrite(tmp_path / "whole.tif", ramp)
+    content = (tmp_path / "whole.tif").read_bytes()
+    bad = {
+        "truncated.tif": content[: len(content) // 2],
+        "text.tif": b"these are no pixels",
+        "empty.tif": b"",
+        "text.png": b"no pixels either",
+        "notes.txt": b"a note",
+    }
+    for name, data in bad.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(CellspanError, match=name):
+            read_image(tmp_path / name)
+    with pytest.raises(CellspanError, match="no such file"):
+        read_image(tmp_path / "missing.tif")
+
+
+def test_stacks_are_refused_by_their_name(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "z.tif", np.zeros((9, 20, 30), np.uint8), metadata={"axes": "ZYX"})
+    with pytest.raises(CellspanError, match="9 z-slices"):
+        read_image(tmp_path / "z.tif")
+
+
+def test_resizing_keeps_the_mean() -> None:
+    planes = np.random.default_rng(0).random((2, 64, 64), np.float32)
+    assert resize(planes, (16, 16)).mean() == pytest.approx(planes.mean(), rel=1e-3)
+    assert resize(planes, (100, 90)).shape == (2, 100, 90)

@@ -1,0 +1,188 @@
+"""Many images: each has all its results or none, and going on after a stop costs nothing."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.inputs import Input
+from cellspan.core.results import outputs
+from cellspan.core.results.batch import Batch, Existing, Outcome, segment_files
+from cellspan.core.results.outputs import ENDINGS
+from cellspan.core.segmenter import Result
+
+pytestmark = pytest.mark.quick
+KINDS = ("labels", "rois", "overlay", "table")
+
+
+class FakeSegmenter:
+    """Finds one square in every image, and does something else before if it is asked to."""
+
+    def __init__(self, meanwhile: Callable[[], object] = lambda: None, weights: str = "0" * 64) -> None:
+        self.model = SimpleNamespace(identity={"name": "fake", "weights_sha256": weights})
+        self.predictor = SimpleNamespace(device="cpu")
+        self.meanwhile = meanwhile
+
+    def segment(self, image: Image, parameters: Parameters, on_progress: Callable[[float, str], None]) -> Result:
+        self.meanwhile()
+        on_progress(0.5, "running the network")
+        labels = np.zeros(image.shape, np.int32)
+        labels[2:6, 2:6] = 1
+        flows, probability = np.zeros((2, *image.shape), np.float32), np.zeros(image.shape, np.float32)
+        return Result(labels, flows, probability, 4.0, np.zeros(0, np.float32), "fake", "0" * 64, "cpu", 0.0)
+
+
+def write_images(folder: Path, *names: Any) -> list[Path]:
+    """Small images with something in them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        tifffile.imwrite(folder / name, np.arange(100, dtype=np.uint8).reshape(10, 10))
+    return [folder / name for name in names]
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[Path]:
+    return write_images(tmp_path / "in", "a.tif", "b.tif", "c.tif")
+
+
+def segment(
+    images: Sequence[Path],
+    out: Path,
+    existing: Existing = "refuse",
+    kinds: Sequence[str] = KINDS,
+    segmenter: Any = None,
+    is_stopped: Callable[[], bool] = lambda: False,
+    **parameters: Any,
+) -> Outcome:
+    batch = Batch(segmenter or FakeSegmenter(), out, Parameters(**parameters), kinds, existing)
+    return segment_files(batch, [Input(path, Path()) for path in images], is_stopped=is_stopped)
+
+
+def kinds_of(out: Path, stem: str) -> set[str]:
+    return {kind for kind, ending in ENDINGS.items() if (out / f"{stem}{ending}").exists()}
+
+
+def fate(record: dict[str, Any]) -> str:
+    return "failed" if "error" in record else "skipped" if "skipped" in record else "done"
+
+
+def fates(outcome: Outcome) -> list[str]:
+    return [fate(record) for record in outcome.records]
+
+
+def hidden_files(out: Path) -> list[Path]:
+    return list(out.rglob(".*"))
+
+
+def test_no_kind_appears_if_one_cannot_be_written(
+    images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, columns: object) -> None:
+        path.write_text("label")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(outputs, "write_table", full)
+    outcome = segment(images, tmp_path / "out")
+    assert fates(outcome) == ["failed"] * 3
+    assert "a_objects.csv: the file cannot be written (No space left on device)" in outcome.records[0]["error"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["run.json"]
+
+
+def test_going_on_skips_what_is_complete(images: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    segment(images[:2], out)
+    (out / "b_rois.zip").unlink()
+    labels = (out / "b_labels.tif").stat().st_mtime_ns
+    outcome = segment(images, out, "skip")
+    assert fates(outcome) == ["skipped", "done", "done"]
+    assert outcome.records[0]["notes"] == []
+    assert kinds_of(out, "b") == set(KINDS)
+    assert (out / "b_labels.tif").stat().st_mtime_ns != labels, "the set would be of two runs"
+    assert fates(segment(images, out, "skip", (*KINDS, "flows"))) == ["done"] * 3
+    assert fates(segment(images, out, "refuse")) == ["failed"] * 3
+    assert fates(segment(images, out, "overwrite")) == ["done"] * 3
+    assert hidden_files(out) == []
+
+
+def test_kept_results_of_other_parameters_are_one_note(images: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    segment(images[:2], out, diameter=25)
+    outcome = segment(images, out, "skip", diameter=30)
+    [note] = {note for record in outcome.records for note in record.get("notes", [])}
+    assert "other parameters (diameter 25.0 instead of 30.0)" in note
+    # Who skips does not become the writer.
+    assert segment(images[:1], out, "skip", diameter=30).records[0]["notes"] == [note]
+    assert segment(images[2:], out, "skip", diameter=30).records[0]["notes"] == []
+    other = segment(images[2:], out, "skip", segmenter=FakeSegmenter(weights="1" * 64), diameter=30)
+    assert "another model" in other.records[0]["notes"][0]
+    for record in out.glob("run*.json"):
+        record.unlink()
+    assert "No record in the folder says" in segment(images[:1], out, "skip").records[0]["notes"][0]
+
+
+def test_a_stop_leaves_whole_images_only(images: list[Path], tmp_path: Path) -> None:
+    seen: list[int] = []
+    segmenter = FakeSegmenter(meanwhile=lambda: seen.append(1))
+    outcome = segment(images, tmp_path, segmenter=segmenter, is_stopped=lambda: len(seen) == 2)
+    assert outcome.stopped
+    assert fates(outcome) == ["done"]
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert (run["ended"], len(run["inputs"])) == ("stopped", 1)
+    assert kinds_of(tmp_path, "a") == set(KINDS)
+    assert kinds_of(tmp_path, "b") == set()
+    assert hidden_files(tmp_path) == []
+
+
+def test_a_second_ctrl_c_keeps_the_record(images: list[Path], tmp_path: Path) -> None:
+    class Impatient(FakeSegmenter):
+        def segment(self, image: Any, *rest: Any) -> Any:
+            if (tmp_path / "a_labels.tif").exists():
+                raise KeyboardInterrupt
+            return super().segment(image, *rest)
+
+    with pytest.raises(KeyboardInterrupt):
+        segment(images, tmp_path, segmenter=Impatient())
+    assert json.loads((tmp_path / "run.json").read_text())["ended"] == "stopped"
+
+
+@pytest.mark.parametrize(("existing", "expected"), [("refuse", "failed"), ("overwrite", "failed"), ("skip", "skipped")])
+def test_another_run_writes_the_same_image_meanwhile(
+    images: list[Path], tmp_path: Path, existing: Existing, expected: str
+) -> None:
+    out = tmp_path / "out"
+    if existing == "overwrite":
+        segment(images[:1], out)
+    other = FakeSegmenter(meanwhile=lambda: segment(images[:1], out, "overwrite", diameter=9))
+    outcome = segment(images[:1], out, existing, segmenter=other)
+    assert fates(outcome) == [expected]
+    assert kinds_of(out, "a") == set(KINDS)
+    assert hidden_files(out) == []
+    if expected == "failed":
+        assert "another run has written this result meanwhile" in outcome.records[0]["error"]
+    else:
+        assert "diameter 9.0" in outcome.records[0]["notes"][0]
+
+
+def test_names_that_are_too_long_or_no_text(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"b_\xe4.tif")
+    try:
+        images = write_images(tmp_path / "in", "l" * 245 + ".tif", odd, "é" * 110 + ".tif")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    outcome = segment(images, tmp_path / "out", kinds=("labels", "rois", "overlay", "table", "flows", "probability"))
+    assert fates(outcome) == ["failed", "done", "done"]
+    assert "this name is too long" in outcome.records[0]["error"]
+    recorded = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))["inputs"]
+    assert recorded[1]["input"] == str(images[1])
+    assert (tmp_path / "out" / recorded[1]["outputs"]["labels"]).exists()

@@ -1,0 +1,44 @@
+"""The results of a volume on disk: all of them or none."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.volume import Volume
+from cellspan.core.results import volume_reports as reports
+from cellspan.core.results.outputs import output_paths
+from cellspan.core.results.volume_files import save_volume_outputs
+from cellspan.core.volumes.pipeline import Found
+
+pytestmark = pytest.mark.quick
+VOLUME = Volume(np.arange(4 * 20 * 30, dtype=np.uint16).reshape(1, 4, 20, 30))
+
+
+def found() -> Found:
+    labels = np.zeros(VOLUME.shape, np.int32)
+    labels[1:3, 5:15, 5:15] = 1
+    return Found(labels, None, np.zeros(VOLUME.shape, np.float32), count=1)
+
+
+def test_the_views_belong_to_the_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = output_paths(tmp_path, Path("stack"), ["labels", "rois", "overlay", "table"])
+    parameters = Parameters(do_3d=True)
+
+    def full(path: Path, *_: object) -> None:
+        path.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reports, "write_views", full)
+        with pytest.raises(CellspanError, match=r"stack_orthogonal\.png: the file cannot be written"):
+            save_volume_outputs(paths, found(), VOLUME, parameters)
+    assert list(tmp_path.iterdir()) == []
+    save_volume_outputs(paths, found(), VOLUME, parameters)
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {path.name for path in paths.values()} | {"stack_orthogonal.png"}

@@ -35,6 +35,8 @@ class Image:
 
     channels: NDArray[Any]
     is_rgb: bool = False
+    spacing: tuple[float, float] | None = None  # from one pixel to the next along y, x; None if it is not known
+    unit: str = ""  # of the spacing, such as "µm"
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 
 from cellspan.core.cli.progress import Progress
 from cellspan.core.errors import CellspanError
+from cellspan.core.inference.predictor import resolve_device
 from cellspan.core.models.architecture import CHANNELS
 from cellspan.core.models.registry import Model, find_model
 
@@ -46,6 +49,11 @@ def _looks(context: click.Context, parameter: click.Parameter, value: str | None
     if unknown := [look for look in looks if look not in LOOKS]:
         raise click.BadParameter(f"there is no look '{unknown[0]}'; there are {', '.join(LOOKS)}.")
     return looks
+
+
+def _idle_processors() -> int:
+    """Processors beside the one that feeds the graphics card."""
+    return max(1, len(psutil.Process().cpu_affinity() or [0]) - 1) if sys.platform == "linux" else 1
 
 
 @click.command()
@@ -86,6 +94,12 @@ def _looks(context: click.Context, parameter: click.Parameter, value: str | None
     type=_Range(0, 1),
     help="0: every folder of images counts the same; 1: every image does.  [default: 0.5]",
 )
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    help="Processes that prepare crops.  [default: 1; with a graphics card, one less than processors]",
+)
 @click.option("--split", is_flag=True, help="Take each connected piece of black and white masks as an object.")
 def train(
     data: tuple[Path, ...],
@@ -105,6 +119,8 @@ def train(
     looks: tuple[str, ...] | None,
     invert: float | None,
     balance: float | None,
+    device: str,
+    processes: int | None,
     split: bool,
 ) -> None:
     """Train a model on folders DATA of annotated images.
@@ -139,6 +155,7 @@ def train(
 
     if register:
         require_free_name(register)  # now, not after minutes of training
+    place = resolve_device(device)
     first = find_model(start) if start else None
     options: dict[str, Any] = {
         "objects": objects,
@@ -152,6 +169,7 @@ def train(
         "invert": invert,
         "balance": balance,
         "split": split or None,
+        "processes": processes or (_idle_processors() if place.startswith("cuda") and not resume else None),
     }
     given = {name: value for name, value in options.items() if value is not None}
     if resume:
@@ -166,7 +184,9 @@ def train(
     with Progress(1000, "‰") as progress:
 
         def learn() -> Model:
-            return run(recipe, pairs, out, first, resume, progress.note, lambda part: progress.reach(int(1000 * part)))
+            return run(
+                recipe, pairs, out, first, resume, progress.note, lambda part: progress.reach(int(1000 * part)), place
+            )
 
         if first:
             progress.note(f"Scoring the model '{first.name}' as it is.")

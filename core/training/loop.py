@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import make_folder, write_json
@@ -23,7 +24,7 @@ from cellspan.core.models.network import FlowNetwork
 from cellspan.core.models.registry import DESCRIPTION, WEIGHTS, Model, ModelDescription, sha256_of
 from cellspan.core.models.torch_file import write_torch_file
 from cellspan.core.training import validation
-from cellspan.core.training.augment import Contrast, Crop, random_crop
+from cellspan.core.training.batches import Batches, batches_from
 from cellspan.core.training.data import (
     Field,
     Pair,
@@ -46,7 +47,6 @@ from cellspan.core.training.size import train_size_model
 CHECKPOINT_SECONDS = 120.0
 CHECKPOINTS = 30  # at most about so many in a long training, because each one validates for some 10 seconds
 TOLERANCE = 0.005  # of AP: a later checkpoint that is no worse than this wins, because few images decide
-WIDE_CROPS = 1  # of any magnification, added to each batch; only the size is learnt from them
 SIZE_FIELDS = (16, 400)  # at least and at most so many fields train the size model, drawn as the crops are
 
 
@@ -70,12 +70,14 @@ def train(
     resume: bool = False,
     report: Report = print,
     on_progress: Callable[[float], None] | None = None,
+    device: str = "cpu",
 ) -> Model:
     """Train a model into the folder `out` and return it; pairs in folders named val choose the best weights, those in
     folders named test are not looked at.
 
     `start` gives the first weights; `resume` continues from the last checkpoint in `out`. `report` gets lines for
-    people, `on_progress` the fraction of the budget that is spent. Raises CellspanError.
+    people, `on_progress` the fraction of the budget that is spent. `device` is a name that torch knows. Raises
+    CellspanError.
     """
     used, held_out = divided(pairs)
     torch.manual_seed(recipe.seed)
@@ -91,7 +93,7 @@ def train(
         report(note)
     licences = {pair.source: licence(pair) for pair in used}
     make_folder(out / "training")
-    run = _Run(recipe, train_fields, val_fields, out, report, licences)
+    run = _Run(recipe, train_fields, val_fields, out, report, licences, device)
     run.prepare(start, resume)
     run.fit(on_progress)
     return run.finish()
@@ -108,16 +110,16 @@ class _Run:
         out: Path,
         report: Report,
         licences: dict[str, str],
+        device: str,
     ) -> None:
         self.recipe, self.fields, self.held_out, self.out, self.report = recipe, fields, held_out, out, report
         self.licences = licences
         self.folder = out / "training"
         self.checkpoint = self.folder / "checkpoint.pt"
         self.origin = self.folder / "origin.json"  # the model that the training began with
-        self.learner = Learner(recipe)
+        self.learner = Learner(recipe, device)
         self.progress = Progress()
         self.weights = source_weights(fields, recipe.balance)
-        self.contrast = Contrast(recipe.invert, recipe.drop_nuclei)
         self.pool = SimulatedPool(recipe.seed, recipe.mean_diameter, recipe.looks) if recipe.simulated else None
         self.validation = validation.some_of_each(held_out)
         if self.pool and held_out:
@@ -139,7 +141,7 @@ class _Run:
             if not self.checkpoint.exists():
                 raise CellspanError(f"{self.out}: there is no checkpoint to resume from.")
             try:
-                saved = torch.load(self.checkpoint, weights_only=True)
+                saved = torch.load(self.checkpoint, weights_only=True, map_location=self.learner.device)
                 self.learner.restore(saved)
                 self.progress = Progress(**saved["progress"])
             except Exception as error:  # noqa: BLE001 - torch raises anything on damaged files
@@ -154,27 +156,27 @@ class _Run:
     def fit(self, on_progress: Callable[[float], None] | None = None) -> None:
         """Take steps until the budget is spent; save and validate every few minutes."""
         self.learner.network.train()
-        losses: list[float] = []
+        losses: list[Tensor] = []
         if self.pool:
             self.report("Simulating the first fields.")
-            self.pool.at(self.progress.step)
+        batches = Batches(self.recipe, self.fields, self.weights, self.pool, self.recipe.processes)
+        coming = batches_from(batches, self.progress.step, self.learner.device.startswith("cuda"))
+        batch = next(coming)
         started = time.monotonic() - self.progress.seconds
         saved = time.monotonic()
-        # The next crops are cut while the network learns from these.
-        with ThreadPoolExecutor(1) as cutting:
-            coming = cutting.submit(self._crops, self.progress.step)
+        with closing(coming):
             while (fraction := self._fraction()) < 1:
-                crops, coming = coming.result(), cutting.submit(self._crops, self.progress.step + 1)
-                losses.append(self.learner.step(crops, fraction))
+                losses.append(self.learner.step(batch, fraction))
+                batch = next(coming)
                 self.progress.step += 1
                 if on_progress:
                     on_progress(min(self._fraction(), 1.0))
                 self.progress.seconds = time.monotonic() - started
                 if time.monotonic() - saved > self._checkpoint_seconds():
-                    self._save(float(np.mean(losses)))
+                    self._save(losses)
                     losses, saved = [], time.monotonic()
         if losses:  # none where a finished training is resumed
-            self._save(float(np.mean(losses)))
+            self._save(losses)
 
     def _fraction(self) -> float:
         if self.total_steps is not None:
@@ -185,27 +187,8 @@ class _Run:
         expected = self.progress.seconds / max(self._fraction(), 1e-9)
         return max(CHECKPOINT_SECONDS, expected / CHECKPOINTS) if CHECKPOINT_SECONDS else 0.0
 
-    def _crops(self, step: int) -> list[Crop]:
-        """The batch of a step, and behind it the crops of any magnification."""
-        # Seeded by the step, so that a resumed training sees the crops that an unbroken one would have seen.
-        rng = np.random.default_rng((self.recipe.seed, step))
-        count = self.recipe.batch
-        fields = self._draw(step, count + WIDE_CROPS, rng)
-        return [
-            random_crop(field, self.recipe.crop, rng, self.contrast, wide=k >= count) for k, field in enumerate(fields)
-        ]
-
-    def _draw(self, step: int, count: int, rng: np.random.Generator) -> list[Field]:
-        """Fields for `count` crops of a step, simulated ones and real ones of balanced sources."""
-        simulated = int(rng.binomial(count, self.recipe.simulated)) if self.pool else 0
-        chosen = rng.choice(len(self.fields), count - simulated, p=self.weights)
-        fields = [self.fields[i] for i in chosen]
-        if self.pool:
-            pool = self.pool.at(step)
-            fields += [pool[i] for i in rng.integers(0, len(pool), simulated)]
-        return [fields[i] for i in rng.permutation(count)]
-
-    def _save(self, loss: float) -> None:
+    def _save(self, losses: list[Tensor]) -> None:
+        loss = float(torch.stack(losses).mean())
         average = cast(FlowNetwork, self.learner.average.module)
         scores, score = self._validated(average)
         if score >= self.progress.best - TOLERANCE:
@@ -241,7 +224,7 @@ class _Run:
         network.eval()
         scores = self._scores(network)
         self.report("Fitting the size model.")
-        predictor = OpenVinoPredictor({name: value.numpy() for name, value in network.state_dict().items()})
+        predictor = OpenVinoPredictor({name: value.cpu().numpy() for name, value in network.state_dict().items()})
         style = partial(sample_style, predictor)
         size_model = train_size_model(style, *self._fields_of_sizes(), self.recipe.seed)
         description = ModelDescription(

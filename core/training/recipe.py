@@ -36,6 +36,7 @@ class Recipe:
     drop_nuclei: float = 0.3  # probability that a crop's channel of nuclei is left out
     balance: float = 0.5  # a source of n images counts n to this power
     split: bool = False  # the pieces of black and white masks are objects
+    processes: int = 1  # that cut crops and simulate fields; each has its own part of the simulated fields
 
     @classmethod
     def fine_tuning(cls, start: Model, **changes: Any) -> Recipe:

@@ -30,15 +30,19 @@ class SimulatedPool:
         self.seed, self.mean_diameter, self.looks = seed, mean_diameter, tuple(looks)
         self._fields: dict[int, Field] = {}
 
-    def at(self, step: int) -> list[Field]:
-        """The pool at a step of the training; fields that are new in it are made now."""
+    def at(self, step: int, shares: int = 1) -> list[Field]:
+        """The pool at a step of the training; fields that are new in it are made now.
+
+        Of `shares` processes that take steps in turn, each has its own part of the pool.
+        """
         first = step // EVERY
         for old in [i for i in self._fields if not first <= i < first + POOL]:
             del self._fields[old]
-        for i in range(first, first + POOL):
+        own = [i for i in range(first, first + POOL) if i % shares == step % shares]
+        for i in own:
             if i not in self._fields:
                 self._fields[i] = self._field(TRAINING, i)
-        return [self._fields[i] for i in range(first, first + POOL)]
+        return [self._fields[i] for i in own]
 
     def held_out(self, count: int) -> list[Field]:
         """Fields that training never sees."""

@@ -58,6 +58,6 @@ def _predict(network: FlowNetwork, image: Floats) -> Floats:
     below, beside = (MARGIN + -(side + 2 * MARGIN) % multiple for side in (height, width))
     margins = ((0, 0), (MARGIN, below), (MARGIN, beside))
     with torch.inference_mode():
-        outputs, _ = network(torch.from_numpy(np.pad(image, margins)[None]))
-    found: Floats = outputs[0, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width].numpy()
+        outputs, _ = network(torch.from_numpy(np.pad(image, margins)[None]).to(network.diam_mean.device))
+    found: Floats = outputs[0, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width].cpu().numpy()
     return found

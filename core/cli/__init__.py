@@ -1,4 +1,4 @@
-"""The `cellspan` command: one file per group of verbs, each loaded only when it is used."""
+"""The `cellspan` command: one file per group of verbs, loaded only when used."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import click
 
 from cellspan.core.errors import CellspanError
 
-# verb -> (module, function, one line for --help); modules are imported when the verb is used, so that --help is instant
+# verb -> (module, function, one line for --help); modules are imported only when used, so that --help is instant
 VERBS = {
-    "segment": ("segment", "segment", "Find the objects in images, folders or patterns."),
-    "demo": ("demo", "demo", "Segment a simulated picture: try this first."),
-    "evaluate": ("evaluate", "evaluate", "Compare label images with true ones."),
+    "segment": ("segment", "segment", "Find cells or nuclei in images, folders or patterns."),
+    "demo": ("demo", "demo", "Segment a simulated image: try this first."),
+    "evaluate": ("evaluate", "evaluate", "Score label images against annotated ones."),
     "train": ("train", "train", "Train or fine-tune a model on annotated images."),
     "models": ("models", "models", "List, fetch, import and export models."),
     "serve": ("service", "serve", "Run the engine that CellProfiler and Fiji share."),
-    "service": ("service", "service", "Look at or stop the running engine."),
-    "migrate": ("migrate", "migrate", "Turn steps of other programs' pipelines into ours."),
-    "install": ("install", "install", "Put cellspan into CellProfiler or Fiji."),
-    "fiji-segment": ("fiji", "fiji_segment", "What the ImageJ macros call."),
-    "doctor": ("doctor", "doctor", "Say what is installed and what to do about what is not."),
+    "service": ("service", "service", "Show or stop the running engine."),
+    "migrate": ("migrate", "migrate", "Convert RunCellpose pipelines and Cellpose macros to cellspan."),
+    "install": ("install", "install", "Install cellspan in CellProfiler or Fiji."),
+    "fiji-segment": ("fiji", "fiji_segment", "Segment one image for an ImageJ macro."),
+    "doctor": ("doctor", "doctor", "Check the installation and say how to fix it."),
 }
 
-# verbs that a bridge brings along, by their entry points (core does not know the bridges), and their line for --help
+# verbs of the bridges, found by entry point because core does not import them, with their line for --help
 BRIDGED = {"batch": "Run a CellProfiler pipeline over many images, in parallel."}
 
 
@@ -60,7 +60,7 @@ def _bridged(name: str) -> click.Command:
 
     found = entry_points(group="cellspan.verbs", name=name)
     if not found:
-        raise CellspanError(f"This cellspan lacks `{name}`; run: pip install --force-reinstall cellspan")
+        raise CellspanError(f"The command `{name}` is missing; run: pip install --force-reinstall cellspan")
     command: click.Command = next(iter(found)).load()
     return command
 
@@ -68,7 +68,7 @@ def _bridged(name: str) -> click.Command:
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cellspan")
 def main() -> None:
-    """cellspan finds every cell in a microscope image.
+    """Find every cell or nucleus in microscope images.
 
     \b
     Examples:

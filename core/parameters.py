@@ -98,7 +98,7 @@ class Parameters(BaseModel):
         None,
         ge=1,
         le=100_000,
-        description="Steps along the flows; none = from the diameter. Raise it if filaments break.",
+        description="Steps along the flows; none = from the diameter. Raise it if filaments split.",
     )
     do_3d: bool = Field(False, description="Segment a z-stack as one volume.")
     anisotropy: Annotated[float | None, BeforeValidator(_zero_means_none)] = Field(

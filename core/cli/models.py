@@ -105,7 +105,7 @@ def import_(source: Path, name: str | None, mean_diameter: float | None) -> None
 @click.option("--sha256", metavar="HEX", help="Accept the checkpoint only if it has this SHA-256.")
 @click.option("--url", envvar="CELLSPAN_MODELS_URL", help="Address of a mirror.  [default: Cellpose's server]")
 @click.option(
-    "--offline", is_flag=True, envvar="CELLSPAN_OFFLINE", help="Download nothing; only check the files already here."
+    "--offline", is_flag=True, envvar="CELLSPAN_OFFLINE", help="Download nothing; only check the local files."
 )
 @click.option("--overwrite", is_flag=True, help="Download the files again.")
 def fetch(name: str, sha256: str | None, url: str | None, offline: bool, overwrite: bool) -> None:

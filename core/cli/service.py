@@ -28,7 +28,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     default=15.0,
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
-    help="Stop after this many idle minutes.",
+    help="Stop when idle for this long.",
 )
 @click.option(
     "--max-upload",

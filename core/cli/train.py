@@ -53,9 +53,7 @@ def _looks(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the new model.")
 @click.option("--from", "start", help="Model to fine-tune (name or folder); leave it out to start from scratch.")
 @click.option("--minutes", type=_Range(min=0, min_open=True), help="Training time in minutes.  [default: 30]")
-@click.option(
-    "--epochs", type=click.IntRange(min=1), help="Train for this many passes over the images instead of --minutes."
-)
+@click.option("--epochs", type=click.IntRange(min=1), help="Number of passes over the images, instead of --minutes.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted training in --out.")
 @click.option("--register", metavar="NAME", help="Add the model to every program's list of models, as NAME.")
 @click.option("--objects", help="What the model finds, as shown in the list of models.  [default: objects]")
@@ -76,7 +74,7 @@ def _looks(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option(
     "--looks",
     callback=_looks,
-    help='Use only these kinds of simulated images, separated by commas, such as "nuclei,stained nuclei".  [default: all]',
+    help='Kinds of simulated images, separated by commas, such as "nuclei,stained nuclei".  [default: all]',
 )
 @click.option(
     "--invert",
@@ -181,5 +179,5 @@ def train(
         click.echo(f"The model '{name}' is now available in every program; use it with: --model \"{name}\"")
     else:
         click.echo(
-            f"The model was saved to {model.folder}; use it with: cellspan segment IMAGES -o RESULTS --model {model.folder}"
+            f"The model is in {model.folder}; use it with: cellspan segment IMAGES -o RESULTS --model {model.folder}"
         )

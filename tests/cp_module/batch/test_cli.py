@@ -48,7 +48,7 @@ def call(*arguments: object) -> Result:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--scheduler", "tcp://a:1", "--jobs", "slurm"], "--scheduler and --jobs exclude each other"),
+        (["--scheduler", "tcp://a:1", "--jobs", "slurm"], "Give --scheduler or --jobs, not both"),
         (["--queue", "short"], "need --jobs"),
         (["--job-option", "--account=lab"], "need --jobs"),
         (["--workers", "0"], "--workers"),

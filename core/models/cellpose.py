@@ -78,7 +78,7 @@ class CheckpointModel(Model):
         """The network's state, name -> array; raises CellspanError if the file is damaged or was replaced."""
         state = read_checkpoint(self.file)
         if sha256_of(self.file) != self.sha256:
-            raise CellspanError(f"{self.file}: the checkpoint was replaced while it was read; try again.")
+            raise CellspanError(f"{self.file}: the checkpoint changed while it was being read; try again.")
         return state
 
 
@@ -162,13 +162,15 @@ def _checked_widths(file: TorchFile) -> tuple[int, ...]:
             f"{file.path}: these are not the weights of the convolutional network of Cellpose 1 to 3."
         ) from None
     if widths[0] != CHANNELS:
-        raise CellspanError(f"{file.path}: this network is for {widths[0]} channels; cellspan runs those for two.")
+        raise CellspanError(
+            f"{file.path}: this network has {widths[0]} input channels; cellspan supports only networks with two."
+        )
     wrong = different_tensors(shapes, network_shapes(widths))
     wrong += [name for name, tensor in file.tensors.items() if tensor.storage.dtype.kind not in "fi"]
     if wrong:
         raise CellspanError(
             f"{file.path}: these are not the weights of a network of Cellpose 1 to 3 that finds cells: "
-            f"'{wrong[0]}' differs."
+            f"'{wrong[0]}' does not match."
         )
     return widths
 
@@ -179,7 +181,7 @@ def _mean_diameter(file: TorchFile) -> float:
         return NUCLEI_DIAMETER if "nuclei" in file.path.name else CELL_DIAMETER
     diameter = float(file.array(DIAMETERS[0])[0])
     if not SMALLEST_MEAN <= diameter < LARGEST:
-        raise CellspanError(f"{file.path}: its mean diameter, {diameter:g} pixels, cannot be right.")
+        raise CellspanError(f"{file.path}: its mean diameter of {diameter:g} pixels is impossible.")
     return diameter
 
 
@@ -203,9 +205,9 @@ def read_size_model(path: Path, style_length: int, mean_diameter: float) -> Size
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise CellspanError(f"{path}: this is not a Cellpose size model ({first_line(error)[:200]}).") from None
     if slope.shape != (style_length,) or centre.shape != (style_length,):
-        raise CellspanError(f"{path}: this size model is for styles of another length than {style_length}.")
+        raise CellspanError(f"{path}: this size model does not fit a style of length {style_length}.")
     if not (np.isfinite([mean, offset, *slope, *centre]).all() and mean > 0):
-        raise CellspanError(f"{path}: this size model holds numbers that cannot be right.")
+        raise CellspanError(f"{path}: this size model contains impossible numbers.")
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # numbers like 1e300 are refused below
             intercept = float(np.log(mean) + offset - slope @ centre)
@@ -213,4 +215,4 @@ def read_size_model(path: Path, style_length: int, mean_diameter: float) -> Size
             coefficients=[float(value) for value in slope], intercept=intercept, smallest=SMALLEST, largest=LARGEST
         )
     except ValidationError as error:
-        raise CellspanError(f"{path}: this size model holds numbers that cannot be right ({reason(error)}).") from None
+        raise CellspanError(f"{path}: this size model contains impossible numbers ({reason(error)}).") from None

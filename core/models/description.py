@@ -65,29 +65,29 @@ class ModelDescription(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    objects: str = Field(description="what the model finds, for people: nuclei, cells, ...")
+    objects: str = Field(description="what the model finds: nuclei, cells, ...")
     widths: tuple[Annotated[int, Field(ge=1, le=WIDEST)], ...] = Field(min_length=2, max_length=MOST_WIDTHS)
     mean_diameter: float = Field(
         ge=SMALLEST_MEAN,
         le=LARGEST_MEAN,
         allow_inf_nan=False,
-        description="pixels; images are resized so that objects have it",
+        description="pixels; images are rescaled to it",
     )
     size_model: SizeModel | None = None
-    weights_sha256: str = Field(description="of the file that the weights are read from")
-    source_sha256: str | None = Field(None, description="of the Cellpose checkpoint that the weights come from")
+    weights_sha256: str = Field(description="of the weights file")
+    source_sha256: str | None = Field(None, description="of the original Cellpose checkpoint")
     training: Notes = Field(default_factory=dict, description="sources, licences, steps, versions")
     scores: Notes = Field(default_factory=dict)
-    limits: list[str] = Field(default_factory=list, description="where it fails, in sentences for people")
+    limits: list[str] = Field(default_factory=list, description="where the model fails, in sentences")
 
     @model_validator(mode="after")
     def _fitting(self) -> ModelDescription:
         if self.widths[0] != CHANNELS:
-            raise ValueError(f"the network is for {self.widths[0]} channels, and cellspan runs those for {CHANNELS}")
+            raise ValueError(f"the network has {self.widths[0]} input channels, but cellspan supports only {CHANNELS}")
         if self.size_model is not None and len(self.size_model.coefficients) != self.widths[-1]:
             raise ValueError(
-                f"the size model has {len(self.size_model.coefficients)} coefficients, and the network's style "
-                f"{self.widths[-1]} numbers"
+                f"the size model has {len(self.size_model.coefficients)} coefficients, but the network's style "
+                f"has {self.widths[-1]} numbers"
             )
         return self
 
@@ -134,13 +134,11 @@ class Model:
         except CellspanError:
             raise
         except MemoryError:
-            raise CellspanError(f"{path}: the weights do not fit into the memory that is free.") from None
+            raise CellspanError(f"{path}: the weights do not fit into the free memory.") from None
         except Exception as error:  # noqa: BLE001 - of the file system, of safetensors, of numpy
             raise CellspanError(f"{path}: the model's weights cannot be read ({first_line(error)[:300]}).") from None
         if found != self.sha256:
-            raise CellspanError(
-                f"{path}: the weights are not those that {DESCRIPTION} describes; copy the model again."
-            )
+            raise CellspanError(f"{path}: the weights do not match {DESCRIPTION}; copy the model again.")
         require_weights(path, state, self.description.widths)
         # Files may hold 16 bits to be small; the network computes in 32.
         return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in state.items()}
@@ -157,7 +155,7 @@ def _require_size(path: Path, widths: tuple[int, ...]) -> None:
         raise CellspanError(f"{path}: the model's weights cannot be read ({error.strerror}).") from None
     if size > 8 * numbers + LONGEST:
         raise CellspanError(
-            f"{path}: the file has {in_words(size)}, far more than the network that {DESCRIPTION} describes; "
+            f"{path}: the file has {in_words(size)}, far more than the network in {DESCRIPTION} needs; "
             "copy the model again."
         )
 
@@ -169,7 +167,7 @@ def require_weights(path: Path, state: Mapping[str, NDArray[Any]], widths: tuple
     if wrong:
         raise CellspanError(
             f"{path}: these are not the weights of a network of the widths {', '.join(map(str, widths))}: "
-            f"'{wrong[0][:100]}' differs."
+            f"'{wrong[0][:100]}' does not match."
         )
     for name, array in state.items():
         with np.errstate(over="ignore"):  # the network computes in 32 bits, where 1e300 is infinite
@@ -199,9 +197,11 @@ def load_model(folder: Path) -> Model:
         with open_regular(path) as file:
             content = file.read(LONGEST + 1)
     except OSError:
-        raise CellspanError(f"{folder}: this is no model folder, it has no readable {DESCRIPTION}.") from None
+        raise CellspanError(
+            f"{folder}: this is not a model folder, because it has no readable {DESCRIPTION}."
+        ) from None
     if len(content) > LONGEST:
-        raise CellspanError(f"{path}: the file is too long to describe a model ({in_words(LONGEST)} at most).")
+        raise CellspanError(f"{path}: the file is too long for a model description ({in_words(LONGEST)} at most).")
     return Model(folder, parsed_description(path, content))
 
 
@@ -212,7 +212,7 @@ def parsed_description(path: Path, content: bytes) -> ModelDescription:
     except ValidationError as error:
         raise CellspanError(f"{path}: {reason(error)}.") from None
     except (UnicodeDecodeError, RecursionError, MemoryError):
-        raise CellspanError(f"{path}: this is no readable description of a model; copy the model again.") from None
+        raise CellspanError(f"{path}: the model description cannot be read; copy the model again.") from None
 
 
 def reason(error: ValidationError) -> str:

@@ -50,12 +50,12 @@ def _receive(client: httpx.Client, url: str, path: Path, on_bytes: OnBytes) -> N
     there = _continuation(url, path)
     with client.stream("GET", url, headers=there) as response:
         if url.startswith("https:") and response.url.scheme != "https":
-            raise httpx.UnsupportedProtocol("the server leads to a connection that is not encrypted")
+            raise httpx.UnsupportedProtocol("the server redirects to an unencrypted connection")
         if there and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             if _whole_length(response) == path.stat().st_size:
                 return  # everything was there already
             path.unlink()
-            raise httpx.RemoteProtocolError("the server's file is shorter than what came before")
+            raise httpx.RemoteProtocolError("the file on the server is shorter than the part already downloaded")
         response.raise_for_status()
         done = _start(response, path)
         total = int(response.headers["content-length"]) + done if "content-length" in response.headers else None
@@ -88,7 +88,7 @@ def _start(response: httpx.Response, path: Path) -> int:
     size = path.stat().st_size if path.exists() else 0
     if not match or int(match[1]) != size:
         path.unlink(missing_ok=True)  # so that the next attempt asks for the whole
-        raise httpx.RemoteProtocolError("the server sent another part of the file than was asked for")
+        raise httpx.RemoteProtocolError("the server sent the wrong part of the file")
     return size
 
 
@@ -130,7 +130,7 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, httpx.TimeoutException):
         return "the server did not answer in time"
     if isinstance(error, httpx.ConnectError):
-        return f"there is no connection to {error.request.url.host} ({error}); check the network"
+        return f"cannot connect to {error.request.url.host} ({error}); check the network"
     if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
         return f"the connection broke off ({error})"
     return str(error) or type(error).__name__

@@ -61,7 +61,7 @@ def fetch_model(name: str, source: Source, sha256: str | None = None) -> tuple[M
     """
     official = OFFICIAL.get(name)
     if official is None:
-        raise CellspanError(f"There is no official model '{name}' to fetch; choose among {', '.join(OFFICIAL)}.")
+        raise CellspanError(f"There is no official model '{name}'; choose from {', '.join(OFFICIAL)}.")
     pinned = _digits(sha256, "--sha256") if sha256 else None
     # The size model first, so that the network is never found without it.
     wanted = [file for file in (official.sizes, official.weights) if file]
@@ -85,7 +85,7 @@ def _only_one(name: str) -> AbstractContextManager[object]:
     try:
         return FileLock(_downloads() / f"{name}.lock").acquire(timeout=PATIENCE)
     except Timeout:
-        raise CellspanError(f"Another process has been fetching {name} for long; end that one first.") from None
+        raise CellspanError(f"Another process is still downloading {name}; stop it first.") from None
 
 
 def _downloads() -> Path:
@@ -98,7 +98,9 @@ def _get(file: OfficialFile, source: Source, pinned: str | None) -> FetchedFile:
     origin = str(target)
     if source.overwrite or not target.exists():
         if source.offline:
-            raise CellspanError(f"{target} is not there, and offline nothing is downloaded; copy it there by hand.")
+            raise CellspanError(
+                f"{target} is missing, and nothing is downloaded in offline mode; copy it there by hand."
+            )
         path, origin = _downloads() / file.name, f"{source.address.rstrip('/')}/{file.name}"
         source.on_note(f"downloading {origin}")
         download(origin, path, source.on_bytes, source.on_note)
@@ -148,7 +150,7 @@ def _expected(file: OfficialFile, target: Path, pinned: str | None) -> tuple[str
     known = {origin: sha256 for origin, sha256 in said.items() if sha256}
     if len(set(known.values())) > 1:
         claims = "; ".join(f"{origin} says {sha256}" for origin, sha256 in known.items())
-        raise CellspanError(f"{file.name}: the checksums to compare with disagree: {claims}.")
+        raise CellspanError(f"{file.name}: the expected checksums contradict each other: {claims}.")
     return next(iter(known.values()), None), " and ".join(known)
 
 
@@ -169,5 +171,5 @@ def _recorded(record: Path) -> str | None:
 
 def _digits(text: str, origin: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text.strip()):
-        raise CellspanError(f"{origin}: '{text}' is not a SHA-256, which has 64 digits among 0-9 and a-f.")
+        raise CellspanError(f"{origin}: '{text}' is not a SHA-256, which has 64 characters 0-9 and a-f.")
     return text.strip().lower()

@@ -36,7 +36,7 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
     """
     if mean_diameter is not None and not SMALLEST_MEAN <= mean_diameter <= LARGEST_MEAN:
         raise CellspanError(
-            f"mean diameter = {mean_diameter:g} pixels cannot be right; give one from {SMALLEST_MEAN:g} to "
+            f"mean diameter = {mean_diameter:g} pixels is not possible; give a value from {SMALLEST_MEAN:g} to "
             f"{LARGEST_MEAN:g}."
         )
     if "\0" in str(source) or not exists(source := source.expanduser()):
@@ -47,12 +47,12 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
     if not is_folder(source) and not is_regular(source):
         raise CellspanError(f"{source}: this is a pipe, a device or a socket, not a model.")
     if is_folder(source) and mean_diameter is not None:
-        raise CellspanError(f"{source}: a model of cellspan says its mean diameter itself; leave --mean-diameter out.")
+        raise CellspanError(f"{source}: a cellspan model already has a mean diameter; leave out --mean-diameter.")
     make_folder(target.parent)
     try:
         _fill(source, target, name, mean_diameter)
     except MemoryError:
-        raise CellspanError(f"{source}: the model does not fit into the memory that is free.") from None
+        raise CellspanError(f"{source}: the model does not fit into the free memory.") from None
     except OSError as error:
         raise CellspanError(f"{source}: the model cannot be copied to {target} ({error.strerror or error}).") from None
     return load_model(target)
@@ -76,9 +76,9 @@ def _fill(source: Path, target: Path, name: str, mean_diameter: float | None) ->
 def require_free_name(name: str) -> None:
     """Raise CellspanError if a new model cannot have this name, as it is taken or no name of a folder."""
     if not is_plain_name(name):
-        raise CellspanError(f"'{shown(name)}' cannot be the name of a model; use letters, digits, - and _.")
+        raise CellspanError(f"'{shown(name)}' is not a valid model name; use letters, digits, - and _.")
     if exists(BUNDLED / name) or exists(user_models() / name):
-        raise CellspanError(f"There is a model '{name}' already; choose another name.")
+        raise CellspanError(f"A model named '{name}' already exists; choose another name.")
 
 
 def _convert(source: Path, folder: Path, name: str, mean_diameter: float | None) -> ModelDescription:

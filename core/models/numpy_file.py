@@ -26,15 +26,15 @@ def read_numbers(path: Path) -> dict[str, Any]:
     try:
         with open_regular(path) as file:
             if size_of(file) > LARGEST:
-                raise ValueError(f"it has {in_words(size_of(file))}, which is too much for a few numbers")
+                raise ValueError(f"it has {in_words(size_of(file))}, which is too large for a size model")
             read_header(file)
             content = _NumbersOnly(file).load()
         dictionary = content.only_element() if isinstance(content, _Array) else content
         if not isinstance(dictionary, dict):
-            raise pickle.UnpicklingError("it holds no dictionary")
+            raise pickle.UnpicklingError("it contains no dictionary")
         return {key: item.array() if isinstance(item, _Array) else item for key, item in dictionary.items()}
     except Exception as error:  # noqa: BLE001 - unpickling raises anything on foreign files
-        raise CellspanError(f"{path}: this file of numpy cannot be read ({first_line(error)[:300]}).") from None
+        raise CellspanError(f"{path}: this NumPy file cannot be read ({first_line(error)[:300]}).") from None
 
 
 class _Dtype:
@@ -48,7 +48,7 @@ class _Dtype:
 
     def numbers(self) -> np.dtype[Any]:
         if self.code not in NUMBERS or self.order not in tuple("<>=|"):
-            raise pickle.UnpicklingError(f"it holds other things than numbers ('{self.code}')")
+            raise pickle.UnpicklingError(f"it contains more than numbers ('{self.code}')")
         return np.dtype(self.order + self.code)
 
 

@@ -193,7 +193,7 @@ def find_model(name: str) -> Model:
     if path != Path() and exists(path):
         raise CellspanError(f"{shown(name)}: this is a pipe, a device or a socket, not a model.")
     names = ", ".join(item.name for item in known_models() if not item.problem) or "none"
-    advice = "The path of a model's folder or of a Cellpose checkpoint works too."
+    advice = "You can also give the path to a model folder or a Cellpose checkpoint."
     if (official := name.removeprefix(CELLPOSE)) in OFFICIAL:
-        advice = f"Cellpose's own comes with: cellspan models fetch {official}"
-    raise CellspanError(f"There is no model '{shown(name)}'; the models are: {names}. {advice}")
+        advice = f"To download Cellpose's model, run: cellspan models fetch {official}"
+    raise CellspanError(f"There is no model '{shown(name)}'; the available models are: {names}. {advice}")

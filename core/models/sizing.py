@@ -17,8 +17,8 @@ def magnification(mean_diameter: float, diameter: float) -> float:
     factor = mean_diameter / diameter
     if factor > LARGEST_ENLARGEMENT:
         raise CellspanError(
-            f"diameter = {diameter:g} pixels is too small for this model: the image would grow {factor:.0f} times; "
-            "give the diameter in pixels of the image, or enlarge the image first."
+            f"diameter = {diameter:g} pixels is too small for this model: the image would have to be enlarged "
+            f"{factor:.0f} times; give the diameter in pixels of the image, or enlarge the image first."
         )
     return factor
 

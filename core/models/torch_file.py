@@ -105,7 +105,7 @@ class TorchFile:
         try:
             return tensor.array(self.numbers.read(tensor.storage))
         except MemoryError:
-            raise CellspanError(f"{self.path}: '{name[:100]}' does not fit into the memory that is free.") from None
+            raise CellspanError(f"{self.path}: '{name[:100]}' does not fit into the free memory.") from None
         except Exception:  # noqa: BLE001 - a damaged archive raises a dozen kinds of errors
             raise CellspanError(
                 f"{self.path}: the file is damaged or cut short at '{name[:100]}'; copy it again."
@@ -138,7 +138,7 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
     if not is_regular(path):
         raise CellspanError(f"{path}: there is no such file.")
     if not os.access(path, os.R_OK):
-        raise CellspanError(f"{path}: you may not read this file.")
+        raise CellspanError(f"{path}: you do not have permission to read this file.")
     if not is_torch_file(path):
         raise CellspanError(f"{path}: this is not a torch checkpoint.")
     with open_regular(path) as file:
@@ -148,7 +148,9 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
         except (zipfile.BadZipFile, EOFError):
             raise CellspanError(f"{path}: the file is damaged or cut short; copy it again.") from None
         except MemoryError:
-            raise CellspanError(f"{path}: the file asks for more memory than there is; it is damaged.") from None
+            raise CellspanError(
+                f"{path}: the file is damaged, because it asks for more memory than there is."
+            ) from None
         except Exception as error:  # noqa: BLE001 - unpickling raises anything on foreign files
             reason = first_line(error)[:200] if isinstance(error, pickle.UnpicklingError) else type(error).__name__
             raise CellspanError(f"{path}: this is not a torch checkpoint of tensors ({reason}).") from None
@@ -157,9 +159,9 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
 
 def _state_dict(path: Path, content: object) -> dict[str, StoredTensor]:
     if not isinstance(content, dict) or not content:
-        raise CellspanError(f"{path}: this torch file holds no state_dict.")
+        raise CellspanError(f"{path}: this torch file contains no state_dict.")
     if not all(isinstance(key, str) and isinstance(value, StoredTensor) for key, value in content.items()):
-        raise CellspanError(f"{path}: this torch file holds other things than a state_dict of tensors.")
+        raise CellspanError(f"{path}: this torch file contains more than a state_dict of tensors.")
     return {key.removeprefix("module."): value for key, value in content.items()}  # DataParallel adds the prefix
 
 
@@ -170,7 +172,7 @@ class _Archive:
         self.archive = zipfile.ZipFile(file)
         pickles = [name for name in self.archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
-            raise pickle.UnpicklingError("it holds no data.pkl")
+            raise pickle.UnpicklingError("it contains no data.pkl")
         self.prefix = pickles[0].removesuffix("data.pkl")
 
     def content(self) -> object:
@@ -210,7 +212,7 @@ def _open_zip(file: BinaryIO) -> tuple[object, _Numbers]:
 def _open_legacy(file: BinaryIO) -> tuple[object, _Numbers]:
     file.seek(0)
     if _TensorsOnly(file).load() != LEGACY_MAGIC:
-        raise pickle.UnpicklingError("it has another format")
+        raise pickle.UnpicklingError("it has an unknown format")
     _TensorsOnly(file).load()  # the format's version, always 1001
     _TensorsOnly(file).load()  # sizes of C's types on the machine that wrote it, which play no part
     unpickler = _TensorsOnly(file)
@@ -243,7 +245,7 @@ class _TensorsOnly(Unpickler):
     def persistent_load(self, pid: Any) -> Storage:
         kind, dtype, key, _device, count, *view = pid
         if kind != "storage" or not isinstance(dtype, np.dtype) or any(part is not None for part in view):
-            raise pickle.UnpicklingError("its tensors are kept in another way")
+            raise pickle.UnpicklingError("its tensors are stored in an unknown way")
         _require_lengths((count,))
         return self.storages.setdefault(key, Storage(key, dtype, count))
 
@@ -251,7 +253,7 @@ class _TensorsOnly(Unpickler):
 def _tensor(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> StoredTensor:
     shape, strides = tuple(shape), tuple(strides)
     if not isinstance(storage, Storage) or not all(type(step) is int for step in (offset, *strides)):
-        raise pickle.UnpicklingError("its tensors are kept in another way")
+        raise pickle.UnpicklingError("its tensors are stored in an unknown way")
     _require_lengths(shape)
     return StoredTensor(storage, offset, shape, strides)
 

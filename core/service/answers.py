@@ -27,10 +27,10 @@ def encode(kind: str, result: Result, accept: str) -> tuple[bytes, str]:
     """A kind of result (labels, rois, ...) as bytes, and their media type; raises Refusal."""
     encoders = ENCODERS.get(kind)
     if encoders is None:
-        raise Refusal(404, "unknown_result", f"There is no result '{kind}'; choose among {', '.join(ENCODERS)}.")
+        raise Refusal(404, "unknown_result", f"There is no result '{kind}'; choose from {', '.join(ENCODERS)}.")
     media = _best(list(encoders), accept)
     if not media:
-        raise Refusal(406, "not_acceptable", f"{kind} are given as {' or '.join(encoders)}.", accept=accept)
+        raise Refusal(406, "not_acceptable", f"{kind} are available as {' or '.join(encoders)}.", accept=accept)
     try:
         return encoders[media](result), media
     except OSError as error:

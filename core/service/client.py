@@ -138,7 +138,9 @@ def private_folder(folder: Path) -> None:
             folder.mkdir(mode=0o700)
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode):
-            raise EngineError(f"{folder}: this is no folder; remove it, or set CELLSPAN_RUNTIME_DIR to another one.")
+            raise EngineError(
+                f"{folder}: this is not a folder; delete it, or set CELLSPAN_RUNTIME_DIR to another folder."
+            )
         if os.name == "posix":
             _require_own(folder, status)
             if status.st_mode & 0o077:
@@ -152,7 +154,7 @@ def private_folder(folder: Path) -> None:
 def _require_own(path: Path, status: os.stat_result) -> None:
     if os.name == "posix" and status.st_uid != os.geteuid():
         raise EngineError(
-            f"{path} belongs to another user, who could read your images there; set CELLSPAN_RUNTIME_DIR to a folder "
+            f"{path} belongs to another user, who could read your images; set CELLSPAN_RUNTIME_DIR to a folder "
             "of yours."
         )
 
@@ -172,7 +174,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         _require_own(folder, folder_status)
         _require_own(path, status)
         if os.name == "posix" and (status.st_mode & 0o077 or folder_status.st_mode & 0o022):
-            raise EngineError(f"{path}: other users can read or replace it; remove it, the engine writes it anew.")
+            raise EngineError(f"{path}: other users can read or replace it; delete it and try again.")
         try:
             record = json.loads(file.read(1 << 16).decode("utf-8"))
         except (OSError, ValueError):
@@ -329,7 +331,7 @@ class Engine:
         """
         service = self._service
         if result.job is None or service is None:
-            raise EngineForgot("The engine did not keep what the network said of this image; segment it once more.")
+            raise EngineForgot("The engine did not keep the network's output for this image; segment it again.")
         names = dict.fromkeys(also, NPY)
         try:
             # Asking renews the lease of the result that is kept.
@@ -337,7 +339,7 @@ class Engine:
             job = service.json("POST", f"/v1/jobs/{result.job}/again?{_query(changes)}", b"", headers)
             found, fetch = self._finished(service, job, on_progress, names, False, True)
         except _Lost:
-            raise EngineForgot("The engine has forgotten this image; segment it once more.") from None
+            raise EngineForgot("The engine no longer has this image; segment it again.") from None
         return replace(found, job=result.job, extra=_Extra(also, fetch, fetch))
 
     def forget(self, result: EngineResult) -> None:
@@ -387,7 +389,7 @@ class Engine:
                 losses += 1
                 if losses == MOST_LOSSES:
                     raise EngineError(
-                        f"The cellspan engine ended {losses} times while this image waited ({loss}); "
+                        f"The cellspan engine stopped {losses} times while this image was waiting ({loss}); "
                         f"its log is {log_file()}."
                     ) from None
 
@@ -461,7 +463,7 @@ class Engine:
                 silent_since = silent_since or now
                 if now - silent_since > PATIENCE_SECONDS:
                     raise EngineError(
-                        f"The cellspan engine does not answer ({standing.about}); end it with: "
+                        f"The cellspan engine does not answer ({standing.about}); stop it with: "
                         "cellspan service stop --force",
                         "silent",
                     )
@@ -770,4 +772,4 @@ def _last_line(path: Path) -> str:
         lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except OSError:
         lines = []
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "there was no message"

@@ -34,9 +34,11 @@ class Client:
     def __init__(self, name: str = "", interactive: bool = False, lease: float = LEASE_SECONDS) -> None:
         """Raises Refusal for a lease or a name that is not possible."""
         if len(name) > LONGEST_KEY:
-            raise Refusal(400, "bad_client", f"The name of a client has {LONGEST_KEY} characters at most.")
+            raise Refusal(400, "bad_client", f"The name of a client may have at most {LONGEST_KEY} characters.")
         if not 1 <= lease <= LONGEST_LEASE:
-            raise Refusal(400, "bad_lease", f"A lease is 1 to {LONGEST_LEASE:g} seconds, not {lease:g}.", lease=lease)
+            raise Refusal(
+                400, "bad_lease", f"A lease must be 1 to {LONGEST_LEASE:g} seconds, not {lease:g}.", lease=lease
+            )
         self.name, self.interactive, self.lease = name, interactive, lease
 
 
@@ -82,13 +84,15 @@ class Engine:
         """
         self.check_open(client)
         if job.state != "done":
-            raise Refusal(409, "not_done", f"The job is {job.state}; only one that is done can be judged again.")
+            raise Refusal(
+                409, "not_done", f"The job is {job.state}; only finished jobs can be repeated with other thresholds."
+            )
         result = job.result
         if result is None:
-            raise Refusal(410, "gone", "The outputs of this job were dropped to make room; send the image again.")
+            raise Refusal(410, "gone", "The outputs of this job were deleted to free space; send the image again.")
         parameters = with_changes(job.parameters, values)
         if result.seen is None:
-            raise CellspanError("The outputs of a volume are not kept; segment it once more.")
+            raise CellspanError("The outputs of volumes are not kept; segment the volume again.")
         check_same_network(job.parameters, parameters)
         fingerprint = f"again {job.id} {parameters.model_dump_json()}"
         return self._add(JudgeAgain(result, parameters), parameters, job.device, client, key, fingerprint)
@@ -97,7 +101,7 @@ class Engine:
         self, work: Work, parameters: Parameters, device: str, client: Client, key: str | None, fingerprint: str
     ) -> Job:
         if key is not None and not 1 <= len(key) <= LONGEST_KEY:
-            raise Refusal(400, "bad_key", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
+            raise Refusal(400, "bad_key", f"An Idempotency-Key must have 1 to {LONGEST_KEY} characters.")
         found = self.jobs.with_key(key, fingerprint)
         if found is None:
             self.results.check_room(self.jobs.fetched)
@@ -126,7 +130,7 @@ class Engine:
             self.metrics.ended("failed")
             job.finish(
                 "failed",
-                f"This image ended the engine {MOST} times; the log of the engine says why. Segment a part of it, or "
+                f"This image crashed the engine {MOST} times; see the engine's log. Segment a part of it, or "
                 "report it with the image.",
                 "ends_the_engine",
             )
@@ -198,7 +202,7 @@ class Engine:
         for job in self.jobs.all():
             if job.expired(now):
                 if not job.over:
-                    log.info("job %s is dropped: its client has not asked for %.0f s", job.id, now - job.seen)
+                    log.info("job %s was dropped: its client has not asked for %.0f s", job.id, now - job.seen)
                 self.delete(job)
 
     def stop(self) -> None:

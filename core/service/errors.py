@@ -29,4 +29,4 @@ def stopping() -> Refusal:
 
 def unknown_job(job_id: str) -> Refusal:
     """It was deleted, its time was over, or it was another engine's."""
-    return Refusal(404, "unknown_job", f"There is no job {job_id}; results are kept for a few minutes only.", id=job_id)
+    return Refusal(404, "unknown_job", f"There is no job {job_id}; results are kept for only a few minutes.", id=job_id)

@@ -161,7 +161,7 @@ class JobTable:
                 raise Refusal(
                     503,
                     "too_many_jobs",
-                    f"The engine keeps {self._most} jobs; delete those that are over, or try again later.",
+                    f"The engine already has {self._most} jobs; delete finished jobs or try again later.",
                     {"Retry-After": "10"},
                 )
             self._jobs[job.id] = job
@@ -179,7 +179,7 @@ class JobTable:
         if earlier is not None:
             if earlier.fingerprint != fingerprint:
                 raise Refusal(
-                    422, "key_taken", "This Idempotency-Key came with another image or other parameters before."
+                    422, "key_taken", "This Idempotency-Key was already used with another image or other parameters."
                 )
             earlier.touch()
         return earlier

@@ -35,26 +35,26 @@ class Metrics:
     def __init__(self) -> None:
         """All at 0, in a registry of their own, because a process may have several engines."""
         self._registry = CollectorRegistry()
-        self._jobs = Counter("cellspan_jobs", "Jobs that are over", ["state"], registry=self._registry)
-        self._objects = Counter("cellspan_objects", "Objects that were found", registry=self._registry)
+        self._jobs = Counter("cellspan_jobs", "Finished jobs", ["state"], registry=self._registry)
+        self._objects = Counter("cellspan_objects", "Objects found", registry=self._registry)
         self._seconds = Histogram(
             "cellspan_job_seconds",
-            "Seconds of computing of a job",
+            "Computing time of a job, in seconds",
             ["model"],
             registry=self._registry,
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
         )
         self._stages = Counter(
-            "cellspan_stage_seconds", "Seconds that jobs spent in a stage", ["stage"], registry=self._registry
+            "cellspan_stage_seconds", "Time that jobs spent in a stage, in seconds", ["stage"], registry=self._registry
         )
         self._now = {
             name: Gauge(f"cellspan_{name}", text, registry=self._registry)
             for name, text in {
-                "queued_jobs": "Jobs that wait",
-                "running_jobs": "Jobs that are being worked on",
-                "memory_bytes": "Memory of the process",
-                "results_memory_bytes": "Results in memory that are not fetched yet or kept for other thresholds",
-                "results_disk_bytes": "The same on disk",
+                "queued_jobs": "Waiting jobs",
+                "running_jobs": "Running jobs",
+                "memory_bytes": "Memory of the process, in bytes",
+                "results_memory_bytes": "Results in memory: not yet fetched, or kept for other thresholds, in bytes",
+                "results_disk_bytes": "Results on disk: not yet fetched, or kept for other thresholds, in bytes",
                 "warm_models": "Models in memory",
             }.items()
         }

@@ -107,7 +107,9 @@ def in_time(place: str, work: Callable[[], T], patience: float = PATIENCE) -> T:
             earlier = _under_way.get(place)
             if earlier is None or not earlier.is_alive():
                 if sum(other.is_alive() for other in _under_way.values()) >= MOST_PLACES:
-                    raise CellspanError("Too many disks or networks with models do not answer; are they connected?")
+                    raise CellspanError(
+                        "Too many disks or network folders with models do not respond; check their connections."
+                    )
                 _under_way[place] = attempt
                 attempt.start()
                 break
@@ -136,14 +138,14 @@ def _wait(attempt: _Attempt, end: float) -> None:
 
 
 def _no_answer(place: str) -> CellspanError:
-    return CellspanError(f"{place} does not answer; is its disk or network connected?")
+    return CellspanError(f"{place} does not respond; check that its disk or network is connected.")
 
 
 def find_in_time(name: str, patience: float = PATIENCE) -> Model:
     """As `find_model`, with a limit of time; raises CellspanError."""
-    return in_time(f"The place of the model {name}", lambda: find_model(name), patience)
+    return in_time(f"The location of the model {name}", lambda: find_model(name), patience)
 
 
 def list_in_time() -> list[Model]:
     """As `list_models`, with a limit of time; raises CellspanError."""
-    return in_time("A folder of models", list_models)
+    return in_time("A folder with models", list_models)

@@ -56,7 +56,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def internal(request: Request, error: Exception) -> Response:
-        return problem(Refusal(500, "internal", f"Internal error ({type(error).__name__}); the log says more."))
+        return problem(Refusal(500, "internal", f"Internal error ({type(error).__name__}); see the log for details."))
 
 
 def _allowed(request: Request, first: str) -> str:

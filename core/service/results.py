@@ -148,7 +148,7 @@ def _full(bound: int, reason: str = "") -> Refusal:
     return Refusal(
         507,
         "results_full",
-        f"The engine keeps {bound / 1e9:.0f} GB of results that nobody has fetched{reason}; fetch or delete them, or "
+        f"The engine keeps {bound / 1e9:.0f} GB of results that were not fetched{reason}; fetch or delete them, or "
         "try again in ten minutes.",
         {"Retry-After": "60"},
     )

@@ -37,24 +37,24 @@ ENCODING = CapacityLimiter(8)
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
     for status, text in {
-        400: "A value is not possible",
+        400: "A value is not valid",
         401: "A valid token is needed",
-        403: "The engine is not meant by this Host",
+        403: "The Host header does not name this engine",
         404: "There is no such job or address",
-        405: "This address has other methods",
+        405: "This address does not support the method",
         503: "The engine is stopping, or its queue is full",
         500: "An internal error",
     }.items()
 }
 MORE_PROBLEMS = {
-    406: "The result is not given in these media types",
-    408: "The image did not come in time",
-    409: "The job is not done",
-    410: "The outputs were dropped to make room",
+    406: "The result is not available in these media types",
+    408: "The image did not arrive in time",
+    409: "The job is not finished",
+    410: "The outputs were deleted to free space",
     413: "The image is too large",
-    415: "Images are not sent in this type or encoding",
-    422: "The Idempotency-Key came with another image",
-    507: "Results that nobody fetched take all the room, or the disk is full",
+    415: "Images in this type or encoding are not supported",
+    422: "The Idempotency-Key was used with another image",
+    507: "Results that were not fetched take up all the space, or the disk is full",
 }
 
 
@@ -87,10 +87,11 @@ def engine_of(request: Request) -> Engine:
 
 def client_of(
     client: Annotated[
-        str, Header(alias="Cellspan-Client", max_length=LONGEST_KEY, description="A name; clients take turns.")
+        str,
+        Header(alias="Cellspan-Client", max_length=LONGEST_KEY, description="Name of the client; clients take turns."),
     ] = "",
     interactive: Annotated[
-        bool, Header(alias="Cellspan-Interactive", description="Somebody sits and waits: this job comes first.")
+        bool, Header(alias="Cellspan-Interactive", description="A person is waiting: this job comes first.")
     ] = False,
     lease: Annotated[
         float,
@@ -98,7 +99,7 @@ def client_of(
             alias="Cellspan-Lease",
             ge=1,
             le=LONGEST_LEASE,
-            description="Seconds without a question after which the job may be forgotten.",
+            description="Seconds without a request after which the job may be deleted.",
         ),
     ] = LEASE_SECONDS,
 ) -> Client:
@@ -114,7 +115,7 @@ Key = Annotated[
         alias="Idempotency-Key", min_length=1, max_length=LONGEST_KEY, description="The same key gives the same job."
     ),
 ]
-JobId = Annotated[str, Path(max_length=64, description="As the answer to the image told it.")]
+JobId = Annotated[str, Path(max_length=64, description="The id that was returned for the image.")]
 
 # The guard in front of the application asks for the token; this describes it.
 bearer = HTTPBearer(auto_error=False)
@@ -199,7 +200,9 @@ async def state(
     request: Request,
     engine: TheEngine,
     job_id: JobId,
-    wait: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Answer later, when it is over.")] = 0,
+    wait: Annotated[
+        float, Query(ge=0, allow_inf_nan=False, description="Wait up to this many seconds for the job to finish.")
+    ] = 0,
 ) -> dict[str, Any]:
     """Where a job stands; after `wait` seconds at most (30 at most), as soon as it is over."""
     job = engine.get(job_id)
@@ -224,16 +227,16 @@ async def result(
     request: Request,
     engine: TheEngine,
     job_id: JobId,
-    accept: Annotated[str, Header(description="The media types that the client takes.")] = "*/*",
+    accept: Annotated[str, Header(description="The media types that the client accepts.")] = "*/*",
 ) -> Response:
     """What a job has found, in a media type that the client takes; other results are at the addresses beside this."""
     kind = request.url.path.rpartition("/")[2]
     job = engine.get(job_id)
     if job.state != "done":
-        raise Refusal(409, "not_done", f"The job is {job.state}; its results are not there.", state=job.state)
+        raise Refusal(409, "not_done", f"The job is {job.state}; it has no results.", state=job.state)
     found = job.result
     if found is None:
-        raise Refusal(410, "gone", "The results of this job were dropped to make room; send the image again.")
+        raise Refusal(410, "gone", "The results of this job were deleted to free space; send the image again.")
     content, media = await to_thread.run_sync(encode, kind, found, accept, limiter=ENCODING)
     if kind in ("labels", "rois") and HEAD not in request.scope:
         job.fetched = True
@@ -283,7 +286,7 @@ def end(request: Request) -> Stopping:
 def metrics(request: Request, engine: TheEngine) -> Response:
     """Counters for Prometheus; only if the engine was started with --metrics."""
     if not context_of(request).metrics:
-        raise Refusal(404, "no_metrics", "The engine counts for Prometheus if it is started with --metrics.")
+        raise Refusal(404, "no_metrics", "Metrics are available only if the engine was started with --metrics.")
     return Response(engine.metrics.text(engine), media_type=MEDIA_TYPE)
 
 
@@ -291,7 +294,7 @@ async def _received(request: Request, engine: Engine) -> Upload:
     """The body of a request; large ones go to disk while they come. Raises Refusal."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
-        raise Refusal(415, "unknown_encoding", f"Images are sent as they are, not with Content-Encoding '{encoding}'.")
+        raise Refusal(415, "unknown_encoding", f"Send images without Content-Encoding '{encoding}'.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     length = request.headers.get("content-length", "")
     upload = engine.uploads.begin(kind, int(length) if length.isascii() and length.isdecimal() else None)
@@ -308,10 +311,10 @@ async def _received(request: Request, engine: Engine) -> Upload:
                 upload.write(part)
     except asyncio.TimeoutError:  # until Python 3.10 another one than TimeoutError
         upload.close()
-        raise Refusal(408, "too_slow", f"No byte of the image came for {BODY_SECONDS:.0f} s.") from None
+        raise Refusal(408, "too_slow", f"No part of the image arrived for {BODY_SECONDS:.0f} s.") from None
     except ClientDisconnect:
         upload.close()
-        raise Refusal(400, "disconnected", "The client went away before the whole image was there.") from None
+        raise Refusal(400, "disconnected", "The client disconnected before the whole image arrived.") from None
     except BaseException:
         upload.close()
         raise

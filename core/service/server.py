@@ -61,11 +61,11 @@ class ServeOptions:
             return []
         if not self.allow_remote:
             raise CellspanError(
-                f"--host {self.host} lets other computers use this engine; add --allow-remote if that is meant."
+                f"--host {self.host} lets other computers use this engine; add --allow-remote if you want this."
             )
         if self.certificate is None:
             return [
-                f"Images and the token go over the network in clear text at {self.host}; give --tls-certificate and "
+                f"Images and the token are sent to {self.host} without encryption; give --tls-certificate and "
                 "--tls-key to encrypt them."
             ]
         return []
@@ -199,7 +199,7 @@ class _Service:
                 log.info("idle for %.0f s", quiet)
                 return
             if not thread.is_alive():
-                raise CellspanError("The engine's listener ended; its log says why.")
+                raise CellspanError("The engine's listener stopped; see its log.")
 
     def _finish(self) -> None:
         """Nobody new is let in; what is under way ends, or is handed back; what is done may be fetched."""

@@ -39,9 +39,7 @@ class Uploads:
     def begin(self, kind: str, declared: int | None) -> Upload:
         """An upload of this media type, and of so many bytes if the client says so; raises Refusal."""
         if kind not in KINDS:
-            raise Refusal(
-                415, "unknown_type", f"Images are sent as {NPY}, {TIFF} or {PNG}, not as '{kind}'.", type=kind
-            )
+            raise Refusal(415, "unknown_type", f"Send images as {NPY}, {TIFF} or {PNG}, not as '{kind}'.", type=kind)
         if declared is not None:
             self.check(declared)
         return Upload(self, kind)
@@ -52,7 +50,7 @@ class Uploads:
             raise Refusal(
                 413,
                 "too_large",
-                f"The image has more than {self.most} bytes, which is all that this engine takes; send it in parts, or "
+                f"The image has more than {self.most} bytes, the limit of this engine; send it in parts, or "
                 "start the engine with a larger --max-upload.",
                 most=self.most,
             )
@@ -130,7 +128,7 @@ class Upload:
             raise Refusal(
                 503,
                 "uploads_full",
-                "The images that wait for the engine take all the room that it has for them; try again.",
+                "The images waiting for the engine take up all its space; try again later.",
                 {"Retry-After": "5"},
             )
 
@@ -144,7 +142,7 @@ class Upload:
         if self._file is not None:
             self._file.seek(0)
         if not self.size:
-            raise CellspanError("The image is empty: no bytes came.")
+            raise CellspanError("The image is empty: no bytes were received.")
         return abandonable(lambda: _decoded(source, self.kind, is_volume))
 
     def close(self) -> None:
@@ -164,7 +162,7 @@ class Upload:
 
 
 def _disk_full(error: OSError) -> Refusal:
-    return Refusal(507, "disk_full", f"The image cannot be kept in {tempfile.gettempdir()} ({error.strerror}).")
+    return Refusal(507, "disk_full", f"The image cannot be stored in {tempfile.gettempdir()} ({error.strerror}).")
 
 
 def _decoded(source: Any, kind: str, is_volume: bool) -> Image | Volume:

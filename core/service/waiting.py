@@ -47,7 +47,10 @@ class WaitingJobs:
             newcomer = not any(job.client in line for line in self._lines.values())
             if self._count() >= self._most + (self._reserve if newcomer else 0):
                 raise Refusal(
-                    503, "queue_full", f"{self._most} images wait for the engine; try again.", {"Retry-After": "2"}
+                    503,
+                    "queue_full",
+                    f"{self._most} images are waiting for the engine; try again later.",
+                    {"Retry-After": "2"},
                 )
             self._lines[job.urgent].setdefault(job.client, deque()).append(job)
             self._changed.notify_all()

@@ -51,7 +51,7 @@ class Workers:
             raise Refusal(
                 503,
                 "no_threads",
-                "The system lets the engine have no more threads; close other programs, and try again.",
+                "The system allows no more threads; close other programs and try again.",
                 {"Retry-After": "10"},
             ) from None
 

@@ -28,7 +28,7 @@ class Comparison:
     def __str__(self) -> str:
         """A line for people."""
         images = f"{self.images} {'validation' if self.held_out else 'annotated'} image{'s' * (self.images != 1)}"
-        seen = "" if self.held_out else " (the images that it learnt from)"
+        seen = "" if self.held_out else " (on the training images)"
         return f"AP@0.5 on {images}: {self.before:.2f} before, {self.after:.2f} after{seen}"
 
 

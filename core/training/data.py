@@ -86,7 +86,7 @@ def find_pairs(folder: str | Path) -> list[Pair]:
     if not pairs:
         raise CellspanError(
             f"{folder}: no pairs named <id>_img.tif and <id>_masks.tif (or .png) were found, "
-            "nor images with outlines from ImageJ named <image>_rois.zip."
+            "and no images with outlines from ImageJ named <image>_rois.zip."
         )
     return pairs
 
@@ -127,8 +127,8 @@ def _only_images(images: list[Path], roi_sets: dict[Path, Path]) -> dict[Path, P
         others = sum(other.parent == image.parent for other in images) - 1
         if others:
             raise CellspanError(
-                f"{rois}: which of the {others + 1} images beside it do these ROIs belong to? "
-                f"Name the file after its image, such as {image.stem}_rois.zip."
+                f"{rois}: it is unclear which of the {others + 1} images in this folder these ROIs belong to; "
+                f"name the file after its image, such as {image.stem}_rois.zip."
             )
         found[image] = rois
     return found
@@ -144,7 +144,7 @@ def divided(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Pair]]:
     used = [pair for pair in pairs if pair.split == TRAIN]
     if pairs and not used:
         raise CellspanError(
-            f"{pairs[0].image.parent}: there is nothing to learn from, because all annotated images are in folders "
+            f"{pairs[0].image.parent}: there are no training images, because all annotated images are in folders "
             "named val or test; put some elsewhere, or give the folder another name."
         )
     return used, [pair for pair in pairs if pair.split == VAL]
@@ -177,7 +177,7 @@ def labels_of(pair: Pair, shape: tuple[int, int], split: bool = False) -> Labels
         return renumber(read_annotation(pair.masks, shape))
     labels = renumber(as_labels(read_labels(pair.masks)))
     if labels.shape != shape:
-        raise CellspanError(f"{pair.masks}: its size {labels.shape} is not that of {pair.image.name} {shape}.")
+        raise CellspanError(f"{pair.masks}: its size {labels.shape} differs from that of {pair.image.name}, {shape}.")
     return _objects(labels, pair.masks, split)
 
 
@@ -193,8 +193,8 @@ def _objects(labels: Labels, masks: Path, split: bool) -> Labels:
     count, pieces = cv2.connectedComponents((labels > 0).astype(np.uint8), connectivity=4)
     if count > 2 and not split:
         raise CellspanError(
-            f"{masks}: all its objects have one number ({count - 1} separate pieces), as in a black and white mask. "
-            "Number the objects 1, 2, 3, ..., or add --split to take each piece as an object."
+            f"{masks}: all its objects have the same number ({count - 1} separate pieces), as in a black and white "
+            "mask. Number the objects 1, 2, 3, ..., or add --split to treat each piece as an object."
         )
     return np.asarray(pieces, np.int32)
 
@@ -206,7 +206,7 @@ def load_field(pair: Pair, mean_diameter: float | None, split: bool = False) -> 
     diameter = median_diameter(labels)
     if mean_diameter and 0 < diameter * LARGEST_ENLARGEMENT < mean_diameter:
         raise CellspanError(
-            f"{pair.masks}: its objects have a median diameter of {diameter:.1f} pixels only; remove the specks."
+            f"{pair.masks}: its objects have a median diameter of only {diameter:.1f} pixels; remove the specks."
         )
     field = field_at(pair.source, _seen(image), labels, mean_diameter)
     return replace(field, channels=1 if image.is_rgb else len(image.channels), pair=pair)
@@ -235,11 +235,11 @@ def notes_on_channels(fields: Iterable[Field]) -> list[str]:
     notes = []
     if two := channels.count(2):
         notes.append(
-            f"{_images_have(two)} two channels: the first is learnt from as the cells, the second as the nuclei; "
+            f"{_images_have(two)} two channels: the first is used as the cells, the second as the nuclei; "
             "segment with --nuclei-channel 1."
         )
     if more := sum(count > 2 for count in channels):
-        notes.append(f"{_images_have(more)} three or more channels: only the first, channel 0, is learnt from.")
+        notes.append(f"{_images_have(more)} three or more channels: only the first, channel 0, is used.")
     return notes
 
 
@@ -252,8 +252,8 @@ def require_objects(fields: list[Field]) -> None:
     count = sum(int(field.labels.max(initial=0)) for field in fields)
     if count < FEWEST_OBJECTS:
         raise CellspanError(
-            f"The training images hold {count} annotated object{'' if count == 1 else 's'}; "
-            f"annotate at least {FEWEST_OBJECTS}, better 50."
+            f"The training images contain {count} annotated object{'' if count == 1 else 's'}; "
+            f"annotate at least {FEWEST_OBJECTS}, or better 50."
         )
 
 

@@ -51,7 +51,7 @@ class Learner:
         try:
             self.network.load_state_dict(state)
         except RuntimeError:
-            raise CellspanError(f"The model '{model.name}' has other widths than {self.recipe.widths}.") from None
+            raise CellspanError(f"The model '{model.name}' does not have the widths {self.recipe.widths}.") from None
         for diameter in (self.network.diam_mean, self.network.diam_labels):
             diameter.data.fill_(self.recipe.mean_diameter)
         self.average.module.load_state_dict(self.network.state_dict())

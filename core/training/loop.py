@@ -80,7 +80,7 @@ def train(
     used, held_out = divided(pairs)
     torch.manual_seed(recipe.seed)
     left = len(pairs) - len(used) - len(held_out)
-    untouched = f"; {left} in folders named test are left out" if left else ""
+    untouched = f"; {left} in folders named test are not used" if left else ""
     report(f"Reading {len(used)} training and {len(held_out)} validation images{untouched}.")
     for note in notes_on(used + held_out):
         report(note)
@@ -133,7 +133,7 @@ class _Run:
         """Set the first weights: from a checkpoint, from a model, or random."""
         if self.checkpoint.exists() and not resume:
             raise CellspanError(
-                f"{self.out} holds a training already; continue it with --resume or choose another --out."
+                f"{self.out} already holds a training; continue it with --resume or choose another --out."
             )
         if resume:
             if not self.checkpoint.exists():

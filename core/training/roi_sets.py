@@ -51,7 +51,7 @@ def read_annotation(path: Path, shape: tuple[int, int]) -> Labels:
     rois = _rois_in(path)
     areas = [roi for roi in rois if _is_area(roi)]
     if not rois:
-        raise CellspanError(f"{path}: there are no ROIs in it; draw outlines and save them again.")
+        raise CellspanError(f"{path}: it contains no ROIs; draw outlines and save them again.")
     if not areas:
         raise CellspanError(f"{path}: its ROIs are lines, points or text, which enclose no pixels; draw outlines.")
     labels = np.zeros(shape, np.int32)
@@ -64,7 +64,7 @@ def note_on(path: Path) -> str:
     """A sentence about what `read_annotation` leaves out of a file; empty if that is nothing."""
     rois = _rois_in(path)
     left_out = sum(not _is_area(roi) for roi in rois)
-    return f"{path}: {left_out} of {len(rois)} ROIs are lines, points or text and are left out." if left_out else ""
+    return f"{path}: {left_out} of {len(rois)} ROIs are lines, points or text and are ignored." if left_out else ""
 
 
 def _rois_in(path: Path) -> list[ImagejRoi]:
@@ -74,7 +74,7 @@ def _rois_in(path: Path) -> list[ImagejRoi]:
     except CellspanError as error:
         raise CellspanError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     except MemoryError:
-        raise CellspanError(f"{path}: its ROIs do not fit into the memory that is free.") from None
+        raise CellspanError(f"{path}: its ROIs do not fit into the free memory.") from None
     except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files
         raise CellspanError(
             f"{path}: its ROIs cannot be read ({first_line(error)}); save them again in ImageJ."
@@ -112,7 +112,7 @@ def _paint(labels: Labels, roi: ImagejRoi, label: int, path: Path) -> None:
     if roi.right <= 0 or roi.bottom <= 0 or roi.left >= width or roi.top >= height:
         raise CellspanError(
             f"{path}: the ROI {roi.name[:80]!r} lies outside the image of {width} x {height} pixels; "
-            "are these the ROIs of another image?"
+            "check that the ROIs belong to this image."
         )
     if roi.roitype == ROI_TYPE.OVAL:
         _paint_oval(labels, roi, label)
@@ -123,7 +123,7 @@ def _paint(labels: Labels, roi: ImagejRoi, label: int, path: Path) -> None:
     except (IndexError, KeyError, OverflowError, TypeError, ValueError):  # paths with codes or lengths that are none
         possible = False
     if not possible:
-        raise CellspanError(f"{path}: the ROI {roi.name[:80]!r} is damaged; draw it again, or leave it out.")
+        raise CellspanError(f"{path}: the ROI {roi.name[:80]!r} is damaged; draw it again or delete it.")
     paint_loops(labels, loops, label)
 
 

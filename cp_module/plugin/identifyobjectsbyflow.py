@@ -203,7 +203,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         self.validate_module(pipeline)
 
     def parameters(self) -> dict[str, Any]:
-        """The engine's options. Small objects and those at the border are discarded in filters.py, for the reason given there."""
+        """The engine's options; filters.py discards small objects and those at the border, and says why."""
         return {
             "model": self.model_name(),
             "diameter": None if self.automatic_diameter.value else self.diameter.value,
@@ -272,7 +272,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         other = workspace.image_set.get_image(self.nuclei_image.value) if self.needs_nuclei_image() else None
         if other is not None and size_of(other) != size_of(image):
             raise ValueError(
-                f"{self.nuclei_image.value} and {self.x_name.value} differ in size; crop or resize them in the same way."
+                f"{self.nuclei_image.value} and {self.x_name.value} differ in size; crop or resize both alike."
             )
         return other
 

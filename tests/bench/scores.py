@@ -261,15 +261,15 @@ def _plane(path: Path) -> np.ndarray:
 
 INTRODUCTION = """# Scores
 
-Written by `python -m tests.bench.scores`: validation images that no model was trained on (they were used to
-choose among checkpoints), estimated diameters, default parameters. AP is TP / (TP + FP + FN), averaged over images;
-*pooled* counts all objects of a source together. *True diameter* is AP@0.5 with the true diameter given; *diameter error*
-is the median relative error of the estimated diameter.
+Written by `python -m tests.bench.scores`: validation images that no model was trained on (they were used to choose
+among checkpoints), estimated diameters, default parameters. AP is TP / (TP + FP + FN), averaged over images; *pooled*
+counts all objects of a source together. *True diameter* is AP@0.5 with the true diameter given; *diameter error* is the
+median relative error of the estimated diameter.
 
-Some of these images are not independent of the training images, so scores on new images may be lower: yeastvision_phase
-is a later frame of a movie used in training, codex_expert another quadrant of the same field, ecoli_fluo_tractatus another
-part of the same image, and one of the five images of bbbc039 (H06_s4) is from a well with another image in the training
-set.
+Some of these images are not independent of the training images, so scores on new images may be lower:
+yeastvision_phase is a later frame of a movie used in training, codex_expert another quadrant of the same field,
+ecoli_fluo_tractatus another part of the same image, and one of the five images of bbbc039 (H06_s4) is from a well with
+another image in the training set.
 """
 BY_SIZE = f"""## By size and shape
 

@@ -61,7 +61,7 @@ def simulate_cells(
     CellspanError for names that are not known.
     """
     if look not in (None, *LOOKS) or cells not in (None, *SHAPES):
-        raise CellspanError(f"There are the looks {', '.join(LOOKS)} and the shapes {', '.join(SHAPES)}.")
+        raise CellspanError(f"The available looks are {', '.join(LOOKS)}; the shapes are {', '.join(SHAPES)}.")
     rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
     look = look or str(rng.choice(list(OFTEN), p=_shares(OFTEN)))
     if cells is None:

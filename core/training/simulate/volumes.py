@@ -68,9 +68,11 @@ def simulated_volume(
     stained within, on their membranes, or both. Raises CellspanError for what cannot be simulated.
     """
     if kind not in KINDS:
-        raise CellspanError(f"There are simulated volumes of {' and '.join(KINDS)}, not of '{kind}'.")
+        raise CellspanError(f"There are simulated volumes of {' and '.join(KINDS)}, but not of '{kind}'.")
     if min(shape) < 1 or anisotropy <= 0 or diameter <= 2:
-        raise CellspanError("A simulated volume needs slices, rows and columns, anisotropy above 0, diameter above 2.")
+        raise CellspanError(
+            "A simulated volume needs at least one slice, row and column, an anisotropy above 0 and a diameter above 2."
+        )
     rng = np.random.default_rng(seed)
     scene = _arrange(shape, anisotropy, diameter, KINDS[kind], rng)
     light = (_nuclear_light if kind == "nuclei" else _cellular_light)(scene, diameter, rng)

@@ -56,9 +56,7 @@ def command_of(path: str) -> list[str]:
     """The command that starts the engine of this `cellspan` program or Python; raises NotInstalled."""
     program = Path(path.strip()).expanduser()
     if not path.strip() or shutil.which(str(program)) is None:
-        raise NotInstalled(
-            f"There is no program '{path.strip()}': enter the path to cellspan, or to the Python in which it is installed."
-        )
+        raise NotInstalled(f"There is no program '{path.strip()}': enter the path to cellspan or to its Python.")
     is_python = program.name.lower().startswith("python")
     return [str(program), "-m", "cellspan.core.cli", "serve"] if is_python else [str(program), "serve"]
 

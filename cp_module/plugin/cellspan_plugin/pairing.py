@@ -118,7 +118,7 @@ def _split(
     flows: np.ndarray,
     anisotropy: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Divide each crowded cell among its nuclei: cells, the cell of each nucleus, and the original label of each cell."""
+    """Divide each crowded cell among its nuclei: cells, the cell of each nucleus, each cell's original label."""
     split = np.flatnonzero(crowded[cell_of])  # nuclei that each get their own cell
     own_cell = np.zeros(len(cell_of), np.int64)
     own_cell[split] = len(crowded) + np.arange(len(split))

@@ -50,14 +50,14 @@ def test_outlines_become_a_model_in_the_list(corrected: Path, cellspan: Callable
 
     taken = train(cellspan, corrected, "other", "--register", "my nuclei")
     assert taken.returncode == 2
-    assert "There is a model 'my nuclei' already" in taken.stderr
+    assert "A model named 'my nuclei' already exists" in taken.stderr
     assert not (corrected.parent / "other").exists()  # refused before the training
 
 
 def test_what_cannot_be_learnt_from_is_refused_in_one_sentence(corrected: Path, cellspan: Callable) -> None:
     rois = corrected / "field 1_RoiSet.zip"
     write_roi_zip(rois, [])
-    assert "there are no ROIs in it" in refused(cellspan, corrected)
+    assert "it contains no ROIs" in refused(cellspan, corrected)
     far = np.zeros((400, 400), np.int32)
     far[300:320, 300:320] = 1
     write_roi_zip(rois, labels_to_rois(far))

@@ -107,7 +107,7 @@ Select *Yes* to discard objects that are cut off by the image border and cannot 
 masked or cropped, objects that touch the edge of the mask are discarded too. The first and last slices of a 3D image
 count as borders.
 """,
-    "min_size": "Objects with fewer pixels (area, not diameter; voxels in 3D) are discarded. Raise it to remove debris.",
+    "min_size": "Discard objects with fewer pixels (area, not diameter; voxels in 3D). Increase it to remove debris.",
     "fill_holes": "Select *Yes* to fill holes inside objects. Select *No* for rings and for cells inside other cells.",
     "flow_threshold": """\
 The largest flow error that an object may have. The flow error compares the shape of an object with the flows that the

@@ -138,7 +138,7 @@ def test_a_healthy_plugin_is_called_so(tmp_path: Path) -> None:
     install(tmp_path)
     findings = list(check(tmp_path))
     assert [finding.good for finding in findings] == [True, True, None]
-    assert "not loaded by CellProfiler, because none was found" in findings[-1].text
+    assert "not tested in CellProfiler, because none was found" in findings[-1].text
 
 
 @quick

@@ -41,7 +41,7 @@ def test_outlines_become_a_model_in_the_list(corrected: Path, cellspan: Callable
     done = train(cellspan, corrected, "out", "--register", "my nuclei")
     assert done.returncode == 0, done.stderr
     assert re.search(r"AP@0.5 on 2 annotated images: [01]\.\d\d before, [01]\.\d\d after", done.stderr), done.stderr
-    assert "The model is 'my nuclei' in every program now" in done.stdout
+    assert "The model 'my nuclei' is now available in every program" in done.stdout
     assert "my nuclei" in cellspan("models", "list").stdout
     image = corrected / "field 0.tif"
     assert cellspan("segment", image, "-o", corrected.parent / "r", "--model", "my nuclei").returncode == 0

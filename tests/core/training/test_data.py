@@ -221,7 +221,7 @@ def test_masks_win_over_outlines_and_results_are_no_images(tmp_path: Path) -> No
 def test_one_roi_set_for_several_images_is_refused(tmp_path: Path) -> None:
     write_outlined(tmp_path, "a.png", "RoiSet.zip")
     write_outlined(tmp_path, "b.png", "RoiSet.zip")
-    with pytest.raises(CellspanError, match=r"RoiSet\.zip: which of the 2 images.*a_rois\.zip"):
+    with pytest.raises(CellspanError, match=r"RoiSet\.zip: it is unclear which of the 2 images.*a_rois\.zip"):
         find_pairs(tmp_path)
 
 

@@ -220,7 +220,7 @@ def test_the_command_checks_widths_and_looks(folder: Path, cellspan: Callable) -
     for extra, words in (
         (("--widths", "4"), "2 to 6 whole numbers"),
         (("--widths", "4,x"), "2 to 6 whole numbers"),
-        (("--widths", "4,8", "--from", "nuclei"), "leave --widths out"),
+        (("--widths", "4,8", "--from", "nuclei"), "leave out --widths"),
         (("--simulated", "0.5", "--looks", "nuclei, colourful"), "no look 'colourful'"),
         (("--looks", "nuclei"), "add --simulated"),
         (("--seed", "-1"), "-1 is not in the range"),

@@ -1,4 +1,4 @@
-"""The results of a job in the media types that clients accept."""
+"""Encodes the results of a job in the media types that clients accept."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def encode(kind: str, result: Result, accept: str) -> tuple[bytes, str]:
 
 
 def _best(offered: list[str], accept: str) -> str:
-    """What the client likes best of what there is, the first among equals; empty if it wants none of it.
+    """The available media type that the client prefers, the first among equals; empty if it accepts none.
 
     Parts of `accept` that mean nothing are passed over; an empty one means anything.
     """

@@ -31,13 +31,13 @@ from urllib.parse import urlencode, urlsplit
 if TYPE_CHECKING:
     import numpy as np
 
-START_SECONDS = 120.0  # a first start on a slow disk
+START_SECONDS = 120.0  # for a first start on a slow disk
 WAIT_SECONDS = 10.0  # of one long poll
-HEALTH_SECONDS = 5.0  # for the question whether it is there at all
+HEALTH_SECONDS = 5.0  # timeout of the check whether it is running
 PATIENCE_SECONDS = 60.0  # without any answer, the service counts as frozen
-LEASE_SECONDS = 90.0  # after which the engine may forget what this client has not asked for
-KEPT_LEASE_SECONDS = 1800.0  # the same for results that are kept for other thresholds
-MOST_LOSSES = 10  # engines that may end while an image waits
+LEASE_SECONDS = 90.0  # after which the engine may delete results that this client has not requested
+KEPT_LEASE_SECONDS = 1800.0  # the same for results kept to try other thresholds
+MOST_LOSSES = 10  # engines that may stop while an image waits
 LONGEST_PAUSE = 4.0  # seconds between two starts of an engine
 SERVICE, LOCK, LOG, MARKS = "service.json", "service.lock", "service.log", "running"  # in the engine's folder
 CHALLENGE_PREFIX = "cellspan engine "
@@ -53,10 +53,10 @@ Taken = TypeVar("Taken")
 
 
 class EngineError(Exception):
-    """Something that the user has to know, in one sentence; `code` is one word for programs."""
+    """An error for the user, as one sentence; `code` is one word for programs."""
 
     def __init__(self, sentence: str, code: str = "") -> None:
-        """`code` as the engine has it in its answers."""
+        """`code`: as in the engine's responses."""
         super().__init__(sentence)
         self.code = code
 
@@ -66,15 +66,15 @@ class EngineMissing(EngineError):
 
 
 class EngineForgot(EngineError):
-    """The engine does not have the outputs of this image any more: it has to be sent again."""
+    """The engine no longer has the outputs of this image, which has to be sent again."""
 
 
 class _Lost(EngineError):
-    """The service went away in the middle of a conversation, or hands the job to the next one."""
+    """The service stopped during a request, or returns the job for the next service."""
 
 
 class _TryLater(EngineError):
-    """The service has no room now."""
+    """The service is full at the moment."""
 
     def __init__(self, sentence: str, code: str, seconds: float) -> None:
         super().__init__(sentence, code)
@@ -86,15 +86,15 @@ class EngineResult:
     """What the engine found in one image."""
 
     npy: bytes  # the labels as a .npy file
-    count: int  # of objects
+    count: int  # number of objects
     diameter: float  # pixels; given or estimated
     model: str
     model_sha256: str
     device: str
     seconds: float
     notes: list[str] = field(default_factory=list)
-    extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # further results that were asked for, by their names
-    job: str | None = None  # with which `Engine.again` finds the network's outputs, if they are kept
+    extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # further requested results, by name
+    job: str | None = None  # for `Engine.again` to find the network's outputs, if they are kept
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -106,7 +106,7 @@ class EngineResult:
 
 
 def runtime_folder() -> Path:
-    """Where the services of this user on this machine leave their addresses; CELLSPAN_RUNTIME_DIR moves it.
+    """The folder with the addresses of this user's services on this computer; set CELLSPAN_RUNTIME_DIR to move it.
 
     A home folder may be shared by several machines, so each has a folder of its own.
     """
@@ -115,7 +115,7 @@ def runtime_folder() -> Path:
     base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else None
     try:
         home = Path(base) if base else Path.home() / ".cache"
-    except RuntimeError:  # a user without a home
+    except RuntimeError:  # no home folder
         raise EngineMissing("This user has no home folder; set CELLSPAN_RUNTIME_DIR to a folder of yours.") from None
     return home / "cellspan" / "run" / (platform.node() or "localhost")
 
@@ -126,12 +126,12 @@ def service_file() -> Path:
 
 
 def log_file() -> Path:
-    """Where the service writes what it has to say."""
+    """The log file of the service."""
     return runtime_folder() / LOG
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder that only this user can use, or check that it is one; raises EngineError."""
+    """Make a folder that only this user can access, or check that it is one; raises EngineError."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
@@ -160,7 +160,7 @@ def _require_own(path: Path, status: os.stat_result) -> None:
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """What the service of a folder tells of itself; None if there is nothing. Raises EngineError if it is not ours."""
+    """The record of the service of a folder, or None; raises EngineError if it belongs to another user."""
     path = folder / SERVICE
     try:
         folder_status = folder.lstat()
@@ -189,7 +189,7 @@ def same_program(record: Mapping[str, Any], folders: Sequence[str]) -> bool:
 
 
 def _lock_is_held(folder: Path) -> bool:
-    """Whether a process, which may be starting, frozen or busy, has the place of the service in this folder."""
+    """Whether a process, even if starting, frozen or busy, holds the lock of the service in this folder."""
     try:
         descriptor = os.open(str(folder / LOCK), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
@@ -213,7 +213,7 @@ def _lock_is_held(folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class Standing:
-    """How an engine is: absent, starting, ready, busy (with jobs), stopping, or silent (there, but it does not answer).
+    """State of an engine: absent, starting, ready, busy (with jobs), stopping, or silent (running without answering).
 
     One that takes no new clients, because its program was replaced, is absent for those.
     """
@@ -224,14 +224,14 @@ class Standing:
 
     @property
     def about(self) -> str:
-        """Which process, and since when."""
+        """The process and its start time."""
         return (
             f"process {self.record.get('pid', 'unknown')}, started {self.record.get('started', 'at an unknown time')}"
         )
 
 
 def find_engine(command: Sequence[str] = ()) -> Standing:
-    """The engine that `command` starts, or without a command any; a look at files and one question, no start."""
+    """The state of the engine of `command`, or of any engine; reads files and sends one request, but starts nothing."""
     program = shutil.which(command[0]) if command else None
     mine = [os.path.dirname(os.path.abspath(program))] if program else None
     top = runtime_folder()
@@ -256,7 +256,7 @@ def _standing(folder: Path, record: Mapping[str, Any] | None) -> Standing:
     try:
         health = service.health()
     except _Lost as loss:
-        # A process that holds the lock is there, whether it answers or not.
+        # A process that holds the lock is running, whether it answers or not.
         return Standing("silent" if _lock_is_held(folder) and loss.code != "impostor" else "absent", None, record)
     except EngineError:
         return Standing("absent", None, record)
@@ -271,7 +271,7 @@ def running_service() -> Service | None:
 
 
 class Engine:
-    """The running service, or one that is started on first use."""
+    """The running service, started on first use."""
 
     def __init__(self, command: Sequence[str], interactive: bool = False) -> None:
         """`command` starts the service, for example ["cellspan", "serve"].
@@ -324,7 +324,7 @@ class Engine:
         on_progress: OnProgress | None = None,
         also: Sequence[str] = (),
     ) -> EngineResult:
-        """The image of a result that was kept, with other thresholds, sizes, edges, holes, iterations or `resample`.
+        """Segment the image of a kept result with other thresholds, sizes, edges, holes, iterations or `resample`.
 
         `changes` are the parameters that differ from those of the result; the labels are those of a fresh run. Raises
         EngineForgot if the image has to be sent again, and EngineError.
@@ -334,7 +334,7 @@ class Engine:
             raise EngineForgot("The engine did not keep the network's output for this image; segment it again.")
         names = dict.fromkeys(also, NPY)
         try:
-            # Asking renews the lease of the result that is kept.
+            # The request renews the lease of the kept result.
             headers = self._headers(NPY, uuid.uuid4().hex, False)
             job = service.json("POST", f"/v1/jobs/{result.job}/again?{_query(changes)}", b"", headers)
             found, fetch = self._finished(service, job, on_progress, names, False, True)
@@ -343,7 +343,7 @@ class Engine:
         return replace(found, job=result.job, extra=_Extra(also, fetch, fetch))
 
     def forget(self, result: EngineResult) -> None:
-        """Let the engine free what it keeps of a result."""
+        """Let the engine delete the result that it keeps."""
         if result.job is not None and self._service is not None:
             self._service.forget(f"/v1/jobs/{result.job}")
 
@@ -367,7 +367,7 @@ class Engine:
         keep: bool = False,
         labels: bool = True,
     ) -> tuple[EngineResult, Taken]:
-        """The labels, and what `take` makes of the function that fetches the further results.
+        """The labels, and the value of `take` for the function that fetches further results.
 
         The engine is told by the key that it is the same image, if it comes again because an engine has ended: an
         image that ends two engines is refused by the third.
@@ -402,7 +402,7 @@ class Engine:
         keep: bool,
         labels: bool,
     ) -> tuple[EngineResult, Fetch]:
-        """The result of a job as soon as it is over, and how to fetch the rest of it."""
+        """The result of a job once it has finished, and a function that fetches the rest."""
         address = "/v1/jobs/" + job["id"]
         try:
             job = _wait(service, address, job, on_progress)
@@ -414,7 +414,7 @@ class Engine:
         except (_Lost, _TryLater):
             raise
         except BaseException:
-            # The user pressed stop, or the job failed: let the engine work for others.
+            # The user pressed stop, or the job failed: free the engine for others.
             service.forget(address)
             raise
         result = EngineResult(
@@ -493,7 +493,7 @@ class Engine:
                 f"{folder}: the engine cannot write there ({error.strerror}); "
                 "set CELLSPAN_RUNTIME_DIR to another folder."
             ) from None
-        # The settings of the host program's own Python, or of its frozen libraries, must not reach the engine's Python.
+        # Settings of the host program's Python or frozen libraries must not reach the engine's Python.
         foreign = {"PYTHONPATH", "PYTHONHOME", "LD_PRELOAD"}
         if getattr(sys, "frozen", False):
             foreign |= {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH"}
@@ -514,7 +514,7 @@ class Engine:
 
 
 class _Extra(Mapping[str, "np.ndarray"]):
-    """Further results by their names, fetched while the caller goes on with the labels."""
+    """Further results by name, fetched while the caller continues with the labels."""
 
     def __init__(
         self,
@@ -548,7 +548,7 @@ class _Extra(Mapping[str, "np.ndarray"]):
 
 
 class _LocalConnection(http.client.HTTPConnection):
-    """HTTP through a socket in a folder that only this user can enter."""
+    """HTTP through a socket in a folder that only this user can access."""
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
@@ -561,10 +561,10 @@ class _LocalConnection(http.client.HTTPConnection):
 
 
 class Service:
-    """One running service: its address and its token; each thread keeps a connection."""
+    """A running service with its address and token; each thread keeps a connection."""
 
     def __init__(self, address: str, token: str, path: str | None = None, certificate: str | None = None) -> None:
-        """`path` is that of its socket; where there is none, it has to prove that it knows the token first."""
+        """`path`: its socket; without one, it first has to prove that it knows the token."""
         parts = urlsplit(address)
         self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
         self.token, self._path, self._certificate = token, path, certificate
@@ -572,7 +572,7 @@ class Service:
 
     @classmethod
     def of(cls, record: Mapping[str, Any] | None) -> Service | None:
-        """The service that a record tells of, unless it is still starting or the record is damaged."""
+        """The service of a record, unless it is still starting or the record is damaged."""
         address, token, path, certificate = (
             _text_of(record or {}, name) for name in ("address", "token", "socket", "certificate")
         )
@@ -581,11 +581,11 @@ class Service:
         usable = path if path and hasattr(socket, "AF_UNIX") and os.path.exists(path) else None
         try:
             return cls(address, token, usable, certificate)
-        except ValueError:  # an address with a port that is no number
+        except ValueError:  # the port in the address is not a number
             return None
 
     def content(self, path: str, accept: str) -> bytes:
-        """A result, in the media type that is asked for."""
+        """A result in the requested media type."""
         return self._request("GET", path, None, {"Accept": accept})
 
     def json(
@@ -596,24 +596,24 @@ class Service:
         return answer
 
     def forget(self, path: str) -> None:
-        """Cancel or delete a job; a service that is gone has forgotten it anyway."""
+        """Cancel or delete a job; errors are ignored if the service is gone."""
         with contextlib.suppress(EngineError):
             self._request("DELETE", path, None, {})
 
     def health(self) -> dict[str, Any]:
-        """What it is doing; raises EngineError if it does not answer."""
+        """The state of the service; raises EngineError if it does not answer."""
         answer = json.loads(self._request("GET", "/v1/health", None, {}, HEALTH_SECONDS))
         return answer if isinstance(answer, dict) else {}
 
     def serves(self) -> bool:
-        """Whether it answers, and goes on with its own clients; it may be outdated for new ones."""
+        """Whether it answers and serves its existing clients; it may be outdated for new ones."""
         try:
             return self.health().get("status") in ("ok", "outdated")
         except EngineError:
             return False
 
     def _connection(self, patience: float) -> http.client.HTTPConnection:
-        """A connection to the service itself: nobody else learns the token."""
+        """A connection to the service itself; no other program gets the token."""
         connection: http.client.HTTPConnection
         if self._path is not None:
             connection = _LocalConnection(self._path, patience)
@@ -621,14 +621,14 @@ class Service:
             import ssl
 
             context = ssl.create_default_context(cafile=self._certificate)
-            context.check_hostname = False  # it is the very certificate that the service's own record names
+            context.check_hostname = False  # the certificate is the one in the service's record
             connection = http.client.HTTPSConnection(self.host, self.port, timeout=patience, context=context)
         else:
             # http.client, because urllib would send loopback requests through a proxy.
             connection = http.client.HTTPConnection(self.host, self.port, timeout=patience)
         try:
             connection.connect()
-            connection.auto_open = 0  # never again by itself, to whoever listens there then
+            connection.auto_open = 0  # do not reconnect automatically; another program may listen there by then
             if self._path is None:
                 self._require_proof(connection)
         except BaseException:
@@ -665,7 +665,7 @@ class Service:
             except socket.timeout as error:
                 raise _Lost(str(error) or "it does not answer") from None
             except (OSError, http.client.HTTPException):
-                pass  # it was closed between two requests; each of ours may be sent twice
+                pass  # it was closed between two requests; ours are safe to repeat
         try:
             return self._exchange(self._connection(patience), method, path, body, headers, patience)
         except (OSError, http.client.HTTPException) as error:
@@ -697,7 +697,7 @@ class Service:
 
 
 def _failure(content: bytes, status: int, retry_after: str | None) -> EngineError:
-    """An answer from status 400 on as the error that it means."""
+    """The error for a response with a status from 400 on."""
     try:
         problem = json.loads(content.decode("utf-8"))
         sentence, code = str(problem["sentence"]), str(problem["code"])
@@ -715,7 +715,7 @@ def _failure(content: bytes, status: int, retry_after: str | None) -> EngineErro
 
 
 def _wait(service: Service, address: str, job: dict[str, Any], on_progress: OnProgress | None) -> dict[str, Any]:
-    """Poll until the job ends; short polls where somebody watches the progress."""
+    """Poll until the job ends; short polls if a person watches the progress."""
     seconds = 0.5 if on_progress is not None else WAIT_SECONDS
     while job["state"] in ("queued", "running"):
         job = service.json("GET", f"{address}?wait={seconds}")
@@ -758,7 +758,7 @@ def _as_text(value: Any) -> str:
 
 
 def model_for_engine(name: str) -> str:
-    """A model as the engine finds it, which runs in another folder: paths become absolute, names stay as they are.
+    """The model as the engine can find it from another folder: paths become absolute, names stay unchanged.
 
     A bare name never means a folder that happens to be there, and `cellpose/NAME` is a name.
     """

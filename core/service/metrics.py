@@ -1,4 +1,4 @@
-"""What the engine counts, in the format of Prometheus: jobs, seconds, the queue, memory, models."""
+"""Metrics of the engine in Prometheus format: jobs, seconds, queue, memory, models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cellspan.core.service.jobs import Job, State
 if TYPE_CHECKING:
     from cellspan.core.service.engine import Engine
 
-# As a job tells its progress, perhaps with more words about which slice it is; whatever else it tells is "other".
+# The progress messages of a job, possibly followed by the slice; any other message counts as "other".
 STAGES = (
     "loading the model",
     "reading the image",
@@ -30,10 +30,10 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """Counters of one engine, which threads add to."""
+    """Counters of one engine; thread-safe."""
 
     def __init__(self) -> None:
-        """All at 0, in a registry of their own, because a process may have several engines."""
+        """All at 0, in their own registry, because a process may have several engines."""
         self._registry = CollectorRegistry()
         self._jobs = Counter("cellspan_jobs", "Finished jobs", ["state"], registry=self._registry)
         self._objects = Counter("cellspan_objects", "Objects found", registry=self._registry)
@@ -60,18 +60,18 @@ class Metrics:
         }
 
     def finished(self, result: Result) -> None:
-        """A job has found something."""
+        """Count a finished job."""
         self._jobs.labels("done").inc()
         self._objects.inc(result.count)
         self._seconds.labels(result.model).observe(result.seconds)
 
     def ended(self, state: State) -> None:
-        """A job failed or was cancelled."""
+        """Count a job that failed or was cancelled."""
         self._jobs.labels(state).inc()
 
     @contextmanager
     def stages(self, job: Job) -> Iterator[Callable[[str], None]]:
-        """Measure the stages of a job that begins now; call what comes with the words that tell its progress."""
+        """Measure the stages of a job that starts now; call the returned function with its progress messages."""
         since, stage = time.monotonic(), "other"
         self._stages.labels("waiting").inc(since - job.came)
 
@@ -87,7 +87,7 @@ class Metrics:
             next_stage("")
 
     def text(self, engine: Engine) -> bytes:
-        """What GET /metrics answers."""
+        """The response of GET /metrics."""
         counts = engine.jobs.count()
         in_memory, on_disk = engine.results.used()
         values = {

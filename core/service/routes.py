@@ -30,10 +30,10 @@ from cellspan.core.service.uploads import KINDS, Upload
 
 LONGEST_WAIT = 30.0  # seconds of one long poll
 BODY_SECONDS = 60.0  # without another byte of an upload
-# The threads in which something may have to wait for a disk, so that they hold up nobody; and those that take memory.
+# Separate threads for work that may wait for a disk, so that it delays nothing else, and for work that takes memory.
 WAITING_FOR_DISKS = CapacityLimiter(200)
 ENCODING = CapacityLimiter(8)
-# Of every route; FastAPI's own 422 for wrong queries is a 400 here, as for wrong parameters.
+# For every route; FastAPI's 422 for invalid queries is a 400 here, as for invalid parameters.
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
     for status, text in {
@@ -59,23 +59,23 @@ MORE_PROBLEMS = {
 
 
 def also(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Further answers of a route."""
+    """Further responses of a route."""
     return {status: {"model": Problem, "description": MORE_PROBLEMS[status]} for status in statuses}
 
 
 @dataclass(frozen=True)
 class Context:
-    """What the routes need besides the request."""
+    """What the routes need in addition to the request."""
 
     engine: Engine
     token: str
-    stop: Callable[[], None]  # called when a client asks the engine to end
-    replaced: Callable[[], bool]  # whether the program on disk is another one than this process
+    stop: Callable[[], None]  # called when a client asks the engine to stop
+    replaced: Callable[[], bool]  # whether the program on disk was replaced
     metrics: bool = False
 
 
 def context_of(request: Request) -> Context:
-    """As the application keeps it."""
+    """The context stored in the application."""
     context: Context = request.app.state.context
     return context
 
@@ -103,7 +103,7 @@ def client_of(
         ),
     ] = LEASE_SECONDS,
 ) -> Client:
-    """Who asks."""
+    """The client of a request."""
     return Client(client, interactive, lease)
 
 
@@ -117,7 +117,7 @@ Key = Annotated[
 ]
 JobId = Annotated[str, Path(max_length=64, description="The id that was returned for the image.")]
 
-# The guard in front of the application asks for the token; this describes it.
+# Describes the token, which the guard checks.
 bearer = HTTPBearer(auto_error=False)
 router = APIRouter(prefix="/v1", responses=PROBLEMS, dependencies=[Security(bearer)])
 open_router = APIRouter(prefix="/v1", responses={status: PROBLEMS[status] for status in (400, 403, 405, 500)})
@@ -135,7 +135,7 @@ def hello(
 
 @router.get("/health", response_model=Health)
 def health(request: Request, engine: TheEngine) -> Health:
-    """What the engine is doing."""
+    """The state of the engine."""
     counts = engine.jobs.count()
     outdated = context_of(request).replaced()
     return Health(
@@ -180,7 +180,7 @@ async def models(engine: TheEngine) -> ModelList:
 )
 async def submit(request: Request, engine: TheEngine, client: TheClient, key: Key = None) -> dict[str, Any]:
     """Send an image, with the parameters of the segmentation in the query."""
-    engine.check_open(client)  # before the image comes
+    engine.check_open(client)  # before the image is received
     values = dict(request.query_params)
     device = values.pop("device", "auto")
     parameters = parse_parameters(values)
@@ -204,11 +204,11 @@ async def state(
         float, Query(ge=0, allow_inf_nan=False, description="Wait up to this many seconds for the job to finish.")
     ] = 0,
 ) -> dict[str, Any]:
-    """Where a job stands; after `wait` seconds at most (30 at most), as soon as it is over."""
+    """The state of a job; with `wait`, returned when it finishes or after this many seconds (at most 30)."""
     job = engine.get(job_id)
     if wait and not job.over:
         if not await _until_over(job, request, min(wait, LONGEST_WAIT)):
-            return job.as_json()  # which nobody hears
+            return job.as_json()  # the client is gone
         job = engine.get(job_id)
     if job.state != "queued":
         return job.as_json()
@@ -218,7 +218,7 @@ async def state(
 
 @router.delete("/jobs/{job_id}", status_code=204)
 async def delete(engine: TheEngine, job_id: JobId) -> Response:
-    """Cancel a job, and forget its result."""
+    """Cancel a job and delete its result."""
     engine.delete(engine.get(job_id))
     return Response(status_code=204)
 
@@ -229,7 +229,7 @@ async def result(
     job_id: JobId,
     accept: Annotated[str, Header(description="The media types that the client accepts.")] = "*/*",
 ) -> Response:
-    """What a job has found, in a media type that the client takes; other results are at the addresses beside this."""
+    """The labels of a job, in a media type that the client accepts; other results have their own addresses."""
     kind = request.url.path.rpartition("/")[2]
     job = engine.get(job_id)
     if job.state != "done":
@@ -243,7 +243,7 @@ async def result(
     return Response(content, media_type=media)
 
 
-# An address for each, because each has media types of its own.
+# One address each, because their media types differ.
 for kind, encoders in ENCODERS.items():
     router.add_api_route(
         f"/jobs/{{job_id}}/{kind}",
@@ -269,7 +269,7 @@ for kind, encoders in ENCODERS.items():
 async def again(
     request: Request, engine: TheEngine, client: TheClient, job_id: JobId, key: Key = None
 ) -> dict[str, Any]:
-    """The same image with other thresholds, without the network: a job of its own, over in a moment."""
+    """Segment the same image with other thresholds, without the network; a new, short job."""
     job = engine.get(job_id)
     values = dict(request.query_params)
     return (await to_thread.run_sync(engine.again, job, values, client, key, limiter=WAITING_FOR_DISKS)).as_json()
@@ -277,7 +277,7 @@ async def again(
 
 @router.post("/stop", status_code=202, response_model=Stopping)
 def end(request: Request) -> Stopping:
-    """End the engine: what is under way is finished or handed back."""
+    """Stop the engine; running jobs are finished or returned."""
     context_of(request).stop()
     return Stopping(status="stopping")
 
@@ -291,7 +291,7 @@ def metrics(request: Request, engine: TheEngine) -> Response:
 
 
 async def _received(request: Request, engine: Engine) -> Upload:
-    """The body of a request; large ones go to disk while they come. Raises Refusal."""
+    """The body of a request; large ones are written to disk while they are received. Raises Refusal."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
         raise Refusal(415, "unknown_encoding", f"Send images without Content-Encoding '{encoding}'.")
@@ -309,7 +309,7 @@ async def _received(request: Request, engine: Engine) -> Upload:
                 await to_thread.run_sync(upload.write, part, limiter=WAITING_FOR_DISKS)
             else:
                 upload.write(part)
-    except asyncio.TimeoutError:  # until Python 3.10 another one than TimeoutError
+    except asyncio.TimeoutError:  # differs from TimeoutError up to Python 3.10
         upload.close()
         raise Refusal(408, "too_slow", f"No part of the image arrived for {BODY_SECONDS:.0f} s.") from None
     except ClientDisconnect:
@@ -321,7 +321,7 @@ async def _received(request: Request, engine: Engine) -> Upload:
 
 
 async def _until_over(job: Job, request: Request, seconds: float) -> bool:
-    """Until there is something to see or the time is over; False if the client is gone: then its lease is short."""
+    """Wait for a change or a timeout; False if the client is gone, whose lease is then short."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
 

@@ -55,7 +55,9 @@ def test_a_module_may_use_its_own_package() -> None:
 def test_faults_are_told_without_a_cellprofiler(tmp_path: Path) -> None:
     (finding,) = check_loading(tmp_path, {"thing.py": b"import torch\nclass Thing: pass\n"}, None)
     assert finding.good is False
-    assert finding.text.startswith(f"{tmp_path / 'thing.py'}: the file imports packages that CellProfiler does not have (torch)")
+    assert finding.text.startswith(
+        f"{tmp_path / 'thing.py'}: the file imports packages that CellProfiler does not have (torch)"
+    )
 
 
 def test_nothing_is_found_where_there_is_none() -> None:
@@ -83,7 +85,9 @@ def test_the_python_beside_a_command(tmp_path: Path) -> None:
     assert find_python(program(tmp_path / "bin" / "cellprofiler")) == python
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("gone", "no such program"), ("CellProfiler", "this program has no Python")])
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("gone", "no such program"), ("CellProfiler", "this program has no Python")]
+)
 def test_a_named_program_that_cannot_be_asked(tmp_path: Path, name: str, sentence: str) -> None:
     program(tmp_path / "CellProfiler")
     with pytest.raises(CellspanError, match=sentence) as caught:

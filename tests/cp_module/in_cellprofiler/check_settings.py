@@ -65,7 +65,9 @@ module.nuclei_from.value = NUCLEI_EXIST
 assert LABELS["nuclei_objects"] in shown(module)
 assert not {LABELS[name] for name in ("nuclei_image", "nuclei_name", "without_cell")} & set(shown(module))
 module.model.value = "Nuclei"
-assert complaint(module).startswith("To identify cells and nuclei together, select a model for cells"), complaint(module)
+assert complaint(module).startswith("To identify cells and nuclei together, select a model for cells"), complaint(
+    module
+)
 module.model.value = "Custom"
 module.together.value = False
 

@@ -13,10 +13,10 @@ SCORES = {"ap50": "AP@0.5", "ap75": "AP@0.75", "ap90": "AP@0.9", "pooled_ap50": 
 
 
 def card(model: Model) -> str:
-    """What the model finds, what it was trained on, licences, scores, and where it fails; raises CellspanError."""
+    """What the model finds, its training images and licences, scores, and where it fails; raises CellspanError."""
     try:
         sections = [_summary(model), _training(model), _scores(model), _limits(model)]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:  # these notes have no fixed form
+    except (KeyError, TypeError, ValueError, AttributeError) as error:  # these entries have no fixed format
         raise CellspanError(
             f"{model.folder / DESCRIPTION}: the notes on training and scores cannot be shown "
             f"({type(error).__name__}: {error}); add --json to see the file."

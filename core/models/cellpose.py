@@ -1,4 +1,4 @@
-"""Checkpoints of Cellpose 1 to 3 as models: what they must hold, the diameters they were trained for, their size model.
+"""Checkpoints of Cellpose 1 to 3 as models: their content, training diameters, and size models.
 
 A checkpoint is a torch state_dict with widths such as (2, 32, 64, 128, 256); beside it may lie `size_<name>.npy`, the
 regression from style to diameter. They are used where they lie, without a converted copy: reading one takes no longer
@@ -42,15 +42,15 @@ from cellspan.core.models.numpy_file import read_numbers
 from cellspan.core.models.official import OFFICIAL_FILES
 from cellspan.core.models.torch_file import TorchFile, open_torch_file
 
-NUCLEI_DIAMETER, CELL_DIAMETER = 17.0, 30.0  # pixels; what the checkpoints were trained at, where they do not say it
-SMALLEST, LARGEST = 5.0, 2000.0  # pixels; Cellpose estimates no smaller ones and sets no upper limit
+NUCLEI_DIAMETER, CELL_DIAMETER = 17.0, 30.0  # pixels; training diameters of checkpoints that do not contain them
+SMALLEST, LARGEST = 5.0, 2000.0  # pixels; Cellpose estimates no smaller diameters and has no upper limit
 SAM_PARTS = ("encoder.patch_embed", "encoder.blocks", "encoder.pos_embed", "encoder.neck", "W2")
 State = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What is known of a checkpoint without reading its weights."""
+    """The description of a checkpoint, without its weights."""
 
     path: Path
     widths: tuple[int, ...]
@@ -59,13 +59,13 @@ class Checkpoint:
     size_file: Path | None
 
     def size_model(self) -> SizeModel | None:
-        """The regression beside the checkpoint; raises CellspanError if it is damaged."""
+        """The size model beside the checkpoint; raises CellspanError if it is damaged."""
         return read_size_model(self.size_file, self.widths[-1], self.mean_diameter) if self.size_file else None
 
 
 @dataclass(frozen=True)
 class CheckpointModel(Model):
-    """A checkpoint in use where it lies."""
+    """A checkpoint that is used in place."""
 
     file: Path
 
@@ -75,7 +75,7 @@ class CheckpointModel(Model):
         return self.file
 
     def weights(self) -> State:
-        """The network's state, name -> array; raises CellspanError if the file is damaged or was replaced."""
+        """The network's state, name -> array; raises CellspanError if the file is damaged or has changed."""
         state = read_checkpoint(self.file)
         if sha256_of(self.file) != self.sha256:
             raise CellspanError(f"{self.file}: the checkpoint changed while it was being read; try again.")
@@ -83,7 +83,7 @@ class CheckpointModel(Model):
 
 
 def load_checkpoint(path: Path, name: str) -> CheckpointModel:
-    """A checkpoint as a model; raises CellspanError with the reason if it is none of Cellpose 1 to 3."""
+    """A checkpoint as a model; raises CellspanError with the reason if it is not from Cellpose 1 to 3."""
     size_file = _size_file(path)
     return _loaded(path, name, _state_on_disk(path), _state_on_disk(size_file) if size_file else None)
 
@@ -98,7 +98,7 @@ def _state_on_disk(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def _loaded(path: Path, name: str, state: tuple[int, int], size_state: tuple[int, int] | None) -> CheckpointModel:
-    """Remembered until one of the two files changes, because the engine looks for its model with every image."""
+    """Cached until one of the two files changes, because the engine looks up its model for every image."""
     checkpoint = examine(path)
     sha256 = sha256_of(path)
     description = ModelDescription(
@@ -128,13 +128,13 @@ def examine(path: Path) -> Checkpoint:
 
 
 def read_checkpoint(path: Path) -> State:
-    """Every tensor of a checkpoint by name, with what early ones lack filled in; raises CellspanError.
+    """All tensors of a checkpoint by name, completed for early versions; raises CellspanError.
 
     Also if there are numbers among them that are not finite.
     """
     with open_torch_file(path) as file:
         widths, diameter = _checked_widths(file), _mean_diameter(file)
-        needed = 2 * sum(tensor.size for tensor in file.tensors.values())  # as stored, and put in order
+        needed = 2 * sum(tensor.size for tensor in file.tensors.values())  # as stored, and as arrays
         require_memory(needed, f"{path}: the checkpoint", "use another model")
         state = {name: file.array(name) for name in file.tensors}
     for name in DIAMETERS:
@@ -176,7 +176,7 @@ def _checked_widths(file: TorchFile) -> tuple[int, ...]:
 
 
 def _mean_diameter(file: TorchFile) -> float:
-    """What objects are resized to, in pixels; Cellpose does not ask the file of an official model for it."""
+    """The diameter to which objects are rescaled, in pixels; for official models, Cellpose ignores the file's value."""
     if file.path.name in OFFICIAL_FILES or DIAMETERS[0] not in file.tensors:
         return NUCLEI_DIAMETER if "nuclei" in file.path.name else CELL_DIAMETER
     diameter = float(file.array(DIAMETERS[0])[0])
@@ -186,7 +186,7 @@ def _mean_diameter(file: TorchFile) -> float:
 
 
 def _size_file(checkpoint: Path) -> Path | None:
-    """The regression that belongs to a checkpoint; official ones are called size_cyto3.npy or size_cytotorch_0.npy."""
+    """The size model of a checkpoint; official ones are called size_cyto3.npy or size_cytotorch_0.npy."""
     candidates = (checkpoint.with_name(f"size_{checkpoint.name}.npy"), Path(f"{checkpoint}_size.npy"))
     return next((path for path in candidates if is_regular(path)), None)
 

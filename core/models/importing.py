@@ -1,4 +1,4 @@
-"""Models from elsewhere become the user's own, and go out again as torch checkpoints."""
+"""Imports models into the user's folder, and exports them as torch checkpoints."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
 
 
 def _fill(source: Path, target: Path, name: str, mean_diameter: float | None) -> None:
-    # Filled under a temporary name and renamed, so that no half model is ever found.
+    # Filled under a temporary name and renamed, so that no incomplete model is found.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".importing-") as folder:
         new = Path(folder) / name
         if is_folder(source):
@@ -74,7 +74,7 @@ def _fill(source: Path, target: Path, name: str, mean_diameter: float | None) ->
 
 
 def require_free_name(name: str) -> None:
-    """Raise CellspanError if a new model cannot have this name, as it is taken or no name of a folder."""
+    """Raise CellspanError if a new model cannot have this name, because it is taken or invalid."""
     if not is_plain_name(name):
         raise CellspanError(f"'{shown(name)}' is not a valid model name; use letters, digits, - and _.")
     if exists(BUNDLED / name) or exists(user_models() / name):
@@ -86,7 +86,7 @@ def _convert(source: Path, folder: Path, name: str, mean_diameter: float | None)
     state = read_checkpoint(source)
     if mean_diameter:
         state["diam_mean"] = np.array([mean_diameter], np.float32)
-    # Not with its own file writer, which lets nobody but the owner read the file.
+    # Not with safetensors' own file writer, which makes the file readable only by its owner.
     (folder / WEIGHTS).write_bytes(save({key: np.asarray(value, order="C") for key, value in state.items()}))
     return ModelDescription(
         name=name,

@@ -58,7 +58,7 @@ class StyledConvolution(nn.Module):
     """A convolution whose input is shifted, channel by channel, by a linear map of the style."""
 
     def __init__(self, inputs: int, outputs: int, style: int) -> None:
-        """`style` is the length of the style vector."""
+        """`style`: the length of the style vector."""
         super().__init__()
         self.conv = _normalised_convolution(inputs, outputs, 3)
         self.full = nn.Linear(style, inputs)
@@ -127,7 +127,7 @@ class FlowNetwork(nn.Module):
         self.downsample = _Encoder(widths)
         self.upsample = _Decoder(widths)
         self.output = _normalised_convolution(widths[1], OUTPUTS, 1)
-        # Official checkpoints carry these two numbers: mean diameter of the training and of the user's own images.
+        # Official checkpoints contain these: mean diameter in training, and of the user's own images.
         self.diam_mean = nn.Parameter(torch.tensor([float(diameter)]), requires_grad=False)
         self.diam_labels = nn.Parameter(torch.tensor([float(diameter)]), requires_grad=False)
 

@@ -1,4 +1,4 @@
-"""A dictionary of numbers that numpy saved as a pickle, read without executing anything that the file carries.
+"""Reads a dictionary of numbers that NumPy saved as a pickle, without running code from the file.
 
 numpy's own classes are not used for that: a damaged pickle can make them crash the process.
 """
@@ -22,7 +22,7 @@ LARGEST = 64 << 20  # bytes; a size model of Cellpose has 5,000
 
 
 def read_numbers(path: Path) -> dict[str, Any]:
-    """What `numpy.save(path, dictionary)` wrote: arrays, numbers and texts by name; raises CellspanError."""
+    """The content of `numpy.save(path, dictionary)`: arrays, numbers and texts by name; raises CellspanError."""
     try:
         with open_regular(path) as file:
             if size_of(file) > LARGEST:
@@ -74,12 +74,12 @@ def _scalar(dtype: _Dtype, data: bytes) -> Any:
 
 
 def _bytes(text: str, encoding: str) -> bytes:
-    """How early pickles keep bytes."""
+    """Bytes as stored in early pickles."""
     return text.encode("latin1")
 
 
 class _NumbersOnly(Unpickler):
-    """Rebuilds stand-ins of numpy's classes in plain containers; anything else is refused before it can run."""
+    """Builds stand-ins for NumPy's classes from plain containers, and refuses anything else before it can run."""
 
     STAND_INS = {"_reconstruct": _Array, "ndarray": _Array, "dtype": _Dtype, "scalar": _scalar}  # noqa: RUF012
 

@@ -1,4 +1,4 @@
-"""Annotated images: each with its masks or its outlines, brought to the model's mean diameter, with their flows."""
+"""Annotated images with masks or outlines, rescaled to the model's mean diameter, with their flows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cellspan.core.pictures.inputs import IMAGE_SUFFIXES, RESULT_MARKS
 from cellspan.core.training.roi_sets import ONLY, ROI_MARKS, has_overlay, note_on, read_annotation
 
 FEWEST_OBJECTS = 5  # in all training images together
-TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")  # names of folders, in capitals or not
+TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")  # names of folders, upper or lower case
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Pair:
     """The files of one annotated image."""
 
     image: Path
-    masks: Path  # a label image, a RoiSet.zip, or the image itself if its overlay holds the outlines
-    source: str  # the folder that it lies in, but for one of SPLITS; images of one source are alike
+    masks: Path  # a label image, a RoiSet.zip, or the image itself if its overlay contains the outlines
+    source: str  # its folder, ignoring folders of SPLITS; images of one source are similar
     split: str = TRAIN  # one of SPLITS
 
     @property
@@ -41,15 +41,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Field:
-    """One annotated image, ready for crops: everything at the resolution where objects have the mean diameter."""
+    """One annotated image, ready for crops, rescaled so that objects have the mean diameter."""
 
     source: str
     image: Floats  # (2, Y, X), normalised
     labels: Labels  # (Y, X)
     flows: Floats  # (2, Y, X)
     diameter: float  # median, in pixels of the file; 0 without objects
-    channels: int = 1  # of the file; colours count as one
-    pair: Pair | None = None  # where it comes from; None for simulated fields
+    channels: int = 1  # in the file; colour counts as one
+    pair: Pair | None = None  # its files; None for simulated fields
 
 
 def licence(pair: Pair) -> str:
@@ -92,7 +92,7 @@ def find_pairs(folder: str | Path) -> list[Pair]:
 
 
 def _pair(image: Path, masks: Path, top: Path) -> Pair:
-    """What the names of the folders say, from `top` down; what lies above `top` is the user's affair."""
+    """The source and split from the names of the folders below `top`."""
     named = Path(os.path.abspath(top))
     folders = [named.name, *image.parent.relative_to(top).parts]
     splits = [name.casefold() for name in folders if name.casefold() in SPLITS]
@@ -101,13 +101,13 @@ def _pair(image: Path, masks: Path, top: Path) -> Pair:
 
 
 def _is_image(path: Path) -> bool:
-    """Whether a file may be annotated; results and annotations are not, nor hidden files."""
+    """Whether a file may be an annotated image; not results, annotations or hidden files."""
     usable = path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
     return usable and (path.stem.endswith("_img") or not any(mark in path.stem for mark in RESULT_MARKS))
 
 
 def _annotation_of(image: Path, masks: dict[Path, Path], roi_sets: dict[Path, Path]) -> Path | None:
-    """The file that holds the objects of an image: masks, ROIs, or the image itself because of its overlay."""
+    """The file with the objects of an image: masks, ROIs, or the image itself with its overlay."""
     if image.stem.endswith("_img") and (found := masks.get(image.parent / image.stem.removesuffix("_img"))):
         return found
     names = [(stem + mark).casefold() for stem in (image.stem, image.stem.removesuffix("_img")) for mark in ROI_MARKS]
@@ -118,7 +118,7 @@ def _annotation_of(image: Path, masks: dict[Path, Path], roi_sets: dict[Path, Pa
 
 
 def _only_images(images: list[Path], roi_sets: dict[Path, Path]) -> dict[Path, Path]:
-    """Images that lie with one RoiSet.zip in a folder of their own; raises CellspanError if there are several."""
+    """Images that share a folder with one RoiSet.zip; raises CellspanError if there are several."""
     found = {}
     for image in images:
         rois = roi_sets.get(image.parent / ONLY)
@@ -135,7 +135,7 @@ def _only_images(images: list[Path], roi_sets: dict[Path, Path]) -> dict[Path, P
 
 
 def divided(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """Pairs to learn from, and held out ones, in folders named val; those in folders named test are in neither.
+    """Training pairs, and held-out pairs in folders named val; pairs in folders named test are in neither.
 
     Of folders within each other, the innermost that is named so decides. Raises CellspanError if no pair is left to
     learn from.
@@ -151,7 +151,7 @@ def divided(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Pair]]:
 
 
 def read_pair(pair: Pair, split: bool = False) -> tuple[Floats, Labels]:
-    """The normalised image (2, Y, X) and its labels (Y, X); a second channel is taken as the nuclei.
+    """The normalised image (2, Y, X) and its labels (Y, X); a second channel shows the nuclei.
 
     `split` makes an object of each connected piece of a binary mask. Raises CellspanError for masks of another size,
     and for binary masks that are not to be split.
@@ -161,12 +161,12 @@ def read_pair(pair: Pair, split: bool = False) -> tuple[Floats, Labels]:
 
 
 def _seen(image: Image) -> Floats:
-    """The normalised channels (2, Y, X) that training looks at."""
+    """The normalised channels (2, Y, X) for training."""
     return network_input(image, channels_of(image))[0]
 
 
 def channels_of(image: Image) -> Parameters:
-    """Which channels training looks at: of two, the second shows the nuclei."""
+    """The channels for training; of two, the second shows the nuclei."""
     two = not image.is_rgb and len(image.channels) == 2
     return Parameters(channel=0, nuclei_channel=1) if two else Parameters()
 
@@ -182,7 +182,7 @@ def labels_of(pair: Pair, shape: tuple[int, int], split: bool = False) -> Labels
 
 
 def notes_on(pairs: Iterable[Pair]) -> list[str]:
-    """What is left out of annotations that are ROIs, in sentences for people."""
+    """Notes about ROIs that are ignored, as sentences."""
     return [note for pair in pairs if pair.is_outlined and (note := note_on(pair.masks))]
 
 
@@ -230,7 +230,7 @@ def load_fields(pairs: Iterable[Pair], mean_diameter: float, split: bool = False
 
 
 def notes_on_channels(fields: Iterable[Field]) -> list[str]:
-    """What is learnt from images of several channels, in sentences for people."""
+    """Notes about the use of images with several channels, as sentences."""
     channels = [field.channels for field in fields]
     notes = []
     if two := channels.count(2):
@@ -248,7 +248,7 @@ def _images_have(count: int) -> str:
 
 
 def require_objects(fields: list[Field]) -> None:
-    """Raise CellspanError if the training images hold too little to learn from."""
+    """Raise CellspanError if the training images contain too few objects."""
     count = sum(int(field.labels.max(initial=0)) for field in fields)
     if count < FEWEST_OBJECTS:
         raise CellspanError(
@@ -258,7 +258,7 @@ def require_objects(fields: list[Field]) -> None:
 
 
 def source_weights(fields: list[Field], balance: float = 0.5) -> NDArray[np.float64]:
-    """Probability of each field: a source of n images counts n to the power of `balance`.
+    """Probability of each field: a source of n images has weight n to the power of `balance`.
 
     With 0 all sources count the same, with 1 all images do; between them no source drowns the others.
     """

@@ -1,4 +1,4 @@
-"""Outlines that people drew or corrected in ImageJ, as annotations: RoiSet.zip files and overlays inside TIFF files."""
+"""Outlines drawn or corrected in ImageJ as annotations: RoiSet.zip files and overlays in TIFF files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cellspan.core.objects.outlines import paint_loops
 from cellspan.core.pictures.inputs import TIFF_SUFFIXES
 
 ROI_MARKS = ("_rois", "_roiset")  # <image>_rois.zip, which cellspan writes too; in lower case
-ONLY = "roiset"  # the name that ImageJ proposes: ROIs of the only image in a folder
+ONLY = "roiset"  # the name that ImageJ suggests: ROIs of the only image in a folder
 LARGEST_ROI = 64 << 20  # bytes; an outline of a million points has 8 million
 FURTHEST = 1e7  # pixels from the corner of the image; no point of an outline is there
 POINTS_OF_CURVE = 8  # in place of each curved side
@@ -37,7 +37,7 @@ Points = NDArray[np.float64]  # (n, 2): x, y
 
 
 def has_overlay(image: Path) -> bool:
-    """Whether an image is a TIFF file with outlines in it, as ImageJ saves images with an overlay."""
+    """Whether an image is a TIFF file with outlines, as ImageJ saves images with an overlay."""
     return bool(_overlay(image))
 
 
@@ -61,7 +61,7 @@ def read_annotation(path: Path, shape: tuple[int, int]) -> Labels:
 
 
 def note_on(path: Path) -> str:
-    """A sentence about what `read_annotation` leaves out of a file; empty if that is nothing."""
+    """A note about ROIs that `read_annotation` ignores in a file; empty if there are none."""
     rois = _rois_in(path)
     left_out = sum(not _is_area(roi) for roi in rois)
     return f"{path}: {left_out} of {len(rois)} ROIs are lines, points or text and are ignored." if left_out else ""
@@ -92,7 +92,7 @@ def _archived(path: Path) -> Iterator[bytes]:
 
 
 def _overlay(image: Path) -> list[bytes]:
-    """The ROIs of the overlay that ImageJ stored inside a TIFF file."""
+    """The ROIs of the overlay that ImageJ stored in a TIFF file."""
     if image.suffix.lower() not in TIFF_SUFFIXES or not is_regular(image):
         return []
     try:
@@ -131,7 +131,7 @@ def _paint_oval(labels: Labels, roi: ImagejRoi, label: int) -> None:
     """The pixels whose centres lie inside the ellipse in the ROI's box."""
     height, width = roi.bottom - roi.top, roi.right - roi.left
     y0, x0 = max(0, roi.top), max(0, roi.left)
-    part = labels[y0 : roi.bottom, x0 : roi.right]  # no more than the image has: an oval may declare 65535 x 65535
+    part = labels[y0 : roi.bottom, x0 : roi.right]  # limited to the image: an oval may declare 65535 x 65535
     y = (np.arange(y0 - roi.top, y0 - roi.top + part.shape[0]) + 0.5 - height / 2) / (height / 2)
     x = (np.arange(x0 - roi.left, x0 - roi.left + part.shape[1]) + 0.5 - width / 2) / (width / 2)
     part[y[:, None] ** 2 + x[None] ** 2 <= 1] = label
@@ -164,7 +164,7 @@ def _smooth(corners: Points) -> Points:
 
 
 def _loops_of_path(path: NDArray[np.float64]) -> Iterator[Points]:
-    """The closed loops of a java.awt path; a curved side becomes short straight ones."""
+    """The closed loops of a java.awt path; curves become short straight sides."""
     points: list[Points] = []
     start = 0
     while start < len(path):

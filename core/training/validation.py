@@ -1,4 +1,4 @@
-"""Validation: how well the weights of a training find the objects of images that it does not learn from."""
+"""Validation: scores the weights of a training on held-out images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIDE = 320  # pixels; larger images are cut
 
 
 def some_of_each(fields: list[Field], count: int = FIELDS) -> list[Field]:
-    """About `count` fields, as many of each source, evenly over its images."""
+    """About `count` fields, equally many from each source, spread evenly over its images."""
     sources = sorted({field.source for field in fields})
     some: list[Field] = []
     for source in sources:

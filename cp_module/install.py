@@ -23,8 +23,8 @@ RECORD = f"{SUBPACKAGE}/installed.json"
 def install(plugin_folder: Path) -> list[Path]:
     """Copy the plugin, its helpers and the engine's client into `plugin_folder`; returns the files written.
 
-    The folder must exist: it is the one that CellProfiler's preferences name. Files of an earlier cellspan that no
-    longer belong to it are deleted, foreign files never. Raises CellspanError.
+    The folder must exist: it is the one set in CellProfiler's preferences. Obsolete files of an earlier cellspan are
+    deleted, other files never. Raises CellspanError.
     """
     return _installation(plugin_folder).write()
 
@@ -51,7 +51,7 @@ def remove(plugin_folder: Path) -> list[Path]:
 def plugin_contents() -> dict[str, bytes]:
     """Every file of the installed plugin, by its path below the plugins folder; the module itself comes last.
 
-    Last, because CellProfiler may look at the folder in between: a module without its helpers does not load.
+    Last, because CellProfiler may read the folder in between, and a module without its helpers does not load.
     """
     helpers = sorted((PLUGIN / SUBPACKAGE).glob("*.py"))
     contents = {f"{SUBPACKAGE}/{path.name}": path.read_bytes() for path in helpers}

@@ -25,9 +25,8 @@ VARIABLE = "CELLSPAN_CELLPROFILER_PYTHON"
 def check_loading(folder: Path, sources: Mapping[str, bytes], program: Path | None) -> Iterator[Finding]:
     """Check that CellProfiler loads the modules among these files of the folder (by relative path).
 
-    `program` is a Python that has CellProfiler, or its command `cellprofiler`; without one,
-    CELLSPAN_CELLPROFILER_PYTHON and the PATH are looked at. Raises CellspanError if a program was named that cannot be
-    asked.
+    `program`: a Python with CellProfiler, or its command `cellprofiler`; by default, CELLSPAN_CELLPROFILER_PYTHON and
+    the PATH are searched. Raises CellspanError if a given program cannot be used.
     """
     faults = [*read_sources(sources)]
     yield from (Finding(False, f"{folder / name}: {fault}") for name, fault in faults)

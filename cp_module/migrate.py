@@ -44,7 +44,7 @@ ELSEWHERE = "Elsewhere..."
 def migrate_pipeline(path: Path) -> tuple[bytes, list[str]]:
     """The pipeline with IdentifyObjectsByFlow instead of RunCellpose, and notes for the user, line by line.
 
-    Raises CellspanError if the file is no pipeline, has no RunCellpose, or one of a layout that was never released.
+    Raises CellspanError if the file is not a pipeline, has no RunCellpose step, or has one with an unknown layout.
     """
     text = _read(path)
     lines = LINE.findall(text)

@@ -1,6 +1,6 @@
 """The settings of CellProfiler's plugin RunCellpose in every released layout, recognised by their texts.
 
-Revisions 2, 3 and 7 had several layouts each, so that neither the revision nor the number of values tells them apart.
+Revisions 2, 3 and 7 had several layouts each, so the revision and the number of values do not identify a layout.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Settings:
 def read_settings(revision: int, lines: Sequence[tuple[str, str]]) -> Settings:
     """The settings of a step from its (text, value) lines in the order of the file.
 
-    Raises CellspanError with the revision and the number of values if no RunCellpose ever wrote such a step.
+    Raises CellspanError with the revision and the number of values if no released RunCellpose has this layout.
     """
     labels = [RENAMED.get(label, label) for label, _ in lines]
     for known, keys in LAYOUTS:

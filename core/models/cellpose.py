@@ -1,8 +1,7 @@
 """Checkpoints of Cellpose 1 to 3 as models: their content, training diameters, and size models.
 
-A checkpoint is a torch state_dict with widths such as (2, 32, 64, 128, 256); beside it may lie `size_<name>.npy`, the
-regression from style to diameter. They are used where they lie, without a converted copy: reading one takes no longer
-than reading a copy would.
+A checkpoint is a torch state_dict with widths such as (2, 32, 64, 128, 256); there may also be `size_<name>.npy`, the regression from style to diameter. They are used in place, because reading them
+takes no longer than reading a converted copy.
 """
 
 from __future__ import annotations
@@ -130,7 +129,7 @@ def examine(path: Path) -> Checkpoint:
 def read_checkpoint(path: Path) -> State:
     """All tensors of a checkpoint by name, completed for early versions; raises CellspanError.
 
-    Also if there are numbers among them that are not finite.
+    Also if they contain numbers that are not finite.
     """
     with open_torch_file(path) as file:
         widths, diameter = _checked_widths(file), _mean_diameter(file)

@@ -122,7 +122,7 @@ class Model:
     def weights(self) -> dict[str, NDArray[Any]]:
         """The network's state, name -> array, floats in 32 bits; raises CellspanError if the file is damaged.
 
-        Also if it holds another network than the description says, or numbers that are not finite.
+        Also if it contains a different network than the description, or numbers that are not finite.
         """
         from safetensors.numpy import load_file  # imported here because lists of models need no weights
 

@@ -25,7 +25,7 @@ OnNote = Callable[[str], None]
 def download(url: str, path: Path, on_bytes: OnBytes, on_note: OnNote) -> None:
     """Download `url` to `path`, continuing an earlier download if the server supports it.
 
-    Raises CellspanError in one sentence; what has come by then stays in `path` for the next call.
+    Raises CellspanError with one sentence; the part downloaded so far stays in `path` for the next call.
     """
     headers = {"Accept-Encoding": "identity", "User-Agent": f"cellspan/{version('cellspan')}"}
     attempts = tenacity.Retrying(

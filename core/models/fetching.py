@@ -1,7 +1,7 @@
 """Downloads official Cellpose models from their server, or a mirror, to Cellpose's folder.
 
-A file appears there only when it is complete, has the checksum that is expected and reads as what it should be. Until
-then it is in the user's cache. Its SHA-256 is written beside it, and what is fetched later must have the same.
+A file appears there only when it is complete, has the expected checksum and can be read as a checkpoint. Until then it
+is in the user's cache. Its SHA-256 is saved beside it, and later downloads must match it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class FetchedFile:
 def fetch_model(name: str, source: Source, sha256: str | None = None) -> tuple[Model, list[FetchedFile]]:
     """An official model with its files, downloaded unless they are already in Cellpose's folder.
 
-    `sha256` is what the checkpoint must have. Raises CellspanError in one sentence; then no file is new or changed.
+    `sha256`: required checksum of the checkpoint. Raises CellspanError with one sentence; then no file is new or
+    changed.
     """
     official = OFFICIAL.get(name)
     if official is None:

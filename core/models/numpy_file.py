@@ -1,6 +1,6 @@
 """Reads a dictionary of numbers that NumPy saved as a pickle, without running code from the file.
 
-numpy's own classes are not used for that: a damaged pickle can make them crash the process.
+NumPy's own classes are not used, because a damaged pickle can make them crash the process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Finds models by name, and lists them.
 
-A name means, in this order: a model of the user's own, a bundled one, a checkpoint in Cellpose's folder. The last can
-always be meant by `cellpose/<name>`, and any model by the path of its folder or checkpoint.
+A name refers, in this order, to the user's own model, a bundled model, or a checkpoint in Cellpose's folder.
+`cellpose/<name>` always refers to the last, and any model can be given by the path of its folder or checkpoint.
 """
 
 from __future__ import annotations

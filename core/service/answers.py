@@ -42,7 +42,7 @@ def encode(kind: str, result: Result, accept: str) -> tuple[bytes, str]:
 def _best(offered: list[str], accept: str) -> str:
     """The available media type that the client prefers, the first among equals; empty if it accepts none.
 
-    Parts of `accept` that mean nothing are passed over; an empty one means anything.
+    Invalid parts of `accept` are ignored; an empty `accept` means any type.
     """
     wanted = [part for part in accept.lower().split(",") if _is_media_range(part)]
     if not accept.strip():

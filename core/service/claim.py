@@ -87,7 +87,7 @@ class Claim:
 def claim_place() -> Claim | None:
     """Claim the folder for this program's engine; None if one is running. Raises CellspanError if that is unknown.
 
-    Another program's engine, of another version or environment, keeps its place; there is one for each program.
+    An engine of another version or environment keeps its own claim; each program has one.
     """
     top = runtime_folder()
     for folder in (top, top / hashlib.sha256(os.fsencode(programs()[0])).hexdigest()[:8]):

@@ -1,7 +1,7 @@
 """The client of the engine: finds the running service or starts it, sends images, fetches labels.
 
-This file also runs inside CellProfiler, so it needs the standard library and numpy only, and Python 3.8. numpy waits
-until there are arrays: ImageJ's command, which needs none, starts 0.07 s earlier.
+This file also runs inside CellProfiler, so it uses only the standard library, numpy and Python 3.8. numpy is imported
+only for arrays: ImageJ's command, which needs none, starts 0.07 s sooner.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class EngineResult:
 def runtime_folder() -> Path:
     """The folder with the addresses of this user's services on this computer; set CELLSPAN_RUNTIME_DIR to move it.
 
-    A home folder may be shared by several machines, so each has a folder of its own.
+    Several computers may share a home folder, so each has its own folder.
     """
     if os.environ.get("CELLSPAN_RUNTIME_DIR"):
         return Path(os.environ["CELLSPAN_RUNTIME_DIR"])
@@ -215,7 +215,7 @@ def _lock_is_held(folder: Path) -> bool:
 class Standing:
     """State of an engine: absent, starting, ready, busy (with jobs), stopping, or silent (running without answering).
 
-    One that takes no new clients, because its program was replaced, is absent for those.
+    An engine whose program was replaced counts as absent for new clients.
     """
 
     state: str
@@ -276,7 +276,7 @@ class Engine:
     def __init__(self, command: Sequence[str], interactive: bool = False) -> None:
         """`command` starts the service, for example ["cellspan", "serve"].
 
-        `interactive` says that somebody sits and waits for each image: those come before the images of others.
+        `interactive`: a person is waiting for each image, which then comes before images of other clients.
         """
         self.command = list(command)
         self.interactive = interactive
@@ -293,10 +293,10 @@ class Engine:
     ) -> EngineResult:
         """Find the objects in (Y, X), (C, Y, X) or (Y, X, 3) pixels; raises EngineError.
 
-        `parameters` are those of `core.parameters`, and `device`; `also` names arrays to fetch into the result's
-        `extra`: probability, flows, objects; they come while the caller goes on with the labels. With `keep` the engine
-        keeps what the network said for half an hour, so that `again` can try other thresholds. An engine that dies is
-        started again.
+        `parameters`: those of `core.parameters`, and `device`. `also`: arrays to fetch into the result's `extra`
+        (probability, flows, objects), while the caller continues with the labels. With `keep`, the engine keeps the
+        network's outputs for half an hour, so that `again` can try other thresholds. An engine that dies is started
+        again.
         """
         body, names = as_npy(pixels), dict.fromkeys(also, NPY)
         result, fetch = self._run(body, NPY, parameters, on_progress, names, lambda fetch: fetch, keep)
@@ -313,7 +313,7 @@ class Engine:
     ) -> tuple[EngineResult, dict[str, bytes]]:
         """Send an encoded image (npy, TIFF or PNG); `also` names further results to fetch and their media types.
 
-        Without `labels` the result has none: for those who fetch them as another type.
+        With `labels` false the result has none, for callers that fetch them in another type.
         """
         return self._run(body, content_type, parameters, on_progress, also or {}, lambda fetch: fetch(), False, labels)
 
@@ -326,7 +326,7 @@ class Engine:
     ) -> EngineResult:
         """Segment the image of a kept result with other thresholds, sizes, edges, holes, iterations or `resample`.
 
-        `changes` are the parameters that differ from those of the result; the labels are those of a fresh run. Raises
+        `changes`: the parameters that differ from those of the result; the labels are the same as in a new run. Raises
         EngineForgot if the image has to be sent again, and EngineError.
         """
         service = self._service
@@ -369,8 +369,8 @@ class Engine:
     ) -> tuple[EngineResult, Taken]:
         """The labels, and the value of `take` for the function that fetches further results.
 
-        The engine is told by the key that it is the same image, if it comes again because an engine has ended: an
-        image that ends two engines is refused by the third.
+        The key identifies an image that is sent again because an engine stopped: the third engine refuses an image that
+        crashed two engines.
         """
         headers = self._headers(content_type, uuid.uuid4().hex, keep)
         address = "/v1/jobs?" + _query(parameters)
@@ -437,9 +437,9 @@ class Engine:
     def connect(self, on_progress: OnProgress | None = None) -> Service:
         """The running service; starts it if there is none, and says so through `on_progress`. Raises EngineError.
 
-        Several clients may do this at once: the services settle by a lock which of them stays, the others end with
-        exit code 0, and every client finds the one that stayed. A client starts one only while nobody holds the lock,
-        and waits longer and longer before it starts another.
+        Several clients may do this at once: the service that gets the lock stays, the others end with exit code 0, and
+        every client finds the one that stays. A client starts a service only while no process holds the lock, and waits
+        longer before each further start.
         """
         if self._service is not None and self._service.serves():
             return self._service
@@ -760,7 +760,7 @@ def _as_text(value: Any) -> str:
 def model_for_engine(name: str) -> str:
     """The model as the engine can find it from another folder: paths become absolute, names stay unchanged.
 
-    A bare name never means a folder that happens to be there, and `cellpose/NAME` is a name.
+    A plain name never refers to a folder in the working directory, and `cellpose/NAME` is a name.
     """
     path = os.path.expanduser(name.strip())
     is_name = os.path.basename(path) == path or path.startswith("cellpose/")

@@ -80,7 +80,7 @@ class Engine:
     def again(self, job: Job, values: dict[str, Any], client: Client, key: str | None) -> Job:
         """Queue the image of a job with other thresholds; `values`: the parameters that differ.
 
-        Raises CellspanError, and Refusal if the outputs of the network are not there any more.
+        Raises CellspanError, and Refusal if the network's outputs no longer exist.
         """
         self.check_open(client)
         if job.state != "done":
@@ -178,7 +178,7 @@ class Engine:
     def check_open(self, client: Client) -> None:
         """Refuse new jobs while the engine stops, and new clients after the program was replaced; raises Refusal.
 
-        One without a name cannot be told from a new one.
+        A client without a name counts as new.
         """
         if self.stopping or (self.outdated and not (client.name and client.name in self._clients)):
             raise stopping()
@@ -226,7 +226,7 @@ class Engine:
     def join(self, seconds: float) -> bool:
         """Wait for the workers to end after `stop`; returns whether they did.
 
-        The process may end with those that did not: that is no strike for their jobs.
+        The process may end while some are still running; this is no strike for their jobs.
         """
         left = [workers for workers in self._workers.values() if not workers.join(seconds)]
         if left:

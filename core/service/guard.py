@@ -20,7 +20,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class Guard:
     """Checks the token and the Host header; answers HEAD like GET without a body.
 
-    A page in a browser can make its own name mean this machine; its requests name that Host, and are refused.
+    A web page can make its own host name point to this computer (DNS rebinding); such requests are refused.
     """
 
     def __init__(self, app: ASGIApp, token: str, hosts: Sequence[str] | None = LOOPBACK) -> None:

@@ -97,8 +97,8 @@ _under_way_lock = threading.Lock()
 def in_time(place: str, work: Callable[[], T], patience: float = PATIENCE) -> T:
     """Work on files of a location, with a time limit if it does not respond. Raises CellspanError.
 
-    Those who ask for the same place wait for each other, so that a place that does not answer holds one thread, and
-    nobody gets what was seen before he asked. Once somebody has waited in vain, the others are told at once.
+    Requests for the same location wait for each other, so that a location that does not respond blocks only one thread,
+    and no request gets an older result. After one request has timed out, the others fail at once.
     """
     end = time.monotonic() + patience
     attempt = _Attempt(work)

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 class Results:
     """The results of finished jobs; thread-safe.
 
-    Results that their clients have not fetched are never thrown away to make room. Those that were, and are kept so
-    that other thresholds can be tried, go first.
+    Results that were not fetched are never deleted to free space. Fetched results, kept to try other thresholds, are
+    deleted first.
     """
 
     def __init__(self, in_memory: int = IN_MEMORY, on_disk: int = ON_DISK) -> None:
@@ -53,8 +53,8 @@ class Results:
     def keep(self, job: Job, result: Result, fetched: Fetched) -> None:
         """Keep a job's result, on disk if memory is full; raises Refusal if the disk is full too.
 
-        `fetched` gives the jobs whose results may go. Raises Cancelled if the job was deleted meanwhile: nobody would
-        ever free what is kept then.
+        `fetched` gives the jobs whose results may be deleted. Raises Cancelled if the job was deleted meanwhile,
+        because its result would never be freed.
         """
         size = result.nbytes
         with self._lock:
@@ -99,7 +99,7 @@ class Results:
     def _make_room(self, wanted: int, on_disk: bool, jobs: Iterable[Job]) -> bool:
         """Delete results of these jobs until this many bytes are free, in memory or on disk; returns whether they are.
 
-        Nothing is dropped where that would not suffice.
+        Nothing is deleted if that would not free enough space.
         """
         going: list[Job] = []
         for job in jobs:

@@ -1,8 +1,8 @@
 """Records which images were running when an engine died, to name an image that crashes two engines.
 
-A running job leaves a mark in a folder, with the number of its process. The next engine finds the marks of one that
-died, and remembers them by the jobs' keys, with which their clients send them again. An engine that has given up its
-place may still run jobs: its marks are left alone.
+A running job leaves a mark with its process id in a folder. The next engine finds the marks of an engine that died, and
+stores them by job key, with which clients send the jobs again. Marks of an engine that released its claim but still
+runs jobs are kept.
 """
 
 from __future__ import annotations

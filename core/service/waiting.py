@@ -1,7 +1,7 @@
 """The queue: clients take turns, people who wait come first, and volumes leave a worker for images.
 
-A job that may have ended an engine (a suspect) is worked on alone, so that the guilty one is known, and not at once: an
-engine that somebody kills again and again would else seem to be ended by the same image each time.
+A job that may have crashed an engine (a suspect) runs alone, to identify the cause, and after a delay: otherwise, if
+the engine is killed repeatedly, the same image would be blamed each time.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class WaitingJobs:
     def take(self, urgent_only: bool, most_long: int) -> Job | None:
         """Wait for the next job and start it; None after `close`.
 
-        While `most_long` volumes are being worked on, others wait; the taker says when it has done one (`done`).
+        While `most_long` volumes are running, other volumes wait; the caller reports finished jobs with `done`.
         """
         with self._changed:
             while True:

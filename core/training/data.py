@@ -65,8 +65,8 @@ def licence(pair: Pair) -> str:
 def find_pairs(folder: str | Path) -> list[Pair]:
     """All annotated images below a folder, any depth, in alphabetical order.
 
-    An annotation is `<id>_masks.*` beside `<id>_img.*`; or outlines from ImageJ: `<image>_rois.zip` or
-    `<image>_RoiSet.zip` beside any image, `RoiSet.zip` beside the only one of a folder, or the overlay inside a TIFF.
+    An annotation is `<id>_masks.*` beside `<id>_img.*`, or outlines from ImageJ: `<image>_rois.zip` or
+    `<image>_RoiSet.zip` beside any image, `RoiSet.zip` beside the only image in a folder, or the overlay in a TIFF.
     Raises CellspanError if there are none.
     """
     folder = Path(folder)
@@ -137,8 +137,7 @@ def _only_images(images: list[Path], roi_sets: dict[Path, Path]) -> dict[Path, P
 def divided(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Pair]]:
     """Training pairs, and held-out pairs in folders named val; pairs in folders named test are in neither.
 
-    Of folders within each other, the innermost that is named so decides. Raises CellspanError if no pair is left to
-    learn from.
+    In nested folders, the innermost of these names decides. Raises CellspanError if there are no training pairs.
     """
     pairs = list(pairs)
     used = [pair for pair in pairs if pair.split == TRAIN]
@@ -153,8 +152,8 @@ def divided(pairs: Iterable[Pair]) -> tuple[list[Pair], list[Pair]]:
 def read_pair(pair: Pair, split: bool = False) -> tuple[Floats, Labels]:
     """The normalised image (2, Y, X) and its labels (Y, X); a second channel shows the nuclei.
 
-    `split` makes an object of each connected piece of a binary mask. Raises CellspanError for masks of another size,
-    and for binary masks that are not to be split.
+    `split` makes an object of each connected piece of a binary mask. Raises CellspanError for masks of a different
+    size, and for binary masks without `split`.
     """
     image = read_image(pair.image)
     return _seen(image), labels_of(pair, image.shape, split)
@@ -215,7 +214,7 @@ def load_field(pair: Pair, mean_diameter: float | None, split: bool = False) -> 
 def field_at(source: str, image: Floats, labels: Labels, mean_diameter: float | None) -> Field:
     """A normalised image (2, Y, X) and labels (Y, X) at the resolution where objects have `mean_diameter` pixels.
 
-    None instead of a diameter leaves the resolution as it is, and so does an image without objects.
+    With None, or without objects in the image, the resolution stays unchanged.
     """
     diameter = median_diameter(labels)
     factor = mean_diameter / diameter if mean_diameter and diameter else 1.0
@@ -260,7 +259,7 @@ def require_objects(fields: list[Field]) -> None:
 def source_weights(fields: list[Field], balance: float = 0.5) -> NDArray[np.float64]:
     """Probability of each field: a source of n images has weight n to the power of `balance`.
 
-    With 0 all sources count the same, with 1 all images do; between them no source drowns the others.
+    With 0 all sources have the same weight, with 1 all images; in between, no source outweighs the others.
     """
     _, index, counts = np.unique([field.source for field in fields], return_inverse=True, return_counts=True)
     weights = counts[index].astype(np.float64) ** (balance - 1)

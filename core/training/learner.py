@@ -1,8 +1,8 @@
 """The network and its optimiser: training steps and checkpoints.
 
 Stringer et al. 2021, Methods, "Training": mean squared error of 5 times the flows plus the binary cross-entropy of the
-cell probability. Here with AdamW and a cosine schedule over the budget, and with a third part: a linear map of the
-style must tell the magnification, so that the style knows what the size model asks it for.
+cell probability. Here with AdamW and a cosine schedule over the budget, and with a third term: a linear map of the style must predict the
+magnification, so that the style contains the information for the size model.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Learner:
     def step(self, crops: Sequence[Crop], fraction: float) -> float:
         """Train on a batch after this fraction of the budget; returns the loss.
 
-        From crops behind the batch's only the size is learnt.
+        Crops after those of the batch only train the size.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.learning_rate * _schedule(fraction)

@@ -72,10 +72,10 @@ def train(
     on_progress: Callable[[float], None] | None = None,
 ) -> Model:
     """Train a model into the folder `out` and return it; pairs in folders named val choose the best weights, those in
-    folders named test are not looked at.
+    folders named test are not used.
 
-    `start` gives the first weights; `resume` continues from the last checkpoint in `out`. `report` gets lines for
-    people, `on_progress` the fraction of the budget that is spent. Raises CellspanError.
+    `start` gives the initial weights; `resume` continues from the last checkpoint in `out`. `report` gets messages,
+    `on_progress` the fraction of the budget that is used up. Raises CellspanError.
     """
     used, held_out = divided(pairs)
     torch.manual_seed(recipe.seed)

@@ -44,8 +44,8 @@ def has_overlay(image: Path) -> bool:
 def read_annotation(path: Path, shape: tuple[int, int]) -> Labels:
     """Paint the ROIs of a RoiSet.zip, or of a TIFF's overlay, into a label image of `shape` (height, width), 1..n.
 
-    Pixels are those that ImageJ would fill, but for a few at the edge of fitted splines; later ROIs cover earlier ones.
-    Lines, points and text are left out (see `note_on`). Raises CellspanError for files without outlines, and for an
+    Pixels are the same as ImageJ fills, except for a few at the edge of fitted splines; later ROIs cover earlier ones.
+    Lines, points and text are ignored (see `note_on`). Raises CellspanError for files without outlines, and for an
     outline outside the image.
     """
     rois = _rois_in(path)

@@ -98,7 +98,7 @@ def run_process(
 ) -> int | None:
     """Run to the end with all output in `log`; the exit code, or None if `stopped` said to end it.
 
-    `record` gets the process id, so that a later run can end what a killed one left behind.
+    The process id is written to `record`, so that a later run can end leftovers of a killed run.
     """
     # In its own session, Ctrl-C does not reach it, so that we can end it in order.
     apart: dict[str, Any] = {"start_new_session": True}

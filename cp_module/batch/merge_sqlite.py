@@ -19,7 +19,8 @@ TYPES = "RelationshipTypes"
 def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
     """Write the rows of all databases about image sets and objects into one; keys, indexes and views stay.
 
-    The tables about the experiment are those of the first. Without groups all sets are one group of `group_length`.
+    Tables about the experiment are taken from the first database. Without groups, all sets are one group of
+    `group_length`.
     """
 
     def write(part: Path) -> None:

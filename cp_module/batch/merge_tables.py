@@ -42,7 +42,7 @@ def is_mergeable(paths: Sequence[Path]) -> bool:
 def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
     """Write the rows of all tables, in this order, into one.
 
-    Without groups all image sets are one group of `group_length`; CellProfiler numbered it anew in each range.
+    Without groups, all image sets are one group of `group_length`, which CellProfiler numbered from 1 in each range.
     """
     tables = [table for path in paths if (table := _header(path)) is not None]
     if tables[0].columns == [(name,) for name in EXPERIMENT]:

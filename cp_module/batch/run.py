@@ -110,8 +110,8 @@ class Run:
 def follow_up(task: Task, outcome: Outcome, units: list[Range]) -> list[Task]:
     """What to do after a failure: nothing after the last attempt, otherwise a new one, with the failed set on its own.
 
-    `units` are what may not be split. The sets around the culprit are done in ranges of their own, at their first
-    attempt, because nothing is known against them.
+    `units`: ranges that must not be divided. The sets around the failed one get their own ranges, as first attempts,
+    because they have not failed.
     """
     if task.attempt >= ATTEMPTS:
         if outcome.culprit is None or task.span in units:

@@ -1,7 +1,7 @@
 """Which of the engine's objects are kept: inside the mask, large enough, clear of the border.
 
-CellProfiler's later modules want to know the discarded objects too (IdentifySecondaryObjects keeps them from being
-overgrown), so the module filters here and not in the engine. Both give the same labels, and a test compares them.
+Later modules of CellProfiler also need the discarded objects (IdentifySecondaryObjects does not grow cells into them),
+so objects are filtered here and not in the engine. Both give the same labels, and a test compares them.
 Images are (Y, X) or (Z, Y, X).
 """
 

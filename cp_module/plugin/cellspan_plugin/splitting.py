@@ -13,7 +13,7 @@ def owners(
 ) -> np.ndarray:
     """For each pixel of a cell k with shared[k], the nucleus that gets it; 0 elsewhere.
 
-    `nuclei` are those that lie in the cells, each only where it covers its own cell. `flows` are (2, Y, X); of volumes
+    `nuclei`: nuclei in the cells, each only where it covers its own cell. `flows` are (2, Y, X); of volumes
     (3, Z, Y, X) in pixels along X and Y, or (2, Z, Y, X) within the slices.
     """
     result = np.zeros(cells.shape, np.int64)
@@ -29,8 +29,8 @@ def owners(
 def _followed(inside: np.ndarray, nuclei: np.ndarray, flows: np.ndarray, anisotropy: float) -> np.ndarray:
     """For each pixel inside: the first nucleus on its path along the flows, otherwise the nearest one.
 
-    All paths of a cell end in one centre, which lies between its nuclei or in one of them; so a path that has not met
-    a nucleus after a nucleus' distance is cut off, and the nearest nucleus takes the pixel.
+    All paths of a cell end in one centre, between its nuclei or in one of them. A path that has not met a nucleus
+    within the distance to the nearest one is therefore cut off, and the nearest nucleus gets the pixel.
     """
     start = np.nonzero(inside)
     owner = nuclei[start].astype(np.int64)

@@ -30,7 +30,7 @@ def simulate_nuclei(
 
 
 def _add_nucleus(labels: Labels, light: Floats, label: int, diameter: float, rng: np.random.Generator) -> None:
-    """Paint one nucleus into free space; one that would be mostly hidden is left out."""
+    """Paint one nucleus into free space; skip it if it would be mostly hidden."""
     centre = rng.uniform(0, labels.shape)
     radius = diameter / 2 * np.exp(rng.normal(0, 0.18))
     y, x = np.ogrid[: labels.shape[0], : labels.shape[1]]
@@ -48,7 +48,7 @@ def _add_nucleus(labels: Labels, light: Floats, label: int, diameter: float, rng
 
 
 def _shape(angle: NDArray[np.float64], radius: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Distance of the border from the centre at each angle: an ellipse with soft lobes."""
+    """Radius at each angle: an ellipse with soft lobes."""
     ratio = rng.uniform(0.6, 1.0)
     turned = angle - rng.uniform(0, np.pi)
     border = radius * np.sqrt(ratio) / np.hypot(ratio * np.cos(turned), np.sin(turned))
@@ -58,7 +58,7 @@ def _shape(angle: NDArray[np.float64], radius: float, rng: np.random.Generator) 
 
 
 def _optics(light: Floats, diameter: float, rng: np.random.Generator) -> Floats:
-    """Haze of what is out of focus, uneven illumination, and the blur of the objective."""
+    """Out-of-focus haze, uneven illumination, and the blur of the objective."""
     haze = cv2.GaussianBlur(light, (0, 0), diameter)
     y, x = np.ogrid[-1 : 1 : light.shape[0] * 1j, -1 : 1 : light.shape[1] * 1j]
     y0, x0 = rng.uniform(-0.5, 0.5, 2)

@@ -1,7 +1,8 @@
 """Checkpoints of Cellpose 1 to 3 as models: their content, training diameters, and size models.
 
-A checkpoint is a torch state_dict with widths such as (2, 32, 64, 128, 256); there may also be `size_<name>.npy`, the regression from style to diameter. They are used in place, because reading them
-takes no longer than reading a converted copy.
+A checkpoint is a torch state_dict with widths such as (2, 32, 64, 128, 256); there may also be `size_<name>.npy`, the
+regression from style to diameter. They are used in place, because reading them takes no longer than reading a converted
+copy.
 """
 
 from __future__ import annotations

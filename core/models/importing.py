@@ -31,7 +31,8 @@ from cellspan.core.models.torch_file import write_torch_file
 def import_model(source: Path, name: str | None = None, mean_diameter: float | None = None) -> Model:
     """Copy a cellspan model folder, or convert a Cellpose 1 to 3 checkpoint, into the user's models.
 
-    `name` defaults to the file's. `mean_diameter` in pixels replaces what a checkpoint says. Raises CellspanError with the reason if the file cannot be used or the name is taken.
+    `name` defaults to the file's. `mean_diameter` in pixels replaces what a checkpoint says. Raises CellspanError with
+    the reason if the file cannot be used or the name is taken.
     """
     if mean_diameter is not None and not SMALLEST_MEAN <= mean_diameter <= LARGEST_MEAN:
         raise CellspanError(

@@ -1,7 +1,7 @@
 """The network of Cellpose (Stringer et al. 2021, fig. 1 and Methods) in torch: a U-Net with a style vector.
 
-Module names follow the official checkpoints of Cellpose 1 to 3 (cyto, cyto2, cyto3, nuclei), so that state_dicts with widths (2, 32, 64, 128, 256) are interchangeable. `core.inference.openvino_graph` builds the
-same network without torch.
+Module names follow the official checkpoints of Cellpose 1 to 3 (cyto, cyto2, cyto3, nuclei), so that state_dicts with
+widths (2, 32, 64, 128, 256) are interchangeable. `core.inference.openvino_graph` builds the same network without torch.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Reads the tensors of a state_dict saved by torch.save, without torch and without running code from the file.
 
-There are two formats: a zip archive (torch 1.6 and later), and before that pickles followed by the numbers. In both, a pickle gives the shape and location of each tensor. Only tensors and plain containers are accepted.
+There are two formats: a zip archive (torch 1.6 and later), and before that pickles followed by the numbers. In both, a
+pickle gives the shape and location of each tensor. Only tensors and plain containers are accepted.
 """
 
 from __future__ import annotations

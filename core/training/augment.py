@@ -118,9 +118,10 @@ def _tilt(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
 
 
 def _across_planes(image: Floats, rng: np.random.Generator) -> Floats:
-    """As a stack looks from the side, each of its planes a row of some pixels: light spreads along the depth, each
-    plane has its own noise, and values between planes are interpolated. The outlines stay unchanged. Without such crops, nuclei above each other
-    in a stack are joined.
+    """Imitate a stack seen from the side, in which each plane is a row a few pixels high.
+
+    Light spreads along the depth, each plane has its own noise, and values between planes are interpolated. The outlines
+    stay unchanged. Without such crops, nuclei above each other in a stack are joined.
     """
     depth, width = image.shape[1:]
     planes = max(2, round(depth / np.exp(rng.uniform(*np.log(THICKNESS)))))

@@ -1,8 +1,8 @@
 """The network and its optimiser: training steps and checkpoints.
 
 Stringer et al. 2021, Methods, "Training": mean squared error of 5 times the flows plus the binary cross-entropy of the
-cell probability. Here with AdamW and a cosine schedule over the budget, and with a third term: a linear map of the style must predict the
-magnification, so that the style contains the information for the size model.
+cell probability. Here with AdamW and a cosine schedule over the budget, and with a third term: a linear map of the
+style must predict the magnification, so that the style contains the information for the size model.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ COMMON_SCALES = (255, 4095, 65535)  # CellProfiler divides 8-, 12- and 16-bit pi
 def engine_pixels(pixels: Any, scale: float | None = None) -> np.ndarray:
     """The image in the form that the engine takes: (Y, X), (Y, X, 3) for colour, (C, Y, X) for other channel counts.
 
-    CellProfiler divides the integers of a file by `scale` (its `image.scale`). They are restored as uint8 or uint16 if that is certain; images computed in the pipeline are sent as float32.
+    CellProfiler divides the integers of a file by `scale` (its `image.scale`). They are restored as uint8 or uint16 if
+    that is certain; images computed in the pipeline are sent as float32.
     """
     array = np.asarray(pixels)
     if array.ndim == 3 and array.shape[2] == 1:

@@ -120,7 +120,7 @@ def _tilt(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
 def _across_planes(image: Floats, rng: np.random.Generator) -> Floats:
     """Imitate a stack seen from the side, in which each plane is a row a few pixels high.
 
-    Light spreads along the depth, each plane has its own noise, and values between planes are interpolated. The outlines
+    Light spreads along the depth, each plane has its own noise, and values between planes are interpolated. Outlines
     stay unchanged. Without such crops, nuclei above each other in a stack are joined.
     """
     depth, width = image.shape[1:]

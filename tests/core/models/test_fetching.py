@@ -242,7 +242,7 @@ def test_a_pinned_checksum_is_held(official: Server, cellpose_models: Path) -> N
         fetch_model("cyto3", Source(official.url), "abc")
     _, files = fetch_model("cyto3", Source(official.url), right.upper())
     assert [file.confirmed_by for file in files] == ["", "--sha256"]
-    with pytest.raises(CellspanError, match=r"disagree: --sha256 says 000.*cyto3\.sha256 says"):
+    with pytest.raises(CellspanError, match=r"contradict each other: --sha256 says 000.*cyto3\.sha256 says"):
         fetch_model("cyto3", Source(official.url), "0" * 64)
 
 

@@ -163,7 +163,7 @@ def _checked_widths(file: TorchFile) -> tuple[int, ...]:
         ) from None
     if widths[0] != CHANNELS:
         raise CellspanError(
-            f"{file.path}: this network has {widths[0]} input channel{'s' * (widths[0] != 1)}; cellspan supports only two."
+            f"{file.path}: this network has {widths[0]} input channel{'s' * (widths[0] != 1)} instead of two."
         )
     wrong = different_tensors(shapes, network_shapes(widths))
     wrong += [name for name, tensor in file.tensors.items() if tensor.storage.dtype.kind not in "fi"]

@@ -140,7 +140,7 @@ def test_too_few_objects_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CellspanError, match=r"contain 1 annotated object; annotate at least 5"):
         require_objects(load_fields(find_pairs(tmp_path), 20))
     imageio.imwrite(tmp_path / "a_masks.png", 0 * one)
-    with pytest.raises(CellspanError, match="hold 0 annotated objects"):
+    with pytest.raises(CellspanError, match="contain 0 annotated objects"):
         require_objects(load_fields(find_pairs(tmp_path), 20))
 
 

@@ -153,7 +153,7 @@ def test_a_model_of_ones_own_keeps_its_path(tmp_path: Path, folder: str, path: s
     settings, report = migrated(old)
     assert settings["model"] == "Custom"
     assert settings["custom_model"] == path
-    assert ("enter its whole path" in report) == ("/" not in path)
+    assert ("enter its full path" in report) == ("/" not in path)
 
 
 @quick
@@ -340,7 +340,7 @@ def test_an_unknown_layout_is_named_by_revision_and_number(tmp_path: Path) -> No
         (b"\x89HDF\r\n\x1a\n\0\0", "a project \\(HDF5\\); open it in CellProfiler"),
         (b"MATLAB 5.0 MAT-file", "an old .cp pipeline \\(MATLAB\\); open it in CellProfiler"),
         (HEADER.replace("ModuleCount:3\n", "").encode(), "its header has no ModuleCount"),
-        (HEADER.replace("Version:5", "Version:7").encode(), "format version '7' are not known"),
+        (HEADER.replace("Version:5", "Version:7").encode(), "format version '7' are not supported"),
     ],
 )  # fmt: skip
 def test_what_is_no_pipeline(tmp_path: Path, content: bytes, sentence: str) -> None:

@@ -109,9 +109,7 @@ def _subfolders_of(folders: list[str]) -> dict[str, Path]:
     try:
         top = os.path.commonpath(real.values())
     except ValueError:  # on several drives
-        raise CellspanError(
-            f"{' and '.join(folders)}: these have the same name; give each its own -o folder."
-        ) from None
+        raise CellspanError(f"{' and '.join(folders)}: these have one name; give each its own -o folder.") from None
     return {folder: Path(os.path.relpath(path, top)) for folder, path in real.items()}
 
 

@@ -18,13 +18,11 @@ from cellspan.core.files.together import State, WrittenMeanwhile, states, write_
 from cellspan.core.files.writing import make_folder
 from cellspan.core.machine.cancelling import cancelled_by, checkpoint
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image, read_image
 from cellspan.core.pictures.inputs import Input
 from cellspan.core.planes.looking import OnProgress
-from cellspan.core.planes.result import Result
 from cellspan.core.results.earlier_runs import EarlierRuns
-from cellspan.core.results.kept_outputs import result_from
-from cellspan.core.results.outputs import OnFiles, output_paths, result_files, save_outputs
+from cellspan.core.results.outputs import OnFiles, output_paths, result_files
+from cellspan.core.results.plane_files import segment_plane_file
 from cellspan.core.results.run_record import Record, RunRecord, keep_killed_runs
 from cellspan.core.segmenter import Segmenter
 
@@ -177,40 +175,14 @@ def _skipped(earlier: EarlierRuns, about: Record, item: Input, outputs: dict[str
 
 
 def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles) -> Record:
-    if batch.parameters.is_volume:
+    if not batch.parameters.is_volume:
+        return segment_plane_file(batch.segmenter, item.path, paths, batch.parameters, batch.reuse_flows, write)
 
-        def report(fraction: float, words: str) -> None:
-            checkpoint()
-            if batch.on_progress:
-                batch.on_progress(fraction, words)
+    def report(fraction: float, words: str) -> None:
+        checkpoint()
+        if batch.on_progress:
+            batch.on_progress(fraction, words)
 
-        from cellspan.core.results.volume_files import segment_volume_file  # scipy: 0.3 s that planes need not wait
+    from cellspan.core.results.volume_files import segment_volume_file  # scipy: 0.3 s that planes need not wait
 
-        return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write)
-    return _segmented_plane(batch, item, paths, write)
-
-
-def _segmented_plane(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles) -> Record:
-    image = read_image(item.path)
-    try:
-        result, notes = _result(batch, image, paths)
-    except CellspanError as error:
-        raise CellspanError(f"{item.path}: {error}") from None
-    save_outputs(paths, result, image, batch.parameters, write)
-    return {
-        "objects": result.count,
-        "diameter": round(result.diameter, 2),
-        "seconds": round(result.seconds, 3),
-        "notes": [*result.notes, *notes],
-    }
-
-
-def _result(batch: Batch, image: Image, paths: dict[str, Path]) -> tuple[Result, list[str]]:
-    """The objects of an image, and why the network was asked although its earlier outputs were to be used."""
-    notes = []
-    if batch.reuse_flows:
-        result, why = result_from(paths["network"], image, batch.parameters, batch.segmenter)
-        if result is not None:
-            return result, []
-        notes = [f"The network was asked again: {why}."] if why else []
-    return batch.segmenter.segment(image, batch.parameters, lambda fraction, words: checkpoint()), notes
+    return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write)

@@ -18,7 +18,7 @@ from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Image
 from cellspan.core.pictures.inputs import Input
 from cellspan.core.planes.result import Result
-from cellspan.core.results import outputs
+from cellspan.core.results import plane_files
 from cellspan.core.results.batch import Batch, Existing, Outcome, segment_files
 from cellspan.core.results.outputs import ENDINGS
 
@@ -92,7 +92,7 @@ def test_no_kind_appears_if_one_cannot_be_written(
         path.write_text("label")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(outputs, "write_table", full)
+    monkeypatch.setattr(plane_files, "write_table", full)
     outcome = segment(images, tmp_path / "out")
     assert fates(outcome) == ["failed"] * 3
     assert "a_objects.csv: the file cannot be written (No space left on device)" in outcome.records[0]["error"]

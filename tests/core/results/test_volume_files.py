@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.volume import Volume
-from cellspan.core.results import volume_reports as reports
+from cellspan.core.results import volume_files
 from cellspan.core.results.outputs import output_paths
+from cellspan.core.results.overlays import write_picture
 from cellspan.core.results.volume_files import save_volume_outputs
 from cellspan.core.volumes.pipeline import Found
 
@@ -29,13 +31,17 @@ def found() -> Found:
 def test_the_views_belong_to_the_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = output_paths(tmp_path, Path("stack"), ["labels", "rois", "overlay", "table"])
     parameters = Parameters(do_3d=True)
+    pictures: list[Path] = []
 
-    def full(path: Path, *_: object) -> None:
-        path.write_text("half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def full(path: Path, *rest: Any) -> None:
+        if len(pictures) == 1:
+            path.write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        pictures.append(path)
+        write_picture(path, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(reports, "write_views", full)
+        patch.setattr(volume_files, "write_picture", full)
         with pytest.raises(CellspanError, match=r"stack_orthogonal\.png: the file cannot be written"):
             save_volume_outputs(paths, found(), VOLUME, parameters)
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from cellspan.core.planes.looking import OnProgress
 from cellspan.core.results.earlier_runs import EarlierRuns
 from cellspan.core.results.outputs import OnFiles, output_paths, result_files
 from cellspan.core.results.plane_files import segment_plane_file
-from cellspan.core.results.run_record import Record, RunRecord, keep_killed_runs
+from cellspan.core.results.run_record import Record, RunRecord, keep_killed_runs, source_of
 from cellspan.core.segmenter import Segmenter
 
 log = logging.getLogger(__name__)
@@ -79,9 +80,10 @@ def segment_files(
     keep_killed_runs(batch.folder)
     outcome, about = Outcome(), batch.described()
     earlier = EarlierRuns(batch.folder) if batch.existing == "skip" else None
+    real = frozenset(os.path.realpath(item.path) for item in inputs)
     with RunRecord(batch.folder, about) as run, cancelled_by(is_stopped):
         try:
-            for record in _records(_Work(batch, about, run.owner, earlier), inputs):
+            for record in _records(_Work(batch, about, run.owner, earlier, real), inputs):
                 run.add(record)
                 outcome.records.append(record)
                 if on_record:
@@ -102,6 +104,7 @@ class _Work:
     about: Record
     owner: str  # in the names of temporary files
     earlier: EarlierRuns | None  # where results that are there are kept
+    inputs: frozenset[str] = frozenset()  # real paths, which no result may replace
     taken: dict[Path, Path] = field(default_factory=dict)  # names of results -> the image that has them
 
 
@@ -128,11 +131,14 @@ def _record(work: _Work, item: Input) -> Record:
     batch = work.batch
     paths = output_paths(batch.folder, item.stem, batch.kinds)
     _claim_names(work, item)
-    before = _results_there(item, result_files(paths, batch.parameters))
+    files = result_files(paths, batch.parameters)
+    before = _results_there(item, files)
+    _spare_inputs(work, item, files)
+    source = source_of(item.path)
     there = [path for path, found in before.items() if found is not None]
     outputs = {kind: str(path.relative_to(batch.folder)) for kind, path in paths.items()}
     if work.earlier is not None and len(there) == len(before):
-        return _skipped(work.earlier, work.about, item, outputs)
+        return _skipped(work.earlier, work.about, item, source, outputs)
     if there and batch.existing == "refuse":
         raise CellspanError(
             f"{there[0]}: this result exists already; add --overwrite to replace it or --skip-existing to keep it."
@@ -142,14 +148,26 @@ def _record(work: _Work, item: Input) -> Record:
     except WrittenMeanwhile:
         if work.earlier is None or None in _results_there(item, before).values():
             raise
-        return _skipped(work.earlier, work.about, item, outputs)
-    return {"input": str(item.path), **found, "outputs": outputs}
+        return _skipped(work.earlier, work.about, item, source, outputs)
+    return {"input": str(item.path), **source, **found, "outputs": outputs}
 
 
 def _claim_names(work: _Work, item: Input) -> None:
     earlier = work.taken.setdefault(item.stem, item.path)
     if earlier != item.path:
-        raise CellspanError(f"{item.path}: its results would replace those of {earlier}; rename one of the two.")
+        raise CellspanError(
+            f"{item.path}: its results would have the names of those of {earlier}; rename one of the two, or write "
+            "them into different folders."
+        )
+
+
+def _spare_inputs(work: _Work, item: Input, files: Sequence[Path]) -> None:
+    for path in files:
+        if os.path.realpath(path) in work.inputs:
+            raise CellspanError(
+                f"{item.path}: its result {path.name} would replace an image of the same name; choose another output "
+                "folder."
+            )
 
 
 def _results_there(item: Input, files: Sequence[Path] | dict[Path, State]) -> dict[Path, State]:
@@ -164,12 +182,13 @@ def _results_there(item: Input, files: Sequence[Path] | dict[Path, State]) -> di
         raise CellspanError(f"{item.path}: its results cannot be looked for ({error.strerror}).") from None
 
 
-def _skipped(earlier: EarlierRuns, about: Record, item: Input, outputs: dict[str, str]) -> Record:
-    reason = "its results were there already"
+def _skipped(earlier: EarlierRuns, about: Record, item: Input, source: Record, outputs: dict[str, str]) -> Record:
+    now = {"input": str(item.path), **source}
+    earlier.require_same_image(outputs.values(), now)
     return {
         "input": str(item.path),
-        "skipped": reason,
-        "notes": earlier.notes(outputs.values(), about),
+        "skipped": "its results were there already",
+        "notes": earlier.notes(outputs.values(), about, now),
         "outputs": outputs,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,12 +89,14 @@ def segment(
     if "network" in kinds and parameters.is_volume:
         raise click.UsageError("The network's output for volumes is not kept; leave out --reuse-flows and `network`.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
-    images = find_inputs(inputs, lambda note: click.echo(f"Note: {readable(note)}", err=True))
+    notes: list[str] = []
+    images = find_inputs(inputs, notes.append)
+    _tell(notes)
     segmenter = Segmenter(parameters.model, device)
     outcome = Outcome(stopped=True)
     with Progress(len(images), "image") as progress, stopping() as stop:
         existing: Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
-        batch = Batch(segmenter, output, parameters, kinds, existing, reuse_flows, progress.within)
+        batch = Batch(segmenter, output, parameters, kinds, existing, reuse_flows, notes, progress.within)
         tally = _Tally(len(images))
 
         def show(record: Record) -> None:
@@ -144,5 +147,9 @@ class _Tally:
         there = f", {self.skipped} more were there already" if self.skipped else ""
         images = f"{self.objects} objects in {self.done} of {self.images} images{there}"
         click.echo(f"{images}; results in {readable(output)}")
-        for note in sorted(self.notes):
-            click.echo(f"Note: {readable(note)}", err=True)
+        _tell(sorted(self.notes))
+
+
+def _tell(notes: Iterable[str]) -> None:
+    for note in notes:
+        click.echo(f"Note: {readable(note)}", err=True)

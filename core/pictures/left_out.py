@@ -108,11 +108,12 @@ def notes_on(results: Iterable[Path], lonely: Iterable[Path], others: Iterable[P
     """What people should know of files that were left out, and of images whose names look like results."""
     notes, results, lonely, others = [], list(results), list(lonely), list(others)
     if results:
-        ending = next(split[1] for path in results if (split := marked(path.stem)))
+        first = results[0]
+        ending = first.name[-len((marked(first.stem) or ("", ""))[1] + first.suffix) :]
         notes.append(
             f"{_files(results)} left out, because {_are(results)} called like results or annotations of other images "
             f"here ({_shown(results)}); to segment them, name them without those images, or give a pattern with their "
-            f'ending, such as "*{ending}{results[0].suffix}".'
+            f'ending, such as "*{ending}".'
         )
     if lonely:
         notes.append(

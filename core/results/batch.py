@@ -52,6 +52,7 @@ class Batch:
     kinds: Sequence[str]
     existing: Existing = "refuse"
     reuse_flows: bool = False  # ask the network only where what it said of an image is not there
+    notes: Sequence[str] = ()  # on what was left out
     on_progress: OnProgress | None = None  # gets a fraction and a few words within a volume, which takes long
 
     def described(self) -> Record:
@@ -61,6 +62,7 @@ class Batch:
             "parameters": self.parameters.model_dump(mode="json"),
             "model": self.segmenter.model.identity,
             "device": self.segmenter.predictor.device,
+            "notes": list(self.notes),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS_OF}},
         }
 

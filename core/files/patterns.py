@@ -32,13 +32,12 @@ def expand(pattern: str) -> Matches:
     else as a choice of characters (`plate1_a.tif`).
     """
     readings = [*_readings(pattern)]
-    plain = readings[-1]
-    for reading in readings:
+    for number, reading in enumerate(readings, 1):
         paths = _found(reading)
         if paths:
-            others = len(set(_found(plain)) - set(paths)) if reading != plain else 0
-            return Matches(_fixed(reading), paths, _note(pattern, others) if others else "")
-    return Matches(_fixed(plain), [])
+            others = {path for other in readings[number:] for path in _found(other)} - set(paths)
+            return Matches(_fixed(reading), paths, _note(pattern, len(others)) if others else "")
+    return Matches(_fixed(readings[-1]), [])
 
 
 def _readings(pattern: str) -> Iterator[str]:

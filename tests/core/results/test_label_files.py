@@ -14,6 +14,8 @@ from cellspan.core.results.label_files import write_labels, write_stack
 
 pytestmark = pytest.mark.quick
 PLANE = np.arange(12 * 20, dtype=np.int32).reshape(12, 20)
+UNITS = [("µm", "um", "µm"), ("nm", "nm", "nm"), ("", "pixel", "pixel")]  # as it is known, in ImageJ, in OME
+SHAPES = [("YX", (12, 20)), ("CYX", (2, 12, 20)), ("ZYX", (4, 12, 20)), ("CZYX", (3, 4, 12, 20))]
 VOLUME = np.arange(3 * 12 * 20, dtype=np.int32).reshape(3, 12, 20)
 
 

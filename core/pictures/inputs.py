@@ -51,12 +51,17 @@ def find_inputs(names: Iterable[str], on_note: Callable[[str], None] = lambda no
         for item in search.images or ([] if search.is_file else [Input(search.path, Path())]):
             found.setdefault(_identity(item.path), item)
     if not any(is_regular(item.path) or is_zarr(item.path) for item in found.values()):
-        known = ", ".join(sorted(IMAGE_SUFFIXES))
-        nothing = f"{', '.join(names)}: no images were found there (known types: {known})."
-        raise CellspanError(" ".join([nothing, *notes]))
+        raise CellspanError(" ".join([_nothing(names, searches), *notes]))
     for note in notes:
         on_note(note)
     return list(found.values())
+
+
+def _nothing(names: list[str], searches: list[_Search]) -> str:
+    if all(search.is_file and not os.path.lexists(search.path) for search in searches):
+        return f"{', '.join(names)}: there is no such file or folder."
+    known = ", ".join(sorted(IMAGE_SUFFIXES))
+    return f"{', '.join(names)}: no images were found there (known types: {known})."
 
 
 @dataclass

@@ -208,6 +208,13 @@ def test_a_name_that_no_file_can_have_is_reported_as_missing(tmp_path: Path) -> 
     assert stems(tmp_path / "a.tif", tmp_path / ("l" * 300 + ".tif")) == ["a", "l" * 300]
 
 
+def test_nothing_but_missing_names(tmp_path: Path) -> None:
+    with pytest.raises(CellspanError, match=r"a\.tif, .*: there is no such file or folder\."):
+        find_inputs([str(tmp_path / "a.tif"), str(tmp_path / ("l" * 300 + ".tif"))])
+    with pytest.raises(CellspanError, match=r"\*\.tif: no images were found there"):
+        find_inputs([str(tmp_path / "*.tif")])
+
+
 def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "a.tif", "secret/b.tif")
 

@@ -51,7 +51,7 @@ class Batch:
     parameters: Parameters
     kinds: Sequence[str]
     existing: Existing = "refuse"
-    reuse_flows: bool = False  # ask the network only where what it said of an image is not there
+    reuse_flows: bool = False  # run the network only where its output is not there already
     notes: Sequence[str] = ()  # on what was left out
     on_progress: OnProgress | None = None  # gets a fraction and a few words within a volume, which takes long
 
@@ -178,8 +178,8 @@ def _results_there(item: Input, files: Sequence[Path] | dict[Path, State]) -> di
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise CellspanError(
-                f"{item.path}: this name is too long for those of the results, which have a few letters more; "
-                "rename the file to something shorter."
+                f"{item.path}: this name is too long, because the names of the results are a few letters longer still; "
+                "give the file a shorter name."
             ) from None
         raise CellspanError(f"{item.path}: its results cannot be looked for ({error.strerror}).") from None
 

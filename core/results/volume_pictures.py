@@ -14,8 +14,7 @@ from cellspan.core.objects.labels import Labels, resize_labels
 from cellspan.core.objects.outlines import outlined
 from cellspan.core.objects.slabs import label_slabs, object_boxes, slabs
 from cellspan.core.pictures.images import Floats
-
-Picture = NDArray[np.uint8]  # RGB (Y, X, 3)
+from cellspan.core.results.overlays import Picture
 
 DARK, BRIGHT = 1.0, 99.8  # percentiles that are shown black and white
 SEPARATOR = 2  # pixels between the cuts

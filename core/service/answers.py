@@ -14,7 +14,8 @@ import tifffile
 
 from cellspan.core.objects.outlines import write_roi_zip
 from cellspan.core.planes.result import Result, object_quality
-from cellspan.core.results.outputs import outlines_of, write_labels
+from cellspan.core.results.label_files import write_labels
+from cellspan.core.results.rois import outlines_of
 from cellspan.core.service.client import NPY, as_npy
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.uploads import TIFF

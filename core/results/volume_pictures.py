@@ -96,7 +96,7 @@ def _busiest(ranges: NDArray[np.int32], size: int) -> int:
     return int(best[np.abs(best - (size - 1) / 2).argmin()])
 
 
-@njit
+@njit(cache=True)
 def _cast(slab: Labels, boxes: Any, starts: Any, shadows: Any) -> None:
     """Mark the pixels over which each object lies, in its own box (Y, X) among the `shadows` of all."""
     for z in range(slab.shape[0]):
@@ -108,7 +108,7 @@ def _cast(slab: Labels, boxes: Any, starts: Any, shadows: Any) -> None:
                     shadows[starts[k] + (y - boxes[k, 1]) * width + x - boxes[k, 2]] = True
 
 
-@njit
+@njit(cache=True)
 def _mark_borders(shadows: Any, boxes: Any, starts: Any, borders: Any) -> None:
     """Pixels of each shadow beside a pixel that is not of it; the border of the image is no outline."""
     for k in range(len(boxes)):

@@ -24,7 +24,7 @@ for name in outside:
     except ImportError:
         pass  # an extra that is not installed, or a name that is no module
 
-import cv2, numba, numpy, PIL.Image
+import cv2, numba, numpy, PIL.Image, PIL.ImageFile
 from numba.core import event
 
 def state():
@@ -42,7 +42,7 @@ def state():
             if isinstance(logger, logging.Logger) and not name.startswith("cellspan")
         }),
         "limit of PIL": PIL.Image.MAX_IMAGE_PIXELS,
-        "truncated images of PIL": sys.modules["PIL.ImageFile"].LOAD_TRUNCATED_IMAGES,
+        "truncated images of PIL": PIL.ImageFile.LOAD_TRUNCATED_IMAGES,
         "threads of OpenCV": cv2.getNumThreads(),
         "optimised OpenCV": cv2.useOptimized(),
         "threads of numba": numba.get_num_threads(),

@@ -163,7 +163,7 @@ def _push(shape: tuple[int, int], diameter: float, amount: float, rng: np.random
     return wide + noise(shape, max(2.0, diameter * rng.uniform(0.1, 0.3)), rng) * fine
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _box(row: Any, room: float, growth: float, height: int, width: int) -> tuple[int, int, int, int]:
     reach = row[EXTENT] * growth + room
     y0, y1 = max(0, int(row[Y] - reach)), min(height, int(row[Y] + reach) + 2)
@@ -171,7 +171,7 @@ def _box(row: Any, room: float, growth: float, height: int, width: int) -> tuple
     return y0, x0, y1, x1
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _pack(rows: Any, tables: Any, arms: Any, warp: Any, room: float, overlap: float, wanted: float) -> Any:
     """Which of the candidates, taken in turn, find room: at most `overlap` of each lies on others."""
     height, width = warp.shape[1:]
@@ -206,7 +206,7 @@ def _pack(rows: Any, tables: Any, arms: Any, warp: Any, room: float, overlap: fl
     return chosen
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _paint(rows: Any, tables: Any, arms: Any, warp: Any, room: float, growth: float) -> Any:
     """Labels (Y, X), later cells over earlier ones, grown to meet each other; and the labels below the uppermost."""
     height, width = warp.shape[1:]
@@ -233,7 +233,7 @@ def _paint(rows: Any, tables: Any, arms: Any, warp: Any, room: float, growth: fl
     return labels, under
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _paint_nuclei(owners: Any, rows: Any, tables: Any, arms: Any, labels: Any, edge: Any, rim: float) -> Any:
     """Each nucleus inside its own cell only, at least `rim` pixels from the outline."""
     nuclei = np.zeros_like(labels)
@@ -250,7 +250,7 @@ def _paint_nuclei(owners: Any, rows: Any, tables: Any, arms: Any, labels: Any, e
     return nuclei
 
 
-@njit
+@njit(cache=True)
 def _largest_of_each(values: Any, labels: Any, count: int) -> Any:
     """The largest value (n + 1,) within each label, at least 1."""
     largest = np.ones(count + 1)

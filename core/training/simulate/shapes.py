@@ -139,7 +139,7 @@ def _draw_spindles(outlines: Outlines, radii: Values, rng: np.random.Generator) 
     rows[:, EXTENT] = rows[:, LENGTH] * 1.15 + half
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def distance(dy: float, dx: float, row: Any, table: Any, arms: Any) -> float:
     """How far a point at (dy, dx) from the centre lies outwards: 0 at the centre, 1 on the outline."""
     u = row[COS] * dx + row[SIN] * dy
@@ -162,7 +162,7 @@ def distance(dy: float, dx: float, row: Any, table: Any, arms: Any) -> float:
     return max(abs(along), v / (width * (1 - abs(along) ** row[POINTED]) + 0.3))
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _radial(u: float, v: float, row: Any, table: Any, arms: Any) -> float:
     sy, sx = v / row[WIDTH], u / row[LENGTH]
     around = abs(sy) / (abs(sx) + abs(sy) + 1e-9)

@@ -124,7 +124,7 @@ def _visible(scene: _Scene, typical: float) -> Labels:
     return renumbered_by(scene.labels, table)
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _distance(row: Any, z: float, y: float, x: float) -> float:
     """0 in the centre of an ellipsoid, 1 on its surface."""
     dz, dy, dx = z - row[0], y - row[1], x - row[2]
@@ -135,7 +135,7 @@ def _distance(row: Any, z: float, y: float, x: float) -> float:
     return np.sqrt(total)
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _at(row: Any, warp: Any, step: float, z: int, y: int, x: int) -> float:
     """Distance of a voxel from a lumpy ellipsoid's centre; see _distance."""
     if len(warp) == 0:
@@ -143,13 +143,13 @@ def _at(row: Any, warp: Any, step: float, z: int, y: int, x: int) -> float:
     return _distance(row, z * step + warp[0, z, y, x], y + warp[1, z, y, x], x + warp[2, z, y, x])
 
 
-@njit
+@njit(cache=True)
 def _range(centre: float, reach: float, size: int, step: float) -> tuple[int, int]:
     """Voxels along one axis that a body may have."""
     return max(0, int(np.ceil((centre - reach) / step))), min(size, int(np.floor((centre + reach) / step)) + 1)
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _pack(rows: Any, warp: Any, shape: Shape, step: float, room: float, overlap: float, wanted: float) -> Any:
     """Which of the candidates, taken in turn, find room: at most `overlap` of each lies in others."""
     taken = np.zeros(shape, np.bool_)
@@ -187,7 +187,7 @@ def _pack(rows: Any, warp: Any, shape: Shape, step: float, room: float, overlap:
     return chosen
 
 
-@njit(fastmath=True)
+@njit(cache=True, fastmath=True)
 def _paint(rows: Any, warp: Any, shape: Shape, step: float, room: float, growth: float) -> Any:
     """Labels and depth: every voxel belongs to the object in which it lies deepest, so neighbours touch in a face."""
     labels = np.zeros(shape, np.int32)

@@ -22,7 +22,8 @@ def arrivals(**places: int) -> np.ndarray:
 
 
 def sizes(labels: np.ndarray) -> list[int]:
-    return np.bincount(labels.ravel())[1:].tolist()
+    """Of the objects; one that a stronger one has taken over has none."""
+    return [size for size in np.bincount(labels.ravel())[1:].tolist() if size]
 
 
 def test_an_object_needs_more_pixels_than_a_seed() -> None:

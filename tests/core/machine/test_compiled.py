@@ -33,6 +33,14 @@ def test_no_loop_holds_the_lock_of_the_interpreter() -> None:
 
 
 @pytest.mark.quick
+def test_no_loop_that_makes_labels_of_images_may_change_the_order_of_sums() -> None:
+    """`fastmath` lets each processor sum in its own way. Simulated pictures may; they are looked at, not counted on."""
+    pytest.importorskip("torch")
+    loose = [name for name, function in dispatchers().items() if function.targetoptions.get("fastmath")]
+    assert not [name for name in loose if not name.startswith("cellspan.core.training.simulate.")]
+
+
+@pytest.mark.quick
 def test_njit_takes_options_or_none() -> None:
     @njit
     def plain(x: int) -> int:

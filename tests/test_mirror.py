@@ -13,6 +13,7 @@ FOLDERS = (
     "core/inference",
     "core/machine",
     "core/objects",
+    "core/planes",
     "core/service",
     "core/volumes",
 )

@@ -7,6 +7,9 @@ style must predict the magnification, so that the style contains the information
 
 from __future__ import annotations
 
+from cellspan.core.training import openmp  # noqa: F401 - before torch
+
+# isort: split
 import math
 from collections.abc import Sequence
 from pathlib import Path

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from cellspan.core.training import openmp  # noqa: F401 - before torch
+
+# isort: split
 import json
 import math
 import time

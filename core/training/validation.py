@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from cellspan.core.training import openmp  # noqa: F401 - before torch
+
+# isort: split
 from collections.abc import Sequence
 from pathlib import Path
 

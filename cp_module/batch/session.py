@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import make_folder
+from cellspan.core.machine.memory import available_memory
 from cellspan.cp_module.batch.cellprofiler import CellProfiler, find_cellprofiler
 from cellspan.cp_module.batch.cluster import Jobs, jobs_executor, scheduler_executor
 from cellspan.cp_module.batch.damaged import cut_short, damaged_sets
@@ -184,4 +185,4 @@ def usual_workers() -> int:
     """The number of processes for which there are CPU cores and memory."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     cores = min(usable, psutil.cpu_count(logical=False) or usable)
-    return max(1, min(cores, math.floor(psutil.virtual_memory().available / MEMORY_OF_PROCESS)))
+    return max(1, min(cores, math.floor(available_memory() / MEMORY_OF_PROCESS)))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from cellspan.core.cli.options import device_option, parameter_options
+from cellspan.core.cli.programs import are_listening, note_line, problem_line
 from cellspan.core.cli.progress import Progress
 from cellspan.core.cli.stopping import stopping
+from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -115,6 +117,8 @@ def segment(
 def _show(progress: Progress, record: Record) -> None:
     if "error" in record:
         progress.step(f"FAILED {record['error']}", important=True)
+        if are_listening():
+            click.echo(problem_line(CellspanError(record["error"], record["code"], **record["fields"])), err=True)
     elif "skipped" in record:
         progress.skip()
     else:
@@ -143,4 +147,4 @@ class _Tally:
         images = f"{self.objects} objects in {self.done} of {self.images} images{there}"
         click.echo(f"{images}; results in {click.format_filename(output)}")
         for note in sorted(self.notes):
-            click.echo(f"Note: {note}", err=True)
+            click.echo(note_line(note) if are_listening() else f"Note: {note}", err=True)

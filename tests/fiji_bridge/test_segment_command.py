@@ -15,10 +15,11 @@ import pytest
 import roifile
 import tifffile
 
-from cellspan.core.cli.fiji import _is_single_plane, _parameters
 from cellspan.core.errors import CellspanError
 from cellspan.core.objects.outlines import rois_to_labels
 from cellspan.core.training.simulate import simulate_nuclei
+from cellspan.fiji_bridge.segment_command import is_single_plane
+from cellspan.fiji_bridge.through_engine import parameters_from
 
 SHAPE = (128, 144)
 end_to_end = pytest.mark.end_to_end
@@ -239,17 +240,17 @@ def test_closing_standard_input_cancels_the_job(tmp_path: Path, engine_home: Pat
 @quick
 def test_options_reach_the_engine_by_their_names() -> None:
     words = ("--flow-threshold", "0.9", "--invert", "--no-resample", "--cellprob-threshold", "-1.5", "--min-size=7")
-    assert _parameters(words) == {
+    assert parameters_from(words) == {
         "flow_threshold": "0.9",
         "invert": True,
         "resample": False,
         "cellprob_threshold": "-1.5",
         "min_size": "7",
     }
-    assert Path(_parameters(("--model", "my models/m"))["model"]).is_absolute()
-    assert _parameters(("--model", "cellpose/cyto")) == {"model": "cellpose/cyto"}
+    assert Path(parameters_from(("--model", "my models/m"))["model"]).is_absolute()
+    assert parameters_from(("--model", "cellpose/cyto")) == {"model": "cellpose/cyto"}
     with pytest.raises(CellspanError, match="begin with two hyphens"):
-        _parameters(("30",))
+        parameters_from(("30",))
 
 
 @quick
@@ -258,7 +259,7 @@ def test_imagej_says_how_many_planes_there_are(tmp_path: Path) -> None:
     several = {"ZYX": (3, 9, 8), "TZCYX": (2, 2, 2, 9, 8), "ZCYX": (2, 3, 9, 8)}
     for axes, shape in {**single, **several}.items():
         tifffile.imwrite(tmp_path / "i.tif", np.zeros(shape, np.uint8), imagej=True, metadata={"axes": axes})
-        assert _is_single_plane((tmp_path / "i.tif").read_bytes(), "image/tiff") is (axes in single)
+        assert is_single_plane((tmp_path / "i.tif").read_bytes(), "image/tiff") is (axes in single)
     tifffile.imwrite(tmp_path / "i.tif", np.zeros((9, 8), np.uint8))
-    assert not _is_single_plane((tmp_path / "i.tif").read_bytes(), "image/tiff")  # it does not say
-    assert _is_single_plane(b"", "image/png")
+    assert not is_single_plane((tmp_path / "i.tif").read_bytes(), "image/tiff")  # it does not say
+    assert is_single_plane(b"", "image/png")

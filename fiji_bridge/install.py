@@ -23,7 +23,7 @@ SCRIPTS = (
     "Engine_Status.groovy",
     "Stop_Engine.groovy",
 )
-SHARED = ("engine.groovy", "colours.groovy")  # what the scripts have in common
+SHARED = ("engine.groovy", "places.groovy", "colours.groovy")  # what the scripts have in common
 # Below the plugins folder; without an underscore, so that they become no menu entries.
 HELPERS = "cellspan"
 ENGINE = "cellspan/engine.txt"

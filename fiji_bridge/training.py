@@ -21,10 +21,11 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import make_folder, write_atomically
 from cellspan.core.models.importing import import_model, require_free_name
 from cellspan.core.models.registry import Model, find_model
+from cellspan.core.objects.roi_places import Place, Stack, position_of
 from cellspan.core.pictures.images import Image
 from cellspan.core.training.comparison import Comparison, compared
 from cellspan.core.training.data import find_pairs
-from cellspan.fiji_bridge.axes import Plane, array_and_axes, is_image_plus, planes_of
+from cellspan.fiji_bridge.axes import array_and_axes, is_image_plus, planes_of
 from cellspan.fiji_bridge.gateway import java_class
 from cellspan.fiji_bridge.images import axes_of, image_from_imagej
 from cellspan.fiji_bridge.rois import archived_rois, rois_in
@@ -100,10 +101,14 @@ def write_examples(
     for image, source in zip(images, sources, strict=True):
         contents = roi_bytes(source)
         title = _title(image)
-        planes, stacked = planes_of(*_pixels(image, axes))
+        pixels, letters = _pixels(image, axes)
+        planes, stacked = planes_of(pixels, letters)
+        sizes = dict(zip(letters, pixels.shape, strict=True))
+        stack = Stack(sizes.get("Z", 1), sizes.get("T", 1), sizes.get("C", 1))
+        by_place = _by_place(contents, stack)
         written = 0
         for plane in planes:
-            own = contents if len(planes) == 1 else [roi for roi in contents if _belongs(roi, plane, planes)]
+            own = by_place.get(Place(plane.z + 1, plane.t + 1))
             if own:
                 place = "".join(f"_{letter.lower()}{getattr(plane, letter.lower()) + 1:04d}" for letter in stacked)
                 _write(folder, f"{title}{place}", _chosen(plane.image, channel, nuclei_channel), own)
@@ -130,19 +135,24 @@ def _title(image: Any) -> str:
     return re.sub(r"[^\w.-]+", "_", title)
 
 
-def _belongs(content: bytes, plane: Plane, planes: Sequence[Plane]) -> bool:
-    """Whether a ROI of a stack is that of a plane; one without a position is refused, as it would be that of all."""
-    roi = ImagejRoi.frombytes(content)
-    slices, frames = (1 + max(getattr(plane, letter) for plane in planes) for letter in "zt")
-    z, t = roi.z_position, roi.t_position
-    if not (z or t) and roi.position:
-        z, t = (roi.position - 1) % slices + 1, (roi.position - 1) // slices + 1
-    if (slices > 1 and not z) or (frames > 1 and not t):
-        raise CellspanError(
-            f"The ROI '{roi.name}' belongs to no plane of the stack; in the ROI Manager, choose the plane and Update, "
-            "or give the plane that it is of as an image of its own."
-        )
-    return (slices == 1 or z == plane.z + 1) and (frames == 1 or t == plane.t + 1)
+def _by_place(contents: Sequence[bytes], stack: Stack) -> dict[Place, list[bytes]]:
+    """The ROIs of each plane. One without a position is refused, because it would belong to all planes."""
+    found: dict[Place, list[bytes]] = {}
+    for content in contents:
+        roi = ImagejRoi.frombytes(content)
+        place = stack.place(position_of(roi))
+        if 0 in place:
+            raise CellspanError(
+                f"The ROI '{roi.name}' belongs to no plane of the stack; in the ROI Manager, go to its plane and press "
+                "Update, or give that plane as an image of its own."
+            )
+        if place.slice > stack.slices or place.frame > stack.frames:
+            raise CellspanError(
+                f"The ROI '{roi.name}' is on slice {place.slice} and frame {place.frame}, but the image has "
+                f"{stack.slices} slice(s) and {stack.frames} frame(s)."
+            )
+        found.setdefault(place, []).append(content)
+    return found
 
 
 def _chosen(image: Image, channel: int | None, nuclei_channel: int | None) -> Image:

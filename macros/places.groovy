@@ -38,7 +38,7 @@ class RoiPlaces {
         if (slices * frames == 1)
             return [1, 1]
         def (onlySlice, onlyFrame) = [slices == 1 ? 1 : 0, frames == 1 ? 1 : 0]
-        if (roi.CPosition || roi.ZPosition || roi.TPosition)
+        if (roi.hasHyperStackPosition()) // of plain positions, ZPosition gives the number of the plane
             return [roi.ZPosition ?: onlySlice, roi.TPosition ?: onlyFrame]
         if (!roi.position)
             return [onlySlice, onlyFrame]

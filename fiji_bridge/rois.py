@@ -68,7 +68,7 @@ def _rois_of_planes(labels: NDArray[Any], image: Any, axes: str | None) -> list[
 
 
 def _label_axes(count: int, image: Any) -> str:
-    """What the axes of labels are: three with a time-lapse of single planes are frames."""
+    """The axes of labels; on a time-lapse without slices, three axes are frames, Y and X."""
     if count == 3 and image is not None and image.getNSlices() == 1 and image.getNFrames() > 1:
         return "TYX"
     return LABEL_AXES.get(count, "")
@@ -120,9 +120,9 @@ def labels_to_java_rois(labels: ArrayLike, stack: Stack | None = None, place: Pl
 def imagej_to_labels(source: Any, shape: tuple[int, ...], axes: str | None = None) -> Labels:
     """A label image of `shape` from an Overlay, a ROI Manager or the path of a RoiSet.zip: 1..n in their order.
 
-    `shape` is (Y, X), (Z, Y, X) or (T, Z, Y, X), unless `axes` says otherwise; in stacks, each ROI is painted into its
-    slice and frame, one without a position into all. Pixels are those that ImageJ itself would fill; later ROIs cover
-    earlier ones, and what lies outside is cut off. Raises CellspanError for lines and points, which have no inside.
+    `shape` is (Y, X), (Z, Y, X) or (T, Z, Y, X), unless `axes` says otherwise. In stacks, each ROI is painted into its
+    slice and frame; one without a position into all of them. The pixels are those that ImageJ itself would fill; later
+    ROIs cover earlier ones, and parts outside the image are cut off. Raises CellspanError for lines and points.
     """
     axes = axes or LABEL_AXES.get(len(shape), "")
     if len(axes) != len(shape) or axes not in ("YX", "ZYX", "TYX", "TZYX"):
@@ -136,7 +136,7 @@ def imagej_to_labels(source: Any, shape: tuple[int, ...], axes: str | None = Non
 
 
 def _planes_of(roi: Any, frames: int, slices: int) -> list[tuple[int, int]]:
-    """The frames and slices, counted from 0, that a ROI belongs to; on a single plane, positions mean nothing."""
+    """The frames and slices, counted from 0, that a ROI belongs to; positions do not matter on a single plane."""
     z, t = Stack(slices, frames).place(_position_of(roi))
     if z > slices or t > frames:
         raise CellspanError(
@@ -204,13 +204,13 @@ def archived_rois(path: Path) -> list[bytes]:
         with zipfile.ZipFile(path) as archive:
             return [archive.read(name) for name in archive.namelist() if name.lower().endswith(".roi")]
     except Exception as error:  # noqa: BLE001 - damaged archives raise anything
-        raise CellspanError(f"{path}: this is not a RoiSet.zip that can be read ({error}).") from None
+        raise CellspanError(f"{path}: this RoiSet.zip cannot be read ({error}).") from None
 
 
 def _paint(labels: Labels, roi: Any, label: int) -> None:
     """Set the pixels of a ROI, inside the image, to `label`."""
     if not roi.isArea():
-        raise CellspanError(f"The ROI '{roi.getName()}' is a line or a point and encloses no pixels.")
+        raise CellspanError(f"The ROI '{roi.getName()}' is a line or a point and encloses no pixels; remove it.")
     inside = _mask(roi)
     left, top = int(roi.getBounds().x), int(roi.getBounds().y)
     height, width = labels.shape
@@ -221,7 +221,7 @@ def _paint(labels: Labels, roi: Any, label: int) -> None:
 
 
 def _mask(roi: Any) -> NDArray[np.bool_]:
-    """The pixels of a ROI's bounding box that ImageJ would fill; a rectangle has no mask and fills it all."""
+    """The pixels of a ROI's bounding box that ImageJ would fill; a rectangle has no mask and fills the whole box."""
     mask = roi.getMask()
     if mask is None:
         bounds = roi.getBounds()

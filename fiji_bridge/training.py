@@ -1,4 +1,4 @@
-"""Trains a model on outlines that were corrected in ImageJ, and puts it into the list of models of every program."""
+"""Trains a model on outlines that were corrected in ImageJ, and makes it available in every program."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from cellspan.fiji_bridge.rois import archived_rois, rois_in
 class Trained:
     """A model made from corrected outlines."""
 
-    model: Model  # by its name known to every program
+    model: Model  # available in every program under its name
     comparison: Comparison  # AP@0.5 on the corrected images, before and after
 
 
@@ -52,14 +52,14 @@ def train_from_rois(
     report: Callable[[str], None] = print,
     on_progress: Callable[[float], None] | None = None,
 ) -> Trained:
-    """Fine-tune `from_model` for some minutes on images and the outlines that belong to them; call the result `name`.
+    """Fine-tune `from_model` for some minutes on images with corrected outlines; the new model is called `name`.
 
     `images` is an ImagePlus or an array (with `axes`, as for `segment`), or a list of them; `rois` is a ROI Manager, an
-    Overlay or the path of a RoiSet.zip, or a list of as many. Every object of an image must be outlined, because what
-    is not counts as background. Of a stack, the planes with ROIs are taken. `channel` and `nuclei_channel` are those of
-    `Parameters`. Into `folder` go the images with their outlines, for another training; without it they are not kept.
-    Raises CellspanError, before any training, if the name is taken, or if there are no ROIs, some outside their image,
-    or fewer than 5 objects; lines and points are left out with a note.
+    Overlay or the path of a RoiSet.zip, or a list with one for each image. Outline every object in an image, because
+    everything else counts as background. In a stack, the planes with ROIs are used. `channel` and `nuclei_channel` are
+    those of `Parameters`. The images and their outlines are kept in `folder`, if given, for further training. Raises
+    CellspanError before the training starts if the name is taken, or if there are no ROIs, some outside their image, or
+    fewer than 5 objects; lines and points are left out with a note.
     """
     require_free_name(name)
     start = find_model(from_model)
@@ -95,7 +95,7 @@ def write_examples(
     sources = list(rois) if isinstance(rois, (list, tuple)) else [rois]
     if len(images) != len(sources):
         raise CellspanError(
-            f"There are {len(images)} images, but ROIs of {len(sources)}: give a RoiSet for each image."
+            f"There are {len(images)} images, but ROIs of {len(sources)}: give one set of ROIs for each image."
         )
     make_folder(folder)
     for image, source in zip(images, sources, strict=True):
@@ -156,12 +156,14 @@ def _by_place(contents: Sequence[bytes], stack: Stack) -> dict[Place, list[bytes
 
 
 def _chosen(image: Image, channel: int | None, nuclei_channel: int | None) -> Image:
-    """The channels to learn from: what to segment, and nuclei if there are; all without a choice."""
+    """The channels to learn from: the one to segment and, if given, that of the nuclei; without a choice, all."""
     if channel is None and nuclei_channel is None:
         return image
     wanted = [channel or 0] + ([] if nuclei_channel is None else [nuclei_channel])
     if max(wanted) >= len(image.channels):
-        raise CellspanError(f"There is no channel {max(wanted)}: the image has {len(image.channels)}, counted from 0.")
+        raise CellspanError(
+            f"There is no channel {max(wanted)}: the image has {len(image.channels)} channel(s), counted from 0."
+        )
     return Image(image.channels[wanted])
 
 
@@ -185,7 +187,7 @@ def _write_zip(path: Path, rois: Iterable[bytes]) -> None:
 
 
 def _free_name(folder: Path, title: str, pixels: NDArray[Any]) -> str:
-    """The same image takes its own place again; another one with the same title gets a number."""
+    """The same image replaces its earlier copy; another image with the same title gets a number."""
     for number in count(1):
         name = title if number == 1 else f"{title}_{number}"
         file = folder / f"{name}.tif"

@@ -223,7 +223,7 @@ def _model(call: _Call, options: dict[str, str]) -> tuple[str, list[str]]:
     name, path = options.pop("model", ""), options.pop("model_path", "")
     if (not name or call.name == CUSTOM_COMMAND) and not NO_MODEL_PATH.fullmatch(path):
         return path, [
-            f"the model {call.readable(path)} is used from its present place; it must be a model of Cellpose 1 to 3."
+            f"the model {call.readable(path)} is used from where it is; it must be a model of Cellpose 1 to 3."
         ]
     if VARIABLE.search(name):
         return name, [f"the model is given by {call.readable(name)}; ours are called cyto and nuclei."]

@@ -16,14 +16,16 @@ import roifile
 import tifffile
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.machine import memory
 from cellspan.core.objects.outlines import rois_to_labels
 from cellspan.core.training.simulate import simulate_nuclei
-from cellspan.fiji_bridge.segment_command import is_single_plane
+from cellspan.fiji_bridge.segment_command import SMALL, _content, is_single_plane
 from cellspan.fiji_bridge.through_engine import parameters_from
 
 SHAPE = (128, 144)
 end_to_end = pytest.mark.end_to_end
 quick = pytest.mark.quick
+SLOW = {"imagej", "jpype", "numba", "numpy", "openvino", "scipy", "scyjava", "torch"}  # to import
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +209,48 @@ def test_errors_are_one_line(
     assert sentence in done.stdout
     assert done.stdout.count("\n") == 1
     assert not (tmp_path / "r.zip").exists()
+
+
+@end_to_end
+def test_errors_have_codes_for_programs(tmp_path: Path, engine_home: Path, cellspan: Callable) -> None:
+    image = tmp_path / "nan.tif"
+    tifffile.imwrite(image, np.full((9, 9), np.nan, np.float32))
+    for option, code in (("--diametre=3", "refused"), ("--at=3", "usage")):
+        done = cellspan("--for-programs", "fiji-segment", "--input", image, "--rois", tmp_path / "r.zip", option)
+        first, second = done.stdout.splitlines()
+        problem = json.loads(second)
+        assert first == f"ERROR {problem['sentence']}"
+        assert problem["code"] == code
+
+
+@quick
+def test_what_people_wait_for_loads_little() -> None:
+    """Neither Java's packages nor the compilers and networks."""
+    check = (
+        "import sys\nfrom cellspan.core.cli import main\n"
+        "main.main(['fiji-segment', '--input', 'none.tif', '--rois', 'r.zip'], standalone_mode=False)"
+    )
+    watched = f"import atexit, sys\natexit.register(lambda: print(sorted({SLOW!r} & set(sys.modules))))\n"
+    shown = subprocess.run([sys.executable, "-c", watched + check], capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines() == ["ERROR none.tif: the file cannot be read (No such file or directory).", "[]"]
+
+
+@quick
+def test_stacks_load_no_compiler() -> None:
+    check = f"import sys, cellspan.fiji_bridge.stack_segmenting\nprint(sorted({SLOW - {'numpy'}!r} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+@quick
+def test_a_file_larger_than_the_memory_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sparse.png"
+    with path.open("wb") as file:
+        file.truncate(2 * SMALL)
+    assert len(_content(path, 100)) == 100
+    monkeypatch.setattr(memory, "available_memory", lambda: SMALL)
+    with pytest.raises(CellspanError, match=r"sparse\.png: .* needs 134 MB of memory, and 67 MB are free"):
+        _content(path)
 
 
 @end_to_end

@@ -71,13 +71,14 @@ def _fail(ctx: click.Context, error: CellspanError) -> NoReturn:
 def _bridged(name: str) -> click.Command:
     from importlib.metadata import PackageNotFoundError, distribution  # slow to import
 
+    missing = CellspanError(f"This cellspan lacks `{name}`; run: pip install --force-reinstall cellspan")
     try:
         # Those of cellspan alone: to look through all packages takes longer than what a quick verb does.
         found = distribution("cellspan").entry_points.select(group="cellspan.verbs", name=name)
     except PackageNotFoundError:
-        found = ()
+        raise missing from None
     if not found:
-        raise CellspanError(f"This cellspan lacks `{name}`; run: pip install --force-reinstall cellspan")
+        raise missing
     command: click.Command = next(iter(found)).load()
     return command
 

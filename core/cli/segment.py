@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cellspan.core.cli.options import device_option, parameter_options
+from cellspan.core.cli.programs import are_listening, note_line, problem_line
 from cellspan.core.cli.progress import Progress
 from cellspan.core.cli.stopping import stopping
 from cellspan.core.files.regular import readable
@@ -120,6 +121,8 @@ def segment(
 def _show(progress: Progress, record: Record) -> None:
     if "error" in record:
         progress.step(f"FAILED {record['error']}", important=True)
+        if are_listening():
+            click.echo(problem_line(CellspanError(record["error"], record["code"], **record["fields"])), err=True)
     elif "skipped" in record:
         progress.skip()
     else:
@@ -152,4 +155,4 @@ class _Tally:
 
 def _tell(notes: Iterable[str]) -> None:
     for note in notes:
-        click.echo(f"Note: {readable(note)}", err=True)
+        click.echo(note_line(readable(note)) if are_listening() else f"Note: {readable(note)}", err=True)

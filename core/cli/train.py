@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from cellspan.core.cli.programs import are_listening, note_line
 from cellspan.core.cli.progress import Progress
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.architecture import CHANNELS
@@ -171,7 +172,7 @@ def train(
         if first:
             progress.note(f"Scoring the model '{first.name}' before training.")
             model, comparison = compared(first, learn, pairs, split)
-            progress.note(f"{comparison}.")
+            progress.note(note_line(f"{comparison}.") if are_listening() else f"{comparison}.")
         else:
             model = learn()
     if register:

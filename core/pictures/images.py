@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cellspan.core.errors import CellspanError
+from cellspan.core.errors import CellspanError, missing_channel
 from cellspan.core.files.regular import Source, exists, is_folder
 from cellspan.core.machine.memory import require_memory
 from cellspan.core.parameters import Parameters
@@ -197,7 +197,7 @@ def first_of_several(count: int) -> list[str]:
 def check_channel(count: int, index: int, option: str) -> None:
     """Refuse a channel that an image with `count` of them lacks; raises CellspanError."""
     if index >= count:
-        raise CellspanError(f"{option} = {index}, but the image has {count} channel(s), counted from 0.")
+        raise missing_channel(option, index, count)
 
 
 def normalise(plane: NDArray[Any], parameters: Parameters) -> tuple[Floats, bool]:

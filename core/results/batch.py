@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from cellspan.core.errors import Cancelled, CellspanError
+from cellspan.core.errors import Cancelled, CellspanError, result_exists
 from cellspan.core.files.together import State, WrittenMeanwhile, states, write_together
 from cellspan.core.files.writing import make_folder
 from cellspan.core.machine.cancelling import cancelled_by, checkpoint
@@ -116,16 +116,21 @@ def _records(work: _Work, inputs: Sequence[Input]) -> Iterator[Record]:
         try:
             yield _record(work, item)
         except CellspanError as error:
-            yield {"input": str(item.path), "error": str(error)}
+            yield _failed(item, error)
         except MemoryError:
-            yield {"input": str(item.path), "error": f"{item.path}: the image does not fit into memory."}
+            yield _failed(item, CellspanError(f"{item.path}: the image does not fit into memory.", "memory"))
         except Cancelled:
             raise
         except Exception as error:
             # A fault of ours must not cost the other images; the log gets the details.
             log.exception("%s", item.path)
             reason = f"internal error, please report it ({type(error).__name__}: {error})"
-            yield {"input": str(item.path), "error": f"{item.path}: {reason}"}
+            yield _failed(item, CellspanError(f"{item.path}: {reason}", "internal"))
+
+
+def _failed(item: Input, error: CellspanError) -> Record:
+    """Why there are no results: a sentence for people, code and fields for programs."""
+    return {"input": str(item.path), "error": str(error), "code": error.code, "fields": error.fields}
 
 
 def _record(work: _Work, item: Input) -> Record:
@@ -142,9 +147,7 @@ def _record(work: _Work, item: Input) -> Record:
     if work.earlier is not None and len(there) == len(before):
         return _skipped(work.earlier, work.about, item, source, outputs)
     if there and batch.existing == "refuse":
-        raise CellspanError(
-            f"{there[0]}: this result exists already; add --overwrite to replace it or --skip-existing to keep it."
-        )
+        raise result_exists(there[0])
     try:
         found = _segmented(batch, item, paths, partial(write_together, owner=work.owner, before=before))
     except WrittenMeanwhile:

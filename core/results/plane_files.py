@@ -33,7 +33,7 @@ def segment_plane_file(
     try:
         result, notes = _result(segmenter, image, parameters, outputs["network"] if reuse_flows else None)
     except CellspanError as error:
-        raise CellspanError(f"{path}: {error}") from None
+        raise error.within(path) from None
     save_plane_outputs(outputs, result, image, parameters, write)
     return {
         "objects": result.count,

@@ -54,7 +54,7 @@ def segment_volume_file(
     except WrittenMeanwhile:
         raise
     except CellspanError as error:
-        raise CellspanError(f"{path}: {error}") from None
+        raise error.within(path) from None
     return {
         "objects": found.count,
         "diameter": round(found.diameter, 2),

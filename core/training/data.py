@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
 from cellspan.core.dynamics.flows import labels_to_flows
 from cellspan.core.errors import CellspanError
@@ -190,10 +190,10 @@ def _objects(labels: Labels, masks: Path, split: bool) -> Labels:
     """The labels, or the connected pieces of a binary mask."""
     if labels.max(initial=0) != 1:
         return labels
-    count, pieces = cv2.connectedComponents((labels > 0).astype(np.uint8), connectivity=4)
-    if count > 2 and not split:
+    pieces, count = label(labels > 0)
+    if count > 1 and not split:
         raise CellspanError(
-            f"{masks}: all its objects have one number ({count - 1} separate pieces), as in a black and white mask. "
+            f"{masks}: all its objects have one number ({count} separate pieces), as in a black and white mask. "
             "Number the objects 1, 2, 3, ..., or add --split to take each piece as an object."
         )
     return np.asarray(pieces, np.int32)

@@ -154,7 +154,7 @@ def _segment_plane(
     if labels:
         write_atomically(labels, lambda part: part.write_bytes(files["labels"]))
     note(result.notes, report)
-    return result.count
+    return int(result.count)
 
 
 def _parameters(words: tuple[str, ...]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from cellspan.core.cli.stopping import stopping
 from cellspan.core.parameters import Parameters
 
 if TYPE_CHECKING:
-    from cellspan.core.results.batch import Existing, Record
+    from cellspan.core.results.batch import Existing
+    from cellspan.core.results.run_record import Record
 
 # Those of core.results.outputs, written out because importing it would slow down --help; a test compares them.
 OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability, network"

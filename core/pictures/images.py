@@ -186,7 +186,8 @@ def _main_channel(image: Image, channel: int | None) -> tuple[NDArray[Any], list
 
 def _channel(image: Image, index: int, option: str) -> NDArray[Any]:
     check_channel(len(image.channels), index, option)
-    return image.channels[index]
+    result: NDArray[Any] = image.channels[index]
+    return result
 
 
 def first_of_several(count: int) -> list[str]:

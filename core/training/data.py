@@ -264,4 +264,5 @@ def source_weights(fields: list[Field], balance: float = 0.5) -> NDArray[np.floa
     """
     _, index, counts = np.unique([field.source for field in fields], return_inverse=True, return_counts=True)
     weights = counts[index].astype(np.float64) ** (balance - 1)
-    return weights / weights.sum()
+    result: NDArray[np.float64] = weights / weights.sum()
+    return result

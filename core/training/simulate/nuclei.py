@@ -51,7 +51,7 @@ def _shape(angle: NDArray[np.float64], radius: float, rng: np.random.Generator) 
     """Distance of the border from the centre at each angle: an ellipse with soft lobes."""
     ratio = rng.uniform(0.6, 1.0)
     turned = angle - rng.uniform(0, np.pi)
-    border = radius * np.sqrt(ratio) / np.hypot(ratio * np.cos(turned), np.sin(turned))
+    border: NDArray[np.float64] = radius * np.sqrt(ratio) / np.hypot(ratio * np.cos(turned), np.sin(turned))
     for lobes in (2, 3, 4):
         border = border * (1 + rng.normal(0, 0.05) * np.cos(lobes * angle + rng.uniform(0, 2 * np.pi)))
     return border
@@ -64,7 +64,8 @@ def _optics(light: Floats, diameter: float, rng: np.random.Generator) -> Floats:
     y0, x0 = rng.uniform(-0.5, 0.5, 2)
     illumination = 1 - 0.25 * ((y - y0) ** 2 + (x - x0) ** 2) / 2
     sharp = _blurred(light, 1.2)
-    return ((0.85 * sharp + 0.3 * haze + 0.05) * illumination).astype(np.float32)
+    result: Floats = ((0.85 * sharp + 0.3 * haze + 0.05) * illumination).astype(np.float32)
+    return result
 
 
 def _blurred(light: Floats, sigma: float) -> Floats:

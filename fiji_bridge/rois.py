@@ -226,4 +226,5 @@ def _mask(roi: Any) -> NDArray[np.bool_]:
     if mask is None:
         bounds = roi.getBounds()
         return np.ones((bounds.height, bounds.width), bool)
-    return np.array(memoryview(mask.getPixels())).reshape(mask.getHeight(), mask.getWidth()) != 0
+    result: NDArray[np.bool_] = np.array(memoryview(mask.getPixels())).reshape(mask.getHeight(), mask.getWidth()) != 0
+    return result

@@ -14,12 +14,14 @@ from cellspan.core.cli.options import device_option, parameter_options
 from cellspan.core.cli.programs import are_listening, note_line, problem_line
 from cellspan.core.cli.progress import Progress
 from cellspan.core.cli.stopping import stopping
+from cellspan.core.errors import CellspanError
 from cellspan.core.files.regular import readable
 from cellspan.core.files.result_names import ENDINGS
 from cellspan.core.parameters import Parameters
 
 if TYPE_CHECKING:
-    from cellspan.core.results.batch import Existing, Record
+    from cellspan.core.results.batch import Existing
+    from cellspan.core.results.run_record import Record
 
 OUTPUT_NAMES = ", ".join(ENDINGS)
 

@@ -38,11 +38,17 @@ def _widths(context: click.Context, parameter: click.Parameter, value: str | Non
     return (CHANNELS, *levels)
 
 
+def _lacking(error: ModuleNotFoundError) -> CellspanError:
+    return CellspanError(f'Training needs {error.name}; run: pip install "cellspan[train]"')
+
+
 def _looks(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    from cellspan.core.training.simulate import LOOKS
-
+    try:
+        from cellspan.core.training.simulate import LOOKS
+    except ModuleNotFoundError as error:
+        raise _lacking(error) from None
     looks = tuple(part.strip() for part in value.split(","))
     if unknown := [look for look in looks if look not in LOOKS]:
         raise click.BadParameter(f"there is no look '{unknown[0]}'; choose from {', '.join(LOOKS)}.")
@@ -133,7 +139,7 @@ def train(
         from cellspan.core.training.loop import train as run
         from cellspan.core.training.recipe import Recipe, resumed_recipe
     except ModuleNotFoundError as error:
-        raise CellspanError(f'Training needs {error.name}; run: pip install "cellspan[train]"') from None
+        raise _lacking(error) from None
     from cellspan.core.models.importing import import_model, require_free_name
     from cellspan.core.training.comparison import compared
     from cellspan.core.training.data import find_pairs

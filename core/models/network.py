@@ -51,7 +51,8 @@ class EncoderBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, Y, X) -> (N, outputs, Y, X)."""
         x = self.proj(x) + self.conv[1](self.conv[0](x))
-        return x + self.conv[3](self.conv[2](x))
+        result: Tensor = x + self.conv[3](self.conv[2](x))
+        return result
 
 
 class StyledConvolution(nn.Module):
@@ -65,7 +66,8 @@ class StyledConvolution(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """(N, inputs, Y, X), (N, style) -> (N, outputs, Y, X)."""
-        return self.conv(x + self.full(style)[:, :, None, None])
+        result: Tensor = self.conv(x + self.full(style)[:, :, None, None])
+        return result
 
 
 class DecoderBlock(nn.Module):
@@ -81,7 +83,8 @@ class DecoderBlock(nn.Module):
     def forward(self, x: Tensor, skip: Tensor, style: Tensor) -> Tensor:
         """(N, inputs, Y, X) from below, (N, outputs, Y, X) from the encoder -> (N, outputs, Y, X)."""
         x = self.proj(x) + self.conv[1](self.conv[0](x) + skip, style)
-        return x + self.conv[3](self.conv[2](x, style), style)
+        result: Tensor = x + self.conv[3](self.conv[2](x, style), style)
+        return result
 
 
 class _Encoder(nn.Module):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -17,6 +16,7 @@ from cellspan.core.machine.memory import require_memory
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.decoding import decode
 from cellspan.core.pictures.inputs import IMAGE_SUFFIXES, is_zarr
+from cellspan.core.pictures.resizing import resize_plane
 
 MAX_CHANNELS = 8  # an unnamed axis with more planes than this is a stack, not channels
 # Bytes for each pixel of a plane, beside those of the file: the network's two channels and the one being normalised.
@@ -186,7 +186,8 @@ def _main_channel(image: Image, channel: int | None) -> tuple[NDArray[Any], list
 
 def _channel(image: Image, index: int, option: str) -> NDArray[Any]:
     check_channel(len(image.channels), index, option)
-    return image.channels[index]
+    result: NDArray[Any] = image.channels[index]
+    return result
 
 
 def first_of_several(count: int) -> list[str]:
@@ -228,9 +229,8 @@ def resize(planes: Floats, shape: tuple[int, int]) -> Floats:
         return planes
     height, width = shape
     shrinks = height < planes.shape[1] or width < planes.shape[2]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     result = np.zeros((len(planes), height, width), np.float32)
     for plane, resized in zip(planes, result, strict=True):
         if plane.any():  # an empty channel stays one that takes no memory
-            cv2.resize(plane, (width, height), dst=resized, interpolation=method)
+            resize_plane(plane, resized, averaging=shrinks)
     return result

@@ -28,7 +28,7 @@ from cellspan.core.results.run_record import Record, RunRecord, keep_killed_runs
 from cellspan.core.segmenter import Segmenter
 
 log = logging.getLogger(__name__)
-VERSIONS_OF = ("cellspan", "numpy", "openvino", "numba", "opencv-python-headless")
+VERSIONS_OF = ("cellspan", "numpy", "openvino", "numba")
 
 Existing = Literal["refuse", "overwrite", "skip"]  # what becomes of an image whose results are there already
 

@@ -449,7 +449,7 @@ class Engine:
     def _found_or_started(self, on_progress: OnProgress | None) -> Service:
         began = time.monotonic()
         silent_since = None
-        child: subprocess.Popen | None = None
+        child: subprocess.Popen[bytes] | None = None
         next_start, pause, told = 0.0, 0.5, ""
         while True:
             standing = find_engine(self.command)
@@ -482,7 +482,7 @@ class Engine:
                 told = message
             time.sleep(0.05)
 
-    def _spawn(self) -> subprocess.Popen:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         folder = runtime_folder()
         private_folder(folder)
         try:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
 from cellspan.core.dynamics.flows import labels_to_flows
 from cellspan.core.errors import CellspanError
@@ -189,10 +189,10 @@ def _objects(labels: Labels, masks: Path, split: bool) -> Labels:
     """The labels, or the connected pieces of a binary mask."""
     if labels.max(initial=0) != 1:
         return labels
-    count, pieces = cv2.connectedComponents((labels > 0).astype(np.uint8), connectivity=4)
-    if count > 2 and not split:
+    pieces, count = label(labels > 0)
+    if count > 1 and not split:
         raise CellspanError(
-            f"{masks}: all its objects have the same number ({count - 1} separate pieces), as in a black and white "
+            f"{masks}: all its objects have the same number ({count} separate pieces), as in a black and white "
             "mask. Number the objects 1, 2, 3, ..., or add --split to treat each piece as an object."
         )
     return np.asarray(pieces, np.int32)
@@ -263,4 +263,5 @@ def source_weights(fields: list[Field], balance: float = 0.5) -> NDArray[np.floa
     """
     _, index, counts = np.unique([field.source for field in fields], return_inverse=True, return_counts=True)
     weights = counts[index].astype(np.float64) ** (balance - 1)
-    return weights / weights.sum()
+    result: NDArray[np.float64] = weights / weights.sum()
+    return result

@@ -105,7 +105,8 @@ class Learner:
         told = self.magnification(scaled)[:, 0]
         known = torch.tensor([crop.magnification > 0 for crop in crops])
         true = torch.tensor([math.log(crop.magnification or 1) for crop in crops])
-        return ((told - true).square() * known).sum() / known.sum().clamp(min=1)
+        result: Tensor = ((told - true).square() * known).sum() / known.sum().clamp(min=1)
+        return result
 
 
 def flow_loss(outputs: Tensor, flows: Tensor, foreground: Tensor) -> Tensor:

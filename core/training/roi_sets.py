@@ -153,7 +153,8 @@ def _rectangle(roi: ImagejRoi) -> Points:
     angles = np.linspace(0, 2 * np.pi, 16 * POINTS_OF_CURVE, endpoint=False) + 1e-6  # none lies between two quarters
     around = np.stack([np.cos(angles), np.sin(angles)], 1)
     quarters = np.sign(around)
-    return np.array([roi.left, roi.top]) + sides / 2 + quarters * (sides / 2 - radii) + around * radii
+    result: Points = np.array([roi.left, roi.top]) + sides / 2 + quarters * (sides / 2 - radii) + around * radii
+    return result
 
 
 def _smooth(corners: Points) -> Points:

@@ -179,4 +179,5 @@ def _winner(labels: Any, low: Any, part: Any) -> int:
             if names[other] == names[corner]:
                 votes[other] += weight
                 break
-    return names[np.argmax(votes)]
+    result: int = names[np.argmax(votes)]
+    return result

@@ -298,4 +298,7 @@ def _nuclei(labels: Labels, edge: Floats, cells: Outlines, plan: Plan, rng: np.r
     both.rows[long, LENGTH] *= 1.3
     both.rows[long, EXTENT] *= 1.3
     rim = 1.0 + 0.03 * float(np.median(size))
-    return _paint_nuclei(np.concatenate((owners, owners[two])), both.rows, both.tables, both.arms, labels, edge, rim)
+    result: Labels = _paint_nuclei(
+        np.concatenate((owners, owners[two])), both.rows, both.tables, both.arms, labels, edge, rim
+    )
+    return result

@@ -146,7 +146,8 @@ def distance(dy: float, dx: float, row: Any, table: Any, arms: Any) -> float:
     v = row[COS] * dy - row[SIN] * dx
     kind = int(row[KIND])
     if kind in (RADIAL, ARMED):
-        return _radial(u, v, row, table, arms)
+        result: float = _radial(u, v, row, table, arms)
+        return result
     length, width = row[LENGTH], row[WIDTH]
     along = u / length
     turn = 3 * math.pi
@@ -156,10 +157,13 @@ def distance(dy: float, dx: float, row: Any, table: Any, arms: Any) -> float:
     v = abs(v) / math.sqrt(1 + slope * slope)
     if kind == ROD:
         beyond = max(abs(u) - (length - width), 0.0)
-        return math.sqrt(beyond * beyond + v * v) / width
+        result: float = math.sqrt(beyond * beyond + v * v) / width
+        return result
     if abs(along) >= 1:
-        return abs(along) + v / width
-    return max(abs(along), v / (width * (1 - abs(along) ** row[POINTED]) + 0.3))
+        result: float = abs(along) + v / width
+        return result
+    result: float = max(abs(along), v / (width * (1 - abs(along) ** row[POINTED]) + 0.3))
+    return result
 
 
 @njit(cache=True, fastmath=True)
@@ -174,7 +178,7 @@ def _radial(u: float, v: float, row: Any, table: Any, arms: Any) -> float:
     low = int(place)
     part = place - low
     outline = (1 - part) * table[low % TABLE] + part * table[(low + 1) % TABLE]
-    result = math.sqrt(sy * sy + sx * sx) / outline
+    result: float = math.sqrt(sy * sy + sx * sx) / outline
     if int(row[KIND]) == ARMED:
         for k in range(ARMS):
             reach = arms[k, 1]

@@ -134,15 +134,18 @@ def _distance(row: Any, z: float, y: float, x: float) -> float:
     for i in range(3):
         part = row[3 + 3 * i] * dz + row[4 + 3 * i] * dy + row[5 + 3 * i] * dx
         total += part * part
-    return np.sqrt(total)
+    result: float = np.sqrt(total)
+    return result
 
 
 @njit(cache=True, fastmath=True)
 def _at(row: Any, warp: Any, step: float, z: int, y: int, x: int) -> float:
     """Distance of a voxel from a lumpy ellipsoid's centre; see _distance."""
     if len(warp) == 0:
-        return _distance(row, z * step, float(y), float(x))
-    return _distance(row, z * step + warp[0, z, y, x], y + warp[1, z, y, x], x + warp[2, z, y, x])
+        result: float = _distance(row, z * step, float(y), float(x))
+        return result
+    result: float = _distance(row, z * step + warp[0, z, y, x], y + warp[1, z, y, x], x + warp[2, z, y, x])
+    return result
 
 
 @njit(cache=True)

@@ -168,7 +168,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def quick(session: nox.Session) -> None:
     """Unit and property tests only."""
-    # From the checkout, so that compiled loops stay until their file changes: installing again would compile them again.
+    # From the checkout, so that compiled loops stay until their file changes; installing would compile them again.
     session.install("-e", ".[train,test]")
     session.run("pytest", "-m", "quick", *WORKERS, *session.posargs)
 

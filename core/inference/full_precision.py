@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -37,7 +38,7 @@ def full_precision() -> Iterator[None]:
 
 def _switch_off() -> Callable[[], None]:
     """Convolutions without TF32; how to put it back."""
-    cudnn = torch.backends.cudnn
+    cudnn: Any = torch.backends.cudnn  # of which each version knows other names
     try:
         before = cudnn.allow_tf32
         cudnn.allow_tf32 = False

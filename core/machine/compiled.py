@@ -30,7 +30,7 @@ def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """
 
     def compiled(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(**{"nogil": True, **options, "cache": False})(function)
+        dispatcher: Any = numba.njit(**{"nogil": True, **options, "cache": False})(function)
         if isinstance(dispatcher, Dispatcher):  # and not with NUMBA_DISABLE_JIT
             dispatcher._cache = KeptCode(function)
         return dispatcher

@@ -38,6 +38,7 @@ EVERY_TIME = (
 )
 
 log = logging.getLogger(__name__)
+settings: Any = numba.config  # whose names numba makes while it is loaded
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def look_for_code(work: Callable[[], object]) -> Kept:
 @lru_cache(maxsize=1)
 def place_of_new_code() -> Place:
     """The same for all functions, decided when the first of them has to be compiled."""
-    if numba.config.CACHE_DIR:
-        return Place(Path(numba.config.CACHE_DIR), lasting=True)
+    if settings.CACHE_DIR:
+        return Place(Path(settings.CACHE_DIR), lasting=True)
     user = user_cache_path("cellspan", appauthor=False) / "numba"
     try:
         folder = cache_folder(Path(__file__).parent, user)
@@ -149,7 +150,7 @@ class KeptCode(_Cache):
 
     def _readable(self) -> Iterator[FunctionCache]:
         """The caches to look into; the second is only made if the first does not have the code."""
-        if not numba.config.CACHE_DIR:
+        if not settings.CACHE_DIR:
             yield self._installed
         if place_of_new_code().folder is not None:
             yield self._new
@@ -168,7 +169,7 @@ def _cache(function: Callable[..., Any], folder: Path | None) -> FunctionCache:
     """numba's cache of one function in a folder; None = beside the file that defines it."""
 
     class Impl(CompileResultCacheImpl):
-        _locator_classes = (_Locators(folder),)
+        _locator_classes: Any = (_Locators(folder),)
 
     class Cache(FunctionCache):
         _impl_class = Impl

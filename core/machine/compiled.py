@@ -30,9 +30,9 @@ def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """
 
     def compiled(function: Callable[..., Any]) -> Any:
-        dispatcher: Any = numba.njit(**{"nogil": True, **options, "cache": False})(function)
+        dispatcher = numba.njit(**{"nogil": True, **options, "cache": False})(function)
         if isinstance(dispatcher, Dispatcher):  # and not with NUMBA_DISABLE_JIT
-            dispatcher._cache = KeptCode(function)
+            dispatcher._cache = KeptCode(function)  # type: ignore[attr-defined]
         return dispatcher
 
     return compiled if function is None else compiled(function)

@@ -50,7 +50,8 @@ class Series:
             return self.part("T").volume(is_lazy, closing)
         pixels = self.lazy() if is_lazy else self.read(0)
         found = volume_from_array(pixels, self.axes, self.sizes.volume)
-        return Volume(found.channels, found.spacing, self.sizes.unit, found.is_rgb, self.main, closing)
+        unit = self.sizes.unit if found.spacing else ""
+        return Volume(found.channels, found.spacing, unit, found.is_rgb, self.main, closing)
 
 
 def series_of(

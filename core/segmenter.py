@@ -20,12 +20,11 @@ from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats, Image, image_from_array, read_image
 from cellspan.core.pictures.volume import Volume, read_volume, volume_from_array
-from cellspan.core.planes.pipeline import OnProgress, PlanePipeline
-from cellspan.core.planes.result import Result, object_quality
+from cellspan.core.planes.looking import OnProgress
+from cellspan.core.planes.pipeline import PlanePipeline
+from cellspan.core.planes.result import Result
 
 T = TypeVar("T")
-
-__all__ = ["OnProgress", "Result", "Segmenter", "object_quality"]
 
 
 class Segmenter:

@@ -13,7 +13,7 @@ from cellspan.core.objects.labels import Labels
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Image
 from cellspan.core.pictures.volume import Volume
-from cellspan.core.segmenter import Result
+from cellspan.core.planes.result import Result
 from cellspan.core.service.models import WarmModels
 from cellspan.fiji_bridge.axes import array_and_axes, is_image_plus, planes_of, spacing_of, volumes_of
 from cellspan.fiji_bridge.gateway import is_headless

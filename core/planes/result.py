@@ -1,70 +1,21 @@
-"""What was found in one image: labels, what the network said, and the same objects anew with other thresholds."""
+"""What was found in one image or volume: labels, the network's outputs, and the same objects with other thresholds."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cellspan.core.dynamics.flows import flow_errors
-from cellspan.core.dynamics.judging import drop_unwanted
-from cellspan.core.dynamics.labelling import Objects
 from cellspan.core.dynamics.volume_quality import volume_flow_errors
 from cellspan.core.errors import CellspanError
-from cellspan.core.objects.labels import Labels, areas, object_means, resize_labels
+from cellspan.core.objects.labels import Labels, areas, object_means
 from cellspan.core.parameters import DYNAMICS, Parameters
 from cellspan.core.pictures.images import Floats
-
-
-class Stages(Protocol):
-    """From the network's outputs to labels, with arrays on the CPU or with tensors on the device that made them."""
-
-    def place(self, outputs: Floats) -> Any:
-        """An array becomes what the others take."""
-        ...
-
-    def fetch(self, outputs: Any) -> Floats:
-        """And back."""
-        ...
-
-    def resize(self, outputs: Any, shape: tuple[int, int]) -> Any:
-        """Outputs (3, y, x) at another height and width."""
-        ...
-
-    def objects(self, outputs: Any, parameters: Parameters, diameter: float) -> Objects:
-        """The dynamics: outputs (3, Y, X) to labels (Y, X), and their flow errors if they were computed."""
-        ...
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the network said of a plane, at the magnification at which it looked."""
-
-    outputs: Floats  # (3, y, x): flows along y and x in pixels per step, probability as logits
-    shape: tuple[int, int]  # of the image
-    diameter: float  # of its objects, in its pixels
-    factor: float  # how many times the image was enlarged
-    style: Floats  # (S,), unit length
-    stages: Stages
-
-    def objects(self, parameters: Parameters) -> tuple[Objects, Floats]:
-        """The objects that the parameters want, and the outputs (3, Y, X) at the size of the image."""
-        stages, outputs = self.stages, self.stages.place(self.outputs)
-        full = stages.resize(outputs, self.shape)
-        if parameters.resample:
-            return stages.objects(full, parameters, self.diameter), stages.fetch(full)
-        whole = parameters.model_copy(update={"min_size": 0, "exclude_on_edges": False})
-        coarse = stages.objects(outputs, whole, self.diameter * self.factor).labels
-        labels = drop_unwanted(resize_labels(coarse, self.shape), parameters)
-        return Objects(labels, None), stages.fetch(full)  # their shapes are not those that were judged
-
-    def everything(self, parameters: Parameters) -> tuple[Labels, Floats]:
-        """As `objects`, with small ones and those at the border, whatever the parameters want of them."""
-        found, outputs = self.objects(parameters.model_copy(update={"min_size": 0, "exclude_on_edges": False}))
-        return found.labels, outputs
+from cellspan.core.planes.seen import Seen
 
 
 @dataclass(frozen=True)

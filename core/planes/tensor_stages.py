@@ -16,7 +16,7 @@ from cellspan.core.pictures.images import Floats
 
 @dataclass(frozen=True)
 class TensorStages:
-    """As `core.planes.pipeline.ArrayStages`."""
+    """As `core.planes.stages.ArrayStages`."""
 
     device: str
 

@@ -20,11 +20,13 @@ from cellspan.core.machine.cancelling import cancelled_by, checkpoint
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Image, read_image
 from cellspan.core.pictures.inputs import Input
+from cellspan.core.planes.looking import OnProgress
+from cellspan.core.planes.result import Result
 from cellspan.core.results.earlier_runs import EarlierRuns
 from cellspan.core.results.kept_outputs import result_from
 from cellspan.core.results.outputs import OnFiles, output_paths, result_files, save_outputs
 from cellspan.core.results.run_record import Record, RunRecord, keep_killed_runs
-from cellspan.core.segmenter import OnProgress, Result, Segmenter
+from cellspan.core.segmenter import Segmenter
 
 log = logging.getLogger(__name__)
 VERSIONS_OF = ("cellspan", "numpy", "openvino", "numba", "opencv-python-headless")

@@ -13,8 +13,9 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import Model
 from cellspan.core.parameters import DYNAMICS, Parameters
 from cellspan.core.pictures.images import Image
-from cellspan.core.planes.pipeline import stages_of
-from cellspan.core.planes.result import Result, Seen
+from cellspan.core.planes.result import Result
+from cellspan.core.planes.seen import Seen
+from cellspan.core.planes.stages import stages_of
 from cellspan.core.segmenter import Segmenter
 
 FORMAT = 1

@@ -19,9 +19,9 @@ from cellspan.core.objects.labels import Labels, areas, file_type, object_means
 from cellspan.core.objects.outlines import labels_to_rois, outlined, write_roi_zip
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Image, network_input
+from cellspan.core.planes.result import Result
 from cellspan.core.results.kept_outputs import save_outputs_of_network
 from cellspan.core.results.volume_rois import volume_rois
-from cellspan.core.segmenter import Result
 
 ENDINGS = {
     "labels": "_labels.tif",

@@ -5,16 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from cellspan.core.planes.result import Result
-from cellspan.core.service.jobs import Job, State
-
-if TYPE_CHECKING:
-    from cellspan.core.service.engine import Engine
+from cellspan.core.service.jobs import Job, JobTable, State
+from cellspan.core.service.models import WarmModels
+from cellspan.core.service.results import Results
 
 # As a job tells its progress, perhaps with more words about which slice it is; whatever else it tells is "other".
 STAGES = (
@@ -86,17 +84,17 @@ class Metrics:
         finally:
             next_stage("")
 
-    def text(self, engine: Engine) -> bytes:
+    def text(self, jobs: JobTable, results: Results, models: WarmModels) -> bytes:
         """What GET /metrics answers."""
-        counts = engine.jobs.count()
-        in_memory, on_disk = engine.results.used()
+        counts = jobs.count()
+        in_memory, on_disk = results.used()
         values = {
             "queued_jobs": counts["queued"],
             "running_jobs": counts["running"],
             "memory_bytes": psutil.Process().memory_info().rss,
             "results_memory_bytes": in_memory,
             "results_disk_bytes": on_disk,
-            "warm_models": len(engine.models.names()),
+            "warm_models": len(models.names()),
         }
         for name, value in values.items():
             self._now[name].set(value)

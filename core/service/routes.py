@@ -284,7 +284,7 @@ def metrics(request: Request, engine: TheEngine) -> Response:
     """Counters for Prometheus; only if the engine was started with --metrics."""
     if not context_of(request).metrics:
         raise Refusal(404, "no_metrics", "The engine counts for Prometheus if it is started with --metrics.")
-    return Response(engine.metrics.text(engine), media_type=MEDIA_TYPE)
+    return Response(engine.metrics.text(engine.jobs, engine.results, engine.models), media_type=MEDIA_TYPE)
 
 
 async def _received(request: Request, engine: Engine) -> Upload:

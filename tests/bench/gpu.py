@@ -19,11 +19,12 @@ from cellspan.core.dynamics import tensors as dynamics_torch
 from cellspan.core.dynamics.steps import iterations_for
 from cellspan.core.inference.torch_predictor import TorchPredictor
 from cellspan.core.inference.torch_tiles import predict_tiled_torch, resize_torch
+from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.models.registry import find_model
 from cellspan.core.objects.labels import Labels, in_reading_order, largest_pieces
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats, resize
-from cellspan.core.segmenter import FLOW_SCALE, Segmenter
+from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_nuclei
 
 DIAMETER = 25.0  # pixels; not the model's, so that there is something to resize

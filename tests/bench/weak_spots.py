@@ -19,7 +19,8 @@ from cellspan.core.objects.labels import Labels, median_diameter, renumber
 from cellspan.core.objects.metrics import best_overlaps, intersection_over_union, match
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Image
-from cellspan.core.segmenter import Result, Segmenter
+from cellspan.core.planes.result import Result
+from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_cells
 
 from .scores import ELONGATED, Case, elongations, validation

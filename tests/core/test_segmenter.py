@@ -12,8 +12,8 @@ from cellspan.core.errors import DeviceMemoryError
 from cellspan.core.objects.labels import Labels, median_diameter
 from cellspan.core.objects.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import image_from_array, network_input, read_image
-from cellspan.core.planes.pipeline import Pixels, PlanePipeline
+from cellspan.core.pictures.images import image_from_array, read_image
+from cellspan.core.planes.pixels import Pixels
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_nuclei
 
@@ -90,25 +90,3 @@ def test_a_full_device_gets_fewer_tiles_and_then_the_cpu_goes_on(segmenter: Segm
     assert np.array_equal(result.labels, segmenter.segment(image, parameters).labels)
     crowded.segment(image, parameters)
     assert FullCard.tried == 2 * [4, 2, 1], "one full moment does not mean the CPU for ever"
-
-
-def test_the_diameter_that_covers_most_is_the_right_one(segmenter: Segmenter) -> None:
-    """Where two looks at the style do not agree, the magnifications are compared by what they find."""
-    made = simulate_nuclei((320, 320), 40)
-    pixels = Pixels(network_input(image_from_array(made.image), Parameters())[0], Parameters())
-    pipeline = PlanePipeline(segmenter.model, segmenter.predictor)
-    covered = {diameter: pipeline._covered(pixels, diameter)[0] for diameter in (6, 12, 40, 140)}
-    assert max(covered, key=covered.__getitem__) == 40, covered
-    _, measured = pipeline._covered(pixels, 55)
-    assert measured == pytest.approx(median_diameter(made.labels), rel=0.1), "closer than what was looked for"
-
-
-def test_the_smallest_diameter_is_not_believed_unseen(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Noise looks like specks: two looks that say so agree, and yet large nuclei are found."""
-    size_model = segmenter.model.description.size_model
-    assert size_model is not None
-    looks = iter([size_model.smallest, 0.7 * segmenter.model.description.mean_diameter])
-    monkeypatch.setattr("cellspan.core.planes.pipeline.diameter_from_style", lambda style, model: next(looks))
-    made = simulate_nuclei((320, 320), 40)
-    found = segmenter.segment(image_from_array(made.image), Parameters())
-    assert found.diameter == pytest.approx(median_diameter(made.labels), rel=0.1)

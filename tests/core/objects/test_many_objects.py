@@ -16,8 +16,8 @@ from cellspan.core.objects.metrics import average_precision
 from cellspan.core.objects.outlines import labels_to_rois, rois_to_labels
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import image_from_array, read_labels
+from cellspan.core.planes.result import Result
 from cellspan.core.results.outputs import output_paths, save_outputs
-from cellspan.core.segmenter import Result
 
 SIDE = 265
 COUNT = SIDE * SIDE  # 70,225

@@ -17,10 +17,10 @@ import tifffile
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Image
 from cellspan.core.pictures.inputs import Input
+from cellspan.core.planes.result import Result
 from cellspan.core.results import outputs
 from cellspan.core.results.batch import Batch, Existing, Outcome, segment_files
 from cellspan.core.results.outputs import ENDINGS
-from cellspan.core.segmenter import Result
 
 pytestmark = pytest.mark.quick
 KINDS = ("labels", "rois", "overlay", "table")

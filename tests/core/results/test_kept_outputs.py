@@ -11,8 +11,9 @@ import tifffile
 
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import image_from_array
+from cellspan.core.planes.result import Result
 from cellspan.core.results.kept_outputs import result_from, save_outputs_of_network
-from cellspan.core.segmenter import Result, Segmenter
+from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_nuclei
 
 PARAMETERS = Parameters(model="nuclei")

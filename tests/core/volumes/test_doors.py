@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from roifile import roiread
 
 from cellspan.core import Parameters, Segmenter
-from cellspan.core.segmenter import Result
+from cellspan.core.planes.result import Result
 from cellspan.core.service.client import NPY, Engine, as_npy
 from cellspan.core.service.engine import Client
 from cellspan.core.service.engine import Engine as EngineProcess

@@ -15,8 +15,8 @@ from cellspan.core.errors import Cancelled, CellspanError
 from cellspan.core.objects.metrics import best_overlaps
 from cellspan.core.pictures.volume import volume_from_array
 from cellspan.core.planes.pipeline import PlanePipeline
+from cellspan.core.planes.result import Result, object_quality
 from cellspan.core.results import volume_files as files
-from cellspan.core.segmenter import Result, object_quality
 from cellspan.core.training.simulate.volumes import simulated_volume
 from cellspan.core.volumes import resampling
 from cellspan.core.volumes.pipeline import VolumeTask, segment_volume

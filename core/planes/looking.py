@@ -1,0 +1,69 @@
+"""Looking at a plane: the network at the magnification that fits a diameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.inference.predictor import Predictor
+from cellspan.core.inference.tiles import predict_augmented, predict_tiled
+from cellspan.core.machine.memory import available_memory
+from cellspan.core.models.architecture import FLOW_SCALE
+from cellspan.core.models.registry import Model
+from cellspan.core.models.sizing import magnification
+from cellspan.core.pictures.images import resize
+from cellspan.core.planes.pixels import Pixels
+from cellspan.core.planes.seen import Seen
+from cellspan.core.planes.stages import stages_of
+
+BYTES_PER_PIXEL = 24  # two channels and three outputs in float32, and a little more
+
+OnProgress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Looker:
+    """A model on a predictor."""
+
+    model: Model
+    predictor: Predictor
+
+    def look(self, pixels: Pixels, diameter: float, report: OnProgress) -> Seen:
+        """The network at the magnification that fits the diameter."""
+        parameters, shape = pixels.parameters, pixels.shape
+        factor = magnification(self.model.description.mean_diameter, diameter)
+        scaled_shape = max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+        needed = BYTES_PER_PIXEL * scaled_shape[0] * scaled_shape[1]
+        if needed > available_memory():
+            raise CellspanError(
+                f"at diameter = {diameter:g} pixels the network would see {scaled_shape[0]} x {scaled_shape[1]} "
+                f"pixels, which takes {needed / 1e9:.0f} GB of memory; give a larger diameter or parts of the image."
+            )
+        stages = stages_of(self.predictor)
+        outputs, style = _way(self.predictor, parameters.augment)(
+            self.predictor,
+            resize(pixels.planes, scaled_shape),
+            parameters.tile,
+            parameters.tile_overlap,
+            lambda part: report(0.9 * part, "running the network"),
+        )
+        if not np.isfinite(style).all():
+            raise CellspanError(
+                f"The model {self.model.name} gives numbers that are not finite; its weights are damaged."
+            )
+        outputs[:2] /= FLOW_SCALE
+        return Seen(stages.fetch(outputs), shape, diameter, factor, style, stages)
+
+
+def _way(predictor: Predictor, augment: bool) -> Callable[..., Any]:
+    """How a predictor sees an image: plainly, or also mirrored."""
+    if not predictor.tensors:
+        return predict_augmented if augment else predict_tiled
+    # Only here, because the base install has no torch.
+    from cellspan.core.inference.torch_tiles import predict_augmented_torch, predict_tiled_torch
+
+    return predict_augmented_torch if augment else predict_tiled_torch

@@ -1,0 +1,51 @@
+"""The two channels that the network sees of a plane, and parts of them in which a diameter can be measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import Floats
+
+FEWER = 2  # so many times fewer pixels than the image must the windows have
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What the network sees of one image, before resizing: (2, Y, X)."""
+
+    planes: Floats
+    parameters: Parameters
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.planes.shape[1], self.planes.shape[2]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether there is nothing to see."""
+        return not np.ptp(self.planes[0]) > 0
+
+    def windows(self, side: float) -> list[Pixels]:
+        """Four parts of this side in pixels, for measuring; none if the image is too small for that to save time."""
+        height, width = self.shape
+        if height * width < FEWER * 4 * side**2 or min(height, width) < 2 * side:
+            return []
+        corners = [
+            (round((k + 0.5) * height / 2 - side / 2), round((m + 0.5) * width / 2 - side / 2))
+            for k in (0, 1)
+            for m in (0, 1)
+        ]
+        return [self._part(y, x, side) for y, x in corners]
+
+    def middle(self, side: float) -> Pixels:
+        """The middle of the image, at most `side` pixels high and wide."""
+        y, x = (max(0, round((length - side) / 2)) for length in self.shape)
+        return self._part(y, x, max(1, side))
+
+    def _part(self, y: int, x: int, side: float) -> Pixels:
+        part = self.planes[:, y : y + round(side), x : x + round(side)]
+        return Pixels(np.ascontiguousarray(part), self.parameters)

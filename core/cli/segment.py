@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cellspan.core.cli.options import device_option, parameter_options
+from cellspan.core.cli.options import device_option, parameter_options, series_option
 from cellspan.core.cli.progress import Progress
 from cellspan.core.cli.stopping import stopping
 from cellspan.core.parameters import Parameters
@@ -40,6 +40,7 @@ OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability, network"
     is_flag=True,
     help="Keep what the network said (_network.npz), and with other thresholds and sizes do not ask it again.",
 )
+@series_option
 @device_option
 @parameter_options
 def segment(
@@ -49,12 +50,16 @@ def segment(
     overwrite: bool,
     skip_existing: bool,
     reuse_flows: bool,
+    series: tuple[int, ...],
     device: str,
     parameters: Parameters,
 ) -> None:
     """Find the objects in images: files, folders (with all below them) or patterns.
 
     Files called *_masks* or *_labels* are not taken as inputs when folders are searched.
+
+    Of a file with several images (series, scenes, positions, wells) each becomes an input of its own, whose results
+    are called <name>_s0, <name>_s1, ...; --series chooses among them.
 
     \b
     Examples:
@@ -72,6 +77,7 @@ def segment(
     Exit code 0: done; 1: some images failed and are named; 2: wrong usage; 130 or 143: stopped by Ctrl-C or SIGTERM.
     """
     from cellspan.core.pictures.inputs import find_inputs
+    from cellspan.core.pictures.several import every_series
     from cellspan.core.results.batch import Batch, Outcome, segment_files
     from cellspan.core.results.outputs import output_paths
     from cellspan.core.segmenter import Segmenter
@@ -86,7 +92,7 @@ def segment(
     if "network" in kinds and parameters.is_volume:
         raise click.UsageError("What the network says of volumes is not kept; leave out --reuse-flows and `network`.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
-    images = find_inputs(inputs)
+    images = every_series(find_inputs(inputs), series)
     segmenter = Segmenter(parameters.model, device)
     outcome = Outcome(stopped=True)
     with Progress(len(images), "image") as progress, stopping() as stop:

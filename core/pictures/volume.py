@@ -60,9 +60,11 @@ class Volume:
         return None if self.spacing is None else self.spacing[0] / self.spacing[2]
 
     def shown(self, channel: int | None) -> Any:
-        """The channel that is segmented, (Z, Y, X) as an array or a dask array; the luminance of RGB."""
+        """The channel that is segmented, (Z, Y, X) as an array or a dask array; the luminance of RGB; 0 for NaN."""
         if channel is None and self.is_rgb:
             return sum(float(weight) * self.channels[k] for k, weight in enumerate(LUMINANCE))
+        if self.channels.dtype.kind == "f":
+            return np.nan_to_num(self.channels[self.main if channel is None else channel], posinf=0, neginf=0)
         return self.channels[self.main if channel is None else channel]
 
     def block(self, channel: int, z: slice, y: slice, x: slice) -> NDArray[Any]:

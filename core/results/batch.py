@@ -111,18 +111,27 @@ def _records(work: _Work, inputs: Sequence[Input]) -> Iterator[Record]:
     for item in inputs:
         checkpoint()
         try:
-            yield _record(work, item)
+            yield _of_series(item) | _record(work, item)
         except CellspanError as error:
-            yield {"input": str(item.path), "error": str(error)}
+            yield {"input": str(item.path), **_of_series(item), "error": str(error)}
         except MemoryError:
-            yield {"input": str(item.path), "error": f"{item.path}: the image does not fit into memory."}
+            yield {
+                "input": str(item.path),
+                **_of_series(item),
+                "error": f"{item.path}: the image does not fit into memory.",
+            }
         except Cancelled:
             raise
         except Exception as error:
             # A fault of ours must not cost the other images; the log gets the details.
             log.exception("%s", item.path)
             reason = f"internal error, please report it ({type(error).__name__}: {error})"
-            yield {"input": str(item.path), "error": f"{item.path}: {reason}"}
+            yield {**_named(item), "error": f"{item.path}: {reason}"}
+
+
+def _named(item: Input) -> Record:
+    """Which image a record is about."""
+    return {"input": str(item.path), **({} if item.series is None else {"series": item.series})}
 
 
 def _record(work: _Work, item: Input) -> Record:
@@ -186,12 +195,12 @@ def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles
 
         from cellspan.core.results.volume_files import segment_volume_file  # scipy: 0.3 s that planes need not wait
 
-        return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write)
+        return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write, item.series)
     return _segmented_plane(batch, item, paths, write)
 
 
 def _segmented_plane(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles) -> Record:
-    image = read_image(item.path)
+    image = read_image(item.path, item.series)
     try:
         result, notes = _result(batch, image, paths)
     except CellspanError as error:

@@ -38,20 +38,20 @@ def segment_volume_file(
     parameters: Parameters,
     report: OnProgress,
     write: OnFiles = write_together,
+    series: int | None = None,
 ) -> dict[str, Any]:
     """Segment a volume and write the asked kinds of results; its record for run.json. Raises CellspanError."""
     started = time.perf_counter()
-    volume = read_volume(path)
     flows_wanted = 0 if "flows" not in outputs else 3 if parameters.do_3d else 2
     try:
-        with result_arrays(volume.shape, flows_wanted) as found:
+        with read_volume(path, series) as volume, result_arrays(volume.shape, flows_wanted) as found:
             segmenter.making_do(lambda pipeline: VolumeTask(pipeline, volume, parameters, report).run(found))
             report(0.99, "writing the results")
             save_volume_outputs(outputs, found, volume, parameters, write)
     except WrittenMeanwhile:
         raise
     except CellspanError as error:
-        raise CellspanError(f"{path}: {error}") from None
+        raise CellspanError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     return {
         "objects": found.count,
         "diameter": round(found.diameter, 2),

@@ -164,6 +164,12 @@ class _Samples:
         changed = axes.replace("S", letter)
         return cls(changed, (*shape[:position], len(wanted), *shape[position + 1 :]), position, wanted)
 
+    @classmethod
+    def of_page(cls, page: Any) -> _Samples:
+        """Of one page, without axes of length 1."""
+        kept = [(n, axis) for n, axis in zip(page.shape, page.axes, strict=True) if n > 1 or axis in "YX"]
+        return cls.of(page, "".join(axis for _, axis in kept), tuple(n for n, _ in kept))
+
     def kept(self, pixels: Any) -> Any:
         """An array, or one of dask, without transparency."""
         if self.position is None or pixels.shape[self.position] == len(self.wanted):
@@ -183,7 +189,7 @@ def _sizes(tiff: Tiff, page: Any) -> Sizes:
         return sizes({axis: lsm.get(f"VoxelSize{axis}") for axis in "ZYX"}, "m")
     if tiff.is_stk and (stk := tiff.stk_metadata) and stk.get("SpatialCalibration"):
         return sizes({axis: stk.get(f"{axis}Calibration") for axis in "YX"}, str(stk.get("CalibrationUnits", "")))
-    unit = MICROMETRES.get(int(page.resolutionunit))
+    unit = MICROMETRES.get(int(page.resolutionunit)) if "ResolutionUnit" in page.tags else None
     return of_resolution((x, y), unit) if unit is not None else Sizes()
 
 
@@ -264,10 +270,15 @@ class _Files:
             raise CellspanError(f"its metadata do not say where the plane {words} is.")
         return page
 
-    def read(self, place: ome.Place) -> NDArray[Any]:
-        """A plane, read from its file."""
+    def read(self, place: ome.Place, like: _Samples) -> NDArray[Any]:
+        """A plane, read from its file; raises CellspanError if it is not like the others."""
         with self.opened(self.page(place)) as (tiff, page):
-            return np.asarray(squeezed(read_page(tiff, page), page.axes)[0])
+            samples = _Samples.of_page(page)
+            if samples.shape != like.shape:
+                raise CellspanError(
+                    f"its page {page.index} has the shape {samples.shape}, and other parts of the image {like.shape}."
+                )
+            return np.asarray(samples.kept(squeezed(read_page(tiff, page), page.axes)[0]))
 
     @contextmanager
     def opened(self, page: ome.Page) -> Iterator[tuple[Tiff, Any]]:
@@ -322,12 +333,10 @@ def _selected(files: _Files, at: dict[str, int], main: int) -> Series:
         if where != files.path:
             _require_part(where, files.path)
     with files.opened(files.page(place((0,) * len(shape)))) as (_, page):
-        kept = [(n, axis) for n, axis in zip(page.shape, page.axes, strict=True) if n > 1 or axis in "YX"]
-        samples = _Samples.of(page, "".join(axis for _, axis in kept), tuple(n for n, _ in kept))
-        dtype = np.dtype(page.dtype)
+        samples, dtype = _Samples.of_page(page), np.dtype(page.dtype)
 
     def read(along: tuple[int, ...]) -> NDArray[Any]:
-        return np.asarray(samples.kept(files.read(place(along))))
+        return files.read(place(along), samples)
 
     planes = Planes((*shape, *samples.shape), dtype, read, len(samples.shape), files.named)
     return series_of(planes, axes + samples.axes, image.name, image.sizes, image.channels, main)

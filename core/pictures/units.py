@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 MICROMETRE = "µm"
+LARGEST = 1000.0  # micrometres of a pixel that a resolution may mean; beyond, programs wrote 1 because they had to
 _MICROMETRES = {
     **dict.fromkeys(("µm", "um", "μm", "\\u00b5m", "micron", "microns", "micrometer", "micrometre"), 1.0),
     **dict.fromkeys(("pm", "picometer", "picometre"), 1e-6),
@@ -59,7 +60,8 @@ def of_resolution(per_unit: tuple[float, float], unit: float) -> Sizes:
     The resolutions of screens and printers, which image editors write, are no sizes of pixels.
     """
     x, y = (_positive(number) for number in per_unit)
-    if not x or not y or any(abs(x * 25_400 / unit / dots - 1) < 0.002 for dots in _PRINT) or x == 1:
+    printed = any(abs(x * 25_400 / unit / dots - 1) < 0.002 for dots in _PRINT)
+    if not x or not y or printed or unit / x > LARGEST:
         return Sizes()
     return Sizes({"Y": unit / y, "X": unit / x}, MICROMETRE)
 

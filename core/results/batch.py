@@ -111,15 +111,11 @@ def _records(work: _Work, inputs: Sequence[Input]) -> Iterator[Record]:
     for item in inputs:
         checkpoint()
         try:
-            yield _of_series(item) | _record(work, item)
+            yield _named(item) | _record(work, item)
         except CellspanError as error:
-            yield {"input": str(item.path), **_of_series(item), "error": str(error)}
+            yield {**_named(item), "error": str(error)}
         except MemoryError:
-            yield {
-                "input": str(item.path),
-                **_of_series(item),
-                "error": f"{item.path}: the image does not fit into memory.",
-            }
+            yield {**_named(item), "error": f"{item.path}: the image does not fit into memory."}
         except Cancelled:
             raise
         except Exception as error:

@@ -50,7 +50,7 @@ class Intensities:
         return planes
 
     def _background(self, low: float, high: float) -> float:
-        """The value of what was cut out, after normalising; `low` and `high` are the intensities that become 0 and 1."""
+        """The value of what was cut out, where `low` and `high` become 0 and 1 when normalised."""
         if self.parameters.normalize is not None:
             return 0.0
         return 1 - high if self.parameters.invert else low

@@ -11,6 +11,7 @@ import nd2
 import numpy as np
 from numpy.typing import NDArray
 
+from cellspan.core.errors import CellspanError
 from cellspan.core.pictures.planes import Planes, naming
 from cellspan.core.pictures.series import Picture, Series, series_of
 from cellspan.core.pictures.units import sizes
@@ -41,6 +42,7 @@ def _position(path: Path, file: Any, position: int, name: str) -> Series:
         along = dict(zip((axis for axis, _ in outer), place, strict=True))
         whole = tuple(position if axis == "P" else along[axis] for axis, _ in loops)
         number = int(np.ravel_multi_index(whole, [length for _, length in loops])) if loops else 0
+        _require_frame(file, number, path)
         return np.asarray(file.read_frame(number)).reshape([length for _, length in inner])
 
     shape = tuple(length for _, length in (*outer, *inner))
@@ -49,6 +51,15 @@ def _position(path: Path, file: Any, position: int, name: str) -> Series:
     axes = "".join(axis for axis, _ in (*outer, *inner))
     known = sizes({"Z": size.z, "Y": size.y, "X": size.x}) if file.metadata else None
     return series_of(planes, axes, name, known, _channel_names(file))
+
+
+def _require_frame(file: Any, number: int, path: Path) -> None:
+    """Refuse a frame that is not there, for which the package gives zeros; raises CellspanError."""
+    offsets = getattr(file._rdr, "_frame_offsets", None)  # of files since 2010
+    attributes = file.attributes
+    size = 0 if attributes.compressionType else (attributes.widthBytes or 0) * attributes.heightPx
+    if offsets is not None and offsets.get(number, path.stat().st_size) + size > path.stat().st_size:
+        raise CellspanError(f"its frame {number} is not in the file; it is cut short.")
 
 
 def _channel_names(file: Any) -> list[str]:

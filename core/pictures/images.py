@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cellspan.core.errors import CellspanError
+from cellspan.core.errors import CellspanError, missing_channel
 from cellspan.core.files.regular import Source
 from cellspan.core.machine.memory import require_memory
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.axes import axes_of_array, checked, meaning_of, several_of, squeezed
+from cellspan.core.pictures.resizing import resize_plane
 
 # Bytes for each pixel of a plane, beside those of the file: the network's two channels and the one being normalised.
 PLANES = 12
@@ -200,7 +200,8 @@ def _main_channel(image: Image, channel: int | None) -> tuple[NDArray[Any], list
 
 def _channel(image: Image, index: int, option: str) -> NDArray[Any]:
     check_channel(len(image.channels), index, option)
-    return image.channels[index]
+    result: NDArray[Any] = image.channels[index]
+    return result
 
 
 def first_of_several(count: int, main: int = 0) -> list[str]:
@@ -213,7 +214,7 @@ def first_of_several(count: int, main: int = 0) -> list[str]:
 def check_channel(count: int, index: int, option: str) -> None:
     """Refuse a channel that an image with `count` of them lacks; raises CellspanError."""
     if index >= count:
-        raise CellspanError(f"{option} = {index}, but the image has {count} channel(s), counted from 0.")
+        raise missing_channel(option, index, count)
 
 
 def normalise(plane: NDArray[Any], parameters: Parameters) -> tuple[Floats, bool]:
@@ -262,9 +263,8 @@ def resize(planes: Floats, shape: tuple[int, int]) -> Floats:
         return planes
     height, width = shape
     shrinks = height < planes.shape[1] or width < planes.shape[2]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     result = np.zeros((len(planes), height, width), np.float32)
     for plane, resized in zip(planes, result, strict=True):
         if plane.any():  # an empty channel stays one that takes no memory
-            cv2.resize(plane, (width, height), dst=resized, interpolation=method)
+            resize_plane(plane, resized, averaging=shrinks)
     return result

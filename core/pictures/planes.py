@@ -43,10 +43,12 @@ def naming(path: Path) -> Iterator[None]:
             except OSError as error:
                 raise CellspanError(f"the file cannot be read ({error.strerror or error}).") from None
     except CellspanError as error:
-        sentence = str(error)
-        # A part of an image in several files has put its own name there already.
-        named = sentence.startswith((f"{path}: ", f"{path.parent}/")) or sentence.startswith(f"{path.parent}\\")
-        raise CellspanError(sentence if named else f"{path}: {sentence}") from None
+        raise named(error, path) from None
+
+
+def named(error: CellspanError, path: Path) -> CellspanError:
+    """The mistake in a sentence that begins with the file's name, if it does not name a file already."""
+    return error if "file" in error.fields or str(error).startswith(f"{path}: ") else error.within(path)
 
 
 class Planes:

@@ -299,8 +299,8 @@ class _Files:
 def _require_part(path: Path, whole: Path) -> None:
     if not path.name or not exists(path):
         raise CellspanError(
-            f"{whole}: a part of the image, {path.name or 'another file'}, is missing: put it into the same folder."
-        )
+            f"a part of the image, {path.name or 'another file'}, is missing: put it into the same folder."
+        ).within(whole)
 
 
 def _in_files(files: _Files) -> Series:

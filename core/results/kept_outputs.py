@@ -1,4 +1,4 @@
-"""What the network said of an image, in a file beside its results, so that other thresholds need no network."""
+"""The output of the network for an image, in a file beside its results, so that other thresholds do not need it."""
 
 from __future__ import annotations
 

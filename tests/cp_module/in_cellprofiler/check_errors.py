@@ -44,7 +44,7 @@ assert "5000" in too_large
 module = with_settings(model="Cells", use_nuclei_image=True, nuclei_image="Other")
 for other in (IMAGE[:-1], Image(numpy.stack([IMAGE] * 2), dimensions=3)):
     unequal = message_of(IMAGE, module, Other=other)
-    assert unequal == "Other is not as large as DNA; crop or resize both alike.", unequal
+    assert unequal == "Other and DNA differ in size; crop or resize both alike.", unequal
 
 flat = message_of(Image(numpy.zeros((4, 32, 32), numpy.uint8), dimensions=3, spacing=(0.0, 1.0, 1.0)))
 assert "NamesAndTypes" in flat, flat

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cellspan.core.cli.options import device_option, parameter_options
+from cellspan.core.cli.options import device_option, parameter_options, series_option
 from cellspan.core.cli.programs import are_listening, note_line, problem_line
 from cellspan.core.cli.progress import Progress
 from cellspan.core.cli.stopping import stopping
@@ -45,6 +45,7 @@ OUTPUT_NAMES = ", ".join(ENDINGS)
     is_flag=True,
     help="Keep the output of the network (_network.npz), so that other thresholds and sizes do not need it again.",
 )
+@series_option
 @device_option
 @parameter_options
 def segment(
@@ -54,6 +55,7 @@ def segment(
     overwrite: bool,
     skip_existing: bool,
     reuse_flows: bool,
+    series: tuple[int, ...],
     device: str,
     parameters: Parameters,
 ) -> None:
@@ -61,6 +63,9 @@ def segment(
 
     Results and annotations (names that end with _labels, _masks, _overlay, _flows, _probability or _orthogonal) are
     left out if their images are there, too; a sentence says which. Brackets in a pattern may be a part of the names.
+
+    Of a file with several images (series, scenes, positions, wells) each becomes an input of its own, whose results
+    are called <name>_s0, <name>_s1, ...; --series chooses among them.
 
     \b
     Examples:
@@ -78,6 +83,7 @@ def segment(
     Exit code 0: done; 1: some images failed and are named; 2: wrong usage; 130 or 143: stopped by Ctrl-C or SIGTERM.
     """
     from cellspan.core.pictures.inputs import find_inputs
+    from cellspan.core.pictures.several import every_series
     from cellspan.core.results.batch import Batch, Outcome, segment_files
     from cellspan.core.results.outputs import output_paths
     from cellspan.core.segmenter import Segmenter
@@ -93,7 +99,7 @@ def segment(
         raise click.UsageError("The network's output for volumes is not kept; leave out --reuse-flows and `network`.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
     notes: list[str] = []
-    images = find_inputs(inputs, notes.append)
+    images = every_series(find_inputs(inputs, notes.append), series)
     _tell(notes)
     segmenter = Segmenter(parameters.model, device)
     outcome = Outcome(stopped=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from cellspan.core.cli.options import series_option
 from cellspan.core.cli.programs import are_listening, note_line
 from cellspan.core.cli.progress import Progress
 from cellspan.core.errors import CellspanError
@@ -93,6 +94,7 @@ def _looks(context: click.Context, parameter: click.Parameter, value: str | None
     type=_Range(0, 1),
     help="0 gives every folder of images the same weight, 1 every image.  [default: 0.5]",
 )
+@series_option
 @click.option("--split", is_flag=True, help="For black and white masks: treat each connected piece as an object.")
 def train(
     data: tuple[Path, ...],
@@ -112,6 +114,7 @@ def train(
     looks: tuple[str, ...] | None,
     invert: float | None,
     balance: float | None,
+    series: tuple[int, ...],
     split: bool,
 ) -> None:
     """Train a model on folders DATA of annotated images.
@@ -142,7 +145,7 @@ def train(
         raise _lacking(error) from None
     from cellspan.core.models.importing import import_model, require_free_name
     from cellspan.core.training.comparison import compared
-    from cellspan.core.training.data import find_pairs
+    from cellspan.core.training.data import chosen_series, find_pairs
 
     if register:
         require_free_name(register)  # now, not after minutes of training
@@ -169,7 +172,7 @@ def train(
         recipe = Recipe.fine_tuning(first, **given) if first else Recipe(**given)
     if looks and not recipe.simulated:
         raise click.UsageError("--looks selects simulated images; add --simulated, such as --simulated 0.5.")
-    pairs = [pair for folder in data for pair in find_pairs(folder)]
+    pairs = chosen_series([pair for folder in data for pair in find_pairs(folder)], series)
     with Progress(1000, "‰") as progress:
 
         def learn() -> Model:

@@ -128,9 +128,14 @@ def _records(work: _Work, inputs: Sequence[Input]) -> Iterator[Record]:
             yield _failed(item, CellspanError(f"{item.path}: {reason}", "internal"))
 
 
+def _named(item: Input) -> Record:
+    """Which image a record is about."""
+    return {"input": str(item.path), **({} if item.series is None else {"series": item.series})}
+
+
 def _failed(item: Input, error: CellspanError) -> Record:
     """Why there are no results: a sentence for people, code and fields for programs."""
-    return {"input": str(item.path), "error": str(error), "code": error.code, "fields": error.fields}
+    return {**_named(item), "error": str(error), "code": error.code, "fields": error.fields}
 
 
 def _record(work: _Work, item: Input) -> Record:
@@ -154,7 +159,7 @@ def _record(work: _Work, item: Input) -> Record:
         if work.earlier is None or None in _results_there(item, before).values():
             raise
         return _skipped(work.earlier, work.about, item, source, outputs)
-    return {"input": str(item.path), **source, **found, "outputs": outputs}
+    return {**_named(item), **source, **found, "outputs": outputs}
 
 
 def _claim_names(work: _Work, item: Input) -> None:
@@ -191,7 +196,7 @@ def _skipped(earlier: EarlierRuns, about: Record, item: Input, source: Record, o
     now = {"input": str(item.path), **source}
     earlier.require_same_image(outputs.values(), now)
     return {
-        "input": str(item.path),
+        **_named(item),
         "skipped": "its results were there already",
         "notes": earlier.notes(outputs.values(), about, now),
         "outputs": outputs,
@@ -200,7 +205,9 @@ def _skipped(earlier: EarlierRuns, about: Record, item: Input, source: Record, o
 
 def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles) -> Record:
     if not batch.parameters.is_volume:
-        return segment_plane_file(batch.segmenter, item.path, paths, batch.parameters, batch.reuse_flows, write)
+        return segment_plane_file(
+            batch.segmenter, item.path, paths, batch.parameters, batch.reuse_flows, write, item.series
+        )
 
     def report(fraction: float, words: str) -> None:
         checkpoint()
@@ -209,4 +216,4 @@ def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles
 
     from cellspan.core.results.volume_files import segment_volume_file  # scipy: 0.3 s that planes need not wait
 
-    return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write)
+    return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write, item.series)

@@ -27,9 +27,10 @@ def segment_plane_file(
     parameters: Parameters,
     reuse_flows: bool = False,
     write: OnFiles = write_together,
+    series: int | None = None,
 ) -> dict[str, Any]:
     """Segment an image and write the asked kinds of results; its record for run.json. Raises CellspanError."""
-    image = read_image(path)
+    image = read_image(path, series)
     try:
         result, notes = _result(segmenter, image, parameters, outputs["network"] if reuse_flows else None)
     except CellspanError as error:

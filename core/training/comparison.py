@@ -55,7 +55,7 @@ def mean_average_precision(model: Model, pairs: Sequence[Pair], split: bool = Fa
     segmenter = Segmenter(model)
     scores = []
     for pair in pairs:
-        image = read_image(pair.image)
+        image = read_image(pair.image, pair.series)
         true = labels_of(pair, image.shape, split)
         scores.append(average_precision(true, segmenter.segment(image, channels_of(image)).labels, (0.5,))[0])
     return float(np.mean(scores)) if scores else 0.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from cellspan.core.pictures.inputs import IMAGE_SUFFIXES, RESULT_MARKS
 from cellspan.core.training.roi_sets import ONLY, ROI_MARKS, has_overlay, note_on, read_annotation
 
 FEWEST_OBJECTS = 5  # in all training images together
+SERIES = re.compile(r"(?P<image>.+)_s(?P<series>\d{1,6})")  # as `cellspan segment` calls results
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")  # names of folders, upper or lower case
 
 
@@ -32,6 +34,7 @@ class Pair:
     masks: Path  # a label image, a RoiSet.zip, or the image itself if its overlay contains the outlines
     source: str  # its folder, ignoring folders of SPLITS; images of one source are similar
     split: str = TRAIN  # one of SPLITS
+    series: int | None = None  # which image of a file that holds several
 
     @property
     def is_outlined(self) -> bool:
@@ -67,6 +70,7 @@ def find_pairs(folder: str | Path) -> list[Pair]:
 
     An annotation is `<id>_masks.*` beside `<id>_img.*`, or outlines from ImageJ: `<image>_rois.zip` or
     `<image>_RoiSet.zip` beside any image, `RoiSet.zip` beside the only image in a folder, or the overlay in a TIFF.
+    Those of one image in a file of several are called `<id>_s0_masks.*` or `<image>_s0_rois.zip` (s1, s2, ...).
     Raises CellspanError if there are none.
     """
     folder = Path(folder)
@@ -82,7 +86,12 @@ def find_pairs(folder: str | Path) -> list[Pair]:
     images = [file for file in files if _is_image(file)]
     found = {image: annotation for image in images if (annotation := _annotation_of(image, masks, roi_sets))}
     found |= _only_images([image for image in images if image not in found], roi_sets)
-    pairs = [_pair(image, found[image], folder) for image in images if image in found]
+    of_series = _annotated_series(images, masks, roi_sets)
+    pairs = [
+        _pair(image, annotation, folder, series)
+        for image in images
+        for series, annotation in of_series.get(image) or ({None: found[image]} if image in found else {}).items()
+    ]
     if not pairs:
         raise CellspanError(
             f"{folder}: no pairs named <id>_img.tif and <id>_masks.tif (or .png) were found, "
@@ -91,13 +100,44 @@ def find_pairs(folder: str | Path) -> list[Pair]:
     return pairs
 
 
-def _pair(image: Path, masks: Path, top: Path) -> Pair:
+def _annotated_series(
+    images: list[Path], masks: dict[Path, Path], roi_sets: dict[Path, Path]
+) -> dict[Path, dict[int | None, Path]]:
+    """Annotations of single images in files of several, by their numbers."""
+    stems = {image.parent / image.stem.removesuffix("_img").casefold(): image for image in images}
+    found: dict[Path, dict[int | None, Path]] = {}
+    rois = {name.parent / name.name.removesuffix(mark): file for name, file in roi_sets.items() for mark in ROI_MARKS
+            if name.name.endswith(mark)}  # fmt: skip
+    for name, file in sorted({**rois, **masks}.items()):
+        split = SERIES.fullmatch(name.name.casefold())
+        if split is None or name.parent / name.name.casefold() in stems:  # an image is called so itself
+            continue
+        image = stems.get(name.parent / split["image"].removesuffix("_img"))
+        if image is not None:
+            found.setdefault(image, {})[int(split["series"])] = file
+    return found
+
+
+def chosen_series(pairs: Iterable[Pair], chosen: Sequence[int]) -> list[Pair]:
+    """The pairs, or those of some images in files of several. Raises CellspanError if none is left."""
+    pairs = list(pairs)
+    if not chosen:
+        return pairs
+    only = chosen[0] if len(chosen) == 1 else None
+    found = [replace(pair, series=only) if pair.series is None else pair for pair in pairs]
+    found = [pair for pair in found if pair.series is None or pair.series in chosen]
+    if not found:
+        raise CellspanError(f"--series {', '.join(map(str, chosen))}: none of these images is annotated.")
+    return found
+
+
+def _pair(image: Path, masks: Path, top: Path, series: int | None) -> Pair:
     """The source and split from the names of the folders below `top`."""
     named = Path(os.path.abspath(top))
     folders = [named.name, *image.parent.relative_to(top).parts]
     splits = [name.casefold() for name in folders if name.casefold() in SPLITS]
     sources = [name for name in (named.parent.name, *folders) if name.casefold() not in SPLITS]
-    return Pair(image, masks, sources[-1] if sources else named.name, splits[-1] if splits else TRAIN)
+    return Pair(image, masks, sources[-1] if sources else named.name, splits[-1] if splits else TRAIN, series)
 
 
 def _is_image(path: Path) -> bool:
@@ -155,7 +195,7 @@ def read_pair(pair: Pair, split: bool = False) -> tuple[Floats, Labels]:
     `split` makes an object of each connected piece of a binary mask. Raises CellspanError for masks of a different
     size, and for binary masks without `split`.
     """
-    image = read_image(pair.image)
+    image = read_image(pair.image, pair.series)
     return _seen(image), labels_of(pair, image.shape, split)
 
 
@@ -200,7 +240,7 @@ def _objects(labels: Labels, masks: Path, split: bool) -> Labels:
 
 def load_field(pair: Pair, mean_diameter: float | None, split: bool = False) -> Field:
     """A pair at the resolution where its objects have `mean_diameter` pixels (None: that of the file)."""
-    image = read_image(pair.image)
+    image = read_image(pair.image, pair.series)
     labels = labels_of(pair, image.shape, split)
     diameter = median_diameter(labels)
     if mean_diameter and 0 < diameter * LARGEST_ENLARGEMENT < mean_diameter:

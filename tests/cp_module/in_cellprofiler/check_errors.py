@@ -30,7 +30,7 @@ assert "no_such_model" in unknown, unknown
 assert is_one_sentence(unknown), unknown
 
 holes = IMAGE / 255.0
-holes[5, 5] = numpy.nan
+holes[5, 5] = numpy.inf
 undefined = message_of(holes)
 assert "NaN" in undefined, undefined
 assert is_one_sentence(undefined), undefined

@@ -87,10 +87,11 @@ def find_pairs(folder: str | Path) -> list[Pair]:
     found = {image: annotation for image in images if (annotation := _annotation_of(image, masks, roi_sets))}
     found |= _only_images([image for image in images if image not in found], roi_sets)
     of_series = _annotated_series(images, masks, roi_sets)
+    whole: dict[Path, dict[int | None, Path]] = {image: {None: annotation} for image, annotation in found.items()}
     pairs = [
         _pair(image, annotation, folder, series)
         for image in images
-        for series, annotation in of_series.get(image) or ({None: found[image]} if image in found else {}).items()
+        for series, annotation in (of_series.get(image) or whole.get(image, {})).items()
     ]
     if not pairs:
         raise CellspanError(

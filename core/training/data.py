@@ -90,7 +90,7 @@ def find_pairs(folder: str | Path) -> list[Pair]:
     pairs = [
         _pair(image, annotation, folder, series)
         for image in images
-        for series, annotation in of_series.get(image) or ({None: found[image]} if image in found else {}).items()
+        for series, annotation in (of_series.get(image) or _only_series(found.get(image))).items()
     ]
     if not pairs:
         raise CellspanError(
@@ -129,6 +129,11 @@ def chosen_series(pairs: Iterable[Pair], chosen: Sequence[int]) -> list[Pair]:
     if not found:
         raise CellspanError(f"--series {', '.join(map(str, chosen))}: none of these images is annotated.")
     return found
+
+
+def _only_series(annotation: Path | None) -> dict[int | None, Path]:
+    """The annotation of an image whose series are not annotated one by one."""
+    return {} if annotation is None else {None: annotation}
 
 
 def _pair(image: Path, masks: Path, top: Path, series: int | None) -> Pair:

@@ -15,8 +15,9 @@ import click
 from cellspan.core.models.registry import known_models
 from cellspan.core.service.client import EngineError, find_engine, log_file, private_folder, runtime_folder
 
-REQUIRED = ("numpy", "openvino", "numba", "opencv-python-headless", "tifffile", "roifile")
+REQUIRED = ("numpy", "openvino", "numba", "scipy", "tifffile", "roifile")
 OPTIONAL = {
+    "opencv-python-headless": 'training; pip install "cellspan[train]"',
     "torch": 'training and graphics cards; pip install "cellspan[train]"',
     "pyimagej": 'Fiji from Python; pip install "cellspan[fiji]"',
     "scyjava": 'ImageJ from Python; pip install "cellspan[fiji]"',

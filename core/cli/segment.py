@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cellspan.core.cli.options import device_option, parameter_options
+from cellspan.core.cli.options import device_option, parameter_options, series_option
+from cellspan.core.cli.programs import are_listening, note_line, problem_line
 from cellspan.core.cli.progress import Progress
 from cellspan.core.cli.stopping import stopping
+from cellspan.core.errors import CellspanError
 from cellspan.core.files.regular import readable
 from cellspan.core.files.result_names import ENDINGS
 from cellspan.core.parameters import Parameters
 
 if TYPE_CHECKING:
-    from cellspan.core.results.batch import Existing, Record
+    from cellspan.core.results.batch import Existing
+    from cellspan.core.results.run_record import Record
 
 OUTPUT_NAMES = ", ".join(ENDINGS)
 
@@ -42,6 +45,7 @@ OUTPUT_NAMES = ", ".join(ENDINGS)
     is_flag=True,
     help="Keep the output of the network (_network.npz), so that other thresholds and sizes do not need it again.",
 )
+@series_option
 @device_option
 @parameter_options
 def segment(
@@ -51,6 +55,7 @@ def segment(
     overwrite: bool,
     skip_existing: bool,
     reuse_flows: bool,
+    series: tuple[int, ...],
     device: str,
     parameters: Parameters,
 ) -> None:
@@ -58,6 +63,9 @@ def segment(
 
     Results and annotations (names that end with _labels, _masks, _overlay, _flows, _probability or _orthogonal) are
     left out if their images are there, too; a sentence says which. Brackets in a pattern may be a part of the names.
+
+    Of a file with several images (series, scenes, positions, wells) each becomes an input of its own, whose results
+    are called <name>_s0, <name>_s1, ...; --series chooses among them.
 
     \b
     Examples:
@@ -75,6 +83,7 @@ def segment(
     Exit code 0: done; 1: some images failed and are named; 2: wrong usage; 130 or 143: stopped by Ctrl-C or SIGTERM.
     """
     from cellspan.core.pictures.inputs import find_inputs
+    from cellspan.core.pictures.several import every_series
     from cellspan.core.results.batch import Batch, Outcome, segment_files
     from cellspan.core.results.outputs import output_paths
     from cellspan.core.segmenter import Segmenter
@@ -90,7 +99,7 @@ def segment(
         raise click.UsageError("The network's output for volumes is not kept; leave out --reuse-flows and `network`.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
     notes: list[str] = []
-    images = find_inputs(inputs, notes.append)
+    images = every_series(find_inputs(inputs, notes.append), series)
     _tell(notes)
     segmenter = Segmenter(parameters.model, device)
     outcome = Outcome(stopped=True)
@@ -120,6 +129,8 @@ def segment(
 def _show(progress: Progress, record: Record) -> None:
     if "error" in record:
         progress.step(f"FAILED {record['error']}", important=True)
+        if are_listening():
+            click.echo(problem_line(CellspanError(record["error"], record["code"], **record["fields"])), err=True)
     elif "skipped" in record:
         progress.skip()
     else:
@@ -152,4 +163,4 @@ class _Tally:
 
 def _tell(notes: Iterable[str]) -> None:
     for note in notes:
-        click.echo(f"Note: {readable(note)}", err=True)
+        click.echo(note_line(readable(note)) if are_listening() else f"Note: {readable(note)}", err=True)

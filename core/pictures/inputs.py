@@ -15,7 +15,8 @@ from cellspan.core.files.regular import is_folder, is_regular
 from cellspan.core.pictures.left_out import OWN_MARKS, Results, is_other_picture, marked, notes_on
 
 TIFF_SUFFIXES = {".tif", ".tiff", ".stk", ".lsm"}
-IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp"}
+MICROSCOPE_SUFFIXES = {".nd2", ".czi", ".lif", ".oir"}  # read with `pip install "cellspan[formats]"`
+IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp"} | MICROSCOPE_SUFFIXES
 ZARR_SUFFIX = ".zarr"  # a folder that is one image
 # What cellspan itself writes, and annotations, are not images to segment.
 RESULT_MARKS = ("_masks", *OWN_MARKS)
@@ -27,11 +28,12 @@ class Input:
 
     path: Path
     subfolder: Path
+    series: int | None = None  # which image of a file that holds several
 
     @property
     def stem(self) -> Path:
         """Results are called `<stem>_labels.tif` and so on, below the output folder."""
-        return self.subfolder / self.path.stem
+        return self.subfolder / (self.path.stem + ("" if self.series is None else f"_s{self.series}"))
 
 
 def find_inputs(names: Iterable[str], on_note: Callable[[str], None] = lambda note: None) -> list[Input]:

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from cellspan.core.errors import Cancelled, CellspanError
+from cellspan.core.errors import Cancelled, CellspanError, result_exists
 from cellspan.core.files.together import State, WrittenMeanwhile, states, write_together
 from cellspan.core.files.writing import make_folder
 from cellspan.core.machine.cancelling import cancelled_by, checkpoint
@@ -28,7 +28,7 @@ from cellspan.core.results.run_record import Record, RunRecord, keep_killed_runs
 from cellspan.core.segmenter import Segmenter
 
 log = logging.getLogger(__name__)
-VERSIONS_OF = ("cellspan", "numpy", "openvino", "numba", "opencv-python-headless")
+VERSIONS_OF = ("cellspan", "numpy", "openvino", "numba")
 
 Existing = Literal["refuse", "overwrite", "skip"]  # what becomes of an image whose results are there already
 
@@ -116,16 +116,26 @@ def _records(work: _Work, inputs: Sequence[Input]) -> Iterator[Record]:
         try:
             yield _record(work, item)
         except CellspanError as error:
-            yield {"input": str(item.path), "error": str(error)}
+            yield _failed(item, error)
         except MemoryError:
-            yield {"input": str(item.path), "error": f"{item.path}: the image does not fit into memory."}
+            yield _failed(item, CellspanError(f"{item.path}: the image does not fit into memory.", "memory"))
         except Cancelled:
             raise
         except Exception as error:
             # A fault of ours must not cost the other images; the log gets the details.
             log.exception("%s", item.path)
             reason = f"internal error, please report it ({type(error).__name__}: {error})"
-            yield {"input": str(item.path), "error": f"{item.path}: {reason}"}
+            yield _failed(item, CellspanError(f"{item.path}: {reason}", "internal"))
+
+
+def _named(item: Input) -> Record:
+    """Which image a record is about."""
+    return {"input": str(item.path), **({} if item.series is None else {"series": item.series})}
+
+
+def _failed(item: Input, error: CellspanError) -> Record:
+    """Why there are no results: a sentence for people, code and fields for programs."""
+    return {**_named(item), "error": str(error), "code": error.code, "fields": error.fields}
 
 
 def _record(work: _Work, item: Input) -> Record:
@@ -142,16 +152,14 @@ def _record(work: _Work, item: Input) -> Record:
     if work.earlier is not None and len(there) == len(before):
         return _skipped(work.earlier, work.about, item, source, outputs)
     if there and batch.existing == "refuse":
-        raise CellspanError(
-            f"{there[0]}: this result exists already; add --overwrite to replace it or --skip-existing to keep it."
-        )
+        raise result_exists(there[0])
     try:
         found = _segmented(batch, item, paths, partial(write_together, owner=work.owner, before=before))
     except WrittenMeanwhile:
         if work.earlier is None or None in _results_there(item, before).values():
             raise
         return _skipped(work.earlier, work.about, item, source, outputs)
-    return {"input": str(item.path), **source, **found, "outputs": outputs}
+    return {**_named(item), **source, **found, "outputs": outputs}
 
 
 def _claim_names(work: _Work, item: Input) -> None:
@@ -188,7 +196,7 @@ def _skipped(earlier: EarlierRuns, about: Record, item: Input, source: Record, o
     now = {"input": str(item.path), **source}
     earlier.require_same_image(outputs.values(), now)
     return {
-        "input": str(item.path),
+        **_named(item),
         "skipped": "its results were there already",
         "notes": earlier.notes(outputs.values(), about, now),
         "outputs": outputs,
@@ -197,7 +205,9 @@ def _skipped(earlier: EarlierRuns, about: Record, item: Input, source: Record, o
 
 def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles) -> Record:
     if not batch.parameters.is_volume:
-        return segment_plane_file(batch.segmenter, item.path, paths, batch.parameters, batch.reuse_flows, write)
+        return segment_plane_file(
+            batch.segmenter, item.path, paths, batch.parameters, batch.reuse_flows, write, item.series
+        )
 
     def report(fraction: float, words: str) -> None:
         checkpoint()
@@ -206,4 +216,4 @@ def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles
 
     from cellspan.core.results.volume_files import segment_volume_file  # scipy: 0.3 s that planes need not wait
 
-    return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write)
+    return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write, item.series)

@@ -103,6 +103,7 @@ def _network_parameters(parameters: Parameters) -> dict[str, Any]:
 
 
 def _digest(image: Image) -> str:
-    digest = hashlib.blake2b(f"{image.channels.dtype} {image.channels.shape} {image.is_rgb}".encode(), digest_size=16)
+    kind = f"{image.channels.dtype} {image.channels.shape} {image.is_rgb}" + (f" {image.main}" if image.main else "")
+    digest = hashlib.blake2b(kind.encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image.channels).data)
     return digest.hexdigest()

@@ -27,13 +27,14 @@ def segment_plane_file(
     parameters: Parameters,
     reuse_flows: bool = False,
     write: OnFiles = write_together,
+    series: int | None = None,
 ) -> dict[str, Any]:
     """Segment an image and write the asked kinds of results; its record for run.json. Raises CellspanError."""
-    image = read_image(path)
+    image = read_image(path, series)
     try:
         result, notes = _result(segmenter, image, parameters, outputs["network"] if reuse_flows else None)
     except CellspanError as error:
-        raise CellspanError(f"{path}: {error}") from None
+        raise error.within(path) from None
     save_plane_outputs(outputs, result, image, parameters, write)
     return {
         "objects": result.count,

@@ -17,6 +17,7 @@ from cellspan.core.files.together import Write, WrittenMeanwhile, write_together
 from cellspan.core.machine.memory import available_memory
 from cellspan.core.objects.outlines import write_roi_zip
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.planes import named
 from cellspan.core.pictures.volume import Spacing, Volume, read_volume
 from cellspan.core.results.label_files import write_labels, write_stack
 from cellspan.core.results.outputs import OnFiles, views_path
@@ -41,20 +42,20 @@ def segment_volume_file(
     parameters: Parameters,
     report: OnProgress,
     write: OnFiles = write_together,
+    series: int | None = None,
 ) -> dict[str, Any]:
     """Segment a volume and write the asked kinds of results; its record for run.json. Raises CellspanError."""
     started = time.perf_counter()
-    volume = read_volume(path)
     flows_wanted = 0 if "flows" not in outputs else 3 if parameters.do_3d else 2
     try:
-        with result_arrays(volume.shape, flows_wanted) as found:
+        with read_volume(path, series) as volume, result_arrays(volume.shape, flows_wanted) as found:
             segmenter.making_do(lambda pipeline: VolumeTask(pipeline, volume, parameters, report).run(found))
             report(0.99, "writing the results")
             save_volume_outputs(outputs, found, volume, parameters, write)
     except WrittenMeanwhile:
         raise
     except CellspanError as error:
-        raise CellspanError(f"{path}: {error}") from None
+        raise named(error, path) from None
     return {
         "objects": found.count,
         "diameter": round(found.diameter, 2),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from cellspan.core.objects.isosurface import isosurface
 from cellspan.core.objects.slabs import label_slabs, object_boxes
 from cellspan.core.pictures.volume import Spacing
 from cellspan.core.results.tables import Table, six_digits
@@ -94,21 +95,11 @@ def surface(mask: NDArray[np.bool_], steps: NDArray[np.float64]) -> float:
     The mask is blurred until neither voxels nor slices show as stairs, which would add 8 % and more. Blurring makes
     round things smaller, so the surface is drawn where it encloses as many voxels as before, and scaled by the rest.
     """
-    # skimage takes a second to load, and only volumes need it.
-    from skimage.measure import marching_cubes, mesh_surface_area
-
     blur = max(LEAST * steps.min(), STEPS * steps.max()) / steps
     room = [(n, n) for n in np.ceil(3 * blur).astype(int) + 1]
     soft = gaussian_filter(np.pad(mask, room).astype(np.float32), blur)
     voxels = int(np.count_nonzero(mask))
     outside = soft.size - voxels
     level = np.partition(soft, (outside - 1, outside), axis=None)[outside - 1 : outside + 1].mean()
-    corners, faces, _, _ = marching_cubes(soft, float(level), spacing=tuple(steps))
-    enclosed = _enclosed(corners[faces].astype(np.float64))
-    scale = np.cbrt(voxels * np.prod(steps) / enclosed)
-    return float(mesh_surface_area(corners, faces) * scale**2)
-
-
-def _enclosed(triangles: NDArray[np.float64]) -> float:
-    """The volume inside closed triangles (n, 3 corners, 3 axes)."""
-    return abs(float(np.einsum("ij,ij->", triangles[:, 0], np.cross(triangles[:, 1], triangles[:, 2])))) / 6
+    area, enclosed = isosurface(soft, float(level), steps)
+    return area * float(np.cbrt(voxels * np.prod(steps) / enclosed)) ** 2

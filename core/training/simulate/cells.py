@@ -1,7 +1,6 @@
-"""Simulated fields of cells: a scene is drawn at random, arranged, and looked at through a random microscope.
+"""Simulated fields of cells: a random scene, imaged by a random microscope.
 
-Domain randomisation: what a network sees in these fields varies more than it does in real ones, so that a real image
-is one variation more.
+Domain randomisation: these fields vary more than real images, so that a real image looks like one more variation.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from cellspan.core.training.simulate.layout import Plan, arrange
 from cellspan.core.training.simulate.looks import LOOKS, nuclear_channel
 from cellspan.core.training.simulate.shapes import SHAPES
 
-# How often each look occurs: fluorescence most, because there is least annotated of it.
+# Frequency of each look; fluorescence is most frequent, because it has the fewest annotated images.
 OFTEN = {
     "fluorescence": 0.36,
     "membrane": 0.12,
@@ -29,7 +28,7 @@ OFTEN = {
     "nuclei": 0.08,
     "stained nuclei": 0.03,
 }
-# Which shapes, and how often each.
+# Shapes and their frequency.
 SHAPES_OFTEN = {
     "round": 0.14,
     "epithelial": 0.22,
@@ -43,9 +42,9 @@ SHAPES_OFTEN = {
 }
 WITHOUT_NUCLEI = {"rod", "filament", "budding"}
 NUCLEI_ALONE = {"nuclei", "stained nuclei"}
-# Fraction of the fields of a look that have a second channel, with the nuclei.
+# Fraction of the fields of a look with a second channel that shows the nuclei.
 WITH_NUCLEI = {"fluorescence": 0.5, "membrane": 0.5, "tissue": 0.9, "phase": 0.25, "brightfield": 0.25, "relief": 0.25}
-SPARSEST = 0.01  # of the area: cells so rare that the brightest hundredth of the pixels is not all cell
+SPARSEST = 0.01  # of the area: so few cells that the brightest 1 % of the pixels is not all cells
 
 
 def simulate_cells(
@@ -61,7 +60,7 @@ def simulate_cells(
     CellspanError for names that are not known.
     """
     if look not in (None, *LOOKS) or cells not in (None, *SHAPES):
-        raise CellspanError(f"There are the looks {', '.join(LOOKS)} and the shapes {', '.join(SHAPES)}.")
+        raise CellspanError(f"The available looks are {', '.join(LOOKS)}; the shapes are {', '.join(SHAPES)}.")
     rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
     look = look or str(rng.choice(list(OFTEN), p=_shares(OFTEN)))
     if cells is None:
@@ -96,7 +95,7 @@ def _shape_for(look: str, rng: np.random.Generator) -> str:
 
 
 def _plan(cells: str, look: str, rng: np.random.Generator) -> Plan:
-    """A random arrangement that such cells are found in."""
+    """A random, typical arrangement of such cells."""
     crowd = rng.choice(["sparse", "half", "dense", "confluent"], p=[0.2, 0.25, 0.3, 0.25])
     if cells == "epithelial":
         crowd = rng.choice(["half", "dense", "confluent"], p=[0.2, 0.3, 0.5])

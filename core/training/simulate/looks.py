@@ -1,4 +1,4 @@
-"""How cells look under the microscope: what each contrast makes of a scene, before the camera."""
+"""The look of cells under the microscope: the light of a scene in each contrast, before the camera."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def membrane(scene: Scene, rng: np.random.Generator) -> Floats:
 
 
 def tissue(scene: Scene, rng: np.random.Generator) -> Floats:
-    """A stain that only some cells of a tissue have, with fibres and blurred patches: grey values (Y, X)."""
+    """A stain of only some cells of a tissue, with fibres and blurred patches: grey values (Y, X)."""
     values = np.exp(rng.normal(0, 0.5, _count(scene))) * (rng.random(_count(scene)) < rng.uniform(0.1, 0.9))
     stain = _membrane(scene, rng) + rng.uniform(0, 1) * _cytoplasm(scene, rng, nuclei_too=False)
     light = stain * (scene.of_cell(_per_cell(scene, values)) + rng.uniform(0, 0.3))
-    if rng.random() < 0.7:  # what is not of any cell: vessels, fibres, other layers
+    if rng.random() < 0.7:  # structures outside cells: vessels, fibres, other layers
         patches = np.maximum(noise(light.shape, scene.diameter * rng.uniform(1, 5), rng) - rng.uniform(0, 1.5), 0)
         light = light + rng.uniform(0.2, 1.5) * patches * np.maximum(1 + 0.5 * rough_noise(light.shape, 4, rng), 0)
     return _photographed(np.asarray(light, np.float32), scene, rng)
@@ -46,9 +46,9 @@ def nuclei(scene: Scene, rng: np.random.Generator) -> Floats:
 
 
 def nuclear_channel(scene: Scene, cells: Floats, rng: np.random.Generator) -> Floats:
-    """The second channel: a stain of DNA, sometimes blurred, weak or with the cells' own light in it."""
+    """The second channel: a stain of DNA, sometimes blurred, weak or with bleed-through from the cells."""
     light = _chromatin(scene, rng)
-    light[scene.of_cell(_per_cell(scene, rng.random(_count(scene)) < 0.03)) > 0] *= 0.1  # a few without stain
+    light[scene.of_cell(_per_cell(scene, rng.random(_count(scene)) < 0.03)) > 0] *= 0.1  # a few unstained
     if rng.random() < 0.25:
         light = light + rng.uniform(0.05, 0.5) * cells / max(float(np.percentile(cells[::4, ::4], 99)), 1e-6)
     if rng.random() < 0.15:
@@ -59,7 +59,7 @@ def nuclear_channel(scene: Scene, cells: Floats, rng: np.random.Generator) -> Fl
 def phase(scene: Scene, rng: np.random.Generator) -> Floats:
     """Phase contrast: dark cells with a bright halo, thick ones the reverse: grey values (Y, X)."""
     thickness = _thickness(scene, rng)
-    # What is wider than the halo is seen at its rim only: spread cells are as grey as the medium.
+    # Structures wider than the halo show only at their rim: spread cells are as grey as the medium.
     flat = rng.random() < 0.65
     reach = scene.diameter * float(np.exp(rng.uniform(*np.log((0.04, 0.25) if flat else (0.15, 0.6)))))
     halo = blurred(thickness, reach) * (rng.uniform(0.85, 1.05) if flat else rng.uniform(0.5, 0.95))
@@ -95,7 +95,7 @@ def relief(scene: Scene, rng: np.random.Generator) -> Floats:
 
 def stained(scene: Scene, rng: np.random.Generator) -> Floats:
     """Stained single cells in transmitted light: dark nuclei in paler cells on a bright ground: grey values (Y, X)."""
-    # No tissue around them: there, people draw the nuclei and not the cells (see stained_nuclei).
+    # No tissue around them: in tissue, annotators outline nuclei and not cells (see stained_nuclei).
     cell = _cytoplasm(scene, rng, nuclei_too=False) * np.exp(rng.uniform(*np.log((0.25, 0.9))))
     dye = cell + rng.uniform(0.3, 2.0) * _chromatin(scene, rng)
     image = np.exp(-blurred(np.asarray(dye, np.float32), float(rng.uniform(0.4, 0.05 * scene.diameter + 0.4))))
@@ -180,7 +180,7 @@ def _grain(scene: Scene, rng: np.random.Generator) -> Floats:
 def _cytoplasm(scene: Scene, rng: np.random.Generator, nuclei_too: bool = True) -> Floats:
     """Light of stained cell bodies (Y, X), cells about 1."""
     dome, spread = rng.uniform(0, 1), rng.uniform(0, 0.9)
-    if np.count_nonzero(scene.labels) > 0.6 * scene.labels.size:  # else nobody could tell neighbours apart
+    if np.count_nonzero(scene.labels) > 0.6 * scene.labels.size:  # otherwise neighbours could not be distinguished
         dome, spread = max(dome, 0.4), max(spread, 0.2)
     body = _brightness(scene, spread, rng)
     body = body * (1 - dome + dome * _dome(scene, rng.uniform(0.4, 1.3)))
@@ -220,13 +220,13 @@ def _chromatin(scene: Scene, rng: np.random.Generator) -> Floats:
 
 
 def _thickness(scene: Scene, rng: np.random.Generator) -> Floats:
-    """How much each pixel delays light (Y, X), in radians or so: bodies, nuclei, granules, ruffled rims."""
+    """Optical delay of each pixel (Y, X), roughly in radians: bodies, nuclei, granules, ruffled rims."""
     shape, diameter = scene.labels.shape, scene.diameter
     height = _dome(scene, rng.uniform(0.2, 1.2)) * _brightness(scene, rng.uniform(0.05, 0.35), rng)
     if rng.random() < 0.3:  # rounded cells among flat ones
         round_ones = rng.random(_count(scene)) < 0.12
         height = height * (1 + scene.of_cell(_per_cell(scene, round_ones * rng.uniform(1, 4))))
-    # Thin rims that hardly show in places, and bodies that rise around the nucleus only.
+    # Thin rims that are hardly visible in places, and bodies that rise only around the nucleus.
     height = height * np.maximum(1 + rng.uniform(0, 0.6) * noise(shape, 0.6 * diameter, rng), 0.15)
     if rng.random() < 0.4:
         height = height * (rng.uniform(0.15, 0.5) + _near_nucleus(scene, rng.uniform(0.1, 0.3)))
@@ -251,7 +251,7 @@ def _photographed(light: Floats, scene: Scene, rng: np.random.Generator) -> Floa
 
 
 def _transmitted(image: Floats, scene: Scene, rng: np.random.Generator) -> Floats:
-    """Contrast around grey, with the grain of medium and glass, which is much weaker than that of cells."""
+    """Contrast around grey, with the grain of medium and glass, which is much weaker than that of the cells."""
     spread = float(np.std(image[scene.labels > 0])) if scene.labels.any() else float(image.std())
     grain = rough_noise(image.shape, rng.uniform(1.5, 0.3 * scene.diameter + 1.5), rng)
     ground = spread * 10 ** rng.uniform(-2, -0.6) * grain

@@ -1,4 +1,4 @@
-"""A sheet of simulated fields, to look at: `python -m cellspan.core.training.simulate.sheet SHEET.png`."""
+"""A figure of simulated fields: `python -m cellspan.core.training.simulate.sheet SHEET.png`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sheet(rows: int = 5, columns: int = 8, first: int = 0, look: str | None = No
 
 
 def tile(field: SimulatedField, outlined: bool) -> NDArray[np.uint8]:
-    """Grey, with the nuclei in blue where there is a channel of them."""
+    """Grey, with the nuclei in blue if there is a channel of nuclei."""
     grey, nuclei = (_stretched(plane) for plane in field.image)
     picture = np.stack((grey, grey, np.maximum(grey, nuclei)), axis=-1)
     if outlined:
@@ -48,7 +48,7 @@ def _stretched(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def write_sheet(path: Path, rows: int = 5, columns: int = 8) -> None:
-    """Write a sheet as PNG."""
+    """Write the figure as PNG."""
     picture = cv2.cvtColor(sheet(rows, columns), cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     write_atomically(path, lambda part: part.write_bytes(data.tobytes()))

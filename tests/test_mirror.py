@@ -14,6 +14,7 @@ FOLDERS = (
     "core/machine",
     "core/objects",
     "core/planes",
+    "core/results",
     "core/service",
     "core/volumes",
 )

@@ -111,14 +111,14 @@ def notes_on(results: Iterable[Path], lonely: Iterable[Path], others: Iterable[P
         first = results[0]
         ending = first.name[-len((marked(first.stem) or ("", ""))[1] + first.suffix) :]
         notes.append(
-            f"{_files(results)} left out, because {_are(results)} called like results or annotations of other images "
-            f"here ({_shown(results)}); to segment them, name them without those images, or give a pattern with their "
+            f"{_files(results)} left out, because the names are those of results or annotations of other images here "
+            f"({_shown(results)}); to segment them, name them without those images, or give a pattern with their "
             f'ending, such as "*{ending}".'
         )
     if lonely:
         notes.append(
-            f"{_files(lonely)} segmented although {_are(lonely)} called like results ({_shown(lonely)}), because "
-            "the images that they could belong to are not here."
+            f"{_files(lonely)} segmented although {_called(lonely)} ({_shown(lonely)}), because no image that "
+            f"{_they(lonely)} could belong to is here."
         )
     if others:
         types = ", ".join(sorted({path.suffix.lower() or path.name for path in others}))
@@ -133,8 +133,12 @@ def _files(paths: list[Path]) -> str:
     return "1 file was" if len(paths) == 1 else f"{len(paths)} files were"
 
 
-def _are(paths: list[Path]) -> str:
-    return "it is" if len(paths) == 1 else "they are"
+def _they(paths: list[Path]) -> str:
+    return "it" if len(paths) == 1 else "they"
+
+
+def _called(paths: list[Path]) -> str:
+    return "it is called like a result" if len(paths) == 1 else "they are called like results"
 
 
 def _shown(paths: list[Path]) -> str:

@@ -87,11 +87,10 @@ def find_pairs(folder: str | Path) -> list[Pair]:
     found = {image: annotation for image in images if (annotation := _annotation_of(image, masks, roi_sets))}
     found |= _only_images([image for image in images if image not in found], roi_sets)
     of_series = _annotated_series(images, masks, roi_sets)
-    whole: dict[Path, dict[int | None, Path]] = {image: {None: annotation} for image, annotation in found.items()}
     pairs = [
         _pair(image, annotation, folder, series)
         for image in images
-        for series, annotation in (of_series.get(image) or whole.get(image, {})).items()
+        for series, annotation in (of_series.get(image) or _only_series(found.get(image))).items()
     ]
     if not pairs:
         raise CellspanError(
@@ -130,6 +129,11 @@ def chosen_series(pairs: Iterable[Pair], chosen: Sequence[int]) -> list[Pair]:
     if not found:
         raise CellspanError(f"--series {', '.join(map(str, chosen))}: none of these images is annotated.")
     return found
+
+
+def _only_series(annotation: Path | None) -> dict[int | None, Path]:
+    """The annotation of an image whose series are not annotated one by one."""
+    return {} if annotation is None else {None: annotation}
 
 
 def _pair(image: Path, masks: Path, top: Path, series: int | None) -> Pair:

@@ -69,6 +69,7 @@ import logging
 from typing import Any
 
 import numpy
+from cellprofiler_core.constants.measurement import COLTYPE_INTEGER
 from cellprofiler_core.image import Image
 from cellprofiler_core.module.image_segmentation import ImageSegmentation
 from cellprofiler_core.object import Objects
@@ -160,7 +161,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
 
     def finds_nuclei(self) -> bool:
         """Whether the nuclei are found here, and not taken from an earlier module."""
-        return self.together.value and self.nuclei_from.value != NUCLEI_EXIST
+        return bool(self.together.value and self.nuclei_from.value != NUCLEI_EXIST)
 
     def needs_nuclei_image(self) -> bool:
         """Whether a second image is read."""
@@ -368,7 +369,8 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def columns(self) -> list[tuple[str, str, str]]:
         """All measurements: object or image, feature, database type."""
         cells = self.y_name.value
-        columns = super().get_measurement_columns(None, cells) + measurements.segmentation_columns(cells)
+        columns: list[measurements.Column] = [*super().get_measurement_columns(None, cells)]
+        columns += measurements.segmentation_columns(cells)
         if not self.together.value:
             return columns
         nuclei, cytoplasm = self.nuclei_objects.value, self.cytoplasm_name.value
@@ -376,7 +378,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             nuclei = self.nuclei_name.value
             columns += super().get_measurement_columns(None, nuclei) + measurements.segmentation_columns(nuclei)
         columns += super().get_measurement_columns(None, cytoplasm)
-        columns.append((cells, measurements.NUCLEI_COUNT, measurements.COLTYPE_INTEGER))
+        columns.append((cells, measurements.NUCLEI_COUNT, COLTYPE_INTEGER))
         for parent, child in ((nuclei, cells), (nuclei, cytoplasm), (cells, cytoplasm)):
             columns += measurements.relation_columns(parent, child)
         return columns

@@ -142,11 +142,12 @@ def _draw_spindles(outlines: Outlines, radii: Values, rng: np.random.Generator) 
 @njit(cache=True, fastmath=True)
 def distance(dy: float, dx: float, row: Any, table: Any, arms: Any) -> float:
     """Distance function of a point at (dy, dx) from the centre: 0 at the centre, 1 on the outline."""
+    result: float
     u = row[COS] * dx + row[SIN] * dy
     v = row[COS] * dy - row[SIN] * dx
     kind = int(row[KIND])
     if kind in (RADIAL, ARMED):
-        result: float = _radial(u, v, row, table, arms)
+        result = _radial(u, v, row, table, arms)
         return result
     length, width = row[LENGTH], row[WIDTH]
     along = u / length
@@ -157,12 +158,12 @@ def distance(dy: float, dx: float, row: Any, table: Any, arms: Any) -> float:
     v = abs(v) / math.sqrt(1 + slope * slope)
     if kind == ROD:
         beyond = max(abs(u) - (length - width), 0.0)
-        result: float = math.sqrt(beyond * beyond + v * v) / width
+        result = math.sqrt(beyond * beyond + v * v) / width
         return result
     if abs(along) >= 1:
-        result: float = abs(along) + v / width
+        result = abs(along) + v / width
         return result
-    result: float = max(abs(along), v / (width * (1 - abs(along) ** row[POINTED]) + 0.3))
+    result = max(abs(along), v / (width * (1 - abs(along) ** row[POINTED]) + 0.3))
     return result
 
 

@@ -141,10 +141,11 @@ def _distance(row: Any, z: float, y: float, x: float) -> float:
 @njit(cache=True, fastmath=True)
 def _at(row: Any, warp: Any, step: float, z: int, y: int, x: int) -> float:
     """Distance of a voxel from a lumpy ellipsoid's centre; see _distance."""
+    result: float
     if len(warp) == 0:
-        result: float = _distance(row, z * step, float(y), float(x))
+        result = _distance(row, z * step, float(y), float(x))
         return result
-    result: float = _distance(row, z * step + warp[0, z, y, x], y + warp[1, z, y, x], x + warp[2, z, y, x])
+    result = _distance(row, z * step + warp[0, z, y, x], y + warp[1, z, y, x], x + warp[2, z, y, x])
     return result
 
 

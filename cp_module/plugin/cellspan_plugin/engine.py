@@ -46,7 +46,7 @@ def engine_command(folder: Path = HERE) -> list[str]:
     record = _record(folder)
     if record is None or not (folder / "client.py").is_file():
         raise NotInstalled(f"The cellspan engine is not connected to CellProfiler: {_remedy(folder)}.")
-    command = record["command"]
+    command: list[str] = record["command"]
     if shutil.which(command[0]) is None:
         raise NotInstalled(f"The cellspan engine is no longer at {command[0]}: {_remedy(folder)}.")
     return command

@@ -68,7 +68,7 @@ def renumber(labels: np.ndarray) -> np.ndarray:
     present = np.bincount(labels.ravel(), minlength=1) > 0
     present[0] = False
     numbers = np.cumsum(present, dtype=np.int32)
-    return np.where(present, numbers, 0).astype(np.int32)[labels]
+    return np.asarray(np.where(present, numbers, 0)[labels], np.int32)
 
 
 def border_of(mask: np.ndarray) -> np.ndarray:
@@ -79,7 +79,7 @@ def border_of(mask: np.ndarray) -> np.ndarray:
         kept[1:] &= own[:-1]
         kept[:-1] &= own[1:]
         kept[0] = kept[-1] = False
-    return mask & ~inside
+    return np.asarray(mask & ~inside)
 
 
 def _touching(labels: np.ndarray, mask: np.ndarray | None, count: int) -> np.ndarray:
@@ -98,4 +98,4 @@ def only(labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """The objects k with wanted[k], with unchanged numbers."""
     numbers = np.where(wanted, np.arange(len(wanted)), 0).astype(np.int32)
     numbers[0] = 0
-    return numbers[labels]
+    return np.asarray(numbers[labels])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Tuple
+from typing import Any, Callable, NamedTuple, Tuple
 
 import numpy as np
 from cellprofiler_core.constants.measurement import (
@@ -25,7 +25,7 @@ from cellspan_plugin.filters import across
 Column = Tuple[str, str, str]  # object or image, feature, type in the database
 NUCLEI_COUNT = "Flow_NucleiCount"
 # per segmentation: feature, type, value from the engine's result
-IMAGE_FEATURES = {
+IMAGE_FEATURES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "Flow_Diameter_%s": (COLTYPE_FLOAT, lambda result: result.diameter),
     "Flow_Seconds_%s": (COLTYPE_FLOAT, lambda result: result.seconds),
     "Flow_Model_%s": (COLTYPE_VARCHAR_FORMAT % 255, lambda result: result.model),

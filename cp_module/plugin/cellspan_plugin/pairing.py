@@ -80,7 +80,7 @@ def pair(
 def nuclei_of_discarded_cells(cells: Filtered, nuclei: np.ndarray) -> np.ndarray:
     """The pixels of nuclei in cells that were discarded; these nuclei are discarded too."""
     gone = discarded(cells.unedited_segmented, cells.segmented)
-    return (_cell_of_nucleus(gone, nuclei) > 0)[nuclei]
+    return np.asarray((_cell_of_nucleus(gone, nuclei) > 0)[nuclei])
 
 
 def _cell_of_nucleus(cells: np.ndarray, nuclei: np.ndarray) -> np.ndarray:

@@ -19,4 +19,4 @@ def flow_image(flows: np.ndarray) -> np.ndarray:
     length = np.clip(np.hypot(down, right), 0, 1)[..., None]
     angle = np.arctan2(down, right)[..., None]
     waves = 0.5 + 0.5 * np.cos(angle - np.array([0, 2, 4], np.float32) * np.pi / 3)
-    return (length * waves).astype(np.float32)
+    return np.asarray(length * waves, np.float32)

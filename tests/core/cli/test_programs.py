@@ -80,7 +80,7 @@ def test_images_that_failed_have_codes(cellspan, tmp_path: Path) -> None:
     assert problems(again.stderr) == [json.loads(problem_line(result_exists(labels)))]
     missing = cellspan("--for-programs", *options, "--overwrite", "--nuclei-channel", 4, check=False)
     assert problems(missing.stderr) == [json.loads(problem_line(missing_channel("nuclei_channel", 4, 1).within(image)))]
-    records = json.loads((folder / "run.json").read_text())["images"]
+    records = json.loads((folder / "run.json").read_text())["inputs"]
     assert [record["code"] for record in records if "error" in record] == ["missing_channel"]
     plain = cellspan(*options, check=False)
     assert "add --overwrite" in plain.stderr

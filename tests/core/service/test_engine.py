@@ -79,7 +79,7 @@ def test_an_image_that_ends_engines_is_not_tried_for_ever(tmp_path: Path, segmen
     engines.append(Engine(FakeModels(segmenter), marks=tmp_path / "marks"))
     refused = submit(engines[-1], key="the same image")
     assert refused.state == "failed"
-    assert refused.message.startswith(f"This image ended the engine {MOST} times")
+    assert f"the engine {MOST} times" in refused.message
     another = submit(engines[-1], key="another image")
     segmenter.gate.set()
     assert done(another).count == 1

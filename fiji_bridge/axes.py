@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.pictures.images import MAX_CHANNELS, Image, image_from_array
+from cellspan.core.pictures.axes import MAX_CHANNELS
+from cellspan.core.pictures.images import Image, image_from_array
 from cellspan.core.pictures.volume import Spacing, Volume, volume_from_array
 from cellspan.fiji_bridge.gateway import pyimagej_gateway
 

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.pictures.images import read_image
 from cellspan.core.pictures.inputs import Input, find_inputs
 from cellspan.core.pictures.opening import FORMATS, open_picture
+from cellspan.core.pictures.reading import read_image, read_volume
 from cellspan.core.pictures.several import every_series
-from cellspan.core.pictures.volume import read_volume
 
 from .microscope_files import write_czi, write_lif, write_nd2, write_oir
 
@@ -130,7 +129,7 @@ def test_plain_pictures_load_nothing_of_other_formats(tmp_path: Path) -> None:
     imageio.imwrite(tmp_path / "a.png", np.zeros((9, 9), np.uint8))
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((9, 9), np.uint8))
     code = (
-        "import sys; from cellspan.core.pictures.images import read_image\n"
+        "import sys; from cellspan.core.pictures.reading import read_image\n"
         "for path in sys.argv[1:]: read_image(path)\n"
         "print(*({'zarr', 'dask', 'nd2', 'pylibCZIrw', 'liffile', 'oirfile'} & set(sys.modules)))"
     )

@@ -10,10 +10,12 @@ pytestmark = pytest.mark.quick
 ROOT = Path(__file__).parents[1]
 FOLDERS = (
     "core/dynamics",
+    "core/files",
     "core/inference",
     "core/machine",
     "core/objects",
     "core/planes",
+    "core/results",
     "core/service",
     "core/volumes",
 )

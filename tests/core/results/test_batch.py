@@ -246,7 +246,7 @@ def test_the_record_tells_what_was_left_out(images: list[Path], tmp_path: Path) 
 def test_the_size_of_a_pixel_reaches_every_result(
     images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def calibrated(path: Path) -> Image:
+    def calibrated(path: Path, series: int | None = None) -> Image:
         return Image(tifffile.imread(path)[None], False, (0.5, 0.25), "µm")
 
     monkeypatch.setattr(plane_files, "read_image", calibrated)

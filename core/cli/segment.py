@@ -134,7 +134,10 @@ def _show(progress: Progress, record: Record) -> None:
     elif "skipped" in record:
         progress.skip()
     else:
-        progress.step(f"{record['input']}: {record['objects']} objects, diameter {record['diameter']:.1f} pixels")
+        which = f", series {record['series']}" if "series" in record else ""
+        progress.step(
+            f"{record['input']}{which}: {record['objects']} objects, diameter {record['diameter']:.1f} pixels"
+        )
 
 
 class _Tally:

@@ -17,6 +17,7 @@ import tifffile
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Image
 from cellspan.core.pictures.inputs import Input, find_inputs
+from cellspan.core.pictures.several import every_series
 from cellspan.core.planes.result import Result
 from cellspan.core.results import plane_files
 from cellspan.core.results.batch import Batch, Existing, Outcome, segment_files
@@ -254,3 +255,21 @@ def test_the_size_of_a_pixel_reaches_every_result(
     assert "area_um2,diameter_um" in (tmp_path / "out" / "a_objects.csv").read_text()
     with tifffile.TiffFile(tmp_path / "out" / "a_labels.tif") as tiff:
         assert tiff.pages[0].get_resolution() == (4, 2)  # type: ignore[union-attr]
+
+
+def test_every_image_of_a_file_has_its_results_and_its_record(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as file:
+        for k in range(2):
+            file.write(np.full((10, 12 + k), k + 1, np.uint8), metadata={"axes": "YX"})
+    inputs = every_series([Input(tmp_path / "a.ome.tif", Path())])
+    segmenter: Any = FakeSegmenter()
+    out = tmp_path / "out"
+    outcome = segment_files(Batch(segmenter, out, Parameters(), ["labels"]), inputs)
+    assert [(Path(record["input"]).name, record["series"]) for record in outcome.records] == [
+        ("a.ome.tif", 0),
+        ("a.ome.tif", 1),
+    ]
+    for k in range(2):
+        assert tifffile.imread(out / f"a.ome_s{k}_labels.tif").shape == (10, 12 + k)
+    again = segment_files(Batch(segmenter, out, Parameters(), ["labels"], "skip"), inputs)
+    assert [(record["series"], "skipped" in record) for record in again.records] == [(0, True), (1, True)]

@@ -12,6 +12,7 @@ from cellspan.core.objects.labels import median_diameter
 from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.training.data import (
     Field,
+    chosen_series,
     divided,
     find_pairs,
     licence,
@@ -231,3 +232,42 @@ def test_one_outline_in_two_parts_is_one_object(tmp_path: Path) -> None:
     imageio.imwrite(tmp_path / "a.png", labels.astype(np.uint8))
     write_roi_zip(tmp_path / "a_rois.zip", labels_to_rois(labels))
     np.testing.assert_array_equal(read_pair(find_pairs(tmp_path)[0])[1], labels)
+
+
+def test_images_in_files_of_several_have_annotations_of_their_own(tmp_path: Path) -> None:
+    fields = [simulate_nuclei((96, 96), seed=seed) for seed in range(3)]
+    for name in ("a_img.ome.tif", "b.ome.tif"):
+        with tifffile.TiffWriter(tmp_path / name) as file:
+            for field in fields:
+                file.write(field.image, metadata={"axes": "YX"})
+    for number in (0, 2):
+        imageio.imwrite(tmp_path / f"a_img.ome_s{number}_masks.png", fields[number].labels.astype(np.uint16))
+    rois = labels_to_rois(fields[1].labels)
+    write_roi_zip(tmp_path / "b.ome_s1_rois.zip", rois)
+    write_pair(tmp_path, "c_s1")
+    pairs = find_pairs(tmp_path)
+    assert [(pair.image.name, pair.series) for pair in pairs] == [
+        ("a_img.ome.tif", 0),
+        ("a_img.ome.tif", 2),
+        ("b.ome.tif", 1),
+        ("c_s1_img.png", None),
+    ]
+    for pair, number in zip(pairs[:3], (0, 2, 1), strict=True):
+        _, labels = read_pair(pair)
+        assert labels.max() == fields[number].labels.max()
+    assert [pair.series for pair in chosen_series(pairs[:3], (2, 1))] == [2, 1]
+    with pytest.raises(CellspanError, match="--series 7: none of these images is annotated"):
+        chosen_series(pairs[:3], (7,))
+
+
+def test_masks_of_an_image_that_is_one_of_several_must_say_which(tmp_path: Path) -> None:
+    fields = [simulate_nuclei((96, 96), seed=seed) for seed in range(2)]
+    with tifffile.TiffWriter(tmp_path / "a_img.tif", ome=True) as file:
+        for field in fields:
+            file.write(field.image, metadata={"axes": "YX"})
+    imageio.imwrite(tmp_path / "a_masks.png", fields[1].labels.astype(np.uint16))
+    pairs = find_pairs(tmp_path)
+    with pytest.raises(CellspanError, match=r"a_img\.tif: the file holds 2 images"):
+        read_pair(pairs[0])
+    [chosen] = chosen_series(pairs, (1,))
+    assert read_pair(chosen)[1].max() == fields[1].labels.max()

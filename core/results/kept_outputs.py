@@ -44,9 +44,10 @@ def save_outputs_of_network(path: Path, result: Result, image: Image) -> None:
 def result_from(path: Path, image: Image, parameters: Parameters, segmenter: Segmenter) -> tuple[Result | None, str]:
     """The result of a run without the network; or None, and why the network is needed ("" if there is no file)."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about: dict[str, Any] = json.loads(str(file["about"]))
-            outputs, style = file["outputs"], file["style"]
+        # Opened here, because numpy does not close a file that is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            about: dict[str, Any] = json.loads(str(kept["about"]))
+            outputs, style = kept["outputs"], kept["style"]
     except FileNotFoundError:
         return None, ""
     except Exception as error:  # noqa: BLE001 - a damaged archive raises anything; the network can do it again

@@ -38,7 +38,7 @@ def test_every_output_of_one_image(tmp_path: Path, picture: Path, cellspan: Call
     assert labels.dtype == np.uint16
     assert np.array_equal(rois_to_labels(roifile.roiread(out / "cells_rois.zip"), labels.shape), labels)
     assert imageio.imread(out / "cells_overlay.png").shape == (160, 200, 3)
-    rows = list(csv.DictReader((out / "cells_objects.csv").open()))
+    rows = list(csv.DictReader((out / "cells_objects.csv").read_text(encoding="utf-8").splitlines()))
     assert [int(row["area"]) for row in rows] == np.bincount(labels.ravel())[1:].tolist()
     assert tifffile.imread(out / "cells_flows.tif").shape == (2, 160, 200)
     assert tifffile.imread(out / "cells_probability.tif").shape == (160, 200)

@@ -43,7 +43,7 @@ def test_every_kind_with_its_size(tmp_path: Path, name: str) -> None:
     np.testing.assert_array_equal(labels, result().labels)
     assert tifffile.imread(paths["flows"]).shape == (2, 40, 50)
     np.testing.assert_array_equal(rois_to_labels(roifile.roiread(paths["rois"]), labels.shape), labels)
-    rows = list(csv.DictReader(paths["table"].open(encoding="utf-8")))
+    rows = list(csv.DictReader(paths["table"].read_text(encoding="utf-8").splitlines()))
     assert [(row["area"], row["area_um2"]) for row in rows] == [("100", "6.25"), ("150", "9.375")]
     with PIL.Image.open(paths["overlay"]) as overlay:
         assert overlay.info["Pixel size"] == "x: 0.25 µm, y: 0.25 µm"

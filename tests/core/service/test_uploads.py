@@ -58,6 +58,8 @@ def test_many_images_share_a_bounded_memory() -> None:
     first.write(b"x" * 1000)
     second.write(b"y" * 1000)
     assert (first.on_disk, second.on_disk) == (False, True)
+    first.close()
+    second.close()
 
 
 def test_when_the_images_that_wait_take_all_the_disk_others_come_later() -> None:

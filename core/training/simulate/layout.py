@@ -30,6 +30,7 @@ CORRECTIONS = 2  # times that radii are corrected until the median diameter is a
 ENOUGH = 6  # whole cells that a median is taken of
 STRIDE = 2  # packing looks at every second pixel
 SMALLEST = 12  # pixels that a visible cell has at least
+BLURRED_AWAY = 0.6  # diameters out of focus, from which on nobody would draw the outline of a cell
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,18 @@ class Scene:
     radius: Values  # (n + 1,): pixels to the outline at most
     angle: Values  # (n + 1,): of the long axis
     diameter: float  # median, pixels
+    outlines: Outlines  # n: of the cells as they were meant, label - 1 after label - 1
+    depth: Values  # (n + 1,): diameters out of focus; infinite for cells that are not there after all
+    vessels: Floats | None = None  # (Y, X): 1 where a vessel of the tissue is, 0 elsewhere
+
+    @property
+    def annotated(self) -> Labels:
+        """The labels (Y, X), 1..n, of the cells that an annotator would draw: those near the focus."""
+        wanted = self.depth < BLURRED_AWAY
+        wanted[0] = False
+        table = np.zeros(len(wanted), np.int32)
+        table[wanted] = np.arange(1, np.count_nonzero(wanted) + 1)
+        return table[self.labels]
 
     def of_cell(self, values: Values) -> Floats:
         """A picture (Y, X) of numbers (n + 1,) that belong to cells."""
@@ -81,7 +94,8 @@ def arrange(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.
     radius = _largest_of_each(edge, labels, len(outlines.rows))
     nuclei = _nuclei(labels, edge, outlines, plan, rng)
     angle = np.concatenate(([0.0], np.arctan2(outlines.rows[:, 3], outlines.rows[:, 2])))
-    return Scene(labels, under, nuclei, edge, radius, angle, median_diameter(labels) or diameter)
+    found = median_diameter(labels) or diameter
+    return Scene(labels, under, nuclei, edge, radius, angle, found, outlines, np.zeros(len(radius)))
 
 
 def _whole_diameter(labels: Labels, otherwise: float) -> float:

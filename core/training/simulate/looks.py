@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 from cellspan.core.pictures.images import Floats
+from cellspan.core.training.simulate.cultures import clumps, confluent, faint, macrophages, unequal
+from cellspan.core.training.simulate.fringes import yeast
 from cellspan.core.training.simulate.layout import Scene
 from cellspan.core.training.simulate.light import (
     brightness,
@@ -20,8 +22,10 @@ from cellspan.core.training.simulate.light import (
     thickness,
     transmitted,
 )
+from cellspan.core.training.simulate.neurons import neurons
 from cellspan.core.training.simulate.optics import transmission_camera
 from cellspan.core.training.simulate.textures import blurred, noise, rough_noise
+from cellspan.core.training.simulate.tissue import packed, thick_nuclei, two_photon
 
 
 def fluorescence(scene: Scene, rng: np.random.Generator) -> Floats:
@@ -131,4 +135,14 @@ LOOKS: dict[str, Callable[[Scene, np.random.Generator], Floats]] = {
     "stained": stained,
     "nuclei": nuclei,
     "stained nuclei": stained_nuclei,
+    "two-photon": two_photon,
+    "packed": packed,
+    "thick nuclei": thick_nuclei,
+    "neurons": neurons,
+    "confluent": confluent,
+    "faint": faint,
+    "clumps": clumps,
+    "unequal": unequal,
+    "macrophages": macrophages,
+    "yeast": yeast,
 }

@@ -60,14 +60,23 @@ def empty_field(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
     return transmission_camera(np.asarray(0.5 - dust, np.float32), rng)
 
 
-def fluorescence_camera(light: Floats, rng: np.random.Generator) -> Floats:
-    """Grey values of light (Y, X, cells about 1): offset, background, photons, read noise, saturation."""
-    background = 10 ** rng.uniform(-2.5, -0.3)
-    photons = 10 ** rng.uniform(0.9, 3.2)
-    light = np.maximum(light, 0) * illumination(light.shape, 10 ** rng.uniform(-0.7, 0.2), rng) + background * (
+def fluorescence_camera(
+    light: Floats,
+    rng: np.random.Generator,
+    background: tuple[float, float] = (-2.5, -0.3),
+    photons: tuple[float, float] = (0.9, 3.2),
+) -> Floats:
+    """Grey values of light (Y, X, cells about 1): offset, background, photons, read noise, saturation.
+
+    `background` is relative to the light of cells, `photons` come from a pixel of a cell; decimal logarithms, least and
+    most.
+    """
+    ground = 10 ** rng.uniform(*background)
+    gain = 10 ** rng.uniform(*photons)
+    light = np.maximum(light, 0) * illumination(light.shape, 10 ** rng.uniform(-0.7, 0.2), rng) + ground * (
         1 + 0.3 * noise(light.shape, 0.3 * min(light.shape), rng)
     )
-    electrons = _poisson(np.asarray(np.maximum(light, 0) * photons, np.float32), rng)
+    electrons = _poisson(np.asarray(np.maximum(light, 0) * gain, np.float32), rng)
     read_noise = rng.uniform(0.5, 4)
     electrons += rng.standard_normal(light.shape, np.float32) * read_noise
     if rng.random() < 0.5:  # else the software took the offset away, and what is darker is black

@@ -77,7 +77,7 @@ def faint(scene: Scene, rng: np.random.Generator) -> Floats:
     body = np.where(scene.nuclei > 0, body * np.exp(rng.normal(-0.2, 0.4)), body)
     light = body + rng.uniform(0, 0.6) * per_cell(scene, 1.0)[scene.under]
     light = blurred(np.asarray(light, np.float32), diameter * float(rng.uniform(0.01, 0.06)))
-    return photographed(light, scene, rng)
+    return photographed(light, scene, rng, photons=(1.4, 3.2))
 
 
 def at_many_depths(scene: Scene, rng: np.random.Generator) -> Scene:
@@ -121,7 +121,8 @@ def unequal(scene: Scene, rng: np.random.Generator) -> Floats:
     body = cytoplasm(scene, rng, widest=0.3)
     if rng.random() < 0.3:
         body = np.asarray(body + rng.uniform(0.5, 2) * membranes(scene, rng), np.float32)
-    spread = np.exp(np.clip(rng.normal(0, rng.uniform(0.8, 1.5), count(scene)), -2.0, 3.5))
-    light = body * scene.of_cell(per_cell(scene, spread)) * brightness(scene, 0.1, rng)
-    limit = float(np.quantile(spread, rng.uniform(0.6, 1.0))) if len(spread) else 1.0
-    return photographed(np.asarray(np.minimum(light, 1.2 * limit), np.float32), scene, rng)
+    spread = np.exp(rng.normal(0, rng.uniform(0.8, 1.5), count(scene)))
+    limit = float(np.quantile(spread, rng.uniform(0.8, 1.0))) if len(spread) else 1.0
+    spread = np.maximum(spread, rng.uniform(0.04, 0.15) * limit)  # an annotator sees no dimmer ones
+    light = np.minimum(body * scene.of_cell(per_cell(scene, spread)) / limit, 1.5)
+    return photographed(np.asarray(light, np.float32), scene, rng, photons=(1.5, 3.2))

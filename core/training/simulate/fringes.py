@@ -25,7 +25,7 @@ def fringed(scene: Scene, focus: Values, rng: np.random.Generator) -> Floats:
 
     Next to the wall lies a ring of the opposite sign, inside or outside, and there may be a wide halo.
     """
-    shape, diameter = scene.labels.shape, scene.diameter
+    diameter = scene.diameter
     inside = scene.labels > 0
     away, owner = _outside(scene)
     signed = np.where(inside, scene.edge, -away)  # pixels into the cell

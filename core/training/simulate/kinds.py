@@ -174,15 +174,18 @@ def _rearranged(plan: Plan, look: str, rng: np.random.Generator) -> Plan:
         return replace(plan, coverage=1.0, growth=growth, overlap=float(rng.uniform(0.1, 0.35)))
     if look == "thick nuclei":
         coverage = float(rng.uniform(0.4, 1.0))
-        return replace(plan, coverage=coverage, growth=1.0, overlap=float(rng.uniform(0.2, 0.6)))
+        ruffled, spread = float(rng.uniform(0.01, 0.06)), float(rng.uniform(0.05, 0.3))
+        overlap = float(rng.uniform(0.2, 0.6))
+        return replace(plan, coverage=coverage, growth=1.0, overlap=overlap, ruffled=ruffled, spread=spread)
     if look == "neurons":
         return replace(plan, coverage=min(plan.coverage, float(rng.uniform(0.03, 0.4))), growth=1.0)
     if look in {"confluent", "faint"}:
-        growth = float(rng.uniform(1.2, 2.2))
+        growth = float(rng.uniform(1.1, 1.4 if plan.shape in BRANCHED else 2.2))
         return replace(plan, coverage=1.0, growth=growth, overlap=float(rng.uniform(0.05, 0.3)), islands=0.0)
     if look == "clumps":
-        islands = float(rng.uniform(0.1, 0.5))
-        return replace(plan, coverage=1.0, growth=1.0, overlap=float(rng.uniform(0.15, 0.5)), islands=islands)
+        islands, ruffled = float(rng.uniform(0.2, 0.7)), float(rng.uniform(0.01, 0.08))
+        overlap = float(rng.uniform(0.15, 0.5))
+        return replace(plan, coverage=1.0, growth=1.0, overlap=overlap, islands=islands, ruffled=ruffled)
     if look == "macrophages":
         return replace(plan, ruffled=float(rng.uniform(0.05, 0.25)))
     return plan

@@ -1,4 +1,4 @@
-"""Cells over and under the focal plane: which are out of focus, and the light of layers that are blurred each for itself."""
+"""Cells over and under the focal plane: which are out of focus, and the light of layers, each with its blur."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cellspan.core.training.simulate.layout import BLURRED_AWAY, Scene
 from cellspan.core.training.simulate.textures import blurred, noise
 
 BLUR = 0.22  # diameters of blur (sigma) that each diameter out of focus brings
-LEVELS = 4  # of blur that the cells of a field are sorted into
+LEVELS = (0.12, 0.5, 1.6)  # diameters out of focus; cells between two of them are blurred alike
 
 
 def out_of_focus(scene: Scene, share: float, rng: np.random.Generator) -> Scene:
@@ -41,10 +41,10 @@ def layered(scene: Scene, light: Floats, below: Floats, rng: np.random.Generator
     depth = np.where(np.isfinite(scene.depth), scene.depth, 0)
     present = np.isfinite(scene.depth)
     present[0] = False
-    levels = _levels(depth)
+    levels = np.searchsorted(LEVELS, depth, side="right")
     fading = rng.uniform(0.1, 0.8)  # light of deep cells is lost
     total = np.zeros(light.shape, np.float32)
-    for level in range(int(levels.max(initial=0)) + 1):
+    for level in range(len(LEVELS) + 1):
         chosen = present & (levels == level)
         if not chosen.any():
             continue
@@ -54,12 +54,6 @@ def layered(scene: Scene, light: Floats, below: Floats, rng: np.random.Generator
         layer = np.asarray((upper + lower) * np.exp(-fading * mean), np.float32)
         total += blurred(layer, BLUR * mean * scene.diameter)
     return total
-
-
-def _levels(depth: Floats) -> Floats:
-    """Which of LEVELS each cell belongs to; the first is in focus."""
-    edges = np.array([0.12, 0.5, 1.6])[: LEVELS - 1]
-    return np.asarray(np.searchsorted(edges, depth, side="right"))
 
 
 def other_layers(light: Floats, diameter: float, rng: np.random.Generator) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.layout import Scene
-from cellspan.core.training.simulate.optics import debris, fluorescence_camera, focus, transmission_camera
+from cellspan.core.training.simulate.optics import PHOTONS, debris, fluorescence_camera, focus, transmission_camera
 from cellspan.core.training.simulate.shapes import Values
 from cellspan.core.training.simulate.textures import DIRECTIONS, blurred, fibres, noise, rough_noise, spots
 
@@ -133,11 +133,13 @@ def thickness(scene: Scene, rng: np.random.Generator) -> Floats:
     return np.asarray(height, np.float32)
 
 
-def photographed(light: Floats, scene: Scene, rng: np.random.Generator) -> Floats:
+def photographed(
+    light: Floats, scene: Scene, rng: np.random.Generator, photons: tuple[float, float] = PHOTONS
+) -> Floats:
     """Grey values (Y, X) of fluorescent light, with specks, blur, haze and the camera's noise."""
     if rng.random() < 0.5:
         light = light + 10 ** rng.uniform(-1, 0.4) * debris(light.shape, scene.diameter, rng)
-    return fluorescence_camera(focus(light, scene.diameter, rng), rng)
+    return fluorescence_camera(focus(light, scene.diameter, rng), rng, photons=photons)
 
 
 def transmitted(image: Floats, scene: Scene, rng: np.random.Generator) -> Floats:

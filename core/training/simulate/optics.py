@@ -9,6 +9,9 @@ from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.textures import blurred, noise, spots
 
 WHITE = 255.0  # grey values
+# Decimal logarithms, least and most:
+BACKGROUND = (-2.5, -0.3)  # light beside cells, cells having about 1
+PHOTONS = (0.9, 3.2)  # that come from a pixel of a cell
 
 
 def focus(light: Floats, diameter: float, rng: np.random.Generator) -> Floats:
@@ -63,13 +66,12 @@ def empty_field(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
 def fluorescence_camera(
     light: Floats,
     rng: np.random.Generator,
-    background: tuple[float, float] = (-2.5, -0.3),
-    photons: tuple[float, float] = (0.9, 3.2),
+    background: tuple[float, float] = BACKGROUND,
+    photons: tuple[float, float] = PHOTONS,
 ) -> Floats:
     """Grey values of light (Y, X, cells about 1): offset, background, photons, read noise, saturation.
 
-    `background` is relative to the light of cells, `photons` come from a pixel of a cell; decimal logarithms, least and
-    most.
+    `background` and `photons` are ranges like BACKGROUND and PHOTONS.
     """
     ground = 10 ** rng.uniform(*background)
     gain = 10 ** rng.uniform(*photons)

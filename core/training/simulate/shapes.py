@@ -45,8 +45,8 @@ SHAPES = (
 # Of the shapes with pointed ends: aspect ratio, and how far the body stays thick towards the ends (least, most).
 SPINDLES = {
     "spindle": ((2.0, 8.0), (1.0, 2.5)),
-    "bipolar": ((5.0, 16.0), (0.3, 0.8)),  # a small body with two long, thin processes
-    "myoblast": ((4.0, 11.0), (1.2, 4.0)),
+    "bipolar": ((4.0, 10.0), (0.5, 1.0)),  # a small body with two long, thin processes
+    "myoblast": ((4.0, 10.0), (1.2, 4.0)),
 }
 # Of the shapes with arms: their length in radii, and half width (least, most).
 ARMED_SHAPES = {"neurite": ((1.5, 5.0), (0.1, 0.25)), "neuron": ((1.2, 2.2), (0.2, 0.45))}

@@ -85,9 +85,9 @@ def _absent(scene: Scene, rng: np.random.Generator) -> Floats:
 
 def _scanned(image: Floats, scene: Scene, rng: np.random.Generator) -> Floats:
     """Grey values of a scanning microscope: few photons a pixel, then an average over frames that may move."""
-    grey = fluorescence_camera(image, rng, background=(-2.5, -1.0), photons=(0.3, 2.2))
-    if rng.random() < 0.4:
-        grey = blurred(grey, float(rng.uniform(0.4, 0.08 * scene.diameter + 0.4)))
+    grey = fluorescence_camera(image, rng, background=(-2.5, -1.0), photons=(0.8, 2.4))
+    if rng.random() < 0.5:
+        grey = blurred(grey, float(rng.uniform(0.5, 0.08 * scene.diameter + 0.5)))
     return grey
 
 

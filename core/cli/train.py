@@ -77,6 +77,11 @@ def _looks(context: click.Context, parameter: click.Parameter, value: str | None
     help='Only these looks of simulated cells, with commas between, such as "nuclei,stained nuclei".  [default: all]',
 )
 @click.option(
+    "--textures",
+    type=click.Path(path_type=Path),
+    help="Folder of pictures without annotation: their noise and backgrounds are mixed into the simulated cells.",
+)
+@click.option(
     "--invert",
     type=_Range(0, 1),
     help="Fraction of the crops with bright and dark exchanged, for models of every microscope.  [default: 0]",
@@ -103,6 +108,7 @@ def train(
     seed: int | None,
     simulated: float | None,
     looks: tuple[str, ...] | None,
+    textures: Path | None,
     invert: float | None,
     balance: float | None,
     split: bool,
@@ -149,6 +155,7 @@ def train(
         "seed": seed,
         "simulated": simulated,
         "looks": looks,
+        "textures": str(textures.absolute()) if textures else None,
         "invert": invert,
         "balance": balance,
         "split": split or None,
@@ -162,6 +169,8 @@ def train(
         recipe = Recipe.fine_tuning(first, **given) if first else Recipe(**given)
     if looks and not recipe.simulated:
         raise click.UsageError("--looks chooses among simulated cells: add --simulated, such as --simulated 0.5.")
+    if textures and not recipe.simulated:
+        raise click.UsageError("--textures is for simulated cells: add --simulated, such as --simulated 0.5.")
     pairs = [pair for folder in data for pair in find_pairs(folder)]
     with Progress(1000, "‰") as progress:
 

@@ -118,7 +118,8 @@ class _Run:
         self.progress = Progress()
         self.weights = source_weights(fields, recipe.balance)
         self.contrast = Contrast(recipe.invert, recipe.drop_nuclei)
-        self.pool = SimulatedPool(recipe.seed, recipe.mean_diameter, recipe.looks) if recipe.simulated else None
+        simulated = (recipe.seed, recipe.mean_diameter, recipe.looks, recipe.textures)
+        self.pool = SimulatedPool(*simulated) if recipe.simulated else None
         self.validation = validation.some_of_each(held_out)
         if self.pool and held_out:
             self.validation += self.pool.held_out(validation.SIMULATED_FIELDS)

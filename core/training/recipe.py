@@ -32,6 +32,7 @@ class Recipe:
     seed: int = 0
     simulated: float = 0.0  # fraction of the crops that come from the simulator
     looks: tuple[str, ...] = ()  # of the simulated fields; () = all
+    textures: str = ""  # folder of unannotated pictures whose noise and backgrounds simulated fields get; "" = none
     invert: float = 0.0  # probability that a crop's bright and dark change places
     drop_nuclei: float = 0.3  # probability that a crop's channel of nuclei is left out
     balance: float = 0.5  # a source of n images counts n to this power

@@ -83,13 +83,15 @@ def faint(scene: Scene, rng: np.random.Generator) -> Floats:
 
 
 def _organelles(scene: Scene, rng: np.random.Generator) -> Floats:
-    """Bright grains in heaps beside nuclei (Y, X), as of the Golgi apparatus; in many fields there are none."""
+    """Bright grains in heaps beside nuclei (Y, X), as of the Golgi apparatus; in some fields there are none."""
     shape, diameter = scene.labels.shape, scene.diameter
-    if rng.random() < 0.4:
+    if rng.random() < 0.25:
         return np.zeros(shape, np.float32)
     grains = spots(shape, rng.uniform(20, 150) / diameter**2, max(1.5, diameter * rng.uniform(0.03, 0.1)), rng)
     heaps = np.maximum(noise(shape, diameter * rng.uniform(0.15, 0.4), rng), 0) * near_nucleus(scene, 0.2)
-    return np.asarray(rng.uniform(0.3, 3) * np.minimum(grains, 2) * heaps * (scene.labels > 0), np.float32)
+    return np.asarray(
+        np.exp(rng.uniform(*np.log((0.3, 8.0)))) * np.minimum(grains, 2) * heaps * (scene.labels > 0), np.float32
+    )
 
 
 def at_many_depths(scene: Scene, rng: np.random.Generator) -> Scene:
@@ -125,7 +127,7 @@ def macrophages(scene: Scene, rng: np.random.Generator) -> Floats:
     body = np.where(scene.nuclei > 0, body * rng.uniform(0.3, 1.2), body)
     light = np.asarray(body, np.float32) + rng.uniform(0.1, 0.8) * blurred(np.asarray(body, np.float32), diameter)
     light = blurred(np.asarray(light, np.float32), float(rng.uniform(0.5, 0.05 * diameter + 0.6)))
-    return fluorescence_camera(light, rng, background=(-0.7, 0.5), photons=(0.3, 1.9))
+    return fluorescence_camera(light, rng, background=(-0.7, 0.4), photons=(0.7, 2.2))
 
 
 def unequal(scene: Scene, rng: np.random.Generator) -> Floats:

@@ -54,7 +54,7 @@ FLAT = {"myoblast": 0.25, "spindle": 0.2, "spread": 0.2, "epithelial": 0.2, "bip
 SHAPES_OF_LOOK = {
     "nuclei": {"round": 0.5, "lobed": 0.25, "epithelial": 0.25},
     "stained nuclei": {"round": 0.5, "lobed": 0.25, "epithelial": 0.25},
-    "thick nuclei": {"round": 0.6, "lobed": 0.2, "epithelial": 0.1, "spindle": 0.1},
+    "thick nuclei": {"round": 0.7, "epithelial": 0.25, "spindle": 0.05},
     "membrane": TISSUE,
     "stained": TISSUE,
     "tissue": TISSUE,
@@ -64,7 +64,7 @@ SHAPES_OF_LOOK = {
     "neurons": {"neuron": 0.6, "neurite": 0.2, "bipolar": 0.1, "round": 0.1},
     "confluent": FLAT,
     "faint": FLAT | {"epithelial": 0.35},
-    "clumps": {"round": 0.85, "lobed": 0.15},
+    "clumps": {"round": 0.85, "epithelial": 0.15},
     "macrophages": {"lobed": 0.3, "spread": 0.3, "round": 0.3, "spindle": 0.1},
     "yeast": {"budding": 1.0},
 }

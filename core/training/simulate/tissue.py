@@ -94,18 +94,20 @@ def _scanned(image: Floats, scene: Scene, rng: np.random.Generator) -> Floats:
 def packed(scene: Scene, rng: np.random.Generator) -> Floats:
     """A membrane stain of packed small cells, strong in some and absent in others, blurred: grey values (Y, X)."""
     shape, diameter = scene.labels.shape, scene.diameter
-    strength = np.exp(rng.normal(0, rng.uniform(0.3, 1.1), count(scene)))
-    strength *= rng.random(count(scene)) < rng.uniform(0.5, 1.0)
-    uneven = np.maximum(1 + rng.uniform(0.2, 0.9) * noise(shape, diameter * rng.uniform(0.5, 3), rng), 0.03)
-    wide = blurred(membranes(scene, rng), diameter * float(rng.uniform(0.02, 0.09)))
-    inside = rng.uniform(0, 0.6) * cytoplasm(scene, rng, nuclei_too=rng.random() < 0.5)
-    light = (wide + inside) * (scene.of_cell(per_cell(scene, strength)) + rng.uniform(0.02, 0.3)) * uneven
+    strength = np.exp(rng.normal(0, rng.uniform(0.2, 0.9), count(scene)))
+    strength *= rng.random(count(scene)) < rng.uniform(0.6, 1.0)
+    uneven = np.maximum(1 + rng.uniform(0.2, 0.9) * noise(shape, diameter * rng.uniform(0.5, 5), rng), 0.03)
+    wide = blurred(membranes(scene, rng), diameter * float(rng.uniform(0.02, 0.08)))
+    inside = rng.uniform(0.1, 1.0) * cytoplasm(scene, rng, nuclei_too=rng.random() < 0.5, widest=0.4)
+    light = (wide + inside) * (scene.of_cell(per_cell(scene, strength)) + rng.uniform(0.05, 0.8)) * uneven
     light = np.asarray(light, np.float32)
-    image = light + rng.uniform(0.2, 1.0) * other_layers(light, diameter, rng)
-    ground = np.maximum(0.4 + rough_noise(shape, diameter * rng.uniform(0.5, 2.5), rng), 0)
-    image = image + rng.uniform(0, 0.15) * blurred(np.asarray(ground, np.float32), 0.1 * diameter)
-    image = blurred(np.asarray(image, np.float32), float(rng.uniform(0.5, 0.06 * diameter + 0.5)))
-    return fluorescence_camera(image, rng, background=(-2.5, -0.6), photons=(1.2, 3.0))
+    image = light + rng.uniform(0.3, 1.3) * other_layers(light, diameter, rng)
+    # Tissue that is of no cell, in wide patches.
+    ground = np.maximum(0.6 + rough_noise(shape, diameter * rng.uniform(0.5, 5), rng), 0)
+    image = image + rng.uniform(0, 0.5) * float(light.mean()) * blurred(np.asarray(ground, np.float32), 0.1 * diameter)
+    image = blurred(np.asarray(image, np.float32), float(rng.uniform(0.3, 0.05 * diameter + 0.4)))
+    image = np.minimum(image, float(np.quantile(image[::4, ::4], rng.uniform(0.97, 1))))
+    return fluorescence_camera(image, rng, background=(-2.0, -0.2), photons=(1.2, 3.0))
 
 
 def in_layers(scene: Scene, rng: np.random.Generator) -> Scene:
@@ -123,5 +125,5 @@ def thick_nuclei(scene: Scene, rng: np.random.Generator) -> Floats:
     image = image + rng.uniform(0.1, 0.5 if confocal else 1.0) * other_layers(light, scene.diameter, rng)
     if not confocal:  # widefield: the light of the whole thickness
         image = image + rng.uniform(0.3, 1.5) * blurred(image, scene.diameter * float(rng.uniform(0.4, 2.0)))
-    image = blurred(np.asarray(image, np.float32), float(rng.uniform(0.5, 0.07 * scene.diameter + 0.5)))
-    return fluorescence_camera(image, rng, photons=(0.5, 2.2) if confocal else (1.2, 3.2))
+    image = blurred(np.asarray(image, np.float32), float(rng.uniform(0.5, 0.07 * scene.diameter + 0.6)))
+    return fluorescence_camera(image, rng, photons=(0.9, 2.6) if confocal else (1.5, 3.4))

@@ -14,6 +14,7 @@ from cellspan.core.training.simulate.light import (
     count,
     cytoplasm,
     dome,
+    glaring,
     grain,
     membranes,
     near_nucleus,
@@ -32,10 +33,10 @@ def confluent(scene: Scene, rng: np.random.Generator) -> Floats:
     height = thickness(scene, rng)
     reach = diameter * float(np.exp(rng.uniform(*np.log((0.03, 0.2)))))
     halo = (height - blurred(height, reach) * rng.uniform(0.9, 1.05)) * _on_some_sides(scene, rng)
-    inside = rng.uniform(0.05, 0.5) * (grain(scene, rng) - 1) * (scene.labels > 0)
+    inside = np.exp(rng.uniform(*np.log((0.02, 0.4)))) * (grain(scene, rng) - 1) * (scene.labels > 0)
     shift = halo * np.exp(rng.uniform(*np.log((0.4, 1.8)))) + inside
     shift = shift + rng.uniform(-0.5, 0.5) * _nuclei_with_nucleoli(scene, rng)
-    image = -np.sin(np.clip(shift, -2.5, 2.5)) + rng.normal(0, 0.15) * blurred(height, 0.5 * diameter)
+    image = -glaring(np.sin(np.clip(shift, -2.5, 2.5)), rng) + rng.normal(0, 0.15) * blurred(height, 0.5 * diameter)
     if rng.random() < 0.5:  # bright debris and rounded cells that float above
         image = image + rng.uniform(0.5, 2) * spots(shape, 0.05 / diameter**2, diameter * rng.uniform(0.1, 0.4), rng)
     return transmitted(np.asarray(image, np.float32), scene, rng)

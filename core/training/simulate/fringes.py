@@ -37,9 +37,13 @@ def fringed(scene: Scene, focus: Values, rng: np.random.Generator) -> Floats:
     second = np.exp(-(((signed - beside) / ring) ** 2))
     steady = rng.choice([-1, 0, 1]) * rng.uniform(0.2, 0.8)  # a wall that absorbs, or phase contrast
     image = (level + steady) * first - level * rng.uniform(0.3, 1.1) * second
-    if rng.random() < 0.6:
+    kind = rng.random()
+    if kind < 0.5:
         width = diameter * float(np.exp(rng.uniform(*np.log((0.08, 0.4)))))
         image = image + rng.normal(0, 0.4) * np.exp(-away / width) * ~inside
+    elif kind < 0.75:  # the glare of phase contrast, beside which all else is dark
+        width = diameter * rng.uniform(0.04, 0.15)
+        image = image + rng.uniform(0.8, 2.5) * np.exp(-((away / width) ** 2)) * ~inside
     image = image + _content(scene, level, rng) * inside
     return blurred(np.asarray(image, np.float32), float(rng.uniform(0.4, 0.04 * diameter + 0.5)))
 

@@ -142,6 +142,11 @@ def photographed(
     return fluorescence_camera(focus(light, scene.diameter, rng), rng, photons=photons)
 
 
+def glaring(contrast: Floats, rng: np.random.Generator) -> Floats:
+    """Contrast (Y, X) around 0 whose extremes stand out: most of a picture in phase contrast is nearly as grey."""
+    return np.asarray(np.sign(contrast) * np.abs(contrast) ** rng.uniform(1.0, 2.0), np.float32)
+
+
 def transmitted(image: Floats, scene: Scene, rng: np.random.Generator) -> Floats:
     """Contrast around grey, with the grain of medium and glass, which is much weaker than that of cells."""
     spread = float(np.std(image[scene.labels > 0])) if scene.labels.any() else float(image.std())

@@ -13,7 +13,7 @@ from cellspan.core.training.simulate.shapes import COS, KIND, RADIAL, SIN, Value
 from cellspan.core.training.simulate.textures import blurred, spots
 from cellspan.core.training.simulate.vessels import walk
 
-STEPS = 30  # of the way of a neurite
+STEPS = 60  # of the way of a neurite
 PARTS = 3  # of a neurite, each thinner and dimmer than the one before
 SUBPIXELS = 3  # bits of the coordinates behind the point
 
@@ -41,8 +41,8 @@ def neurites(scene: Scene, rng: np.random.Generator) -> Floats:
     tips, headings = _tips(scene, rng)
     if not len(tips):
         return np.zeros(shape, np.float32)
-    step = diameter * float(np.exp(rng.uniform(*np.log((0.06, 0.3)))))
-    turning = rng.uniform(0.05, 0.3)
+    step = diameter * float(np.exp(rng.uniform(*np.log((0.03, 0.15)))))
+    turning = rng.uniform(0.02, 0.18)
     trunks = walk(tips, headings, step, turning, STEPS, rng)
     chosen = rng.random(len(trunks)) < rng.uniform(0, 0.8)
     at = rng.integers(STEPS // 4, STEPS, len(trunks))

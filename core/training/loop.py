@@ -90,8 +90,8 @@ def train(
     for note in notes_on_channels(train_fields + val_fields):
         report(note)
     licences = {pair.source: licence(pair) for pair in used}
-    make_folder(out / "training")
     run = _Run(recipe, train_fields, val_fields, out, report, licences)
+    make_folder(out / "training")
     run.prepare(start, resume)
     run.fit(on_progress)
     return run.finish()

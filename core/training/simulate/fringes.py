@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from cellspan.core.objects.labels import Labels
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.layout import Scene
 from cellspan.core.training.simulate.light import count, dome, per_cell, transmitted
@@ -68,7 +69,7 @@ def _content(scene: Scene, level: Floats, rng: np.random.Generator) -> Floats:
     )
 
 
-def _outside(scene: Scene) -> tuple[Floats, Floats]:
+def _outside(scene: Scene) -> tuple[Floats, Labels]:
     """Pixels (Y, X) to the nearest cell, 0 within cells, and its label."""
     if not scene.labels.any():
         far = np.full(scene.labels.shape, float(max(scene.labels.shape)), np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.layout import BLURRED_AWAY, Scene
+from cellspan.core.training.simulate.shapes import Values
 from cellspan.core.training.simulate.textures import blurred, noise
 
 BLUR = 0.22  # diameters of blur (sigma) that each diameter out of focus brings
@@ -36,7 +37,7 @@ def without(scene: Scene, absent: Floats) -> Scene:
     return replace(scene, depth=np.where(gone, np.inf, scene.depth))
 
 
-def layered(scene: Scene, light: Floats, below: Floats, rng: np.random.Generator) -> Floats:
+def layered(scene: Scene, light: Floats, below: Values, rng: np.random.Generator) -> Floats:
     """Light (Y, X) of cells, each blurred by its depth; `below` (n + 1,) is how bright cells shine through others."""
     depth = np.where(np.isfinite(scene.depth), scene.depth, 0)
     present = np.isfinite(scene.depth)

@@ -79,8 +79,8 @@ def phase(scene: Scene, rng: np.random.Generator) -> Floats:
     reach = scene.diameter * float(np.exp(rng.uniform(*np.log((0.04, 0.25) if flat else (0.15, 0.6)))))
     halo = blurred(height, reach) * (rng.uniform(0.85, 1.05) if flat else rng.uniform(0.5, 0.95))
     shift = (height - halo) * np.exp(rng.uniform(*np.log((0.4, 2.5))))
-    image = glaring(np.sin(np.clip(shift, -2.5, 2.5)), rng) * (-1 if rng.random() < 0.8 else 1)
-    image = image + rng.normal(0, 0.08) * np.minimum(height, 1.5)
+    glare = glaring(np.sin(np.clip(shift, -2.5, 2.5)), rng) * (-1 if rng.random() < 0.8 else 1)
+    image = glare + rng.normal(0, 0.08) * np.minimum(height, 1.5)
     return transmitted(np.asarray(image, np.float32), scene, rng)
 
 

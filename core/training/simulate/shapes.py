@@ -150,9 +150,9 @@ def _draw_rods(outlines: Outlines, radii: Values, long: bool, rng: np.random.Gen
 
 def _draw_spindles(outlines: Outlines, shape: str, radii: Values, rng: np.random.Generator) -> None:
     rows, n = outlines.rows, len(radii)
-    aspects, pointed = SPINDLES[shape]
-    aspect = np.exp(rng.uniform(*np.log(aspects), n))
-    rows[:, POINTED] = rng.uniform(*pointed, n)
+    (shortest, longest), (thin, thick) = SPINDLES[shape]
+    aspect = np.exp(rng.uniform(np.log(shortest), np.log(longest), n))
+    rows[:, POINTED] = rng.uniform(thin, thick, n)
     half = radii * np.sqrt(np.pi / 4 * (rows[:, POINTED] + 1) / rows[:, POINTED] / aspect)
     rows[:, WIDTH], rows[:, LENGTH] = half, half * aspect
     rows[:, BEND] = rng.normal(0, 0.15, n)

@@ -36,7 +36,9 @@ def confluent(scene: Scene, rng: np.random.Generator) -> Floats:
     inside = np.exp(rng.uniform(*np.log((0.02, 0.4)))) * (grain(scene, rng) - 1) * (scene.labels > 0)
     shift = halo * np.exp(rng.uniform(*np.log((0.4, 1.8)))) + inside
     shift = shift + rng.uniform(-0.5, 0.5) * _nuclei_with_nucleoli(scene, rng)
-    image = -glaring(np.sin(np.clip(shift, -2.5, 2.5)), rng) + rng.normal(0, 0.15) * blurred(height, 0.5 * diameter)
+    image = -glaring(np.sin(np.clip(shift, -2.5, 2.5)), rng, 1.3) + rng.normal(0, 0.15) * blurred(
+        height, 0.5 * diameter
+    )
     if rng.random() < 0.5:  # bright debris and rounded cells that float above
         image = image + rng.uniform(0.5, 2) * spots(shape, 0.05 / diameter**2, diameter * rng.uniform(0.1, 0.4), rng)
     return transmitted(np.asarray(image, np.float32), scene, rng)
@@ -50,7 +52,7 @@ def _on_some_sides(scene: Scene, rng: np.random.Generator) -> Floats:
     turn = rng.uniform(0, 2 * np.pi)
     dy, dx = (cv2.Sobel(height, cv2.CV_32F, *order, ksize=3) / 8 for order in ((0, 1), (1, 0)))
     side = np.asarray(np.cos(turn) * dx + np.sin(turn) * dy, np.float32)
-    least = rng.uniform(0.02, 0.4)
+    least = rng.uniform(0.1, 0.5)  # else nobody could draw the outline
     return np.clip(0.5 + rng.uniform(0.2, 0.7) * tilt + rng.uniform(0, 0.8) * side, least, 1.3)
 
 

@@ -142,9 +142,9 @@ def photographed(
     return fluorescence_camera(focus(light, scene.diameter, rng), rng, photons=photons)
 
 
-def glaring(contrast: Floats, rng: np.random.Generator) -> Floats:
+def glaring(contrast: Floats, rng: np.random.Generator, most: float = 2.0) -> Floats:
     """Contrast (Y, X) around 0 whose extremes stand out: most of a picture in phase contrast is nearly as grey."""
-    return np.asarray(np.sign(contrast) * np.abs(contrast) ** rng.uniform(1.0, 2.0), np.float32)
+    return np.asarray(np.sign(contrast) * np.abs(contrast) ** rng.uniform(1.0, most), np.float32)
 
 
 def transmitted(image: Floats, scene: Scene, rng: np.random.Generator) -> Floats:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from cellspan.core.cli.train import train
 from cellspan.core.errors import CellspanError
 from cellspan.core.training.recipe import Recipe, resumed_recipe
+from cellspan.core.training.simulate import simulate_nuclei
 from cellspan.core.training.simulated import SimulatedPool
 
 pytestmark = pytest.mark.quick
@@ -53,3 +54,16 @@ def test_a_resumed_training_goes_on_with_its_textures(pictures: Path, tmp_path: 
     folder.mkdir(parents=True)
     Recipe("m", simulated=0.5, textures=str(pictures)).save(folder)
     assert resumed_recipe(tmp_path / "model", {}).textures == str(pictures)
+
+
+def test_a_refused_folder_leaves_no_model_behind(tmp_path: Path) -> None:
+    for k in range(2):
+        field = simulate_nuclei((96, 96), 20, 0.3, k)
+        imageio.imwrite(tmp_path / f"{k}_img.tif", field.image)
+        imageio.imwrite(tmp_path / f"{k}_masks.png", field.labels.astype(np.uint16))
+    out = tmp_path / "model"
+    options = ["--epochs", "1", "--widths", "4,8", "--simulated", "0.5", "--textures", str(tmp_path / "nowhere")]
+    result = CliRunner().invoke(train, [str(tmp_path), "--out", str(out), *options])
+    assert isinstance(result.exception, CellspanError)
+    assert "no such folder of pictures" in str(result.exception)
+    assert not out.exists()

@@ -1,4 +1,4 @@
-"""Which axis of a picture is what, and how far apart its voxels are; numpy, xarray and ImageJ have their own ways.
+"""Names the axes of images from numpy, xarray and ImageJ2, and finds the distances between their voxels.
 
 Letters are tifffile's: T frames, Z slices, C channels, Y rows, X columns, S colours of RGB.
 """
@@ -32,7 +32,7 @@ _LETTERS = {
 
 @dataclass(frozen=True)
 class Plane:
-    """One (Y, X) plane of a stack with all its channels, and where it is, counted from 0."""
+    """One (Y, X) plane of a stack with all its channels, and its slice and frame, counted from 0."""
 
     image: Image
     z: int
@@ -55,7 +55,7 @@ def is_dataset(image: Any) -> bool:
 
 
 def array_and_axes(image: Any, axes: str | None = None, is_volume: bool = False) -> tuple[NDArray[Any], str]:
-    """Pixels and the letters of their axes, from numpy, xarray or a Dataset; `axes` overrules what they say.
+    """Pixels and the letters of their axes, from numpy, xarray or a Dataset; `axes` overrides theirs.
 
     An array of numpy without `axes` is (Y, X), (Y, X, 3) in 8 bit as RGB, or (C, Y, X) with few planes, else (Z, Y, X);
     if `is_volume`, it is (Z, Y, X) or (Z, C, Y, X). Raises CellspanError.
@@ -82,7 +82,7 @@ def axes_of_names(names: Sequence[Any]) -> str:
     if "" in letters:
         raise CellspanError(
             f"The axis '{names[letters.index('')]}' is not known; call the axes t, pln, row, col and ch, "
-            "or say what they are with axes, such as axes='ZYX'."
+            "or give their letters, such as axes='ZYX'."
         )
     return "".join(letters)
 
@@ -94,7 +94,7 @@ def in_order(array: NDArray[Any], axes: str) -> tuple[NDArray[Any], str]:
 
 
 def planes_of(array: NDArray[Any], axes: str) -> tuple[list[Plane], str]:
-    """Every (Y, X) plane, slices before frames, and the letters of what stacks them: "", "Z", "T" or "TZ"."""
+    """Every (Y, X) plane, frame by frame, and the letters of the axes that stack them: "", "Z", "T" or "TZ"."""
     array, axes = in_order(array, axes)
     stacked = "".join(letter for letter in "TZ" if letter in axes and array.shape[axes.index(letter)] > 1)
     return list(_planes(array, axes)), stacked
@@ -114,15 +114,15 @@ def volumes_of(array: NDArray[Any], axes: str, spacing: Spacing | None = None) -
     array, axes = in_order(array, axes)
     if "Z" not in axes:
         raise CellspanError(
-            f"do_3d and stitch_threshold are for z-stacks, and the axes '{axes}' have no slices (Z); "
-            "in ImageJ, Image > Properties tells slices from frames and channels."
+            f"do_3d and stitch_threshold need a z-stack, but the axes '{axes}' have no slices (Z); "
+            "in ImageJ, correct the dimensions in Image > Properties."
         )
     frames = array if "T" in axes else array[None]
     return [volume_from_array(frame, axes.lstrip("T"), spacing) for frame in frames]
 
 
 def spacing_of(image: Any) -> Spacing | None:
-    """How far apart voxels are along z, y, x: an ImagePlus is calibrated, xarray has coordinates; None if unknown."""
+    """Distances between voxels along z, y, x, from calibration or the coordinates of xarray; None if unknown."""
     if is_image_plus(image):
         scale = image.getCalibration()
         z, y, x = (float(size) for size in (scale.pixelDepth, scale.pixelHeight, scale.pixelWidth))
@@ -151,7 +151,7 @@ def _guess(array: NDArray[Any], is_volume: bool) -> str:
     if array.ndim == 2:
         return "YX"
     raise CellspanError(
-        f"What are the axes of an array of shape {array.shape}? Say it with axes, such as axes='ZYX' or 'TZCYX'."
+        f"The axes of an array of shape {array.shape} are ambiguous: give them, such as axes='ZYX' or axes='TZCYX'."
     )
 
 
@@ -159,7 +159,5 @@ def _xarray_of(dataset: Any) -> Any:
     """pyimagej's view of a Dataset."""
     gateway = pyimagej_gateway()
     if gateway is None:
-        raise CellspanError(
-            "A Dataset of ImageJ2 is read through pyimagej: connect to a Fiji first, or give an ImagePlus."
-        )
+        raise CellspanError("A Dataset of ImageJ2 needs pyimagej: connect to a Fiji first, or give an ImagePlus.")
     return gateway.py.from_java(dataset)

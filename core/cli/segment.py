@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cellspan.core.cli.options import device_option, parameter_options
+from cellspan.core.cli.options import device_option, parameter_options, series_option
+from cellspan.core.cli.programs import are_listening, note_line, problem_line
 from cellspan.core.cli.progress import Progress
 from cellspan.core.cli.stopping import stopping
+from cellspan.core.errors import CellspanError
+from cellspan.core.files.regular import readable
+from cellspan.core.files.result_names import ENDINGS
 from cellspan.core.parameters import Parameters
 
 if TYPE_CHECKING:
-    from cellspan.core.results.batch import Existing, Record
+    from cellspan.core.results.batch import Existing
+    from cellspan.core.results.run_record import Record
 
-# Those of core.results.outputs, written out because importing it would slow down --help; a test compares them.
-OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability, network"
+OUTPUT_NAMES = ", ".join(ENDINGS)
 
 
 @click.command()
@@ -33,13 +38,14 @@ OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability, network"
     "--resume",
     "skip_existing",
     is_flag=True,
-    help="Leave out images whose results all exist, as after an interrupted run; make incomplete ones anew.",
+    help="Leave out images that have all their results already, as after a stop or in a folder that has grown.",
 )
 @click.option(
     "--reuse-flows",
     is_flag=True,
-    help="Keep what the network said (_network.npz), and with other thresholds and sizes do not ask it again.",
+    help="Keep the output of the network (_network.npz), so that other thresholds and sizes do not need it again.",
 )
+@series_option
 @device_option
 @parameter_options
 def segment(
@@ -49,12 +55,17 @@ def segment(
     overwrite: bool,
     skip_existing: bool,
     reuse_flows: bool,
+    series: tuple[int, ...],
     device: str,
     parameters: Parameters,
 ) -> None:
     """Find the objects in images: files, folders (with all below them) or patterns.
 
-    Files called *_masks* or *_labels* are not taken as inputs when folders are searched.
+    Results and annotations (names that end with _labels, _masks, _overlay, _flows, _probability or _orthogonal) are
+    left out if their images are there, too; a sentence says which. Brackets in a pattern may be a part of the names.
+
+    Of a file with several images (series, scenes, positions, wells) each becomes an input of its own, whose results
+    are called <name>_s0, <name>_s1, ...; --series chooses among them.
 
     \b
     Examples:
@@ -63,15 +74,16 @@ def segment(
       cellspan segment "plate1/*_w1.tif" -o results --channel 0 --flow-threshold 0.6
       cellspan segment embryo.ome.tif -o results --model nuclei --do-3d --anisotropy 4
       cellspan segment stack.tif -o results --model nuclei --stitch-threshold 0.25
-      cellspan segment plate1/ -o results --model nuclei --skip-existing   (goes on after a stop)
+      cellspan segment plate1/ -o results --model nuclei --skip-existing   (goes on after a stop, or with new images)
       cellspan segment plate1/ -o results --reuse-flows --overwrite --flow-threshold 0.6   (tries thresholds quickly)
 
-    Several runs may write into one folder at the same time; run.json is the record of the one that ended last, and
-    run-<started>.json those of the others.
+    Several runs may write into one folder at the same time: run.json is the record of the run that ended last, and
+    run-<started>.json are those of the others.
 
     Exit code 0: done; 1: some images failed and are named; 2: wrong usage; 130 or 143: stopped by Ctrl-C or SIGTERM.
     """
     from cellspan.core.pictures.inputs import find_inputs
+    from cellspan.core.pictures.several import every_series
     from cellspan.core.results.batch import Batch, Outcome, segment_files
     from cellspan.core.results.outputs import output_paths
     from cellspan.core.segmenter import Segmenter
@@ -84,14 +96,16 @@ def segment(
     if reuse_flows and "network" not in kinds:
         kinds.append("network")
     if "network" in kinds and parameters.is_volume:
-        raise click.UsageError("What the network says of volumes is not kept; leave out --reuse-flows and `network`.")
+        raise click.UsageError("The network's output for volumes is not kept; leave out --reuse-flows and `network`.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
-    images = find_inputs(inputs)
+    notes: list[str] = []
+    images = every_series(find_inputs(inputs, notes.append), series)
+    _tell(notes)
     segmenter = Segmenter(parameters.model, device)
     outcome = Outcome(stopped=True)
     with Progress(len(images), "image") as progress, stopping() as stop:
         existing: Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
-        batch = Batch(segmenter, output, parameters, kinds, existing, reuse_flows, progress.within)
+        batch = Batch(segmenter, output, parameters, kinds, existing, reuse_flows, notes, progress.within)
         tally = _Tally(len(images))
 
         def show(record: Record) -> None:
@@ -102,7 +116,7 @@ def segment(
             outcome = segment_files(batch, images, show, stop)
     tally.tell(output)
     if outcome.problem:
-        click.echo(f"cellspan: {outcome.problem}", err=True)
+        click.echo(f"cellspan: {readable(outcome.problem)}", err=True)
     if outcome.stopped:
         click.echo(
             "Stopped: give the same command with --skip-existing to go on with the images that remain.", err=True
@@ -115,6 +129,8 @@ def segment(
 def _show(progress: Progress, record: Record) -> None:
     if "error" in record:
         progress.step(f"FAILED {record['error']}", important=True)
+        if are_listening():
+            click.echo(problem_line(CellspanError(record["error"], record["code"], **record["fields"])), err=True)
     elif "skipped" in record:
         progress.skip()
     else:
@@ -141,6 +157,10 @@ class _Tally:
     def tell(self, output: Path) -> None:
         there = f", {self.skipped} more were there already" if self.skipped else ""
         images = f"{self.objects} objects in {self.done} of {self.images} images{there}"
-        click.echo(f"{images}; results in {click.format_filename(output)}")
-        for note in sorted(self.notes):
-            click.echo(f"Note: {note}", err=True)
+        click.echo(f"{images}; results in {readable(output)}")
+        _tell(sorted(self.notes))
+
+
+def _tell(notes: Iterable[str]) -> None:
+    for note in notes:
+        click.echo(note_line(readable(note)) if are_listening() else f"Note: {readable(note)}", err=True)

@@ -153,7 +153,8 @@ def _heated(labels: Any, label: int, area: int, box: Any, kind: Any) -> Any:
 @njit
 def _steps(box: Any) -> int:
     """Steps of diffusion that bring heat to every end of an object."""
-    return 2 * (box[2] - box[0] + box[3] - box[1])
+    result: int = 2 * (box[2] - box[0] + box[3] - box[1])
+    return result
 
 
 @njit

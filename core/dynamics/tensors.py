@@ -172,7 +172,7 @@ def _groups(areas: NDArray[np.int64]) -> Iterator[tuple[slice, slice]]:
         first = last
 
 
-@njit(cache=True)
+@njit
 def _centres(labels: Any, boxes: Any, areas: Any) -> Any:
     """The pixel at which each object is heated, as an index into the flat image."""
     centres = np.zeros(len(boxes), np.int64)

@@ -146,7 +146,8 @@ def _mean_features(
             rows = shares_y[y].view(features.shape[1], -1).mean(1)
             columns = shares_x[x].view(features.shape[2], -1).mean(1)
             parts.append(features @ columns @ rows)
-    return torch.stack(parts).cpu().numpy().sum(axis=0, dtype=np.float64)
+    result: NDArray[np.float64] = torch.stack(parts).cpu().numpy().sum(axis=0, dtype=np.float64)
+    return result
 
 
 def _encoded(

@@ -125,7 +125,7 @@ def median_diameter(labels: Labels) -> float:
 def resize_labels(labels: Labels, shape: tuple[int, int]) -> Labels:
     """Labels at another height and width: each pixel has the label that is at its centre.
 
-    cv2.INTER_NEAREST looks at the pixel's corner instead, so that labels lie up to half a pixel beside their image.
+    OpenCV's INTER_NEAREST looks at the pixel's corner instead, and labels lie up to half a pixel beside their image.
     """
     rows, columns = (
         ((np.arange(new) + 0.5) * (old / new)).astype(np.intp) for new, old in zip(shape, labels.shape, strict=True)

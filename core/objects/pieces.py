@@ -175,7 +175,8 @@ def _flood(passable: Any, seen: Any, stack: Any, start: int) -> int:
     """Mark every passable voxel that faces lead to from `start` as seen; how many. The stack keeps them in order."""
     stack[0] = start
     seen.ravel()[start] = True
-    return _spread_out(passable, seen, stack, 0, 1, passable.size)[1]
+    result: int = _spread_out(passable, seen, stack, 0, 1, passable.size)[1]
+    return result
 
 
 @njit

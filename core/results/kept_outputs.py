@@ -1,4 +1,4 @@
-"""What the network said of an image, in a file beside its results, so that other thresholds need no network."""
+"""The output of the network for an image, in a file beside its results, so that other thresholds do not need it."""
 
 from __future__ import annotations
 
@@ -103,6 +103,7 @@ def _network_parameters(parameters: Parameters) -> dict[str, Any]:
 
 
 def _digest(image: Image) -> str:
-    digest = hashlib.blake2b(f"{image.channels.dtype} {image.channels.shape} {image.is_rgb}".encode(), digest_size=16)
+    kind = f"{image.channels.dtype} {image.channels.shape} {image.is_rgb}" + (f" {image.main}" if image.main else "")
+    digest = hashlib.blake2b(kind.encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image.channels).data)
     return digest.hexdigest()

@@ -1,12 +1,15 @@
-"""What learns: the network and its optimiser, one step at a time, and what a checkpoint keeps of them.
+"""The network and its optimiser: training steps and checkpoints.
 
 Stringer et al. 2021, Methods, "Training": mean squared error of 5 times the flows plus the binary cross-entropy of the
-cell probability. Here with AdamW and a cosine schedule over the budget, and with a third part: a linear map of the
-style must tell the magnification, so that the style knows what the size model asks it for.
+cell probability. Here with AdamW and a cosine schedule over the budget, and with a third term: a linear map of the
+style must predict the magnification, so that the style contains the information for the size model.
 """
 
 from __future__ import annotations
 
+from cellspan.core.training import openmp  # noqa: F401 - before torch
+
+# isort: split
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,8 +30,8 @@ from cellspan.core.training.augment import Crop
 from cellspan.core.training.recipe import Recipe
 
 WARM_UP = 0.02  # fraction of the budget
-SIZE_WEIGHT = 0.3  # of the squared error of log magnification in the loss
-LONGEST_MEMORY = 0.999  # the averaged weights forget what is some 1,000 steps old
+SIZE_WEIGHT = 0.3  # weight of the squared error of log magnification in the loss
+LONGEST_MEMORY = 0.999  # the averaged weights span about 1,000 steps
 
 
 class Learner:
@@ -39,10 +42,10 @@ class Learner:
         self.recipe = recipe
         # channels_last: 0.90 s instead of 1.04 s a step (8 crops of 160x160, AVX2).
         self.network = FlowNetwork(recipe.widths, recipe.mean_diameter).to(memory_format=torch.channels_last)
-        self.magnification = torch.nn.Linear(recipe.widths[-1], 1)  # of the style; plays no part after training
+        self.magnification = torch.nn.Linear(recipe.widths[-1], 1)  # of the style; not used after training
         self.trained = [*self.network.parameters(), *self.magnification.parameters()]
         self.optimiser = torch.optim.AdamW(self.trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-        # Averaged weights segment better than those of any one step, above all before the rate has come down.
+        # Averaged weights segment better than those of a single step, especially while the learning rate is high.
         self.average = AveragedModel(self.network, avg_fn=_averaged, use_buffers=True)
 
     def start_from(self, model: Model) -> None:
@@ -51,17 +54,17 @@ class Learner:
         try:
             self.network.load_state_dict(state)
         except RuntimeError:
-            raise CellspanError(f"The model '{model.name}' has other widths than {self.recipe.widths}.") from None
+            raise CellspanError(f"The model '{model.name}' does not have the widths {self.recipe.widths}.") from None
         for diameter in (self.network.diam_mean, self.network.diam_labels):
             diameter.data.fill_(self.recipe.mean_diameter)
         self.average.module.load_state_dict(self.network.state_dict())
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """The state for a checkpoint."""
         return {name: part.state_dict() for name, part in self._parts()}
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Go back to what a checkpoint kept."""
+        """Restore the state of a checkpoint."""
         for name, part in self._parts():
             part.load_state_dict(saved[name])
 
@@ -74,9 +77,9 @@ class Learner:
         ]
 
     def step(self, crops: Sequence[Crop], fraction: float) -> float:
-        """Learn from a batch when this fraction of the budget is spent; returns the loss.
+        """Train on a batch after this fraction of the budget; returns the loss.
 
-        From crops behind the batch's only the size is learnt.
+        Crops after those of the batch only train the size.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.learning_rate * _schedule(fraction)
@@ -94,7 +97,7 @@ class Learner:
         return float(loss.detach())
 
     def _size_loss(self, styles: Tensor, crops: Sequence[Crop]) -> Tensor:
-        """Mean squared error of the logarithm of the magnification that a linear map of the styles (N, S) tells.
+        """Mean squared error of the log magnification predicted by a linear map of the styles (N, S).
 
         Crops of images without objects do not count.
         """
@@ -102,7 +105,8 @@ class Learner:
         told = self.magnification(scaled)[:, 0]
         known = torch.tensor([crop.magnification > 0 for crop in crops])
         true = torch.tensor([math.log(crop.magnification or 1) for crop in crops])
-        return ((told - true).square() * known).sum() / known.sum().clamp(min=1)
+        result: Tensor = ((told - true).square() * known).sum() / known.sum().clamp(min=1)
+        return result
 
 
 def flow_loss(outputs: Tensor, flows: Tensor, foreground: Tensor) -> Tensor:
@@ -115,26 +119,26 @@ def flow_loss(outputs: Tensor, flows: Tensor, foreground: Tensor) -> Tensor:
 
 
 def save_weights(network: torch.nn.Module, path: Path, half: bool = False) -> None:
-    """`half` stores matrices and kernels in 16 bits: half the file, and labels differ by a few pixels in a thousand."""
+    """Save the weights; `half`: matrices in 16 bits, half the size, labels differ by a few pixels in a thousand."""
     from safetensors.torch import save
 
     state = {
         name: (value.half() if half and value.ndim > 1 else value).contiguous()
         for name, value in network.state_dict().items()
     }
-    data = save(state)  # its own file writer lets nobody but the owner read the file
+    data = save(state)  # safetensors' own file writer makes the file readable only by its owner
     write_atomically(path, lambda part: part.write_bytes(data))
 
 
 def load_weights(network: torch.nn.Module, path: Path) -> None:
-    """What `save_weights` wrote."""
+    """Read weights written by `save_weights`."""
     from safetensors.torch import load_file
 
     network.load_state_dict(load_file(path))
 
 
 def _averaged(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
-    """The running average of one tensor after `count` steps; a short training has a short memory."""
+    """Update the running average of a tensor after `count` steps; shorter in short trainings."""
     memory = min(LONGEST_MEMORY, (1 + int(count)) / (10 + int(count)))
     return memory * old + (1 - memory) * new
 
@@ -150,7 +154,7 @@ def _has_bfloat16() -> bool:
     Measured for a step of 8 crops of 160x160 with widths (2, 16, 32, 48, 64), AVX-512 with BF16, 2 cores: 0.54 s in 32
     bits, 0.37 s with the convolutions in 16; compiled 0.58 s and 0.33 s, but after 40 to 70 s of compiling.
     """
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # younger than the oldest torch that we take
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # missing in older supported versions of torch
     return bool(supported and supported())
 
 

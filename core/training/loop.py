@@ -1,7 +1,10 @@
-"""A training from the first step to the model: crops within a budget, checkpoints, resuming, and the record of it."""
+"""A training from the first step to the model: budget, checkpoints, resuming, and the record."""
 
 from __future__ import annotations
 
+from cellspan.core.training import openmp  # noqa: F401 - before torch
+
+# isort: split
 import json
 import math
 import time
@@ -44,15 +47,15 @@ from cellspan.core.training.simulated import SimulatedPool
 from cellspan.core.training.size import train_size_model
 
 CHECKPOINT_SECONDS = 120.0
-CHECKPOINTS = 30  # at most about so many in a long training, because each one validates for some 10 seconds
-TOLERANCE = 0.005  # of AP: a later checkpoint that is no worse than this wins, because few images decide
-WIDE_CROPS = 1  # of any magnification, added to each batch; only the size is learnt from them
-SIZE_FIELDS = (16, 400)  # at least and at most so many fields train the size model, drawn as the crops are
+CHECKPOINTS = 30  # about this many at most in a long training, because each validation takes about 10 seconds
+TOLERANCE = 0.005  # AP: a later checkpoint wins unless it is worse by more, because few images decide
+WIDE_CROPS = 1  # at any magnification, added to each batch to learn only the size
+SIZE_FIELDS = (16, 400)  # minimum and maximum number of fields for the size model, drawn like the crops
 
 
 @dataclass
 class Progress:
-    """Where a training stands; kept in the checkpoint."""
+    """The progress of a training, saved in the checkpoint."""
 
     step: int = 0
     seconds: float = 0.0
@@ -72,15 +75,15 @@ def train(
     on_progress: Callable[[float], None] | None = None,
 ) -> Model:
     """Train a model into the folder `out` and return it; pairs in folders named val choose the best weights, those in
-    folders named test are not looked at.
+    folders named test are not used.
 
-    `start` gives the first weights; `resume` continues from the last checkpoint in `out`. `report` gets lines for
-    people, `on_progress` the fraction of the budget that is spent. Raises CellspanError.
+    `start` gives the initial weights; `resume` continues from the last checkpoint in `out`. `report` gets messages,
+    `on_progress` the fraction of the budget that is used up. Raises CellspanError.
     """
     used, held_out = divided(pairs)
     torch.manual_seed(recipe.seed)
     left = len(pairs) - len(used) - len(held_out)
-    untouched = f"; {left} in folders named test are left out" if left else ""
+    untouched = f"; {left} in folders named test are not used" if left else ""
     report(f"Reading {len(used)} training and {len(held_out)} validation images{untouched}.")
     for note in notes_on(used + held_out):
         report(note)
@@ -113,7 +116,7 @@ class _Run:
         self.licences = licences
         self.folder = out / "training"
         self.checkpoint = self.folder / "checkpoint.pt"
-        self.origin = self.folder / "origin.json"  # the model that the training began with
+        self.origin = self.folder / "origin.json"  # the model from which the training started
         self.learner = Learner(recipe)
         self.progress = Progress()
         self.weights = source_weights(fields, recipe.balance)
@@ -131,10 +134,10 @@ class _Run:
         return self.recipe.epochs * math.ceil(len(self.fields) / self.recipe.batch)
 
     def prepare(self, start: Model | None, resume: bool) -> None:
-        """Set the first weights: from a checkpoint, from a model, or random."""
+        """Set the initial weights: from a checkpoint, from a model, or random."""
         if self.checkpoint.exists() and not resume:
             raise CellspanError(
-                f"{self.out} holds a training already; continue it with --resume or choose another --out."
+                f"{self.out} already holds a training; continue it with --resume or choose another --out."
             )
         if resume:
             if not self.checkpoint.exists():
@@ -149,11 +152,11 @@ class _Run:
             self.learner.start_from(start)
             write_json(self.origin, start.description.model_dump(mode="json", include={"name", "training"}))
         else:
-            self.origin.unlink(missing_ok=True)  # of a training that was stopped before its first checkpoint
+            self.origin.unlink(missing_ok=True)  # left by a training that stopped before its first checkpoint
         self.recipe.save(self.folder)
 
     def fit(self, on_progress: Callable[[float], None] | None = None) -> None:
-        """Take steps until the budget is spent; save and validate every few minutes."""
+        """Train until the budget is used up; save and validate every few minutes."""
         self.learner.network.train()
         losses: list[float] = []
         if self.pool:
@@ -161,7 +164,7 @@ class _Run:
             self.pool.at(self.progress.step)
         started = time.monotonic() - self.progress.seconds
         saved = time.monotonic()
-        # The next crops are cut while the network learns from these.
+        # Prepare the next crops while the network trains on these.
         with ThreadPoolExecutor(1) as cutting:
             coming = cutting.submit(self._crops, self.progress.step)
             while (fraction := self._fraction()) < 1:
@@ -174,7 +177,7 @@ class _Run:
                 if time.monotonic() - saved > self._checkpoint_seconds():
                     self._save(float(np.mean(losses)))
                     losses, saved = [], time.monotonic()
-        if losses:  # none where a finished training is resumed
+        if losses:  # empty if a finished training is resumed
             self._save(float(np.mean(losses)))
 
     def _fraction(self) -> float:
@@ -187,8 +190,8 @@ class _Run:
         return max(CHECKPOINT_SECONDS, expected / CHECKPOINTS) if CHECKPOINT_SECONDS else 0.0
 
     def _crops(self, step: int) -> list[Crop]:
-        """The batch of a step, and behind it the crops of any magnification."""
-        # Seeded by the step, so that a resumed training sees the crops that an unbroken one would have seen.
+        """The batch of a step, followed by the crops at any magnification."""
+        # Seeded by the step, so that a resumed training uses the same crops as an uninterrupted one.
         rng = np.random.default_rng((self.recipe.seed, step))
         count = self.recipe.batch
         fields = self._draw(step, count + WIDE_CROPS, rng)
@@ -197,7 +200,7 @@ class _Run:
         ]
 
     def _draw(self, step: int, count: int, rng: np.random.Generator) -> list[Field]:
-        """Fields for `count` crops of a step, simulated ones and real ones of balanced sources."""
+        """Fields for `count` crops of a step: simulated ones, and real ones from balanced sources."""
         simulated = int(rng.binomial(count, self.recipe.simulated)) if self.pool else 0
         chosen = rng.choice(len(self.fields), count - simulated, p=self.weights)
         fields = [self.fields[i] for i in chosen]
@@ -255,16 +258,16 @@ class _Run:
             training=self._record(),
             scores=scores,
         )
-        final.replace(self.out / WEIGHTS)  # only now, so that the model of an earlier training works until then
+        final.replace(self.out / WEIGHTS)  # last, so that the model of an earlier training works until then
         write_json(self.out / DESCRIPTION, description.model_dump(mode="json"))
         return Model(self.out, description)
 
     def _fields_of_sizes(self) -> tuple[list[Field], list[Field]]:
-        """Fields to fit the size model on and to check it with, at the resolution of their files."""
+        """Fields to fit and to check the size model, at their original resolution."""
         fields = [field for field in self.fields if field.diameter]
         count = int(np.clip(len(fields), *SIZE_FIELDS))
         simulated = round(self.recipe.simulated * count) if self.pool else 0
-        # Drawn as the crops are, so that the many images of one source do not decide about all.
+        # Drawn like the crops, so that a source with many images does not dominate.
         rng = np.random.default_rng(self.recipe.seed)
         chosen = rng.choice(len(fields), count - simulated, p=source_weights(fields, self.recipe.balance))
         fitted = self._as_in_files([fields[i] for i in chosen])
@@ -276,11 +279,11 @@ class _Run:
 
     def _as_in_files(self, fields: list[Field]) -> list[Field]:
         pairs = [field.pair for field in fields if field.pair]
-        read = {pair: load_field(pair, None, self.recipe.split) for pair in set(pairs)}  # some were drawn twice
+        read = {pair: load_field(pair, None, self.recipe.split) for pair in set(pairs)}  # some may be drawn twice
         return [read[pair] for pair in pairs]
 
     def _record(self) -> dict[str, Any]:
-        """What this training and the one before it learnt from."""
+        """The images and steps of this training and of earlier ones."""
         record: dict[str, Any] = {
             "sources": {field.source for field in self.fields} | ({SIMULATED} if self.pool else set()),
             "licences": self.licences,
@@ -300,6 +303,6 @@ class _Run:
         return {**record, "sources": sorted(record["sources"])}
 
     def _scores(self, network: FlowNetwork) -> dict[str, float]:
-        """How the weights of the model do on the images that chose them; nothing without validation images."""
+        """Scores of the model's weights on the validation images, if any."""
         # Not progress.best: TOLERANCE lets slightly worse weights win.
         return {"validation_ap50_true_diameter": round(self._validated(network)[1], 4)} if self.held_out else {}

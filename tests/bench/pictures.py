@@ -95,8 +95,8 @@ def model_card(name: str) -> None:
     draw_examples([worst_place(segmenter, source) for source in sources], picture, SIDE)
     text = (
         f"{card(find_model(name))}\n## Pictures of failures\n\n"
-        "For each kind of image the place where the model does worst on the validation images: true outlines on the\n"
-        f"left, found ones on the right, diameters estimated.\n\n![Where {name} does worst]({picture.name})\n"
+        "For each type of image, the region of the validation images with the lowest score: true outlines on the\n"
+        f"left, found outlines on the right, with estimated diameters.\n\n![Where {name} does worst]({picture.name})\n"
     )
     write_atomically(DOCS / f"model_{name}.md", lambda part: part.write_text(text, encoding="utf-8"))
 

@@ -1,7 +1,6 @@
-"""Simulated fields of cells: a scene is drawn at random, arranged, and looked at through a random microscope.
+"""Simulated fields of cells: a random scene, imaged by a random microscope.
 
-Domain randomisation: what a network sees in these fields varies more than it does in real ones, so that a real image
-is one variation more.
+Domain randomisation: these fields vary more than real images, so that a real image looks like one more variation.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def simulate_cells(
     CellspanError for names that are not known.
     """
     if look not in (None, *LOOKS) or cells not in (None, *SHAPES):
-        raise CellspanError(f"There are the looks {', '.join(LOOKS)} and the shapes {', '.join(SHAPES)}.")
+        raise CellspanError(f"The available looks are {', '.join(LOOKS)}; the shapes are {', '.join(SHAPES)}.")
     rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
     look = look or look_at_random(rng)
     if cells is None:

@@ -35,7 +35,7 @@ OFTEN = {
     "macrophages": 0.02,
     "yeast": 0.035,
 }
-# Which shapes, and how often each.
+# Shapes and their frequency.
 SHAPES_OFTEN = {
     "round": 0.14,
     "epithelial": 0.22,
@@ -72,7 +72,7 @@ WITHOUT_NUCLEI = {"rod", "filament", "budding"}
 NUCLEI_ALONE = {"nuclei", "stained nuclei", "thick nuclei"}
 LONG = {"spindle", "bipolar", "myoblast", "rod", "filament"}
 BRANCHED = {"neurite", "neuron", "spindle", "bipolar", "spread", "filament"}  # that lie over each other
-# Fraction of the fields of a look that have a second channel, with the nuclei.
+# Fraction of the fields of a look with a second channel that shows the nuclei.
 WITH_NUCLEI = {
     "fluorescence": 0.5,
     "membrane": 0.5,
@@ -94,7 +94,7 @@ STAGES: dict[str, Callable[[Scene, np.random.Generator], Scene]] = {
     "thick nuclei": in_layers,
     "clumps": at_many_depths,
 }
-SPARSEST = 0.01  # of the area: cells so rare that the brightest hundredth of the pixels is not all cell
+SPARSEST = 0.01  # of the area: so few cells that the brightest 1 % of the pixels is not all cells
 
 
 def shares(often: dict[str, float]) -> Floats:
@@ -115,7 +115,7 @@ def shape_for(look: str, rng: np.random.Generator) -> str:
 
 
 def plan_for(cells: str, look: str, rng: np.random.Generator) -> Plan:
-    """A random arrangement that such cells are found in."""
+    """A random, typical arrangement of such cells."""
     plan = _plan(cells, look, rng)
     return _rearranged(plan, look, rng)
 

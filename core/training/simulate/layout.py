@@ -1,4 +1,4 @@
-"""Where cells lie: packing them into a field, painting them so that upper cells hide lower ones, and their nuclei."""
+"""Places cells in a field, paints them so that upper cells hide lower ones, and adds nuclei."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from cellspan.core.training.simulate.shapes import (
 )
 from cellspan.core.training.simulate.textures import noise
 
-CORRECTIONS = 2  # times that radii are corrected until the median diameter is as asked
-ENOUGH = 6  # whole cells that a median is taken of
+CORRECTIONS = 2  # number of corrections of the radii to reach the median diameter
+ENOUGH = 6  # whole cells needed for a median
 STRIDES = (2, 12)  # packing looks at every second pixel, and at every twelfth of a diameter of large cells
 HOPELESS = 150  # candidates in a row without room, after which no more are tried
-SMALLEST = 12  # pixels that a visible cell has at least
+SMALLEST = 12  # pixels of the smallest visible cell
 BLURRED_AWAY = 0.6  # diameters out of focus, from which on nobody would draw the outline of a cell
 
 
@@ -44,27 +44,27 @@ class Plan:
     """How the cells of a field are shaped and arranged."""
 
     shape: str  # one of SHAPES
-    second_shape: str  # of some cells
+    second_shape: str  # shape of some cells
     second_part: float  # fraction of the cells with the second shape
     spread: float  # of the logarithm of the radii
-    coverage: float  # fraction of the area under cells that is aimed at; 1 = as many as fit
+    coverage: float  # target fraction of the area under cells; 1 = as many as fit
     islands: float  # 0 = everywhere; otherwise the fraction of the area with islands
     overlap: float  # fraction of a cell that may lie over or under others
     growth: float  # how far cells grow beyond their outline to meet their neighbours; 1 = not at all
     aligned: bool  # neighbours point the same way
-    ruffled: float  # how far outlines are pushed about, in diameters
+    ruffled: float  # distortion of outlines, in diameters
     nuclei: tuple[float, float] = (0.35, 0.75)  # smallest and largest nuclei of fields, in diameters of their cells
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The cells of a field, before anybody looks at them; tables have one entry a label, the first for background."""
+    """The cells of a field before imaging; tables have one entry per label, the first for background."""
 
     labels: Labels  # (Y, X)
-    under: Labels  # (Y, X): the cell below the uppermost one, 0 without
-    nuclei: Labels  # (Y, X): the label of the cell whose nucleus is here
+    under: Labels  # (Y, X): the cell below the uppermost one, 0 if none
+    nuclei: Labels  # (Y, X): the label of the cell of a nucleus
     edge: Floats  # (Y, X): pixels to the cell's outline, 0 outside
-    radius: Values  # (n + 1,): pixels to the outline at most
+    radius: Values  # (n + 1,): largest distance to the outline, pixels
     angle: Values  # (n + 1,): of the long axis
     diameter: float  # median, pixels
     outlines: Outlines  # n: of the cells as they were meant, label - 1 after label - 1
@@ -81,7 +81,7 @@ class Scene:
         return table[self.labels]
 
     def of_cell(self, values: Values) -> Floats:
-        """A picture (Y, X) of numbers (n + 1,) that belong to cells."""
+        """An image (Y, X) of values (n + 1,) per cell."""
         return np.asarray(values, np.float32)[self.labels]
 
 
@@ -90,7 +90,7 @@ def arrange(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.
     seed = int(rng.integers(2**62))
     asked = diameter
     for _ in range(1 + CORRECTIONS):
-        # The same random numbers again, so that only the size changes.
+        # The same random numbers, so that only the size changes.
         outlines, labels, under = _attempt(shape, asked, plan, np.random.default_rng(seed))
         found = _whole_diameter(labels, diameter)
         if abs(found / diameter - 1) < 0.08:
@@ -105,7 +105,7 @@ def arrange(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.
 
 
 def _whole_diameter(labels: Labels, otherwise: float) -> float:
-    """Median diameter of the cells that the field's border does not cut; `otherwise` where they are too few to tell."""
+    """Median diameter of the cells that the field's border does not cut; `otherwise` if there are too few."""
     whole = drop_on_edges(labels)
     return median_diameter(whole) if whole.max(initial=0) >= ENOUGH else otherwise
 
@@ -113,7 +113,7 @@ def _whole_diameter(labels: Labels, otherwise: float) -> float:
 def _attempt(
     shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.Generator
 ) -> tuple[Outlines, Labels, Labels]:
-    """Outlines of the cells that are visible, their labels (Y, X), and the labels under those."""
+    """Outlines of the visible cells, their labels (Y, X), and the labels below them."""
     outlines = _candidates(shape, diameter, plan, rng)
     warp = np.stack([_push(shape, diameter, plan.ruffled, rng) for _ in range(2)])
     room = float(np.abs(warp).max(initial=0)) + 1
@@ -134,7 +134,7 @@ def _attempt(
 
 
 def _candidates(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.Generator) -> Outlines:
-    """Many more cells than fit, at random places where the plan has cells."""
+    """Many more cells than fit, at random positions where the plan has cells."""
     margin = diameter
     height, width = (side + 2 * margin for side in shape)
     tries = 4 if plan.coverage == 1 else 2
@@ -164,7 +164,7 @@ def _candidates(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.ran
 
 
 def _with_buds(mothers: Outlines, rng: np.random.Generator) -> Outlines:
-    """Beside half of the cells a smaller one that touches them; the mothers come first."""
+    """Add a smaller, touching cell to half of the cells; the mothers come first."""
     chosen = rng.random(len(mothers.rows)) < 0.5
     rows = mothers.rows[chosen]
     size = np.sqrt(rows[:, LENGTH] * rows[:, WIDTH])
@@ -206,7 +206,7 @@ def _span(row: Any, dy: float, room: float, growth: float, x0: int, x1: int) -> 
 
 @njit(cache=True, fastmath=True)
 def _pack(rows: Any, tables: Any, arms: Any, warp: Any, room: float, overlap: float, wanted: float, stride: int) -> Any:
-    """Which of the candidates, taken in turn, find room: at most `overlap` of each lies on others."""
+    """The candidates that fit, in order: at most `overlap` of each covers others."""
     height, width = warp.shape[1:]
     taken = np.zeros((height, width), np.bool_)
     chosen = np.zeros(len(rows), np.bool_)
@@ -300,7 +300,7 @@ def _largest_of_each(values: Any, labels: Any, count: int) -> Any:
 
 
 def _edge_distance(labels: Labels) -> Floats:
-    """Pixels to the nearest pixel of another label or of the background, for pixels of cells."""
+    """Distance in pixels from each cell pixel to the nearest pixel of another label or the background."""
     inner = labels > 0
     same = labels[:, 1:] == labels[:, :-1]
     inner[:, 1:] &= same
@@ -308,14 +308,14 @@ def _edge_distance(labels: Labels) -> Floats:
     same = labels[1:] == labels[:-1]
     inner[1:] &= same
     inner[:-1] &= same
-    # Cells go on beyond the field, so its border is no outline.
+    # Cells continue beyond the field, so its border is not an outline.
     away = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, 3)
-    # Without any outline in the field the distance would be endless.
+    # Without any outline in the field, the distance would be infinite.
     return np.where(labels > 0, np.minimum(away, max(labels.shape)) + 0.5, 0).astype(np.float32)
 
 
 def _nuclei(labels: Labels, edge: Floats, cells: Outlines, plan: Plan, rng: np.random.Generator) -> Labels:
-    """One nucleus, seldom two or none, in each cell."""
+    """One nucleus, rarely two or none, in each cell."""
     rows, n = cells.rows, len(cells.rows)
     if n == 0:
         return np.zeros_like(labels)
@@ -336,4 +336,7 @@ def _nuclei(labels: Labels, edge: Floats, cells: Outlines, plan: Plan, rng: np.r
     both.rows[long, LENGTH] *= 1.3
     both.rows[long, EXTENT] *= 1.3
     rim = 1.0 + 0.03 * float(np.median(size))
-    return _paint_nuclei(np.concatenate((owners, owners[two])), both.rows, both.tables, both.arms, labels, edge, rim)
+    result: Labels = _paint_nuclei(
+        np.concatenate((owners, owners[two])), both.rows, both.tables, both.arms, labels, edge, rim
+    )
+    return result

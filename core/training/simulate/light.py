@@ -69,7 +69,7 @@ def grain(scene: Scene, rng: np.random.Generator) -> Floats:
 def cytoplasm(scene: Scene, rng: np.random.Generator, nuclei_too: bool = True, widest: float = 0.9) -> Floats:
     """Light of stained cell bodies (Y, X), cells about 1; the logarithm of it spreads by `widest` at most."""
     rounded, spread = rng.uniform(0, 1), rng.uniform(0, widest)
-    if np.count_nonzero(scene.labels) > 0.6 * scene.labels.size:  # else nobody could tell neighbours apart
+    if np.count_nonzero(scene.labels) > 0.6 * scene.labels.size:  # otherwise neighbours could not be distinguished
         rounded, spread = max(rounded, 0.4), max(spread, 0.2)
     body = brightness(scene, spread, rng)
     body = body * (1 - rounded + rounded * dome(scene, rng.uniform(0.4, 1.3)))
@@ -109,13 +109,13 @@ def chromatin(scene: Scene, rng: np.random.Generator) -> Floats:
 
 
 def thickness(scene: Scene, rng: np.random.Generator) -> Floats:
-    """How much each pixel delays light (Y, X), in radians or so: bodies, nuclei, granules, ruffled rims."""
+    """Optical delay of each pixel (Y, X), roughly in radians: bodies, nuclei, granules, ruffled rims."""
     shape, diameter = scene.labels.shape, scene.diameter
     height = dome(scene, rng.uniform(0.2, 1.2)) * brightness(scene, rng.uniform(0.05, 0.35), rng)
     if rng.random() < 0.3:  # rounded cells among flat ones
         round_ones = rng.random(count(scene)) < 0.12
         height = height * (1 + scene.of_cell(per_cell(scene, round_ones * rng.uniform(1, 4))))
-    # Thin rims that hardly show in places, and bodies that rise around the nucleus only.
+    # Thin rims that are hardly visible in places, and bodies that rise only around the nucleus.
     height = height * np.maximum(1 + rng.uniform(0, 0.6) * noise(shape, 0.6 * diameter, rng), 0.15)
     if rng.random() < 0.4:
         height = height * (rng.uniform(0.15, 0.5) + near_nucleus(scene, rng.uniform(0.1, 0.3)))
@@ -148,7 +148,7 @@ def glaring(contrast: Floats, rng: np.random.Generator, most: float = 2.0) -> Fl
 
 
 def transmitted(image: Floats, scene: Scene, rng: np.random.Generator) -> Floats:
-    """Contrast around grey, with the grain of medium and glass, which is much weaker than that of cells."""
+    """Contrast around grey, with the grain of medium and glass, which is much weaker than that of the cells."""
     spread = float(np.std(image[scene.labels > 0])) if scene.labels.any() else float(image.std())
     glass = rough_noise(image.shape, rng.uniform(1.5, 0.3 * scene.diameter + 1.5), rng)
     ground = spread * 10 ** rng.uniform(-2, -0.6) * glass

@@ -1,4 +1,4 @@
-"""How cells look under the microscope: what each contrast makes of a scene, before the camera."""
+"""The look of cells under the microscope: the light of a scene in each contrast, before the camera."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def membrane(scene: Scene, rng: np.random.Generator) -> Floats:
 
 
 def tissue(scene: Scene, rng: np.random.Generator) -> Floats:
-    """A stain that only some cells of a tissue have, with fibres and blurred patches: grey values (Y, X)."""
+    """A stain of only some cells of a tissue, with fibres and blurred patches: grey values (Y, X)."""
     values = np.exp(rng.normal(0, 0.5, count(scene))) * (rng.random(count(scene)) < rng.uniform(0.1, 0.9))
     stain = membranes(scene, rng) + rng.uniform(0, 1) * cytoplasm(scene, rng, nuclei_too=False)
     light = stain * (scene.of_cell(per_cell(scene, values)) + rng.uniform(0, 0.3))
-    if rng.random() < 0.7:  # what is not of any cell: vessels, fibres, other layers
+    if rng.random() < 0.7:  # structures outside cells: vessels, fibres, other layers
         patches = np.maximum(noise(light.shape, scene.diameter * rng.uniform(1, 5), rng) - rng.uniform(0, 1.5), 0)
         light = light + rng.uniform(0.2, 1.5) * patches * np.maximum(1 + 0.5 * rough_noise(light.shape, 4, rng), 0)
     return photographed(np.asarray(light, np.float32), scene, rng)
@@ -61,9 +61,9 @@ def nuclei(scene: Scene, rng: np.random.Generator) -> Floats:
 
 
 def nuclear_channel(scene: Scene, cells: Floats, rng: np.random.Generator) -> Floats:
-    """The second channel: a stain of DNA, sometimes blurred, weak or with the cells' own light in it."""
+    """The second channel: a stain of DNA, sometimes blurred, weak or with bleed-through from the cells."""
     light = chromatin(scene, rng)
-    light[scene.of_cell(per_cell(scene, rng.random(count(scene)) < 0.03)) > 0] *= 0.1  # a few without stain
+    light[scene.of_cell(per_cell(scene, rng.random(count(scene)) < 0.03)) > 0] *= 0.1  # a few unstained
     if rng.random() < 0.25:
         light = light + rng.uniform(0.05, 0.5) * cells / max(float(np.percentile(cells[::4, ::4], 99)), 1e-6)
     if rng.random() < 0.15:
@@ -74,7 +74,7 @@ def nuclear_channel(scene: Scene, cells: Floats, rng: np.random.Generator) -> Fl
 def phase(scene: Scene, rng: np.random.Generator) -> Floats:
     """Phase contrast: dark cells with a bright halo, thick ones the reverse: grey values (Y, X)."""
     height = thickness(scene, rng)
-    # What is wider than the halo is seen at its rim only: spread cells are as grey as the medium.
+    # Structures wider than the halo show only at their rim: spread cells are as grey as the medium.
     flat = rng.random() < 0.65
     reach = scene.diameter * float(np.exp(rng.uniform(*np.log((0.04, 0.25) if flat else (0.15, 0.6)))))
     halo = blurred(height, reach) * (rng.uniform(0.85, 1.05) if flat else rng.uniform(0.5, 0.95))
@@ -110,7 +110,7 @@ def relief(scene: Scene, rng: np.random.Generator) -> Floats:
 
 def stained(scene: Scene, rng: np.random.Generator) -> Floats:
     """Stained single cells in transmitted light: dark nuclei in paler cells on a bright ground: grey values (Y, X)."""
-    # No tissue around them: there, people draw the nuclei and not the cells (see stained_nuclei).
+    # No tissue around them: in tissue, annotators outline nuclei and not cells (see stained_nuclei).
     cell = cytoplasm(scene, rng, nuclei_too=False) * np.exp(rng.uniform(*np.log((0.25, 0.9))))
     dye = cell + rng.uniform(0.3, 2.0) * chromatin(scene, rng)
     image = np.exp(-blurred(np.asarray(dye, np.float32), float(rng.uniform(0.4, 0.05 * scene.diameter + 0.4))))

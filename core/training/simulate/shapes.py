@@ -19,7 +19,7 @@ from cellspan.core.machine.compiled import njit
 
 Values = NDArray[np.float64]
 
-# What a row holds: centre, unit vector of the long axis, half length and half width, bend, wave, how far it reaches.
+# Columns: centre, unit vector of the long axis, half length and half width, bend, wave, reach.
 Y, X, COS, SIN, LENGTH, WIDTH, BEND, WAVE, PHASE, POINTED, KIND, EXTENT = range(12)
 COLUMNS = 12
 TABLE, ARMS = 64, 4
@@ -61,11 +61,11 @@ class Outlines:
     arms: Values
 
     def some(self, chosen: NDArray[Any]) -> Outlines:
-        """Those of the cells that an index or a mask chooses."""
+        """The cells selected by an index or a mask."""
         return Outlines(self.rows[chosen], self.tables[chosen], self.arms[chosen])
 
     def followed_by(self, others: Outlines) -> Outlines:
-        """These cells and then the others."""
+        """These cells followed by the others."""
         return Outlines(
             np.concatenate((self.rows, others.rows)),
             np.concatenate((self.tables, others.tables)),
@@ -164,12 +164,14 @@ def _draw_spindles(outlines: Outlines, shape: str, radii: Values, rng: np.random
 
 @njit(cache=True, fastmath=True)
 def distance(dy: float, dx: float, row: Any, table: Any, arms: Any) -> float:
-    """How far a point at (dy, dx) from the centre lies outwards: 0 at the centre, 1 on the outline."""
+    """Distance function of a point at (dy, dx) from the centre: 0 at the centre, 1 on the outline."""
+    result: float
     u = row[COS] * dx + row[SIN] * dy
     v = row[COS] * dy - row[SIN] * dx
     kind = int(row[KIND])
     if kind in (RADIAL, ARMED):
-        return _radial(u, v, row, table, arms)
+        result = _radial(u, v, row, table, arms)
+        return result
     length, width = row[LENGTH], row[WIDTH]
     along = u / length
     turn = 3 * math.pi
@@ -179,10 +181,13 @@ def distance(dy: float, dx: float, row: Any, table: Any, arms: Any) -> float:
     v = abs(v) / math.sqrt(1 + slope * slope)
     if kind == ROD:
         beyond = max(abs(u) - (length - width), 0.0)
-        return math.sqrt(beyond * beyond + v * v) / width
+        result = math.sqrt(beyond * beyond + v * v) / width
+        return result
     if abs(along) >= 1:
-        return abs(along) + v / width
-    return max(abs(along), v / (width * (1 - abs(along) ** row[POINTED]) + 0.3))
+        result = abs(along) + v / width
+        return result
+    result = max(abs(along), v / (width * (1 - abs(along) ** row[POINTED]) + 0.3))
+    return result
 
 
 @njit(cache=True, fastmath=True)
@@ -197,7 +202,7 @@ def _radial(u: float, v: float, row: Any, table: Any, arms: Any) -> float:
     low = int(place)
     part = place - low
     outline = (1 - part) * table[low % TABLE] + part * table[(low + 1) % TABLE]
-    result = math.sqrt(sy * sy + sx * sx) / outline
+    result: float = math.sqrt(sy * sy + sx * sx) / outline
     if int(row[KIND]) == ARMED:
         for k in range(ARMS):
             reach = arms[k, 1]

@@ -47,7 +47,7 @@ def sheet_of(looks: Sequence[str], columns: int = 6) -> NDArray[np.uint8]:
 
 
 def tile(field: SimulatedField, outlined: bool) -> NDArray[np.uint8]:
-    """Grey, with the nuclei in blue where there is a channel of them."""
+    """Grey, with the nuclei in blue if there is a channel of nuclei."""
     grey, nuclei = (_stretched(plane) for plane in field.image)
     picture = np.stack((grey, grey, np.maximum(grey, nuclei)), axis=-1)
     if outlined:

@@ -19,8 +19,8 @@ import tifffile
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.decoding import decode
 from cellspan.core.pictures.images import decode_image, network_input, read_image
+from cellspan.core.pictures.opening import decode
 from cellspan.core.pictures.volume import decode_volume, read_volume
 
 pytestmark = [pytest.mark.quick, pytest.mark.filterwarnings("ignore")]

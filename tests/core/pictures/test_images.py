@@ -96,12 +96,33 @@ def test_constant_images_are_flat_and_said_to_be() -> None:
     assert "constant" in notes[0]
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.inf, -np.inf])
 def test_pixels_that_are_no_numbers_are_refused(bad: float) -> None:
     plane = np.ones((5, 5), np.float32)
     plane[2, 2] = bad
     with pytest.raises(CellspanError, match="1 pixels are NaN or infinite"):
         network_input(image_from_array(plane), Parameters())
+
+
+@pytest.mark.parametrize("options", [{}, {"invert": True}, {"normalize": None}, {"normalize": None, "invert": True}])
+def test_nan_outside_a_mask_is_background(ramp: np.ndarray, options: dict[str, object]) -> None:
+    plane = np.pad(ramp.astype(np.float32), 7, constant_values=np.nan)
+    plane[0, 0] = np.nan
+    parameters = Parameters(**options)
+    planes, notes = network_input(image_from_array(plane), parameters)
+    inside, _ = network_input(image_from_array(ramp.astype(np.float32)), parameters)
+    np.testing.assert_array_equal(planes[0, 7:-7, 7:-7], inside[0])
+    outside = planes[0][np.isnan(plane)]
+    assert (outside == (inside[0].min() if "normalize" in options else 0)).all()
+    assert notes == [
+        f"{plane.size - ramp.size} of {plane.size} pixels are NaN, as where a mask or ROI was cut out; they are taken "
+        "as background."
+    ]
+
+
+def test_an_image_of_nothing_but_nan_is_refused() -> None:
+    with pytest.raises(CellspanError, match="all pixels are NaN"):
+        network_input(image_from_array(np.full((5, 5), np.nan)), Parameters())
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((0, 5)), np.zeros((5, 5), complex), np.zeros(7), np.zeros((20, 30, 40))])

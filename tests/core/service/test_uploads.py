@@ -108,7 +108,7 @@ def test_a_disk_that_is_full_at_the_last_byte_is_a_sentence_too(monkeypatch: pyt
 
 
 def test_an_empty_body_is_a_sentence() -> None:
-    with pytest.raises(CellspanError, match="no bytes came"):
+    with pytest.raises(CellspanError, match="no bytes were received"):
         Uploads().begin(NPY, 0).decode(False)
 
 
@@ -157,7 +157,10 @@ def test_compressed_bodies_are_refused(http: TestClient, encoding: str, status: 
 
 def test_an_empty_body_is_a_job_that_fails_in_a_sentence(http: TestClient, engine: Engine) -> None:
     job = http.post("/v1/jobs", headers={"Content-Type": NPY}).json()
-    assert http.get(f"/v1/jobs/{job['id']}?wait=20").json()["error"]["sentence"] == "The image is empty: no bytes came."
+    assert (
+        http.get(f"/v1/jobs/{job['id']}?wait=20").json()["error"]["sentence"]
+        == "The image is empty: no bytes were received."
+    )
     until(lambda: engine.uploads.used("memory") == 0)
 
 

@@ -81,7 +81,7 @@ def test_a_split_folder_that_is_named_itself(tmp_path: Path, monkeypatch: pytest
     assert [(pair.split, pair.source) for pair in pairs] == [(split, "yeast") for split in ("train", "val", "test")]
     monkeypatch.chdir(tmp_path / "yeast" / "val")
     assert [(pair.split, pair.source) for pair in find_pairs(".")] == [("val", "yeast")]
-    with pytest.raises(CellspanError, match=r"yeast/test: there is nothing to learn from.*named val or test"):
+    with pytest.raises(CellspanError, match=r"yeast/test: there are no training images.*named val or test"):
         divided(pairs[2:])
 
 
@@ -137,10 +137,10 @@ def test_too_few_objects_are_refused(tmp_path: Path) -> None:
     one = np.zeros((128, 128), np.uint8)
     one[10:30, 10:30] = 1
     imageio.imwrite(tmp_path / "a_masks.png", one)
-    with pytest.raises(CellspanError, match=r"hold 1 annotated object; annotate at least 5"):
+    with pytest.raises(CellspanError, match=r"contain 1 annotated object; annotate at least 5"):
         require_objects(load_fields(find_pairs(tmp_path), 20))
     imageio.imwrite(tmp_path / "a_masks.png", 0 * one)
-    with pytest.raises(CellspanError, match="hold 0 annotated objects"):
+    with pytest.raises(CellspanError, match="contain 0 annotated objects"):
         require_objects(load_fields(find_pairs(tmp_path), 20))
 
 
@@ -160,7 +160,7 @@ def test_specks_are_refused(tmp_path: Path) -> None:
     specks = np.zeros((128, 128), np.uint8)
     specks[::20, ::20] = np.arange(1, 50).reshape(7, 7)
     imageio.imwrite(tmp_path / "a_masks.png", specks)
-    with pytest.raises(CellspanError, match=r"a_masks\.png: .* median diameter of 1\.1 pixels only; remove the specks"):
+    with pytest.raises(CellspanError, match=r"a_masks\.png: .* median diameter of only 1\.1 pixels; remove the specks"):
         load_fields(find_pairs(tmp_path), 24)
     assert load_fields(find_pairs(tmp_path), 16)[0].image.shape[1] > 128 * 14
 
@@ -177,9 +177,9 @@ def test_notes_on_channels_say_what_is_learnt_from(tmp_path: Path) -> None:
     fields = load_fields(find_pairs(tmp_path), 20)
     assert [field.image[1].any() for field in fields] == [False, True, True, False, False]
     two, more = notes_on_channels(fields)
-    assert two.startswith("2 images have two channels: the first is learnt from as the cells, the second as the nuclei")
+    assert two.startswith("2 images have two channels: the first is used as the cells, the second as the nuclei")
     assert "--nuclei-channel 1" in two
-    assert more == "1 image has three or more channels: only the first, channel 0, is learnt from."
+    assert more == "1 image has three or more channels: only the first, channel 0, is used."
     assert notes_on_channels([fields[0], fields[4]]) == []
 
 
@@ -221,7 +221,7 @@ def test_masks_win_over_outlines_and_results_are_no_images(tmp_path: Path) -> No
 def test_one_roi_set_for_several_images_is_refused(tmp_path: Path) -> None:
     write_outlined(tmp_path, "a.png", "RoiSet.zip")
     write_outlined(tmp_path, "b.png", "RoiSet.zip")
-    with pytest.raises(CellspanError, match=r"RoiSet\.zip: which of the 2 images.*a_rois\.zip"):
+    with pytest.raises(CellspanError, match=r"RoiSet\.zip: it is unclear which of the 2 images.*a_rois\.zip"):
         find_pairs(tmp_path)
 
 

@@ -126,7 +126,7 @@ def test_sizes_edges_and_constant_volumes(segmenter: Segmenter, stack: Stack, wh
 
 def test_what_is_no_volume_is_said_so(segmenter: Segmenter) -> None:
     volume = np.zeros((4, 20, 20), np.float32)
-    volume[1, 2, 3:6] = np.nan
+    volume[1, 2, 3:6] = np.inf
     with pytest.raises(CellspanError, match="3 voxels are NaN or infinite"):
         segmenter.segment(volume, IN_3D)
     with pytest.raises(CellspanError, match="a volume has the axes Z, Y, X"):

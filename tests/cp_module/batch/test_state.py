@@ -110,18 +110,18 @@ def test_another_pipeline_is_refused(state: State) -> None:
 
 
 def test_other_images_are_refused(state: State) -> None:
-    with pytest.raises(CellspanError, match=r"run of other images \(/images\); .*--restart"):
+    with pytest.raises(CellspanError, match=r"run on other images \(/images\); .*--restart"):
         check(state, state.plan, Path("/elsewhere"))
 
 
 def test_an_image_that_is_gone_is_named(state: State) -> None:
-    with pytest.raises(CellspanError, match=r"^/images/3\.tif: this image belongs to the run and is gone"):
+    with pytest.raises(CellspanError, match=r"^/images/3\.tif: this image of the run is missing"):
         check(state, state.plan.model_copy(update={"files": [name for name in state.plan.files if name != "3.tif"]}))
 
 
 def test_images_that_have_come_since_are_counted(state: State) -> None:
     (note,) = check(state, state.plan.model_copy(update={"files": [*state.plan.files, "9.tif", "10.tif"]}))
-    assert note.startswith("2 files have come")
+    assert note.startswith("2 files were added")
 
 
 def test_batch_json_has_the_state_of_every_set(state: State) -> None:

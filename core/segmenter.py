@@ -19,8 +19,9 @@ from cellspan.core.inference.predictor import Predictor, make_predictor
 from cellspan.core.inference.tiles import unit
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Floats, Image, image_from_array, read_image
-from cellspan.core.pictures.volume import Volume, read_volume, volume_from_array
+from cellspan.core.pictures.images import Floats, Image, image_from_array
+from cellspan.core.pictures.reading import read_image, read_volume
+from cellspan.core.pictures.volume import Volume, volume_from_array
 from cellspan.core.planes.looking import OnProgress
 from cellspan.core.planes.pipeline import PlanePipeline
 from cellspan.core.planes.result import Result

@@ -12,9 +12,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.pictures.decoding import decode
-
-ORDER = "TZCYXS"
+from cellspan.core.pictures.axes import hyperstack
+from cellspan.core.pictures.opening import decode
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,13 @@ class Hyperstack:
         return _tiff(self.pixels[t, z], self.inner)
 
 
-def read_hyperstack(path: Path) -> Hyperstack:
-    """Read a TIFF or PNG file; raises CellspanError that names it, also if it does not fit into the memory."""
+def read_hyperstack(path: Path, is_volume: bool = False) -> Hyperstack:
+    """Read a TIFF or PNG file; raises CellspanError that names it, also if it does not fit into the memory.
+
+    `is_volume` says that pages without a meaning are slices, however few they are.
+    """
     try:
-        array, axes = decode(path, path.suffix)
-        return _sorted(array, axes or "YX")
+        return Hyperstack(*hyperstack(*decode(path, path.suffix), is_volume))
     except OSError as error:
         raise CellspanError(f"{path}: the file cannot be read ({error.strerror or error}).") from None
     except CellspanError as error:
@@ -77,20 +78,6 @@ def read_selection(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
         there, expected = (f"{shape[-1]} x {shape[-2]}" for shape in (selection.shape, size))
         raise CellspanError(f"{path}: the selection is {there} pixels large, but the image {expected}.")
     return selection
-
-
-def _sorted(array: NDArray[Any], axes: str) -> Hyperstack:
-    """Axes in the order T, Z, C, Y, X, S; pages without a meaning are slices."""
-    letters = [letter if letter in ORDER else "Z" for letter in axes.upper()]
-    keep = [axis for axis, letter in enumerate(letters) if letter in "YX" or array.shape[axis] > 1]
-    array, letters = array.reshape([array.shape[axis] for axis in keep]), [letters[axis] for axis in keep]
-    if len(set(letters)) != len(letters) or {"C", "S"} <= set(letters):
-        raise CellspanError(f"the file has the axes {axes}; ImageJ has only frames, slices and channels.")
-    order = sorted(range(len(letters)), key=lambda axis: ORDER.index(letters[axis]))
-    array, letters = array.transpose(order), [letters[axis] for axis in order]
-    inner = "".join(letter for letter in letters if letter not in "TZ")
-    frames, slices = (array.shape[letters.index(letter)] if letter in letters else 1 for letter in "TZ")
-    return Hyperstack(array.reshape(frames, slices, *array.shape[len(letters) - len(inner) :]), inner)
 
 
 def _tiff(pixels: NDArray[Any], axes: str) -> bytes:

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.objects.labels import as_labels
-from cellspan.fiji_bridge.axes import array_and_axes, in_order
+from cellspan.core.pictures.axes import in_order
+from cellspan.fiji_bridge.axes import array_and_axes
 from cellspan.fiji_bridge.gateway import java_class
 
 # How numpy and Java hold the same bits: numpy type -> (signed numpy type, Java type, ImageJ's processor)

@@ -64,9 +64,10 @@ def segment_stack(
     labels: Path | None,
 ) -> int:
     """Segment every plane (or every frame's volume) of an image; the number of ROIs written. Raises CellspanError."""
-    given = read_hyperstack(path)
+    are_volumes = asks_for_volumes(parameters)
+    given = read_hyperstack(path, are_volumes)
     selection = None if inside is None else read_selection(inside, given.size)
-    segment = _volumes if asks_for_volumes(parameters) else _planes
+    segment = _volumes if are_volumes else _planes
     with engine_errors():
         frames = list(segment(given, parameters, shared_engine(), report))
     for frame in frames:

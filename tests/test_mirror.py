@@ -10,6 +10,7 @@ pytestmark = pytest.mark.quick
 ROOT = Path(__file__).parents[1]
 FOLDERS = (
     "core/dynamics",
+    "core/files",
     "core/inference",
     "core/machine",
     "core/objects",

@@ -35,8 +35,8 @@ def demo(output: Path, device: str) -> None:
     from cellspan.core.files.writing import make_folder, write_atomically
     from cellspan.core.objects.metrics import average_precision
     from cellspan.core.parameters import Parameters
-    from cellspan.core.pictures.images import read_labels
     from cellspan.core.pictures.inputs import Input
+    from cellspan.core.pictures.reading import read_labels
     from cellspan.core.results.batch import Batch, segment_files
     from cellspan.core.results.outputs import ENDINGS
     from cellspan.core.segmenter import Segmenter

@@ -51,6 +51,7 @@ def _findings() -> Iterator[tuple[bool, bool, str]]:
     for model in listed:
         if model.problem and model.origin != "Cellpose":  # whose folder may hold models of other methods
             yield False, model.origin == "bundled", f"the model {model.name} cannot be used: {model.problem}"
+    yield _compiled_code()
     yield _graphics_card()
     java = shutil.which("java")
     yield bool(java), False, f"Java {java}" if java else "no Java; optional, for ImageJ from Python (install a JDK)"
@@ -88,6 +89,24 @@ def _package(name: str, otherwise: str, needed: bool) -> tuple[bool, bool, str]:
         return True, needed, f"{name} {version(name)}"
     except PackageNotFoundError:
         return False, needed, f"no {name}: {otherwise}"
+
+
+def _compiled_code() -> tuple[bool, bool, str]:
+    """Whether the loops are compiled for this computer, and if not, whether they will be kept."""
+    from cellspan.core.dynamics.labelling import warm_up
+    from cellspan.core.machine.kept_code import FOLDER_VARIABLE, look_for_code
+
+    kept = look_for_code(warm_up)
+    if kept.complete:
+        return True, False, "compiled code: it is there for this computer"
+    if kept.place.lasting:
+        return False, False, "compiled code: not there yet; the first run makes it, which takes about 20 seconds"
+    return (
+        False,
+        False,
+        "compiled code: it is not there and cannot be kept, because neither the installation nor a folder of yours can "
+        f"be written, so that every start takes about 20 seconds longer; set {FOLDER_VARIABLE} to a folder that can",
+    )
 
 
 def _graphics_card() -> tuple[bool, bool, str]:

@@ -90,7 +90,7 @@ def predict_augmented_torch(
 
 @explains_full_memory
 def resize_torch(planes: Tensor, shape: tuple[int, int]) -> Tensor:
-    """(C, Y, X) in float32 to a new height and width, as `core.pictures.images.resize`; may raise CellspanError."""
+    """(C, Y, X) in float32 to a new height and width, as `core.pictures.resizing.resize`; may raise CellspanError."""
     height, width = planes.shape[1:]
     if (height, width) == shape:
         return planes

@@ -174,7 +174,8 @@ def _cache(function: Callable[..., Any], folder: Path | None) -> FunctionCache:
     class Cache(FunctionCache):
         _impl_class = Impl
 
-    return Cache(function)
+    make: Callable[..., FunctionCache] = Cache  # whose own signature has no types
+    return make(function)
 
 
 @dataclass(frozen=True)

@@ -114,10 +114,14 @@ def hyperstack(array: NDArray[Any], axes: str, is_volume: bool = False) -> tuple
     array, letters = squeezed(array, meaning_of(letters, array.shape, is_volume))
     if len(set(letters)) != len(letters) or {"C", "S"} <= set(letters) or set(letters) - set(ORDER):
         raise CellspanError(f"the axes '{axes}' are more than time points, z-slices and channels.")
-    array, letters = in_order(array, letters)
-    inner = letters.lstrip("TZ")
-    frames, slices = (array.shape[letters.index(letter)] if letter in letters else 1 for letter in "TZ")
-    return array.reshape(frames, slices, *array.shape[len(letters) - len(inner) :]), inner
+    return stacked_planes(*in_order(array, letters))
+
+
+def stacked_planes(array: NDArray[Any], axes: str) -> tuple[NDArray[Any], str]:
+    """An array with its axes in the order T, Z, C, Y, X, S as (T, Z, ...), and the letters of the rest."""
+    inner = axes.lstrip("TZ")
+    frames, slices = (array.shape[axes.index(letter)] if letter in axes else 1 for letter in "TZ")
+    return array.reshape(frames, slices, *array.shape[len(axes) - len(inner) :]), inner
 
 
 def several_of(axes: str, shape: Sequence[int]) -> str:

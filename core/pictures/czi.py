@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pylibCZIrw import czi
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.pictures.planes import Planes, naming
 from cellspan.core.pictures.series import Picture, Series, series_of
 from cellspan.core.pictures.units import Sizes, sizes
+
+czi: Any = import_module("pylibCZIrw.czi")  # which has no types
 
 KINDS = {"Gray8": np.uint8, "Gray16": np.uint16, "Gray32Float": np.float32, "Bgr24": np.uint8, "Bgr48": np.uint16}
 STACKED = "TZC"

@@ -66,28 +66,29 @@ class ContentOnly:
         return done
 
 
-class Tiff(tifffile.TiffFile):
-    """A TIFF file that does not look for other files: its planes are in it, whatever its OME metadata say."""
-
-    @property
-    def ome_metadata(self) -> str | None:
-        """The OME-XML without the names of files."""
-        xml = super().ome_metadata
-        return None if xml is None else without_files(xml)
-
-    @property
-    def ome_with_files(self) -> str | None:
-        """The OME-XML as it is."""
-        return super().ome_metadata
-
-
 @contextmanager
-def open_tiff(file: ContentOnly) -> Iterator[Tiff]:
-    """A TIFF file whose pages are worth reading; raises CellspanError, and what tifffile raises."""
+def open_tiff(file: ContentOnly) -> Iterator[tifffile.TiffFile]:
+    """A TIFF file whose pages are worth reading; raises CellspanError, and what tifffile raises.
+
+    tifffile believes that all planes are in this file, whatever its OME metadata say (see `ome_xml`).
+    """
     content: Any = file  # tifffile asks for no more than ContentOnly has
-    with Tiff(content) as tiff:
+    with tifffile.TiffFile(content) as tiff:
+        xml = ome_xml(tiff)
+        own = None if xml is None else without_files(xml)
+        if own == xml:
+            _require_pages(tiff)
+            yield tiff
+            return
+    file.seek(0)
+    with tifffile.TiffFile(content, omexml=own) as tiff:
         _require_pages(tiff)
         yield tiff
+
+
+def ome_xml(tiff: tifffile.TiffFile) -> str | None:
+    """The OME-XML as it is in the file, with the names of other files."""
+    return str(tiff.pages.first.description) if tiff.is_ome else None
 
 
 def _require_pages(tiff: tifffile.TiffFile) -> None:

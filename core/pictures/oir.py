@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import oirfile
 from numpy.typing import NDArray
 
 from cellspan.core.machine.memory import require_memory
 from cellspan.core.pictures.planes import WAY_OUT, Planes, declared, naming
 from cellspan.core.pictures.series import Picture, series_of
 from cellspan.core.pictures.units import sizes
+
+oirfile: Any = import_module("oirfile")  # which is not there for older Python
 
 
 def open_file(path: Path) -> Picture:

@@ -37,6 +37,19 @@ def resize_plane(plane: Floats, result: Floats, averaging: bool) -> None:
         _average(plane, *_shares(new[0], old[0]), *_shares(new[1], old[1]), result)
 
 
+def resize(planes: Floats, shape: tuple[int, int]) -> Floats:
+    """(C, Y, X) to a new height and width; averages when it shrinks, so that noise does not alias."""
+    if planes.shape[1:] == shape:
+        return planes
+    height, width = shape
+    shrinks = height < planes.shape[1] or width < planes.shape[2]
+    result = np.zeros((len(planes), height, width), np.float32)
+    for plane, resized in zip(planes, result, strict=True):
+        if plane.any():  # an empty channel stays one that takes no memory
+            resize_plane(plane, resized, averaging=shrinks)
+    return result
+
+
 def _centres(new: int, old: int) -> tuple[NDArray[np.int64], Floats]:
     """For each new pixel the old one at or before its centre, and the weight of the one after that."""
     places = (np.arange(new) + 0.5) * (old / new) - 0.5

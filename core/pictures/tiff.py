@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
@@ -20,7 +21,7 @@ from cellspan.core.pictures import ome
 from cellspan.core.pictures.axes import squeezed
 from cellspan.core.pictures.decoding import (
     ContentOnly,
-    Tiff,
+    ome_xml,
     open_tiff,
     read_page,
     read_series,
@@ -54,17 +55,19 @@ def open_tiff_file(source: Source, path: Path | None = None) -> Picture:
         raise
 
 
-def _images(tiff: Tiff, path: Path | None, named: Naming) -> list[Series]:
+def _images(tiff: tifffile.TiffFile, path: Path | None, named: Naming) -> list[Series]:
     xml = _metadata(tiff, path)
     if xml is not None and (own := _several_files(xml, tiff, path)) is not None:
         images = [image for image in ome.images_of(xml) if image.pages]
         return [_in_files(_Files(image, tiff, path, own, named)) for image in images if own.has(image)]
     found = [one for one in tiff.series if one.shape and one.keyframe is not None]
-    described = ome.descriptions_in(xml) if xml is not None and tiff.ome_with_files is not None else []
+    described = ome.descriptions_in(xml) if xml is not None and ome_xml(tiff) is not None else []
     return [_one(tiff, found[k], *_known(tiff, found, k, described), named) for k in _specimens(found)]
 
 
-def _known(tiff: Tiff, found: list[Any], k: int, described: list[ome.Description]) -> tuple[Sizes, tuple[str, ...]]:
+def _known(
+    tiff: tifffile.TiffFile, found: list[Any], k: int, described: list[ome.Description]
+) -> tuple[Sizes, tuple[str, ...]]:
     """The size of pixels and the names of channels of a series, by its place in the metadata or by its name."""
     if len(described) == len(found):
         return described[k].sizes, described[k].channels
@@ -72,9 +75,9 @@ def _known(tiff: Tiff, found: list[Any], k: int, described: list[ome.Description
     return (named[0].sizes, named[0].channels) if named else (_sizes(tiff, found[k].keyframe), ())
 
 
-def _metadata(tiff: Tiff, path: Path | None) -> str | None:
+def _metadata(tiff: tifffile.TiffFile, path: Path | None) -> str | None:
     """The OME-XML of a file, or of the file that holds it for this one; None without, or if it is damaged."""
-    xml = tiff.ome_with_files
+    xml = ome_xml(tiff)
     if xml is None:
         return None
     try:
@@ -90,7 +93,7 @@ def _metadata(tiff: Tiff, path: Path | None) -> str | None:
     with naming(beside), open_regular(beside) as file:
         if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             with open_tiff(ContentOnly(file)) as other:
-                return other.ome_with_files
+                return ome_xml(other)
         file.seek(0)
         return file.read().decode("utf-8")
 
@@ -112,7 +115,7 @@ def _area(series: Any) -> int:
     return int(lengths.get("Y", 1) * lengths.get("X", 1))
 
 
-def _one(tiff: Tiff, series: Any, pixels: Sizes, channels: tuple[str, ...], named: Naming) -> Series:
+def _one(tiff: tifffile.TiffFile, series: Any, pixels: Sizes, channels: tuple[str, ...], named: Naming) -> Series:
     """A series whose planes are all in this file."""
     samples = _Samples.of(series.keyframe, series.axes, series.shape)
     axes = samples.axes
@@ -180,7 +183,7 @@ class _Samples:
 # ---- the size of pixels
 
 
-def _sizes(tiff: Tiff, page: Any) -> Sizes:
+def _sizes(tiff: tifffile.TiffFile, page: Any) -> Sizes:
     """As ImageJ, the microscope or the tags have it."""
     x, y = (float(number) for number in page.get_resolution())
     if tiff.imagej_metadata:
@@ -221,12 +224,12 @@ class _Own:
         return any(self.holds(page) for page in image.pages.values())
 
 
-def _several_files(xml: str, tiff: Tiff, path: Path | None) -> _Own | None:
+def _several_files(xml: str, tiff: tifffile.TiffFile, path: Path | None) -> _Own | None:
     """Which of them is the open one; None if all is in it. Raises CellspanError if that cannot be known."""
     files = ome.files_in(xml)
-    if len(files) < 2 and not (files and ome.master_of(tiff.ome_with_files or xml)):
+    if len(files) < 2 and not (files and ome.master_of(ome_xml(tiff) or xml)):
         return None
-    own = _Own(ome.uuid_of(tiff.ome_with_files or xml), path.name if path else "")
+    own = _Own(ome.uuid_of(ome_xml(tiff) or xml), path.name if path else "")
     if own.uuid not in files:
         own = replace(own, uuid=next((key for key, name in files.items() if name.lower() == own.name.lower()), ""))
     others = [name for key, name in files.items() if name and key != own.uuid]
@@ -252,7 +255,7 @@ class _Files:
     """An image whose planes are in several files of one folder."""
 
     image: ome.OmeImage
-    tiff: Tiff
+    tiff: tifffile.TiffFile
     path: Path | None
     own: _Own
     named: Naming
@@ -281,7 +284,7 @@ class _Files:
             return np.asarray(samples.kept(squeezed(read_page(tiff, page), page.axes)[0]))
 
     @contextmanager
-    def opened(self, page: ome.Page) -> Iterator[tuple[Tiff, Any]]:
+    def opened(self, page: ome.Page) -> Iterator[tuple[tifffile.TiffFile, Any]]:
         """The page in its file; whatever goes wrong names that file."""
         path = self.where(page)
         assert self.path is not None

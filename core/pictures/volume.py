@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -12,10 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files.regular import Source
 from cellspan.core.pictures.axes import axes_of_array, checked, meaning_of
-from cellspan.core.pictures.images import LUMINANCE
-from cellspan.core.pictures.inputs import TIFF_SUFFIXES
+from cellspan.core.pictures.channels import LUMINANCE
 
 Spacing = tuple[float, float, float]  # from one voxel to the next along z, y, x
 STACKS = "ZT"  # letters of axes that can be a stack
@@ -116,31 +113,3 @@ def _sorted(pixels: Any, letters: list[str], spacing: Spacing | None) -> Volume:
     is_rgb = colour == "S" and pixels.shape[order[0]] in (3, 4)
     pixels = pixels.transpose(order)
     return Volume(pixels[:3] if is_rgb else pixels, spacing, is_rgb=is_rgb)
-
-
-def read_volume(path: str | Path, series: int | None = None) -> Volume:
-    """Open a volume; voxels are read when they are needed, until it is closed. CellspanError names the file."""
-    from cellspan.core.pictures.opening import open_picture
-
-    picture = open_picture(Path(path))
-    try:
-        return picture.volume(series)
-    except BaseException:
-        picture.close()
-        raise
-
-
-def decode_volume(source: Source, suffix: str = ".tif") -> Volume:
-    """A volume from a TIFF file's bytes, an open file or a path, read whole, so that the file may go away then.
-
-    An open file and a path need less memory than bytes. Raises CellspanError, in a sentence without the file's name.
-    """
-    from cellspan.core.pictures.opening import open_content
-
-    if suffix.lower() not in TIFF_SUFFIXES:
-        raise CellspanError(f"volumes are read from TIFF, not from '{suffix}'.")
-    try:
-        with open_content(source, suffix) as picture:
-            return picture.volume(is_lazy=False)
-    except OSError as error:
-        raise CellspanError(f"the file cannot be read ({error.strerror or error}).") from None

@@ -13,8 +13,8 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files.folders import folders_below
 from cellspan.core.files.regular import is_folder
 from cellspan.core.objects.metrics import THRESHOLDS, Matches, intersection_over_union, match
-from cellspan.core.pictures.images import read_labels
 from cellspan.core.pictures.inputs import IMAGE_SUFFIXES
+from cellspan.core.pictures.reading import read_labels
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from PIL.PngImagePlugin import PngInfo
 from cellspan.core.objects.labels import Labels
 from cellspan.core.objects.outlines import outlined
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image, network_input
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.normalise import network_input
 
 Picture = NDArray[np.uint8]  # RGB (Y, X, 3)
 

@@ -10,7 +10,8 @@ from cellspan.core.files.together import Write, write_together
 from cellspan.core.machine.cancelling import checkpoint
 from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image, read_image
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.reading import read_image
 from cellspan.core.planes.result import Result
 from cellspan.core.results.kept_outputs import result_from, save_outputs_of_network
 from cellspan.core.results.label_files import write_labels, write_stack

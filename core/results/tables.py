@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from cellspan.core.objects.labels import areas, object_means
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image, network_input
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.normalise import network_input
 from cellspan.core.planes.result import Result
 from cellspan.core.results.units import plain_unit
 

@@ -18,7 +18,8 @@ from cellspan.core.machine.memory import available_memory
 from cellspan.core.objects.outlines import write_roi_zip
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.planes import named
-from cellspan.core.pictures.volume import Spacing, Volume, read_volume
+from cellspan.core.pictures.reading import read_volume
+from cellspan.core.pictures.volume import Spacing, Volume
 from cellspan.core.results.label_files import write_labels, write_stack
 from cellspan.core.results.outputs import OnFiles, views_path
 from cellspan.core.results.overlays import write_picture

@@ -11,7 +11,8 @@ from cellspan.core.parameters import Parameters
 
 DEVICE = r"^(auto|cpu|gpu|mps|cuda(:\d+)?)$"
 NOT_SET = {"enum": ["", "none", "off", "auto", "automatic"]}  # words for 'not set'
-PERCENTILES = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*,\s*\d+(\.\d+)?\s*$", "default": "1,99"}
+PERCENTILE = r"\s*(100|\d{1,2}(\.\d+)?)\s*"
+PERCENTILES = {"type": "string", "pattern": f"^{PERCENTILE},{PERCENTILE}$", "default": "1,99"}
 
 
 def described(names: Iterable[str]) -> list[dict[str, Any]]:

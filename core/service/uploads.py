@@ -11,8 +11,9 @@ from typing import IO, Any, Literal
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.npy import load_npy
 from cellspan.core.machine.cancelling import abandonable
-from cellspan.core.pictures.images import Image, decode_image, image_from_array
-from cellspan.core.pictures.volume import Volume, decode_volume, volume_from_array
+from cellspan.core.pictures.images import Image, image_from_array
+from cellspan.core.pictures.reading import decode_image, decode_volume
+from cellspan.core.pictures.volume import Volume, volume_from_array
 from cellspan.core.service.client import NPY
 from cellspan.core.service.errors import Refusal
 

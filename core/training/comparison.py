@@ -9,7 +9,7 @@ import numpy as np
 
 from cellspan.core.models.registry import Model
 from cellspan.core.objects.metrics import average_precision
-from cellspan.core.pictures.images import read_image
+from cellspan.core.pictures.reading import read_image
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.data import Pair, channels_of, divided, labels_of
 

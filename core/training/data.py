@@ -17,8 +17,11 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.models.sizing import LARGEST_ENLARGEMENT
 from cellspan.core.objects.labels import Labels, as_labels, median_diameter, renumber, resize_labels
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Floats, Image, network_input, read_image, read_labels, resize
+from cellspan.core.pictures.images import Floats, Image
 from cellspan.core.pictures.inputs import IMAGE_SUFFIXES, RESULT_MARKS
+from cellspan.core.pictures.normalise import network_input
+from cellspan.core.pictures.reading import read_image, read_labels
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.training.roi_sets import ONLY, ROI_MARKS, has_overlay, note_on, read_annotation
 
 FEWEST_OBJECTS = 5  # in all training images together

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image, network_input
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.normalise import network_input
 from cellspan.core.training.data import Field, field_at
 from cellspan.core.training.simulate import simulate_cells
 from cellspan.core.training.simulate.borrowed import read_textures

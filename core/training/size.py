@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from cellspan.core.models.registry import SizeModel
 from cellspan.core.models.sizing import diameter_from_style, fit_size_model
-from cellspan.core.pictures.images import Floats, resize
+from cellspan.core.pictures.images import Floats
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.training.data import Field
 
 SMALLEST, LARGEST = 6.0, 150.0  # pixels

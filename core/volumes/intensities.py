@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import LUMINANCE, Floats, check_channel, first_of_several, nan_note
+from cellspan.core.pictures.channels import LUMINANCE, check_channel, first_of_several
+from cellspan.core.pictures.images import Floats
+from cellspan.core.pictures.normalise import nan_note
 from cellspan.core.pictures.volume import Volume
 from cellspan.core.volumes.resampling import Box, Grid
 

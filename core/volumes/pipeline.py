@@ -17,7 +17,8 @@ from cellspan.core.models.sizing import magnification
 from cellspan.core.objects.labels import Labels, diameters
 from cellspan.core.objects.stitching import stitch
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import CONSTANT, Floats, Image
+from cellspan.core.pictures.images import Floats, Image
+from cellspan.core.pictures.normalise import CONSTANT
 from cellspan.core.pictures.volume import Volume
 from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
 from cellspan.core.volumes.intensities import Intensities

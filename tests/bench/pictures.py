@@ -19,7 +19,10 @@ from cellspan.core.models.card import card
 from cellspan.core.models.registry import find_model
 from cellspan.core.objects.labels import Labels, median_diameter, renumber, resize_labels
 from cellspan.core.objects.metrics import average_precision
-from cellspan.core.pictures.images import Image, network_input, read_image, resize
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.normalise import network_input
+from cellspan.core.pictures.reading import read_image
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.pictures import Example, draw_examples
 from cellspan.core.training.simulate import simulate_cells

@@ -27,7 +27,9 @@ from cellspan.core.models.registry import DESCRIPTION, Model, find_model
 from cellspan.core.objects.labels import Labels, diameters, median_diameter, renumber, resize_labels
 from cellspan.core.objects.metrics import THRESHOLDS, Matches, best_overlaps, intersection_over_union, match
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image, read_image, read_labels, resize
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.reading import read_image, read_labels
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.data import find_pairs
 from cellspan.core.training.simulate import simulate_cells

@@ -12,7 +12,8 @@ from cellspan.core.errors import DeviceMemoryError
 from cellspan.core.objects.labels import Labels, median_diameter
 from cellspan.core.objects.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import image_from_array, read_image
+from cellspan.core.pictures.images import image_from_array
+from cellspan.core.pictures.reading import read_image
 from cellspan.core.planes.pixels import Pixels
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_nuclei

@@ -29,7 +29,8 @@ def written(path: Path, shape: tuple[int, ...], axes: str) -> np.ndarray:
         ("YX", (9, 8), (1, 1, 9, 8), "YX", False),
         ("ZYX", (3, 9, 8), (1, 3, 9, 8), "YX", False),
         ("TYX", (3, 9, 8), (3, 1, 9, 8), "YX", False),
-        ("QYX", (3, 9, 8), (1, 3, 9, 8), "YX", False),
+        ("QYX", (3, 9, 8), (1, 1, 3, 9, 8), "CYX", False),
+        ("QYX", (12, 9, 8), (1, 12, 9, 8), "YX", False),
         ("CYX", (3, 9, 8), (1, 1, 3, 9, 8), "CYX", False),
         ("ZCYX", (4, 2, 9, 8), (1, 4, 2, 9, 8), "CYX", True),
         ("TZYX", (2, 3, 9, 8), (2, 3, 9, 8), "YX", True),
@@ -76,8 +77,8 @@ def test_damaged_files_are_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_axes_that_imagej_does_not_have(tmp_path: Path) -> None:
-    written(tmp_path / "many.tif", (2, 2, 9, 8), "QZYX")
-    with pytest.raises(CellspanError, match=r"many\.tif: the file has the axes QZYX"):
+    written(tmp_path / "many.tif", (2, 2, 2, 9, 8), "QRZYX")
+    with pytest.raises(CellspanError, match=r"many\.tif: the axes 'QRZYX' are more than"):
         read_hyperstack(tmp_path / "many.tif")
 
 

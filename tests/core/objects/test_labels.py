@@ -20,7 +20,7 @@ from cellspan.core.objects.labels import (
     renumber,
     resize_labels,
 )
-from cellspan.core.pictures.images import resize
+from cellspan.core.pictures.resizing import resize
 
 pytestmark = pytest.mark.quick
 small_labels = arrays(np.int32, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 4))

@@ -15,7 +15,8 @@ from cellspan.core.objects.labels import areas
 from cellspan.core.objects.metrics import average_precision
 from cellspan.core.objects.outlines import labels_to_rois, rois_to_labels
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import image_from_array, read_labels
+from cellspan.core.pictures.images import image_from_array
+from cellspan.core.pictures.reading import read_labels
 from cellspan.core.planes.result import Result
 from cellspan.core.results.outputs import output_paths
 from cellspan.core.results.plane_files import save_plane_outputs

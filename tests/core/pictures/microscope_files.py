@@ -145,7 +145,7 @@ def write_lif(path: Path, images: Mapping[str, np.ndarray]) -> None:
 
 
 def write_oir(path: Path, pixels: np.ndarray) -> None:
-    """An image of (Z, C, Y, X) in 16 bits, with pixels of 0.25 µm and slices of 1 µm."""
+    """An image of (Z, C, Y, X) in 16 bits, with pixels of 0.25 µm and slices of 1.5 µm."""
     depth, channels, height, width = pixels.shape
     names = [f"{c:08x}-0000" for c in range(channels)]
     frame = (
@@ -156,7 +156,7 @@ def write_oir(path: Path, pixels: np.ndarray) -> None:
         f'<c:channel id="{name}" order="{c}"><c:name>CH{c}</c:name></c:channel>' for c, name in enumerate(names)
     )
     axis = (
-        f'<c:axis enable="true"><c:axis>ZSTACK</c:axis><c:startPosition>0</c:startPosition><c:step>1.0</c:step>'
+        f'<c:axis enable="true"><c:axis>ZSTACK</c:axis><c:startPosition>0</c:startPosition><c:step>1.5</c:step>'
         f"<c:maxSize>{depth}</c:maxSize></c:axis>"
     )
     about = (

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.pictures.images import read_image, read_labels
 from cellspan.core.pictures.inputs import Input
 from cellspan.core.pictures.opening import open_picture
+from cellspan.core.pictures.reading import read_image, read_labels, read_volume
 from cellspan.core.pictures.several import every_series
-from cellspan.core.pictures.volume import read_volume
 
 zarr: Any = pytest.importorskip("zarr", minversion="3")  # that can write both versions
 pytestmark = pytest.mark.quick

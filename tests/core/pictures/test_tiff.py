@@ -13,11 +13,11 @@ import tifffile
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import decode_image, network_input, read_image, read_labels
 from cellspan.core.pictures.inputs import Input
+from cellspan.core.pictures.normalise import network_input
 from cellspan.core.pictures.opening import open_picture
+from cellspan.core.pictures.reading import decode_image, decode_volume, read_image, read_labels, read_volume
 from cellspan.core.pictures.several import every_series
-from cellspan.core.pictures.volume import decode_volume, read_volume
 
 pytestmark = pytest.mark.quick
 RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from cellspan.core.pictures.images import read_image
+from cellspan.core.pictures.reading import read_image
 from cellspan.core.pictures.units import sizes
 
 pytestmark = pytest.mark.quick

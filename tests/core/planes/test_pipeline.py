@@ -6,7 +6,8 @@ import pytest
 from cellspan.core.inference.predictor import make_predictor
 from cellspan.core.models.registry import find_model
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import CONSTANT, image_from_array, network_input
+from cellspan.core.pictures.images import image_from_array
+from cellspan.core.pictures.normalise import CONSTANT, network_input
 from cellspan.core.planes.pipeline import PlanePipeline
 from cellspan.core.training.simulate import simulate_nuclei
 

@@ -9,7 +9,7 @@ import pytest
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import LUMINANCE
+from cellspan.core.pictures.channels import LUMINANCE
 from cellspan.core.pictures.volume import Volume
 from cellspan.core.volumes import intensities
 from cellspan.core.volumes.intensities import Intensities

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from cellspan.core.objects.labels import median_diameter, renumber
-from cellspan.core.pictures.images import read_image, read_labels, resize
+from cellspan.core.pictures.reading import read_image, read_labels
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.training.simulate import simulate_cells
 
 from .scores import DATA

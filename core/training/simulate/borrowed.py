@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.pictures.images import Floats, read_image
+from cellspan.core.pictures.images import Floats
 from cellspan.core.pictures.inputs import IMAGE_SUFFIXES, RESULT_MARKS
+from cellspan.core.pictures.reading import read_image
 from cellspan.core.training.simulate.field import SimulatedField
 from cellspan.core.training.simulate.textures import blurred
 
@@ -65,7 +66,7 @@ def read_textures(folder: str | Path) -> Textures:
         raise CellspanError(f"{folder}: there is no such folder of pictures to take textures from.")
     files = [file for file in sorted(folder.rglob("*")) if _is_picture(file)]
     if not files:
-        raise CellspanError(f"{folder}: there are no pictures to take textures from (TIFF, PNG, JPEG or BMP).")
+        raise CellspanError(f"{folder}: there are no pictures to take textures from, such as TIFF, PNG or JPEG files.")
     chosen = np.unique(np.linspace(0, len(files) - 1, min(len(files), MOST)).round().astype(int))
     pictures = [_kept(read_image(files[i]).channels[0]) for i in chosen]
     if not any(picture.any() for picture in pictures):

@@ -86,7 +86,7 @@ def _kept(plane: NDArray[np.generic]) -> Picture:
     low, high = np.percentile(part, (0.5, 99.5))
     if high <= low:
         return np.zeros_like(part, np.float16)
-    return np.clip((part - low) / (high - low), -0.5, 2).astype(np.float16)
+    return np.asarray(np.clip((part - low) / (high - low), -0.5, 2), np.float16)
 
 
 def _range_of(plane: NDArray[np.floating]) -> float:

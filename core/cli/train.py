@@ -85,6 +85,11 @@ def _looks(context: click.Context, parameter: click.Parameter, value: str | None
     help='Kinds of simulated images, separated by commas, such as "nuclei,stained nuclei".  [default: all]',
 )
 @click.option(
+    "--textures",
+    type=click.Path(path_type=Path),
+    help="Folder of pictures without annotation: their noise and backgrounds are mixed into the simulated cells.",
+)
+@click.option(
     "--invert",
     type=_Range(0, 1),
     help="Fraction of the crops to invert, for models that should work on every microscope.  [default: 0]",
@@ -112,6 +117,7 @@ def train(
     seed: int | None,
     simulated: float | None,
     looks: tuple[str, ...] | None,
+    textures: Path | None,
     invert: float | None,
     balance: float | None,
     series: tuple[int, ...],
@@ -159,6 +165,7 @@ def train(
         "seed": seed,
         "simulated": simulated,
         "looks": looks,
+        "textures": str(textures.absolute()) if textures else None,
         "invert": invert,
         "balance": balance,
         "split": split or None,
@@ -172,6 +179,8 @@ def train(
         recipe = Recipe.fine_tuning(first, **given) if first else Recipe(**given)
     if looks and not recipe.simulated:
         raise click.UsageError("--looks selects simulated images; add --simulated, such as --simulated 0.5.")
+    if textures and not recipe.simulated:
+        raise click.UsageError("--textures is for simulated images; add --simulated, such as --simulated 0.5.")
     pairs = chosen_series([pair for folder in data for pair in find_pairs(folder)], series)
     with Progress(1000, "‰") as progress:
 

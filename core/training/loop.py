@@ -93,8 +93,8 @@ def train(
     for note in notes_on_channels(train_fields + val_fields):
         report(note)
     licences = {pair.source: licence(pair) for pair in used}
-    make_folder(out / "training")
     run = _Run(recipe, train_fields, val_fields, out, report, licences)
+    make_folder(out / "training")
     run.prepare(start, resume)
     run.fit(on_progress)
     return run.finish()
@@ -121,7 +121,8 @@ class _Run:
         self.progress = Progress()
         self.weights = source_weights(fields, recipe.balance)
         self.contrast = Contrast(recipe.invert, recipe.drop_nuclei)
-        self.pool = SimulatedPool(recipe.seed, recipe.mean_diameter, recipe.looks) if recipe.simulated else None
+        simulated = (recipe.seed, recipe.mean_diameter, recipe.looks, recipe.textures)
+        self.pool = SimulatedPool(*simulated) if recipe.simulated else None
         self.validation = validation.some_of_each(held_out)
         if self.pool and held_out:
             self.validation += self.pool.held_out(validation.SIMULATED_FIELDS)

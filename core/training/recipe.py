@@ -32,6 +32,7 @@ class Recipe:
     seed: int = 0
     simulated: float = 0.0  # fraction of simulated crops
     looks: tuple[str, ...] = ()  # of simulated fields; () = all
+    textures: str = ""  # folder of unannotated images whose noise and background go into simulated fields; "" = none
     invert: float = 0.0  # probability of inverting a crop
     drop_nuclei: float = 0.3  # probability of dropping a crop's channel of nuclei
     balance: float = 0.5  # a source of n images has weight n to this power

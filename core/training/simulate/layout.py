@@ -12,10 +12,15 @@ from cellspan.core.machine.compiled import njit
 from cellspan.core.objects.labels import Labels, diameters, drop_on_edges, largest_pieces, median_diameter
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.shapes import (
+    ARMED,
+    BEND,
+    COS,
     EXTENT,
     KIND,
     LENGTH,
     RADIAL,
+    SIN,
+    WAVE,
     WIDTH,
     Outlines,
     Values,
@@ -28,8 +33,10 @@ from cellspan.core.training.simulate.textures import noise
 
 CORRECTIONS = 2  # number of corrections of the radii to reach the median diameter
 ENOUGH = 6  # whole cells needed for a median
-STRIDE = 2  # packing uses every second pixel
+STRIDES = (2, 12)  # packing looks at every second pixel, and at every twelfth of a diameter of large cells
+HOPELESS = 150  # candidates in a row without room, after which no more are tried
 SMALLEST = 12  # pixels of the smallest visible cell
+BLURRED_AWAY = 0.6  # diameters out of focus, from which on nobody would draw the outline of a cell
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,18 @@ class Scene:
     radius: Values  # (n + 1,): largest distance to the outline, pixels
     angle: Values  # (n + 1,): of the long axis
     diameter: float  # median, pixels
+    outlines: Outlines  # n: of the cells as they were meant, label - 1 after label - 1
+    depth: Values  # (n + 1,): diameters out of focus; infinite for cells that are not there after all
+    vessels: Floats | None = None  # (Y, X): 1 where a vessel of the tissue is, 0 elsewhere
+
+    @property
+    def annotated(self) -> Labels:
+        """The labels (Y, X), 1..n, of the cells that an annotator would draw: those near the focus."""
+        wanted = self.depth < BLURRED_AWAY
+        wanted[0] = False
+        table = np.zeros(len(wanted), np.int32)
+        table[wanted] = np.arange(1, np.count_nonzero(wanted) + 1)
+        return table[self.labels]
 
     def of_cell(self, values: Values) -> Floats:
         """An image (Y, X) of values (n + 1,) per cell."""
@@ -81,7 +100,8 @@ def arrange(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.
     radius = _largest_of_each(edge, labels, len(outlines.rows))
     nuclei = _nuclei(labels, edge, outlines, plan, rng)
     angle = np.concatenate(([0.0], np.arctan2(outlines.rows[:, 3], outlines.rows[:, 2])))
-    return Scene(labels, under, nuclei, edge, radius, angle, median_diameter(labels) or diameter)
+    found = median_diameter(labels) or diameter
+    return Scene(labels, under, nuclei, edge, radius, angle, found, outlines, np.zeros(len(radius)))
 
 
 def _whole_diameter(labels: Labels, otherwise: float) -> float:
@@ -98,7 +118,8 @@ def _attempt(
     warp = np.stack([_push(shape, diameter, plan.ruffled, rng) for _ in range(2)])
     room = float(np.abs(warp).max(initial=0)) + 1
     parts = (outlines.rows, outlines.tables, outlines.arms)
-    chosen = _pack(*parts, warp, room, plan.overlap, plan.coverage * shape[0] * shape[1])
+    stride = max(STRIDES[0], int(diameter) // STRIDES[1])
+    chosen = _pack(*parts, warp, room, plan.overlap, plan.coverage * shape[0] * shape[1], stride)
     outlines = outlines.some(chosen)
     labels, under = _paint(outlines.rows, outlines.tables, outlines.arms, warp, room, plan.growth)
     labels = largest_pieces(labels)
@@ -172,36 +193,52 @@ def _box(row: Any, room: float, growth: float, height: int, width: int) -> tuple
 
 
 @njit(cache=True, fastmath=True)
-def _pack(rows: Any, tables: Any, arms: Any, warp: Any, room: float, overlap: float, wanted: float) -> Any:
+def _span(row: Any, dy: float, room: float, growth: float, x0: int, x1: int) -> tuple[int, int]:
+    """The part of x0 to x1 in which a row of pixels, `dy` from the centre, may meet a cell: long cells fill few."""
+    kind = int(row[KIND])
+    if kind in (RADIAL, ARMED) or abs(row[SIN]) < 0.05:
+        return x0, x1
+    width = growth * row[WIDTH] * 1.3 + growth * growth * row[LENGTH] * (abs(row[BEND]) + 2 * abs(row[WAVE])) + 2 * room
+    # Across the long axis, a point (dy, dx) is cos * dy - sin * dx away from it.
+    middle, half = row[X] + row[COS] * dy / row[SIN], width / abs(row[SIN])
+    return max(x0, int(middle - half)), min(x1, int(middle + half) + 2)
+
+
+@njit(cache=True, fastmath=True)
+def _pack(rows: Any, tables: Any, arms: Any, warp: Any, room: float, overlap: float, wanted: float, stride: int) -> Any:
     """The candidates that fit, in order: at most `overlap` of each covers others."""
     height, width = warp.shape[1:]
     taken = np.zeros((height, width), np.bool_)
     chosen = np.zeros(len(rows), np.bool_)
     mine = np.zeros((height, width), np.bool_)
-    covered = 0
+    covered = missed = 0
     for k in range(len(rows)):
-        if covered >= wanted:
+        if covered >= wanted or missed > HOPELESS:
             break
         y0, x0, y1, x1 = _box(rows[k], room, 1.0, height, width)
         y, x = int(rows[k, Y]), int(rows[k, X])
-        if overlap < 0.3 and 0 <= y < height and 0 <= x < width and taken[y // STRIDE * STRIDE, x // STRIDE * STRIDE]:
+        if overlap < 0.3 and 0 <= y < height and 0 <= x < width and taken[y // stride * stride, x // stride * stride]:
+            missed += 1
             continue
         reach = rows[k, EXTENT] ** 2
         inside = hidden = 0
-        y0, x0 = y0 // STRIDE * STRIDE, x0 // STRIDE * STRIDE
-        for y in range(y0, y1, STRIDE):
-            for x in range(x0, x1, STRIDE):
+        y0, x0 = y0 // stride * stride, x0 // stride * stride
+        for y in range(y0, y1, stride):
+            left, right = _span(rows[k], y - rows[k, Y], room, 1.0, x0, x1)
+            for x in range(left // stride * stride, right, stride):
                 dy, dx = y + warp[0, y, x] - rows[k, Y], x + warp[1, y, x] - rows[k, X]
                 near = dy * dy + dx * dx < reach
                 mine[y, x] = near and distance(dy, dx, rows[k], tables[k], arms[k]) < 1
                 inside += mine[y, x]
                 hidden += mine[y, x] and taken[y, x]
         if inside == 0 or hidden > overlap * inside:
+            missed += 1
             continue
-        chosen[k] = True
-        covered += (inside - hidden) * STRIDE * STRIDE
-        for y in range(y0, y1, STRIDE):
-            for x in range(x0, x1, STRIDE):
+        chosen[k], missed = True, 0
+        covered += (inside - hidden) * stride * stride
+        for y in range(y0, y1, stride):
+            left, right = _span(rows[k], y - rows[k, Y], room, 1.0, x0, x1)
+            for x in range(left // stride * stride, right, stride):
                 taken[y, x] |= mine[y, x]
     return chosen
 
@@ -217,7 +254,8 @@ def _paint(rows: Any, tables: Any, arms: Any, warp: Any, room: float, growth: fl
         y0, x0, y1, x1 = _box(rows[k], room, growth, height, width)
         reach = (rows[k, EXTENT] * growth) ** 2
         for y in range(y0, y1):
-            for x in range(x0, x1):
+            left, right = _span(rows[k], y - rows[k, Y], room, growth, x0, x1)
+            for x in range(left, right):
                 dy, dx = y + warp[0, y, x] - rows[k, Y], x + warp[1, y, x] - rows[k, X]
                 if dy * dy + dx * dx > reach:
                     continue

@@ -9,6 +9,9 @@ from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.textures import blurred, noise, spots
 
 WHITE = 255.0  # grey values
+# Decimal logarithms, least and most:
+BACKGROUND = (-2.5, -0.3)  # light beside cells, cells having about 1
+PHOTONS = (0.9, 3.2)  # that come from a pixel of a cell
 
 
 def focus(light: Floats, diameter: float, rng: np.random.Generator) -> Floats:
@@ -60,14 +63,22 @@ def empty_field(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
     return transmission_camera(np.asarray(0.5 - dust, np.float32), rng)
 
 
-def fluorescence_camera(light: Floats, rng: np.random.Generator) -> Floats:
-    """Grey values of light (Y, X, cells about 1): offset, background, photons, read noise, saturation."""
-    background = 10 ** rng.uniform(-2.5, -0.3)
-    photons = 10 ** rng.uniform(0.9, 3.2)
-    light = np.maximum(light, 0) * illumination(light.shape, 10 ** rng.uniform(-0.7, 0.2), rng) + background * (
+def fluorescence_camera(
+    light: Floats,
+    rng: np.random.Generator,
+    background: tuple[float, float] = BACKGROUND,
+    photons: tuple[float, float] = PHOTONS,
+) -> Floats:
+    """Grey values of light (Y, X, cells about 1): offset, background, photons, read noise, saturation.
+
+    `background` and `photons` are ranges like BACKGROUND and PHOTONS.
+    """
+    ground = 10 ** rng.uniform(*background)
+    gain = 10 ** rng.uniform(*photons)
+    light = np.maximum(light, 0) * illumination(light.shape, 10 ** rng.uniform(-0.7, 0.2), rng) + ground * (
         1 + 0.3 * noise(light.shape, 0.3 * min(light.shape), rng)
     )
-    electrons = _poisson(np.asarray(np.maximum(light, 0) * photons, np.float32), rng)
+    electrons = _poisson(np.asarray(np.maximum(light, 0) * gain, np.float32), rng)
     read_noise = rng.uniform(0.5, 4)
     electrons += rng.standard_normal(light.shape, np.float32) * read_noise
     if rng.random() < 0.5:  # otherwise the software subtracted the offset, and darker pixels are black

@@ -71,7 +71,11 @@ def state():
 before = state()
 changes = {}
 for name in ours:
-    importlib.import_module(name)
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        assert error.name == "oirfile", error  # needs Python 3.12
+        continue
     after = state()
     for key in sorted({*before, *after}):
         if before.get(key) != after.get(key):

@@ -18,7 +18,13 @@ def dispatchers() -> dict[str, Dispatcher]:
     for module in pkgutil.walk_packages(cellspan.core.__path__, "cellspan.core."):
         if module.name.endswith("__main__"):
             continue
-        for name, value in vars(importlib.import_module(module.name)).items():
+        try:
+            members = vars(importlib.import_module(module.name))
+        except ModuleNotFoundError as error:
+            if error.name == "oirfile":  # needs Python 3.12
+                continue
+            raise
+        for name, value in members.items():
             if isinstance(value, Dispatcher):
                 found[f"{module.name}.{name}"] = value
     return found

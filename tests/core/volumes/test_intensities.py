@@ -71,6 +71,9 @@ def test_constant_volumes_and_holes_in_them() -> None:
     assert Intensities(Volume(np.full((1, *SHAPE), 7.0)), Parameters(do_3d=True)).is_flat
     broken = np.ones((1, *SHAPE), np.float32)
     broken[0, 1, 5, 5:7] = np.nan
+    notes = Intensities(Volume(broken), Parameters(do_3d=True)).notes
+    assert any("voxels are NaN" in note for note in notes)
+    broken[0, 1, 5, 5:7] = np.inf
     with pytest.raises(CellspanError, match="2 voxels are NaN or infinite"):
         Intensities(Volume(broken), Parameters(do_3d=True))
 

@@ -155,6 +155,7 @@ def test_half_done_ranges_and_their_processes_are_cleared_away(state: State) -> 
     write_json(attempt / RECORD, {"host": host(), "pid": left.pid, "started": psutil.Process(left.pid).create_time()})
     clear_attempts(state.folder)
     assert not psutil.pid_exists(left.pid)
+    left.wait()
     assert not attempt.exists()
     assert not stop_file(state.folder).exists()
 

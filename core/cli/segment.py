@@ -38,7 +38,7 @@ OUTPUT_NAMES = ", ".join(ENDINGS)
     "--resume",
     "skip_existing",
     is_flag=True,
-    help="Leave out images that have all their results already, as after a stop or in a folder that has grown.",
+    help="Skip images that already have all their results: resume a stopped run, or segment only new images.",
 )
 @click.option(
     "--reuse-flows",
@@ -59,13 +59,13 @@ def segment(
     device: str,
     parameters: Parameters,
 ) -> None:
-    """Find the objects in images: files, folders (with all below them) or patterns.
+    """Segment images: files, folders (including subfolders) or patterns.
 
-    Results and annotations (names that end with _labels, _masks, _overlay, _flows, _probability or _orthogonal) are
-    left out if their images are there, too; a sentence says which. Brackets in a pattern may be a part of the names.
+    Results and annotations (names ending in _labels, _masks, _overlay, _flows, _probability or _orthogonal) are skipped
+    if their image is found too; a note says how many. Brackets in a pattern may also be part of a file name.
 
-    Of a file with several images (series, scenes, positions, wells) each becomes an input of its own, whose results
-    are called <name>_s0, <name>_s1, ...; --series chooses among them.
+    A file with several images (series, scenes, positions, wells) gives results for each of them, called <name>_s0,
+    <name>_s1, ...; --series selects some of them.
 
     \b
     Examples:
@@ -74,11 +74,11 @@ def segment(
       cellspan segment "plate1/*_w1.tif" -o results --channel 0 --flow-threshold 0.6
       cellspan segment embryo.ome.tif -o results --model nuclei --do-3d --anisotropy 4
       cellspan segment stack.tif -o results --model nuclei --stitch-threshold 0.25
-      cellspan segment plate1/ -o results --model nuclei --skip-existing   (goes on after a stop, or with new images)
+      cellspan segment plate1/ -o results --model nuclei --skip-existing   (resumes, or adds new images)
       cellspan segment plate1/ -o results --reuse-flows --overwrite --flow-threshold 0.6   (tries thresholds quickly)
 
-    Several runs may write into one folder at the same time: run.json is the record of the run that ended last, and
-    run-<started>.json are those of the others.
+    Several runs may write to the same folder at the same time: run.json is the record of the last run to finish, and
+    run-<started>.json are the records of the others.
 
     Exit code 0: done; 1: some images failed and are named; 2: wrong usage; 130 or 143: stopped by Ctrl-C or SIGTERM.
     """
@@ -90,9 +90,9 @@ def segment(
 
     kinds = [kind.strip() for kind in save.split(",") if kind.strip()]
     if not kinds:
-        raise click.UsageError(f"--save names nothing to write; choose among {OUTPUT_NAMES}.")
+        raise click.UsageError(f"--save names nothing to write; choose from {OUTPUT_NAMES}.")
     if overwrite and skip_existing:
-        raise click.UsageError("--overwrite replaces results and --skip-existing keeps them; give one of the two.")
+        raise click.UsageError("--overwrite replaces results and --skip-existing keeps them; give only one of them.")
     if reuse_flows and "network" not in kinds:
         kinds.append("network")
     if "network" in kinds and parameters.is_volume:

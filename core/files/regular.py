@@ -1,4 +1,4 @@
-"""Regular files and folders, told from what would block whoever opens it: pipes, devices, sockets."""
+"""Regular files and folders, as opposed to pipes, devices and sockets, which would block when opened."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Where the machine code of the loops is kept, so that it is compiled once per installation and not at every start.
 
-Code that lies in the installation is used even where nobody may write. New code goes beside the package's files, else
+Code that lies in the installation is used even if it is read-only. New code goes beside the package's files, else
 into the user's cache, else into a folder of this process. numba knows one folder for all functions of a program, named
 by NUMBA_CACHE_DIR or its global settings; here each function has a cache of its own, so that neither other libraries
 nor child processes notice anything.

@@ -45,7 +45,7 @@ def axes_of_names(names: Sequence[Any]) -> str:
 
 
 def axes_of_array(shape: Sequence[int], is_volume: bool = False) -> str:
-    """What the axes of an array are if nobody says; empty if that cannot be known.
+    """The axes of an array that does not name them; empty if they cannot be known.
 
     A plane is (Y, X), (Y, X, 3 or 4) as RGB, or (C, Y, X) or (Y, X, C) with few planes, else (Z, Y, X); a volume is
     (Z, Y, X) or (Z, C, Y, X).

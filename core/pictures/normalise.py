@@ -40,7 +40,7 @@ def network_input(image: Image, parameters: Parameters) -> tuple[Floats, list[st
 
 
 def nan_note(count: int, of: int, what: str = "pixels") -> list[str]:
-    """The note that so many pixels are NaN; none if there are none."""
+    """The note on how many pixels are NaN; none if there are none."""
     if not count:
         return []
     return [f"{count} of {of} {what} are NaN, as where a mask or ROI was cut out; they are taken as background."]

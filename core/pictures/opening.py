@@ -1,4 +1,4 @@
-"""Any picture is opened here, and closed by whoever opened it: files of all formats, and the content of files."""
+"""Opens pictures of every format, from files or their content; the caller closes them."""
 
 from __future__ import annotations
 

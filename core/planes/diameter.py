@@ -98,4 +98,4 @@ class DiameterSearch:
 
 
 def _silent(part: float, words: str) -> None:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""

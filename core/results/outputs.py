@@ -19,7 +19,7 @@ def output_paths(folder: Path, stem: Path, kinds: Iterable[str]) -> dict[str, Pa
     """Where each kind of result of one image goes; raises CellspanError for an unknown kind."""
     unknown = [kind for kind in kinds if kind not in ENDINGS]
     if unknown:
-        raise CellspanError(f"There is no output '{unknown[0]}'; choose among {', '.join(ENDINGS)}.")
+        raise CellspanError(f"There is no output '{unknown[0]}'; choose from {', '.join(ENDINGS)}.")
     return {kind: folder / stem.parent / (stem.name + ENDINGS[kind]) for kind in kinds}
 
 

@@ -41,7 +41,7 @@ class Found:
     """Where the results go, part by part; arrays of the image's shape in memory or on disk."""
 
     labels: Any  # (Z, Y, X), integers
-    flows: Any = None  # (3, Z, Y, X) in 3D, (2, Z, Y, X) slice by slice, or None if nobody wants them
+    flows: Any = None  # (3, Z, Y, X) in 3D, (2, Z, Y, X) slice by slice, or None if not asked for
     probability: Any = None  # (Z, Y, X), or None
     diameter: float = 0.0
     styles: list[Floats] = field(default_factory=list)
@@ -180,7 +180,7 @@ class VolumeTask:
     def _planes(self, found: Found) -> Iterator[Labels]:
         """The labels of one slice after the other."""
         depth, height, width = self._volume.shape
-        found.styles = styles = []  # anew, because a full device begins again
+        found.styles = styles = []  # empty again: after a full device the work starts from the beginning
         for z in range(depth):
 
             def report(part: float, words: str, z: int = z) -> None:

@@ -90,7 +90,7 @@ class Grid:
         return z, y, x
 
     def slabs(self, box: Box) -> Iterator[slice]:
-        """The part `box` of the grid in slices along z for which at most so many image voxels are in memory at once."""
+        """The part `box` of the grid in slices along z that each need a limited number of image voxels in memory."""
         image = self.region(box)
         voxels = math.prod(part.stop - part.start for part in image) / (box[0].stop - box[0].start)
         step = max(1, int(VOXELS_AT_ONCE / voxels))

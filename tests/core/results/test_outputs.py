@@ -20,7 +20,7 @@ def test_names_of_results_are_those_of_the_image_with_an_ending(tmp_path: Path, 
 
 
 def test_an_unknown_kind_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CellspanError, match="no output 'colours'; choose among labels, rois"):
+    with pytest.raises(CellspanError, match="no output 'colours'; choose from labels, rois"):
         output_paths(tmp_path, Path("a"), ["labels", "colours"])
 
 

@@ -23,6 +23,9 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "tests", "peer"]
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # the one that runs nox
+LOWEST_PYTHON = "3.10"  # that pyproject.toml allows
+# Tests of one file stay together, because they share an engine or an installation.
+WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network
 STARDIST = "0.9.2"
 DEBIAN_PACKAGES = {
@@ -153,15 +156,36 @@ def lint(session: nox.Session) -> None:
     session.install(".[all,lint,test]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("mypy", "-p", "cellspan.core", "-p", "cellspan.cp_module", "-p", "cellspan.fiji_bridge")
+    session.run("mypy", "-p", "cellspan")
+    # The plugin as it is installed: there its parts find each other, and the engine's client beside them.
+    plugin = Path(session.create_tmp()) / "plugin"
+    shutil.rmtree(plugin, ignore_errors=True)
+    session.run("cellspan", "install", "cellprofiler", "--to", str(plugin))
+    session.run("mypy", "--config-file", str(Path("pyproject.toml").absolute()), str(plugin))
     session.run("lint-imports")
 
 
 @nox.session(python=PYTHON)
 def quick(session: nox.Session) -> None:
     """Unit and property tests only."""
-    session.install(".[train,test]")
-    session.run("pytest", "-m", "quick", *session.posargs)
+    # From the checkout, so that compiled loops stay until their file changes; installing would compile them again.
+    session.install("-e", ".[train,test]")
+    session.run("pytest", "-m", "quick", *WORKERS, *session.posargs)
+
+
+@nox.session(python=False)
+def lowest(session: nox.Session) -> None:
+    """The quick tests with the lowest versions that pyproject.toml allows, on the lowest Python; on demand."""
+    python = find_python(LOWEST_PYTHON)
+    if python is None:
+        session.error(f"Python {LOWEST_PYTHON} is needed, which is neither on the PATH nor in pyenv.")
+    folder = Path(session.cache_dir).absolute() / "lowest"
+    place = {"VIRTUAL_ENV": str(folder)}
+    session.run("uv", "venv", "-q", "--clear", "-p", str(python), str(folder), external=True)
+    install = ("uv", "pip", "install", "--resolution", "lowest-direct", ".[train,test]")
+    session.run(*install, env=place, external=True)
+    program = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    session.run(str(program), "-m", "pytest", "-m", "quick", *WORKERS, *session.posargs, external=True)
 
 
 @nox.session(python=PYTHON)
@@ -174,8 +198,9 @@ def tests(session: nox.Session) -> None:
         "CELLSPAN_CELLPROFILER_PYTHON": str(cellprofiler_python(session, "cellprofiler", "cellprofiler311")),
         "CELLSPAN_SCREENSHOTS": os.environ.get("CELLSPAN_SCREENSHOTS", "screenshots"),  # of ImageJ, to look at
     }
-    # Tests of one file stay together, because they share an engine or an installation.
-    session.run("pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *session.posargs, env=environment)
+    # Compiles the loops once, instead of once in each of the processes that begin together.
+    session.run("cellspan", "demo", "-o", session.create_tmp())
+    session.run("pytest", *WORKERS, *session.posargs, env=environment)
 
 
 @nox.session(python=PYTHON)

@@ -11,7 +11,7 @@ from cellspan.core.errors import CellspanError
 
 
 def _none_from_words(value: Any) -> Any:
-    """Text such as '' / 'none' / 'off' / 'auto' means 'not set', as it comes from URLs, dialogs and the shell."""
+    """'', 'none', 'off' and 'auto' mean 'not set' in URLs, dialogs and the shell."""
     if isinstance(value, str) and value.strip().lower() in {"", "none", "off", "auto", "automatic"}:
         return None
     return value
@@ -36,46 +36,69 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Parameters(BaseModel):
-    """Options of a segmentation; immutable, unknown names are refused.
+    """Options of a segmentation; immutable, and unknown names are refused.
 
-    Diameters and sizes are in pixels of the image as it is given.
+    Diameters and sizes are in pixels of the original image.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
-    model: str = Field("cyto", description="Model to use: a bundled or imported model's name, or the path of a model.")
+    model: str = Field("cyto", description="Model: the name of a bundled or imported model, or the path to a model.")
     diameter: Annotated[float | None, BeforeValidator(_zero_means_none)] = Field(
-        None, gt=0, le=4000, allow_inf_nan=False, description="Typical object diameter in pixels; 0 = estimate it."
+        None,
+        gt=0,
+        le=4000,
+        allow_inf_nan=False,
+        description="Typical object diameter in pixels; 0 = estimate. "
+        "Raise it if objects are split, lower it if neighbours merge.",
     )
     channel: OptionalIndex = Field(
-        None, ge=0, description="Channel to segment, counted from 0; none = the only one, or the luminance of RGB."
+        None, ge=0, description="Channel to segment, counted from 0; none = the only one, or the brightness of RGB."
     )
     nuclei_channel: OptionalIndex = Field(
-        None, ge=0, description="Channel that shows the nuclei and helps to find cells, counted from 0."
+        None, ge=0, description="Channel with the nuclei, counted from 0; helps to separate touching cells."
     )
     flow_threshold: Finite = Field(
-        0.4, ge=0, description="Largest flow error an object may have; raise it to keep more objects, 0 = keep all."
+        0.4,
+        ge=0,
+        description="Largest flow error of an object; 0 = keep all. "
+        "Raise it if cells are missing, lower it to discard oddly shaped objects.",
     )
     cellprob_threshold: Finite = Field(
-        0.0, ge=-20, le=20, description="Lower it to find fainter objects and larger outlines, raise it for fewer."
+        0.0,
+        ge=-20,
+        le=20,
+        description="Lower it to find fainter objects and draw larger outlines, "
+        "raise it for fewer and smaller ones; useful from -6 to 6.",
     )
-    min_size: int = Field(15, ge=0, description="Objects with fewer pixels are dropped.")
+    min_size: int = Field(
+        15, ge=0, description="Discard objects with fewer pixels (voxels in 3D); raise it to remove debris."
+    )
     max_size_fraction: Finite = Field(
-        0.4, gt=0, le=1, description="Objects that cover more than this fraction of the image are dropped."
+        0.4, gt=0, le=1, description="Discard objects that cover more than this fraction of the image."
     )
-    exclude_on_edges: bool = Field(False, description="Drop objects that touch the image border.")
-    invert: bool = Field(False, description="Objects are darker than the background: invert the image first.")
+    exclude_on_edges: bool = Field(False, description="Discard objects that touch the image border.")
+    invert: bool = Field(False, description="Turn on for dark objects on a bright background.")
     normalize: Annotated[tuple[float, float] | None, BeforeValidator(_percentiles)] = Field(
-        (1.0, 99.0), description="Percentiles LOW,HIGH that become 0 and 1; none = take the intensities as they are."
+        (1.0, 99.0), description="Intensity percentiles LOW,HIGH to scale to 0 and 1; none = do not scale."
     )
     tile: OptionalIndex = Field(
-        None, ge=64, le=4096, description="Side of the square tiles the network sees, in pixels; none = the best one."
+        None, ge=64, le=4096, description="Side of the square tiles for the network, in pixels; none = automatic."
     )
-    tile_overlap: Finite = Field(0.1, ge=0.05, le=0.5, description="Fraction by which neighbouring tiles overlap.")
-    augment: bool = Field(False, description="Average the network over flipped copies: slower, a little better.")
-    resample: bool = Field(True, description="Follow the flows at full image resolution: smoother outlines.")
+    tile_overlap: Finite = Field(
+        0.1, ge=0.05, le=0.5, description="Overlap of neighbouring tiles, as a fraction; raise it if seams show."
+    )
+    augment: bool = Field(
+        False,
+        description="Average the network over flipped copies: about four times slower, "
+        "slightly better for elongated and crowded cells.",
+    )
+    resample: bool = Field(True, description="Follow the flows at full image resolution for smoother outlines.")
     iterations: OptionalIndex = Field(
-        None, ge=1, le=100_000, description="Steps along the flows; none = from the diameter. Raise for long filaments."
+        None,
+        ge=1,
+        le=100_000,
+        description="Steps along the flows; none = from the diameter. Raise it if filaments split.",
     )
     do_3d: bool = Field(False, description="Segment a z-stack as one volume.")
     anisotropy: Annotated[float | None, BeforeValidator(_zero_means_none)] = Field(
@@ -83,13 +106,19 @@ class Parameters(BaseModel):
         gt=0,
         le=100,
         allow_inf_nan=False,
-        description="z step divided by the pixel size, for volumes; 0 = as the file says, else 1.",
+        description="z-step divided by the pixel size, for z-stacks; 0 = as stored in the file, else 1.",
     )
     smooth_flows: Finite = Field(
-        0.0, ge=0, le=20, description="Smooth the flows of volumes over so many voxels: fewer objects in pieces."
+        0.0, ge=0, le=20, description="3D: smooth the flows over this many voxels; try 1 if objects fall into pieces."
     )
-    stitch_threshold: Finite = Field(0.0, ge=0, le=1, description="Join 2D objects over z from this overlap; 0 = off.")
-    fill_holes: bool = Field(True, description="Fill holes inside objects.")
+    stitch_threshold: Finite = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Segment a z-stack slice by slice and join objects that overlap by at least this fraction (IoU); "
+        "try 0.25, 0 = off.",
+    )
+    fill_holes: bool = Field(True, description="Fill holes inside objects; turn off for ring-shaped ones.")
 
     @model_validator(mode="after")
     def _percentiles_in_order(self) -> Parameters:
@@ -99,15 +128,15 @@ class Parameters(BaseModel):
 
     @property
     def is_volume(self) -> bool:
-        """Whether the image is taken as a volume: segmented in 3D, or slice by slice and joined."""
+        """Whether the image is a volume: segmented in 3D, or slice by slice and joined."""
         return self.do_3d or self.stitch_threshold > 0
 
     def changed(self) -> dict[str, Any]:
-        """The options that differ from the defaults: what a person wants to read."""
+        """The options that differ from the defaults."""
         return self.model_dump(exclude_defaults=True, mode="json")
 
 
-# What the network does not see: with its outputs at hand, these can change without asking it again.
+# These act on the network's outputs, so they can change without running it again.
 DYNAMICS = (
     "flow_threshold",
     "cellprob_threshold",
@@ -121,7 +150,7 @@ DYNAMICS = (
 
 
 def parse_parameters(values: Mapping[str, Any]) -> Parameters:
-    """Check `values` (from any door: text or typed) into Parameters; raises CellspanError in one sentence."""
+    """Parameters from `values` (text or typed); raises CellspanError with one sentence."""
     try:
         return Parameters(**values)
     except ValidationError as error:
@@ -129,7 +158,7 @@ def parse_parameters(values: Mapping[str, Any]) -> Parameters:
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first problem in pydantic's report as a sentence for people."""
+    """The first problem in pydantic's report, as one sentence."""
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"][:1])
     if first["type"] == "extra_forbidden":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +19,9 @@ from cellspan.core.inference.predictor import Predictor, make_predictor
 from cellspan.core.inference.tiles import unit
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Floats, Image, image_from_array, read_image
-from cellspan.core.pictures.volume import Volume, read_volume, volume_from_array
+from cellspan.core.pictures.images import Floats, Image, image_from_array
+from cellspan.core.pictures.reading import read_image, read_volume
+from cellspan.core.pictures.volume import Volume, volume_from_array
 from cellspan.core.planes.looking import OnProgress
 from cellspan.core.planes.pipeline import PlanePipeline
 from cellspan.core.planes.result import Result
@@ -41,8 +43,11 @@ class Segmenter:
         image: str | Path | ArrayLike | Image | Volume,
         parameters: Parameters | None = None,
         on_progress: OnProgress | None = None,
+        series: int | None = None,
     ) -> Result:
         """Find the objects in a file, an array (see `image_from_array`) or an Image.
+
+        `series` chooses, from 0, one of several images in a file.
 
         With `do_3d` or `stitch_threshold` in the parameters the file or array is a volume (see `volume_from_array`).
         `parameters.model` is not read here: the model is the Segmenter's. `on_progress` gets a fraction and a few
@@ -51,9 +56,9 @@ class Segmenter:
         parameters = parameters or Parameters(model=self.model.name)
         report = on_progress or (lambda fraction, message: None)
         if parameters.is_volume:
-            volume = _as_volume(image)
-            return self.making_do(lambda pipeline: _segment_volume(pipeline, volume, parameters, report))
-        plane = _as_image(image)
+            with _as_volume(image, series) as volume:
+                return self.making_do(lambda pipeline: _segment_volume(pipeline, volume, parameters, report))
+        plane = _as_image(image, series)
         return self.making_do(lambda pipeline: pipeline.segment(plane, parameters, report))
 
     def making_do(self, work: Callable[[PlanePipeline], T]) -> T:
@@ -122,17 +127,29 @@ def _mean_style(styles: list[Floats]) -> Floats:
     return unit(np.mean(styles, axis=0, dtype=np.float64))
 
 
-def _as_image(image: Any) -> Image:
+def _as_image(image: Any, series: int | None) -> Image:
+    if isinstance(image, (str, Path)):
+        return read_image(image, series)
+    _require_file(series)
     if isinstance(image, Image):
         return image
     if isinstance(image, Volume):
         raise CellspanError("this is a volume: choose do_3d (--do-3d) or a stitch_threshold (--stitch-threshold 0.25).")
-    return read_image(image) if isinstance(image, (str, Path)) else image_from_array(image)
+    return image_from_array(image)
 
 
-def _as_volume(volume: Any) -> Volume:
+def _as_volume(volume: Any, series: int | None) -> AbstractContextManager[Volume]:
+    """A volume that is closed if it was opened here."""
+    if isinstance(volume, (str, Path)):
+        return read_volume(volume, series)
+    _require_file(series)
     if isinstance(volume, Volume):
-        return volume
+        return nullcontext(volume)
     if isinstance(volume, Image):
         raise CellspanError("do_3d and stitch_threshold are for volumes, and this is a single plane.")
-    return read_volume(volume) if isinstance(volume, (str, Path)) else volume_from_array(volume)
+    return nullcontext(volume_from_array(volume))
+
+
+def _require_file(series: int | None) -> None:
+    if series is not None:
+        raise CellspanError("series chooses among the images in a file, but what was given is no file.")

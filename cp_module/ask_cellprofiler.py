@@ -1,6 +1,6 @@
 """Runs inside CellProfiler's Python: loads the plugins of a folder as CellProfiler does and prints what happened.
 
-The text of this file is handed to that Python (3.8 or newer), which has no cellspan.
+The text of this file is passed to that Python (3.8 or newer), in which cellspan is not installed.
 """
 
 from __future__ import annotations

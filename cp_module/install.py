@@ -1,4 +1,4 @@
-"""Puts the plugin into CellProfiler's plugins folder, tells it where the engine is, and checks or removes it again."""
+"""Installs the plugin in CellProfiler's plugins folder with the engine's address, and checks or removes it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ RECORD = f"{SUBPACKAGE}/installed.json"
 
 
 def install(plugin_folder: Path) -> list[Path]:
-    """Copy the plugin, its helpers and the engine's client into `plugin_folder`; the files that were written.
+    """Copy the plugin, its helpers and the engine's client into `plugin_folder`; returns the files written.
 
-    The folder must exist: it is the one that CellProfiler's preferences name. Files of an earlier cellspan that no
-    longer belong to it are deleted, foreign files never. Raises CellspanError.
+    The folder must exist: it is the one set in CellProfiler's preferences. Obsolete files of an earlier cellspan are
+    deleted, other files never. Raises CellspanError.
     """
     return _installation(plugin_folder).write()
 
 
 def check(plugin_folder: Path, program: Path | None = None) -> Iterator[Finding]:
-    """What holds of the plugin in this folder, and what does not; changes nothing.
+    """Findings about the plugin in this folder; changes nothing.
 
     `program` is CellProfiler's Python or its command, which is then asked to load the plugin. Raises CellspanError.
     """
@@ -44,14 +44,14 @@ def check(plugin_folder: Path, program: Path | None = None) -> Iterator[Finding]
 
 
 def remove(plugin_folder: Path) -> list[Path]:
-    """Delete what `install` wrote and nothing else; the files that were deleted. Raises CellspanError."""
+    """Delete only what `install` wrote; returns the files deleted. Raises CellspanError."""
     return _installation(plugin_folder).remove()
 
 
 def plugin_contents() -> dict[str, bytes]:
     """Every file of the installed plugin, by its path below the plugins folder; the module itself comes last.
 
-    Last, because CellProfiler may look at the folder in between: a module without its helpers does not load.
+    Last, because CellProfiler may read the folder in between, and a module without its helpers does not load.
     """
     helpers = sorted((PLUGIN / SUBPACKAGE).glob("*.py"))
     contents = {f"{SUBPACKAGE}/{path.name}": path.read_bytes() for path in helpers}
@@ -62,13 +62,13 @@ def plugin_contents() -> dict[str, bytes]:
 
 
 def engine_record() -> dict[str, object]:
-    """What engine.json says: how to start the engine that belongs to this Python, and its version."""
+    """The content of engine.json: how to start this Python's engine, and its version."""
     command = [sys.executable, "-m", "cellspan.core.cli", "serve"]
     return {"command": command, "version": metadata.version("cellspan")}
 
 
 def engine_command(folder: Path) -> list[str] | None:
-    """The installed engine's `cellspan` command, without its verb; None if engine.json does not say it."""
+    """The installed engine's `cellspan` command, without its verb; None if engine.json lacks it."""
     try:
         command = json.loads((folder / ENGINE).read_text(encoding="utf-8"))["command"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -90,7 +90,7 @@ def _installation(plugin_folder: Path) -> Installation:
 
 
 def _client_file() -> Path:
-    """The client's source, found without running it or its package's heavier neighbours."""
+    """The client's source file, found without importing it or its package."""
     spec = importlib.util.find_spec(CLIENT)
     if spec is None or spec.origin is None:
         raise CellspanError(

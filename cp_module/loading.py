@@ -1,4 +1,4 @@
-"""Whether CellProfiler will load the plugin: asked of CellProfiler itself where it is known, else read in the files."""
+"""Checks that CellProfiler will load the plugin: by asking CellProfiler if possible, otherwise by reading the files."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from cellspan.core.files.installed import Finding, run_apart
 
 ASK = Path(__file__).with_name("ask_cellprofiler.py")
 ASK_SECONDS = 300.0  # CellProfiler imports all of its modules, from a slow disk perhaps
-OLDEST_PYTHON = (3, 8)  # that CellProfiler 4.2 runs on
+OLDEST_PYTHON = (3, 8)  # supported by CellProfiler 4.2
 IN_CELLPROFILER = {"numpy", "scipy", "cellprofiler", "cellprofiler_core"}
 VARIABLE = "CELLSPAN_CELLPROFILER_PYTHON"
 
 
 def check_loading(folder: Path, sources: Mapping[str, bytes], program: Path | None) -> Iterator[Finding]:
-    """Whether CellProfiler loads the modules among these files of the folder (by their paths below it).
+    """Check that CellProfiler loads the modules among these files of the folder (by relative path).
 
-    `program` is a Python that has CellProfiler, or its command `cellprofiler`; without one,
-    CELLSPAN_CELLPROFILER_PYTHON and the PATH are looked at. Raises CellspanError if a program was named that cannot be
-    asked.
+    `program`: a Python with CellProfiler, or its command `cellprofiler`; by default, CELLSPAN_CELLPROFILER_PYTHON and
+    the PATH are searched. Raises CellspanError if a given program cannot be used.
     """
     faults = [*read_sources(sources)]
     yield from (Finding(False, f"{folder / name}: {fault}") for name, fault in faults)
@@ -37,23 +36,25 @@ def check_loading(folder: Path, sources: Mapping[str, bytes], program: Path | No
     elif not faults:
         yield Finding(
             None,
-            "not loaded by CellProfiler, because none was found; read only: the files are Python 3.8 and import "
-            "nothing that CellProfiler does not have (give --cellprofiler PATH to have it loaded)",
+            "not tested in CellProfiler, because none was found; the files are valid Python 3.8 and import only "
+            "packages that CellProfiler has (add --cellprofiler PATH to test loading)",
         )
 
 
 def find_python(program: Path | None) -> Path | None:
-    """The Python that runs CellProfiler, None if none is known; raises CellspanError if a named one is none."""
+    """CellProfiler's Python, or None if none is known; raises CellspanError if a named one cannot be used."""
     named = program or os.environ.get(VARIABLE) or None
     if named is not None:
         found = shutil.which(Path(named).expanduser())
         if found is None:
-            raise CellspanError(f"{named}: there is no such program; give the Python that has CellProfiler.")
+            raise CellspanError(
+                f"{named}: there is no such program; give the Python in which CellProfiler is installed."
+            )
         python = _python_of(Path(found))
         if python is None:
             raise CellspanError(
-                f"{named}: no Python belongs to this program (a CellProfiler from an installer has none that can be "
-                "asked); leave the option out."
+                f"{named}: this program has no Python that can be used (as in a CellProfiler from an installer); "
+                "leave out --cellprofiler."
             )
         return python
     command = shutil.which("cellprofiler")
@@ -61,7 +62,7 @@ def find_python(program: Path | None) -> Path | None:
 
 
 def _python_of(program: Path) -> Path | None:
-    """The Python behind a command: itself, the one its first line names, or the one beside it."""
+    """The Python of a command: itself, the one in its first line, or the one in its folder."""
     if _is_python(program):
         return program
     with program.open("rb") as file:
@@ -77,19 +78,19 @@ def _is_python(path: Path) -> bool:
 
 
 def _ask(python: Path, folder: Path, modules: list[str]) -> Iterator[Finding]:
-    mark = f"cellspan-{uuid4().hex} "  # whatever else CellProfiler prints, this line is ours
+    mark = f"cellspan-{uuid4().hex} "  # marks our line in CellProfiler's output
     try:
         done = run_apart([str(python), "-c", ASK.read_text(encoding="utf-8"), str(folder), mark], ASK_SECONDS)
     except subprocess.TimeoutExpired:
         yield Finding(False, f"{python}: CellProfiler did not answer within {ASK_SECONDS:.0f} s")
         return
     except OSError as error:
-        yield Finding(False, f"{python}: this Python does not start ({error.strerror}); give the one of CellProfiler")
+        yield Finding(False, f"{python}: this Python does not start ({error.strerror}); give CellProfiler's Python")
         return
     lines = [line for line in done.stdout.splitlines() if line.startswith(mark)]
     if not lines:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        yield Finding(False, f"{python}: CellProfiler cannot be asked there ({said}); give the Python that has it")
+        said = (done.stderr.strip().splitlines() or ["there was no message"])[-1]
+        yield Finding(False, f"{python}: CellProfiler cannot be started with it ({said}); give CellProfiler's Python")
         return
     answer = json.loads(lines[-1].removeprefix(mark))
     program = f"CellProfiler {answer['version']}"
@@ -99,12 +100,12 @@ def _ask(python: Path, folder: Path, modules: list[str]) -> Iterator[Finding]:
         if name is not None:
             yield Finding(True, f"{program} loads {name} ({python})")
         else:
-            reason = answer["errors"].get(stem, "a plugin of the same name from elsewhere came first")
+            reason = answer["errors"].get(stem, "another plugin with the same name was loaded first")
             yield Finding(False, f"{file}: {program} does not load it ({reason}; {python})")
 
 
 def read_sources(sources: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
-    """(file, fault) for what would keep CellProfiler from loading these files."""
+    """(file, fault) for every reason why CellProfiler could not load these files."""
     packages = {PurePosixPath(name).parts[0] for name in sources if "/" in name}
     for name, content in sources.items():
         if not name.endswith(".py"):
@@ -112,19 +113,19 @@ def read_sources(sources: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
         try:
             tree = ast.parse(content, name, feature_version=OLDEST_PYTHON)
         except (SyntaxError, ValueError) as error:
-            yield name, f"the file is not Python 3.8 ({error})"
+            yield name, f"the file is not valid Python 3.8 ({error})"
             continue
         unknown = _imported(tree) - IN_CELLPROFILER - packages - set(sys.stdlib_module_names)
         if unknown:
-            yield name, f"the file imports what CellProfiler does not have ({', '.join(sorted(unknown))})"
+            yield name, f"the file imports packages that CellProfiler does not have ({', '.join(sorted(unknown))})"
         classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
         matching = [found for found in classes if found.lower() == PurePosixPath(name).stem]
         if PurePosixPath(name).stem in _modules(sources) and "/" not in name and len(matching) != 1:
-            yield name, "the file needs one class of its own name, which is how CellProfiler finds a module"
+            yield name, "the file needs a class with the same name, so that CellProfiler finds the module"
 
 
 def _imported(tree: ast.AST) -> set[str]:
-    """The top-level names of all imports, wherever they stand."""
+    """The top-level names of all imports in the file."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -135,6 +136,6 @@ def _imported(tree: ast.AST) -> set[str]:
 
 
 def _modules(sources: Mapping[str, bytes]) -> list[str]:
-    """The files that CellProfiler takes for modules: `[!_]*.py` at the top."""
+    """The files that CellProfiler loads as modules: `[!_]*.py` at the top level."""
     paths = [PurePosixPath(name) for name in sources if "/" not in name and not name.startswith("_")]
     return [path.stem for path in paths if path.suffix == ".py"]

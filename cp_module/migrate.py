@@ -1,4 +1,4 @@
-"""Turns the RunCellpose steps of a CellProfiler pipeline into IdentifyObjectsByFlow; all else stays, byte for byte."""
+"""Converts RunCellpose steps of a CellProfiler pipeline to IdentifyObjectsByFlow; the rest stays, byte for byte."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from cellspan.cp_module.plugin.cellspan_plugin.layout import (
 )
 
 FIRST_LINE = "CellProfiler Pipeline:"
-NEWEST_VERSION = 5  # of the format; what came later is JSON
+NEWEST_VERSION = 5  # of the .cppipe format; later ones are JSON
 EXPORT = "open it in CellProfiler and save it with File > Export > Pipeline as a .cppipe file"
-# what other kinds of files that hold pipelines begin with
+# the first bytes of other files that contain pipelines
 OTHER_KINDS = {
     b"\x89HDF\r\n\x1a\n": "a project (HDF5)",
     b"MATLAB": "an old .cp pipeline (MATLAB)",
     b"{": "a pipeline in JSON",
 }
-LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # str.splitlines knows more line ends than CellProfiler
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # str.splitlines splits at more line ends than CellProfiler
 MODULE_START = re.compile(r"\w+:\[.*\bmodule_num:")
 MODULE_NUMBER = re.compile(r"module_num:(\d+)")
 MODULE_REVISION = re.compile(r"variable_revision_number:(\d+)")
-CELLPOSE = "cellpose/"  # before the names of Cellpose's models that are also names of ours
+CELLPOSE = "cellpose/"  # prefix for Cellpose models with the name of a bundled model
 ELSEWHERE = "Elsewhere..."
 
 
 def migrate_pipeline(path: Path) -> tuple[bytes, list[str]]:
-    """The pipeline with IdentifyObjectsByFlow in place of RunCellpose, and what the user should know, line by line.
+    """The pipeline with IdentifyObjectsByFlow instead of RunCellpose, and notes for the user, line by line.
 
-    Raises CellspanError if the file is no pipeline, has no RunCellpose, or one of a layout that was never released.
+    Raises CellspanError if the file is not a pipeline, has no RunCellpose step, or has one with an unknown layout.
     """
     text = _read(path)
     lines = LINE.findall(text)
@@ -64,14 +64,14 @@ def migrate_pipeline(path: Path) -> tuple[bytes, list[str]]:
         start = f"module {step.number} ({settings.text('objects')}): "
         report += [f"{start}{note}" for note in (f"{runcellpose.MODULE} becomes {MODULE}.", *notes)]
     if not report:
-        raise CellspanError(f"{path}: this pipeline has no step {runcellpose.MODULE}, so there is nothing to migrate.")
+        raise CellspanError(f"{path}: this pipeline has no {runcellpose.MODULE} step, so there is nothing to migrate.")
     report += _note_on_count(lines)
     return "".join(new).encode("utf-8", "surrogateescape"), [*map(_printable, report)]
 
 
 @dataclass(frozen=True)
 class _Step:
-    """Consecutive lines of the file: a module, or what stands between and before modules."""
+    """Consecutive lines of the file: a module, or the lines before and between modules."""
 
     lines: list[str]
 
@@ -99,7 +99,7 @@ class _Step:
         return [(text, value) for text, _, value in parts]
 
     def rewritten(self, values: list[str]) -> list[str]:
-        """Our module in its place: number, notes, enabled state and so on stay, and so do indent and line ends."""
+        """The lines of our module; number, notes, enabled state, indent and line ends stay the same."""
         first = MODULE_REVISION.sub(f"variable_revision_number:{REVISION}", self.lines[0], count=1)
         first = first.replace(runcellpose.MODULE, MODULE, 1)
         indent = re.match(r"\s*", self.lines[1])[0]  # type: ignore[index]
@@ -134,7 +134,9 @@ def _read(path: Path) -> str:
             raise CellspanError(f"{path}: this is {kind}; {EXPORT}.")
     text = content.decode("utf-8", "surrogateescape")
     if not text.startswith(FIRST_LINE):
-        raise CellspanError(f"{path}: this is no CellProfiler pipeline; it does not begin with '{FIRST_LINE}'.")
+        raise CellspanError(
+            f"{path}: this is not a CellProfiler pipeline, because it does not begin with '{FIRST_LINE}'."
+        )
     return text
 
 
@@ -148,17 +150,21 @@ def _check_header(path: Path, lines: list[str]) -> None:
         raise CellspanError(f"{path}: the pipeline is damaged, because its header has no ModuleCount; {EXPORT} again.")
     version = entries.get("Version", "")
     if not version.isdigit() or int(version) > NEWEST_VERSION:
-        raise CellspanError(f"{path}: pipelines of format version '{version}' are not known; {EXPORT}.")
+        raise CellspanError(f"{path}: pipelines with format version '{version}' are not supported; {EXPORT}.")
 
 
 def _note_on_count(lines: list[str]) -> list[str]:
-    """CellProfiler opens a pipeline that was cut short between two modules without a word."""
+    """A note if the file is cut short between two modules, which CellProfiler does not report."""
     said, found = int(_header(lines)["ModuleCount"]), sum(MODULE_START.match(line) is not None for line in lines)
-    return [f"The header counts {said} modules, but the file has {found}: is it complete?"] if said > found else []
+    return (
+        [f"The header lists {said} modules, but the file has {found}; check that the file is complete."]
+        if said > found
+        else []
+    )
 
 
 def _our_values(old: runcellpose.Settings) -> list[str]:
-    """The values of IdentifyObjectsByFlow that do what these did, in the order of the file."""
+    """The equivalent values of IdentifyObjectsByFlow, in the order of the file."""
     diameter, overlap = _diameter(old), min(1.0, max(0.0, old.number("stitch_threshold")))
     changes = {
         "x_name": old.text("image"),
@@ -192,13 +198,13 @@ def _yes_no(value: bool) -> str:
 
 
 def _diameter(old: runcellpose.Settings) -> float:
-    """In pixels; 0 if it is to be estimated. Cellpose 4 takes it only when that is asked for."""
+    """Diameter in pixels, 0 = estimate; Cellpose 4 uses it only if the user says so."""
     is_used = old.text("version") != "v4" or old.yes("diameter_known")
     return max(0.0, old.number("diameter")) if is_used else 0.0
 
 
 def _anisotropy(old: runcellpose.Settings) -> float:
-    """Distance of the slices in pixels; 0 = the spacing of the image, unless it was told to take no notice of that."""
+    """Slice spacing in pixels; 0 = that of the image, unless RunCellpose was set to ignore it."""
     return max(0.0, old.number("anisotropy")) if old.yes("rescale_z") else 1.0
 
 
@@ -207,13 +213,13 @@ def _model(old: runcellpose.Settings) -> str:
 
 
 def _custom_model(old: runcellpose.Settings) -> str:
-    """The path of the model's file, or its mere name where only CellProfiler knows the folder."""
+    """The path of the model file, or only its name if the pipeline does not give the folder."""
     folder, file = _model_folder(old), old.text("model_file")
     return f"{folder}/{file}" if folder else file
 
 
 def _model_folder(old: runcellpose.Settings) -> str:
-    """The folder if the pipeline says it, with / also for Windows.
+    """The folder, if the pipeline gives it; with / also on Windows.
 
     CellProfiler writes a Windows path with doubled backslashes, and reads a `\\x` in it as the start of a code.
     """
@@ -227,69 +233,67 @@ def _model_folder(old: runcellpose.Settings) -> str:
 
 
 def _notes(old: runcellpose.Settings) -> Iterator[str]:
-    """What the user should know: what is done in another way, and what has no counterpart and what to do then."""
+    """Notes for the user: what works differently, and what to do about settings without an equivalent."""
     yield _note_on_model(old)
     if "omnipose" in (old.text("version"), old.model) or "omni" in old.model or _used_omnipose(old):
         yield (
-            "Omnipose has no counterpart, objects are found along Cellpose's flows; compare some images, and train a "
-            "model of your own for long or bent bacteria (cellspan train)."
+            "Omnipose has no equivalent; objects are found with Cellpose's flows. Compare some images, and train "
+            "your own model for long or bent bacteria (cellspan train)."
         )
     if old.text("version") == "v3" and old.yes("denoise"):
         yield from _notes_on_denoising(old)
     if old.container:
         yield (
-            f"the container {old.container} is not needed any more; run `cellspan install cellprofiler --to "
+            f"the container {old.container} is no longer needed; run `cellspan install cellprofiler --to "
             "PLUGINS_FOLDER` once on each computer."
         )
     if old.yes("gpu") and old.text("gpu_share"):
-        yield "GPU memory share has no counterpart and needs none: all workers use one engine, which fits its work in."
+        yield "GPU memory share is no longer needed, because all workers share one engine, which adapts to the memory."
     if old.yes("averaging"):
-        yield (
-            "averaging is over flipped copies of the image now, not over four networks; select No if it takes too long."
-        )
+        yield ("averaging now uses flipped copies of the image, not four networks; select No if it takes too long.")
     if old.yes("probability"):
         yield (
-            f"the image {old.text('probability_name')} goes from 0 to 1 now, 0.5 where the network is undecided; "
-            "adapt the thresholds of later modules that use it."
+            f"the image {old.text('probability_name')} now ranges from 0 to 1, with 0.5 where the network is "
+            "undecided; adapt the thresholds of later modules that use it."
         )
 
 
 def _used_omnipose(old: runcellpose.Settings) -> bool:
-    """The choice is hidden, and may be left at Yes, where a version of Cellpose without Omnipose is chosen."""
+    """Whether Omnipose was used; the hidden setting may be Yes for Cellpose versions without Omnipose."""
     return old.text("version") in ("", "omnipose") and old.yes("omnipose")
 
 
 def _note_on_model(old: runcellpose.Settings) -> str:
     if _model(old) == MODEL_CUSTOM:
         return _note_on_custom_model(old)
-    note = f"the model {old.model} becomes {_model(old)}, trained on other images; look at some outlines first."
+    note = f"the model {old.model} becomes {_model(old)}, trained on other images; check some outlines first."
     if old.model not in OFFICIAL:
         return note
     name = f"{CELLPOSE}{old.model}" if old.model in ("cyto", "nuclei") else old.model
     own = f"run `cellspan models fetch {old.model}`, select {MODEL_CUSTOM} and enter {name}"
-    return f"{note} To keep Cellpose's own, {own}."
+    return f"{note} To keep Cellpose's model, {own}."
 
 
 def _note_on_custom_model(old: runcellpose.Settings) -> str:
     model = _custom_model(old)
     if old.text("version") == "v4":
-        return f"the model {model} is of Cellpose 4, another kind of network; enter a model of Cellpose 1 to 3."
+        return f"the model {model} is a Cellpose 4 model, which is not supported; enter a model of Cellpose 1 to 3."
     if _model_folder(old):
-        return f"the model {model} is used from where it is; copy it along if the pipeline moves to another computer."
+        return f"the model {model} stays in its folder; copy it too if you move the pipeline to another computer."
     return (
-        f"the pipeline does not say where the model {model} lies ({old.text('model_folder').rstrip('|')}); enter its "
-        f"whole path, or run `cellspan models import FOLDER/{model}`, after which its name suffices."
+        f"the pipeline does not give the folder of the model {model} ({old.text('model_folder').rstrip('|')}); enter "
+        f"its full path, or run `cellspan models import FOLDER/{model}` and enter its name."
     )
 
 
 def _notes_on_denoising(old: runcellpose.Settings) -> Iterator[str]:
     yield (
-        f"preprocessing with {old.text('denoise_model')} has no counterpart; if the outlines suffer, put ReduceNoise "
+        f"preprocessing with {old.text('denoise_model')} has no equivalent; if the outlines get worse, add ReduceNoise "
         "or GaussianFilter before this module."
     )
     if old.yes("save_denoised"):
         yield (
-            f"the image {old.text('denoised_name')} is not made any more; select another one in "
+            f"the image {old.text('denoised_name')} is no longer created; select another image in "
             "later modules that use it."
         )
 

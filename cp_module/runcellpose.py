@@ -1,6 +1,6 @@
-"""The settings of CellProfiler's plugin RunCellpose: every layout that was released, read by the text of its settings.
+"""The settings of CellProfiler's plugin RunCellpose in every released layout, recognised by their texts.
 
-Revisions 2, 3 and 7 had several layouts each, so that neither the revision nor the number of values tells them apart.
+Revisions 2, 3 and 7 had several layouts each, so the revision and the number of values do not identify a layout.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cellspan.core.errors import CellspanError
 MODULE = "RunCellpose"
 AGAIN = "open the pipeline in CellProfiler and save it again"
 
-# key -> text of the setting; some texts stand several times in one layout, once for each version of Cellpose
+# key -> text of the setting; some texts occur once per Cellpose version in one layout
 LABELS = {
     "image": "Select the input image",
     "rescale": "Rescale images before running Cellpose",
@@ -61,7 +61,7 @@ LABELS = {
 }
 RENAMED = {"Run CellPose in a Docker/Podman container or local python environment": LABELS["place"]}
 
-# what RunCellpose did when it did not have the setting yet
+# what RunCellpose did before it had the setting
 DEFAULTS = {
     "place": "Python",
     "version": "",
@@ -72,7 +72,7 @@ DEFAULTS = {
     "stitch_threshold": "0.0",
     "do_3d": "No",
     "min_size": "15",
-    "anisotropy": "0.0",  # it took the spacing of the image
+    "anisotropy": "0.0",  # it used the spacing of the image
     "rescale_z": "Yes",
     "omnipose": "No",
     "invert": "No",
@@ -113,39 +113,39 @@ LAYOUTS = tuple(
 
 @dataclass(frozen=True)
 class Settings:
-    """One RunCellpose step of a pipeline; what its layout does not have is as RunCellpose did it then."""
+    """One RunCellpose step; settings missing in its layout have the value that RunCellpose used then."""
 
-    values: Mapping[str, str]  # by the keys of LABELS, as they stand in the file
+    values: Mapping[str, str]  # by the keys of LABELS, as in the file
 
     def text(self, key: str) -> str:
-        """A value as it stands in the file."""
+        """A value as in the file."""
         return self.values[key] if key in self.values else DEFAULTS[key]
 
     def yes(self, key: str) -> bool:
-        """A choice between Yes and No; raises CellspanError if it is something else."""
+        """Whether a setting is Yes; raises CellspanError if it is neither Yes nor No."""
         value = self.text(key)
         if value not in ("Yes", "No"):
-            raise CellspanError(f"'{LABELS[key]}' of {MODULE} is '{value}', neither Yes nor No; {AGAIN}.")
+            raise CellspanError(f"'{LABELS[key]}' of {MODULE} is '{value}' instead of Yes or No; {AGAIN}.")
         return value == "Yes"
 
     def number(self, key: str) -> float:
-        """A number; raises CellspanError if it is none."""
+        """A setting as a number; raises CellspanError if it is not one."""
         try:
             value = float(self.text(key))
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise CellspanError(f"'{LABELS[key]}' of {MODULE} is '{self.text(key)}', which is no number; {AGAIN}.")
+            raise CellspanError(f"'{LABELS[key]}' of {MODULE} is '{self.text(key)}', which is not a number; {AGAIN}.")
         return value
 
     @property
     def model(self) -> str:
-        """The model's name; since revision 7 there is one choice for each version of Cellpose."""
+        """The model's name; since revision 7, each Cellpose version has its own setting."""
         return self.text(self._of_version("mode"))
 
     @property
     def container(self) -> str:
-        """The container that the network ran in, or nothing."""
+        """The container in which the network ran, or ''."""
         return "" if self.text("place") == "Python" else self.text(self._of_version("container"))
 
     def _of_version(self, name: str) -> str:
@@ -158,13 +158,13 @@ class Settings:
 def read_settings(revision: int, lines: Sequence[tuple[str, str]]) -> Settings:
     """The settings of a step from its (text, value) lines in the order of the file.
 
-    Raises CellspanError with the revision and the number of values if no RunCellpose ever wrote such a step.
+    Raises CellspanError with the revision and the number of values if no released RunCellpose has this layout.
     """
     labels = [RENAMED.get(label, label) for label, _ in lines]
     for known, keys in LAYOUTS:
         if known == revision and [LABELS[key] for key in keys] == labels:
             return Settings(dict(zip(keys, (value for _, value in lines), strict=True)))
     raise CellspanError(
-        f"This layout of {MODULE} is not known (revision {revision}, {len(lines)} values). If the file was edited or "
-        f"cut short, {AGAIN}; else replace the step by IdentifyObjectsByFlow by hand."
+        f"This layout of {MODULE} is unknown (revision {revision}, {len(lines)} values). If the file was edited or "
+        f"cut short, {AGAIN}; otherwise replace the step with IdentifyObjectsByFlow by hand."
     )

@@ -1,11 +1,11 @@
-"""Which axis of a picture is what, and how far apart its voxels are; numpy, xarray and ImageJ have their own ways.
+"""Names the axes of images from numpy, xarray and ImageJ2, and finds the distances between their voxels.
 
 Letters are tifffile's: T frames, Z slices, C channels, Y rows, X columns, S colours of RGB.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,26 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.pictures.images import MAX_CHANNELS, Image, image_from_array
+from cellspan.core.pictures.axes import ORDER, axes_of_array, axes_of_names, in_order, letter_of, stacked_planes
+from cellspan.core.pictures.images import Image, image_from_array
 from cellspan.core.pictures.volume import Spacing, Volume, volume_from_array
 from cellspan.fiji_bridge.gateway import pyimagej_gateway
-
-ORDER = "TZCYXS"  # of the axes in every array that the bridge gives
-
-# What pyimagej, scikit-image, xarray and ImageJ2 call them, in lower case.
-_LETTERS = {
-    **dict.fromkeys(("t", "time", "frame"), "T"),
-    **dict.fromkeys(("z", "pln", "plane", "slice"), "Z"),
-    **dict.fromkeys(("c", "ch", "channel"), "C"),
-    **dict.fromkeys(("y", "row"), "Y"),
-    **dict.fromkeys(("x", "col", "column"), "X"),
-    **dict.fromkeys(("s", "rgb", "sample"), "S"),
-}
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One (Y, X) plane of a stack with all its channels, and where it is, counted from 0."""
+    """One (Y, X) plane of a stack with all its channels, and its slice and frame, counted from 0."""
 
     image: Image
     z: int
@@ -55,10 +44,9 @@ def is_dataset(image: Any) -> bool:
 
 
 def array_and_axes(image: Any, axes: str | None = None, is_volume: bool = False) -> tuple[NDArray[Any], str]:
-    """Pixels and the letters of their axes, from numpy, xarray or a Dataset; `axes` overrules what they say.
+    """Pixels and the letters of their axes, from numpy, xarray or a Dataset; `axes` overrides theirs.
 
-    An array of numpy without `axes` is (Y, X), (Y, X, 3) in 8 bit as RGB, or (C, Y, X) with few planes, else (Z, Y, X);
-    if `is_volume`, it is (Z, Y, X) or (Z, C, Y, X). Raises CellspanError.
+    For an array of numpy without `axes`, see `core.pictures.axes.axes_of_array`. Raises CellspanError.
     """
     if is_dataset(image):
         colours = bool(image.isRGBMerged())
@@ -76,36 +64,17 @@ def array_and_axes(image: Any, axes: str | None = None, is_volume: bool = False)
     return array, letters
 
 
-def axes_of_names(names: Sequence[Any]) -> str:
-    """The letters of axes called, for example, t, pln, row, col, ch. Raises CellspanError for other names."""
-    letters = [_LETTERS.get(str(name).lower(), "") for name in names]
-    if "" in letters:
-        raise CellspanError(
-            f"The axis '{names[letters.index('')]}' is not known; call the axes t, pln, row, col and ch, "
-            "or say what they are with axes, such as axes='ZYX'."
-        )
-    return "".join(letters)
-
-
-def in_order(array: NDArray[Any], axes: str) -> tuple[NDArray[Any], str]:
-    """The array with its axes in the order T, Z, C, Y, X, S."""
-    letters = sorted(axes, key=ORDER.index)
-    return array.transpose([axes.index(letter) for letter in letters]), "".join(letters)
-
-
 def planes_of(array: NDArray[Any], axes: str) -> tuple[list[Plane], str]:
-    """Every (Y, X) plane, slices before frames, and the letters of what stacks them: "", "Z", "T" or "TZ"."""
+    """Every (Y, X) plane, frame by frame, and the letters of the axes that stack them: "", "Z", "T" or "TZ"."""
     array, axes = in_order(array, axes)
     stacked = "".join(letter for letter in "TZ" if letter in axes and array.shape[axes.index(letter)] > 1)
     return list(_planes(array, axes)), stacked
 
 
 def _planes(array: NDArray[Any], axes: str) -> Iterator[Plane]:
-    inner = axes.lstrip("TZ")
-    frames, slices = (array.shape[axes.index(letter)] if letter in axes else 1 for letter in "TZ")
-    pixels = array.reshape(frames, slices, *array.shape[len(axes) - len(inner) :])
-    for t in range(frames):
-        for z in range(slices):
+    pixels, inner = stacked_planes(array, axes)
+    for t in range(pixels.shape[0]):
+        for z in range(pixels.shape[1]):
             yield Plane(image_from_array(pixels[t, z], inner), z, t)
 
 
@@ -114,15 +83,15 @@ def volumes_of(array: NDArray[Any], axes: str, spacing: Spacing | None = None) -
     array, axes = in_order(array, axes)
     if "Z" not in axes:
         raise CellspanError(
-            f"do_3d and stitch_threshold are for z-stacks, and the axes '{axes}' have no slices (Z); "
-            "in ImageJ, Image > Properties tells slices from frames and channels."
+            f"do_3d and stitch_threshold need a z-stack, but the axes '{axes}' have no slices (Z); "
+            "in ImageJ, correct the dimensions in Image > Properties."
         )
     frames = array if "T" in axes else array[None]
     return [volume_from_array(frame, axes.lstrip("T"), spacing) for frame in frames]
 
 
 def spacing_of(image: Any) -> Spacing | None:
-    """How far apart voxels are along z, y, x: an ImagePlus is calibrated, xarray has coordinates; None if unknown."""
+    """Distances between voxels along z, y, x, from calibration or the coordinates of xarray; None if unknown."""
     if is_image_plus(image):
         scale = image.getCalibration()
         z, y, x = (float(size) for size in (scale.pixelDepth, scale.pixelHeight, scale.pixelWidth))
@@ -134,7 +103,7 @@ def spacing_of(image: Any) -> Spacing | None:
 
 def _step(image: Any, letter: str) -> float:
     """From one coordinate to the next along an axis of xarray; 0 if it has none."""
-    names = [name for name in image.dims if _LETTERS.get(str(name).lower()) == letter]
+    names = [name for name in image.dims if letter_of(name) == letter]
     if not names or names[0] not in image.coords or image.sizes[names[0]] < 2:
         return 0.0
     first, second = np.asarray(image.coords[names[0]].values)[:2]
@@ -142,24 +111,17 @@ def _step(image: Any, letter: str) -> float:
 
 
 def _guess(array: NDArray[Any], is_volume: bool) -> str:
-    if is_volume and array.ndim in (3, 4):
-        return "ZYX" if array.ndim == 3 else "ZCYX"
-    if array.ndim == 3 and array.dtype == np.uint8 and array.shape[2] == 3:
-        return "YXS"
-    if array.ndim == 3:
-        return "CYX" if array.shape[0] <= MAX_CHANNELS else "ZYX"
-    if array.ndim == 2:
-        return "YX"
-    raise CellspanError(
-        f"What are the axes of an array of shape {array.shape}? Say it with axes, such as axes='ZYX' or 'TZCYX'."
-    )
+    letters = axes_of_array(array.shape, is_volume)
+    if not letters:
+        raise CellspanError(
+            f"The axes of an array of shape {array.shape} are ambiguous: give them, such as axes='ZYX' or axes='TZCYX'."
+        )
+    return letters
 
 
 def _xarray_of(dataset: Any) -> Any:
     """pyimagej's view of a Dataset."""
     gateway = pyimagej_gateway()
     if gateway is None:
-        raise CellspanError(
-            "A Dataset of ImageJ2 is read through pyimagej: connect to a Fiji first, or give an ImagePlus."
-        )
+        raise CellspanError("A Dataset of ImageJ2 needs pyimagej: connect to a Fiji first, or give an ImagePlus.")
     return gateway.py.from_java(dataset)

@@ -49,15 +49,15 @@ class ImageJ:
         return result
 
 
-_running: ImageJ | None = None  # a Python can hold one Java, and Java one ImageJ
+_running: ImageJ | None = None  # a Python can run only one Java, and a Java only one ImageJ
 
 
 def connect(where: str | Path | None = None, headless: bool = True) -> ImageJ:
     """Start ImageJ, or return the one that runs already.
 
-    `where` is nothing or "net.imagej:ij:VERSION" for plain ImageJ from Maven Central (from the disk the next time), the
-    folder of a Fiji, or any other Maven endpoint, such as "sc.fiji:fiji:2.14.0"; the last two are started through
-    pyimagej. `headless=False` needs a display and makes the ROI Manager available. What was done is logged under
+    `where` is None or "net.imagej:ij:VERSION" for plain ImageJ from Maven Central (downloaded once), the folder of a
+    Fiji, or any other Maven endpoint, such as "sc.fiji:fiji:2.14.0"; the last two start through pyimagej.
+    `headless=False` needs a display and makes the ROI Manager available. Every step is logged under
     "cellspan.fiji_bridge". Raises CellspanError.
     """
     global _running
@@ -72,15 +72,15 @@ def connect(where: str | Path | None = None, headless: bool = True) -> ImageJ:
         if not headless:
             scyjava.when_jvm_stops(_close_images)
         with FileLock(user_cache_path("cellspan", appauthor=False, ensure_exists=True) / "imagej.lock"):
-            # One at a time, because scyjava links the jars anew for each, and a Java that just starts would miss them.
+            # One at a time: scyjava links the jars again at each start, and a Java that is starting would miss them.
             _running = _start_imagej(place, headless) if _is_plain(place) else _start_fiji(place, headless)
         seconds = time.perf_counter() - started
         windows = "without windows" if headless else "with windows"
         logger.info("ImageJ %s from %s started in %.1f s, %s.", _running.version, place, seconds, windows)
     elif (_running.where, _running.headless) != (place, headless):
         raise CellspanError(
-            f"This Python already runs the ImageJ of {_running.where} with headless={_running.headless}, "
-            "and can run only one; start a new Python for the other."
+            f"This Python already runs the ImageJ of {_running.where} with headless={_running.headless} "
+            "and cannot run a second one; start a new Python for it."
         )
     return _running
 
@@ -99,7 +99,7 @@ def pyimagej_gateway() -> Any:
 
 
 def on_event_thread(work: Callable[[], None]) -> None:
-    """Run `work` where Java changes windows; off that thread, a visible ROI Manager breaks now and then."""
+    """Run `work` in Java's event thread; changed from another thread, a visible ROI Manager sometimes breaks."""
     import jpype
 
     queue = java_class("java.awt.EventQueue")
@@ -115,11 +115,11 @@ def is_headless() -> bool:
 
 
 def _close_images() -> None:
-    """Close the windows of images; those of stacks have threads that Java waits for, so that Python would never end."""
+    """Close all image windows; those of stacks have threads that would keep Java, and so Python, from ending."""
     manager = java_class("ij.WindowManager")
     for number in manager.getIDList() or ():
         image = manager.getImage(number)
-        image.changes = False  # no question whether to save it
+        image.changes = False  # do not ask whether to save it
         image.close()
 
 
@@ -142,8 +142,8 @@ def _start_imagej(endpoint: str | Path, headless: bool) -> ImageJ:
         scyjava.start_jvm()
     except Exception as error:
         raise CellspanError(
-            f"Java did not start with {endpoint} ({first_line(error)}); the first time, it needs the internet. "
-            f"Otherwise install Java {JAVA_VERSION} or newer, or set JAVA_HOME to it."
+            f"Java did not start with {endpoint} ({first_line(error)}): the first start needs an internet connection, "
+            f"every start Java {JAVA_VERSION} or newer (set JAVA_HOME to its folder)."
         ) from error
     try:
         if headless:

@@ -1,4 +1,4 @@
-"""Pictures: numpy arrays to ImageJ's ImagePlus and back, pixel for pixel."""
+"""Images: numpy arrays to ImageJ's ImagePlus and back, pixel for pixel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.objects.labels import as_labels
-from cellspan.fiji_bridge.axes import array_and_axes, in_order
+from cellspan.core.pictures.axes import in_order
+from cellspan.fiji_bridge.axes import array_and_axes
 from cellspan.fiji_bridge.gateway import java_class
 
 # How numpy and Java hold the same bits: numpy type -> (signed numpy type, Java type, ImageJ's processor)
@@ -29,23 +30,23 @@ def image_to_imagej(pixels: Any, title: str = "image", axes: str | None = None) 
 
     `pixels` is an array of numpy, or of xarray with axes named as pyimagej does (t, pln, row, col, ch). `axes` says
     what the axes are, in any order of T, Z, C, Y, X, or S for RGB; without it, 8-bit pixels with a last axis of 3 are
-    RGB, and other arrays of three axes are channels if they are few, else slices.
+    RGB; other arrays with three axes are a few channels or many slices.
     Raises CellspanError for other types and shapes, because a conversion would change values.
     """
     array, axes = array_and_axes(pixels, axes)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)  # TIFF files may hold the other byte order
     if array.dtype not in _KINDS or array.size == 0:
         raise CellspanError(
-            f"ImageJ has no image for an array of type {array.dtype} and shape {array.shape}: "
+            f"ImageJ cannot hold an array of type {array.dtype} and shape {array.shape}: "
             "give pixels as uint8, uint16 or float32, or RGB as uint8."
         )
     return _stack(*in_order(array, axes), title)
 
 
 def image_from_imagej(image: Any) -> NDArray[Any]:
-    """The pixels of an ImagePlus in its own type: (Y, X), and before it an axis for whatever there is several of.
+    """The pixels of an ImagePlus in its own type: (Y, X), before it several frames, slices or channels.
 
-    Their order is frames, slices, channels; RGB has colours as its last axis. `axes_of` names the axes.
+    These axes are in the order T, Z, C; RGB has its colours as the last axis. `axes_of` names the axes.
     """
     stack, shape = image.getStack(), (image.getHeight(), image.getWidth())
     planes = np.stack([_plane(stack.getPixels(index + 1), shape) for index in range(stack.getSize())])
@@ -115,7 +116,7 @@ def _stack(array: NDArray[Any], axes: str, title: str) -> Any:
     """An array with axes in the order T, Z, C, Y, X, S as an ImagePlus, a hyperstack if it has several planes."""
     inner = axes.lstrip("TZC")
     if "S" in inner and "C" in axes:
-        raise CellspanError(f"The axes '{axes}' are not possible: ImageJ's images have channels or colours.")
+        raise CellspanError(f"The axes '{axes}' are not possible: an ImageJ image has either channels or colours.")
     frames, slices, channels = (array.shape[axes.index(letter)] if letter in axes else 1 for letter in "TZC")
     planes = array.reshape(frames * slices * channels, *array.shape[len(axes) - len(inner) :])
     make = _colour_processor if "S" in inner else _processor
@@ -136,7 +137,7 @@ def _stack(array: NDArray[Any], axes: str, title: str) -> Any:
 
 
 def _plane(java_pixels: Any, shape: tuple[int, int]) -> NDArray[Any]:
-    """A copy of Java's pixels, with the sign that Java lacks taken away."""
+    """A copy of the pixels, which Java keeps as signed numbers, as unsigned ones."""
     view = memoryview(java_pixels)
     return np.array(view).view(_UNSIGNED[view.format[-1]]).reshape(shape)
 

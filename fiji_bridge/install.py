@@ -1,4 +1,4 @@
-"""Puts the commands into Fiji or plain ImageJ, tells them where the engine is, and checks or removes them again."""
+"""Installs the commands in Fiji or plain ImageJ and tells them where the engine is; checks and removes them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCRIPTS = (
     "Engine_Status.groovy",
     "Stop_Engine.groovy",
 )
-SHARED = ("engine.groovy", "colours.groovy")  # what the scripts have in common
+SHARED = ("engine.groovy", "places.groovy", "colours.groovy")  # what the scripts have in common
 # Below the plugins folder; without an underscore, so that they become no menu entries.
 HELPERS = "cellspan"
 ENGINE = "cellspan/engine.txt"
@@ -41,9 +41,9 @@ def install(fiji_folder: Path) -> list[Path]:
 
 
 def check(fiji_folder: Path, program: Path | None = None) -> Iterator[Finding]:
-    """What holds of the commands in this folder, and what does not; changes nothing.
+    """Whether the commands in this folder are complete and find the engine; changes nothing.
 
-    ImageJ compiles a macro or script when it is called, so there is nothing that `program` could load. Raises
+    ImageJ compiles a macro or script when it is called, so there is nothing to load with `program`. Raises
     CellspanError.
     """
     installation = _installation(fiji_folder)
@@ -52,7 +52,7 @@ def check(fiji_folder: Path, program: Path | None = None) -> Iterator[Finding]:
         (engine,) = installation.local
         file = installation.folder / engine
         yield from check_engine(file, engine_command(file), installation.again)
-        yield Finding(None, "not run by ImageJ: to see the commands, restart it and open the menu Plugins")
+        yield Finding(None, "not tested inside ImageJ: restart it and look for the commands in the menu Plugins")
 
 
 def remove(fiji_folder: Path) -> list[Path]:
@@ -61,9 +61,9 @@ def remove(fiji_folder: Path) -> list[Path]:
 
 
 def engine_text(command: list[str] | None = None) -> str:
-    """What engine.txt holds: the command that starts this Python's engine, one word a line.
+    """The contents of engine.txt: the command that starts this Python's engine, one word per line.
 
-    ImageJ reads files in the encoding of the machine; with all but ASCII as %XX, a path is read right everywhere.
+    ImageJ reads files in the encoding of the computer; with %XX for everything but ASCII, paths are read correctly.
     """
     words = command or [sys.executable, "-m", "cellspan.core.cli"]
     as_they_are = "".join(sign for sign in string.punctuation + " " if sign not in "%+")
@@ -79,7 +79,7 @@ def engine_command(file: Path) -> list[str] | None:
 
 
 def _installation(fiji_folder: Path) -> Installation:
-    """The files below the folder of Fiji or ImageJ, whichever of its folders was given."""
+    """The files to install; `fiji_folder` is that of Fiji or ImageJ, or its plugins folder."""
     home, plugins, is_fiji = _homes(Path(fiji_folder).expanduser().resolve())
     contents = {f"{plugins}/{ENGINE}": engine_text().encode(), f"{plugins}/{MACRO}": _source(MACRO)}
     if is_fiji:
@@ -96,13 +96,13 @@ def _homes(folder: Path) -> tuple[Path, str, bool]:
     if not plugins.is_dir():
         raise CellspanError(
             f"{folder}: this is not the folder of a Fiji or ImageJ, because it has no folder 'plugins'; "
-            "give the folder that holds it, such as Fiji.app."
+            "give the folder that contains it, such as Fiji.app."
         )
     return home, plugins.name, (home / "scripts").is_dir() or (home / "jars").is_dir()
 
 
 def _script(name: str) -> bytes:
-    """A command whose dialog offers the models that there are on this computer."""
+    """A command whose dialog offers the models on this computer."""
     names = (model.name for model in known_models() if not model.problem)
     choices = ", ".join('"' + re.sub(r'(["\\])', r"\\\1", name) + '"' for name in names)
     return MODELS.sub(lambda field: field[1] + choices + field[2], _source(name).decode()).encode()

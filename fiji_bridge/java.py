@@ -1,4 +1,4 @@
-"""Which Java runs ImageJ: the machine's or the Fiji's own where it is a whole and new one, else one that is fetched."""
+"""Chooses the Java that runs ImageJ: an installed one that is complete and new enough, else one that is downloaded."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from typing import Any
 
 logger = logging.getLogger("cellspan.fiji_bridge")
 
-JAVA_VERSION = "17"  # at least; fetched if the machine has none
+JAVA_VERSION = "17"  # at least; downloaded if the computer has none
 LIBRARY = {"win32": "bin/server/jvm.dll", "darwin": "lib/server/libjvm.dylib"}.get(sys.platform, "lib/server/libjvm.so")
 
 
 def find_java(scyjava: Any, fiji: Path | None = None) -> None:
-    """Set JAVA_HOME to the Java to take, and tell scyjava to fetch one if there is none; log which.
+    """Set JAVA_HOME to the Java to use, and let scyjava download one if there is none; the choice is logged.
 
-    Left to itself, scyjava takes /usr for Java's home where the `java` on the path is a link in /usr/bin, as on most
-    Linux machines, and a search of all of /usr follows; so the link is resolved here. And a JAVA_HOME without a Java
-    keeps it from looking elsewhere. "Never fetch" makes pyimagej fail, so "auto".
+    Where the `java` on the path is a link in /usr/bin, as on most Linux computers, scyjava would take /usr as Java's
+    home and search all of it; so the link is resolved here. A JAVA_HOME without a Java would keep scyjava from looking
+    elsewhere. With fetch="never", pyimagej fails; hence "auto".
     """
     scyjava.config.set_java_constraints(fetch="auto", version=JAVA_VERSION)
     for home, origin in _candidates(fiji):
         reason = _unfit(home)
         if not reason:
-            logger.info("Java is taken from %s (%s).", home, origin)
+            logger.info("Using the Java in %s (%s).", home, origin)
             os.environ["JAVA_HOME"] = str(home)
             return
-        logger.info("%s (%s) is not taken: %s.", home, origin, reason)
+        logger.info("The Java in %s (%s) is not used: %s.", home, origin, reason)
     os.environ.pop("JAVA_HOME", None)
-    logger.info("No Java %s or newer was found; scyjava looks for one, and fetches it if need be.", JAVA_VERSION)
+    logger.info("No Java %s or newer was found; scyjava looks for one and downloads it if necessary.", JAVA_VERSION)
 
 
 def _candidates(fiji: Path | None) -> Iterator[tuple[Path, str]]:
-    """Homes of Java and where they are from, the wanted ones first."""
+    """Folders of Java and where they were found, the preferred ones first."""
     named = os.environ.get("JAVA_HOME")
     if named:
         yield Path(named).expanduser(), "JAVA_HOME"
@@ -50,9 +50,9 @@ def _candidates(fiji: Path | None) -> Iterator[tuple[Path, str]]:
 
 
 def _unfit(home: Path) -> str:
-    """Why a Java cannot be taken; empty if it can."""
+    """Why a Java cannot be used; empty if it can."""
     if not (home / LIBRARY).exists():
-        return "there is no Java of version 9 or newer for this computer in it"
+        return "there is no Java 9 or newer for this computer in it"
     version = _version(home)
     if version is not None and version < int(JAVA_VERSION):
         return f"it is Java {version}, and {JAVA_VERSION} is needed"
@@ -60,7 +60,7 @@ def _unfit(home: Path) -> str:
 
 
 def _version(home: Path) -> int | None:
-    """The major version, such as 17, that the file `release` of every JDK tells; None if it does not."""
+    """The major version, such as 17, from the file `release` of a JDK; None if it does not say."""
     try:
         text = (home / "release").read_text(encoding="utf-8", errors="replace")
     except OSError:

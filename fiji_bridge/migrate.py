@@ -1,7 +1,7 @@
-"""Turns the Cellpose commands of an ImageJ macro into our command Segment Cells; all else stays, byte for byte.
+"""Replaces the Cellpose commands of an ImageJ macro by Segment Cells; everything else stays, byte for byte.
 
-Known are the commands of the BIOP update site: `Cellpose ...`, `Cellpose Advanced` and its variant for custom models.
-Their options are text that macros put together from literals and variables; the variables stay where they are.
+It knows the commands of the BIOP update site: `Cellpose ...`, `Cellpose Advanced` and its variant for custom models.
+Macros build the options of these commands from literals and variables; the variables stay where they are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 OPTION = re.compile(r"(\w+)=(\[[^\]]*\]|\S*)|\S+")
-FIRST_VARIABLE = 0xF0000  # variables among the options are characters that no macro has
+FIRST_VARIABLE = 0xF0000  # variables among the options become characters that no macro has
 VARIABLE = re.compile("[\U000f0000-\U000ffffd]")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)")
 USES_LABEL_IMAGE = ("-cellpose", "Label image to ROIs")
@@ -45,7 +45,7 @@ NAMES = {
     "anisotropy": "anisotropy",
     "stitch_threshold": "stitch_threshold",
 }
-# what needs nothing here, and values with which an option did nothing
+# options that are not needed here, and values with which an option did nothing
 NEEDLESS = {"env_path", "env_type", "use_gpu", "verbose", "cluster", "diam_threshold"}
 IDLE = {
     "anisotropy": {"1", "1.0"},
@@ -57,7 +57,7 @@ IDLE = {
     "cyto_channel": {"0"},
     "nuclei_channel": {"-1", "0"},
 }
-NO_MODEL_PATH = re.compile(r"(path[\\/]+to[\\/]+.*)?")  # what the dialog starts with
+NO_MODEL_PATH = re.compile(r"(path[\\/]+to[\\/]+.*)?")  # the default of the dialog
 # options that ask for a volume, and the values with which they do
 VOLUME = {
     "do_3D": re.compile("true"),
@@ -71,9 +71,9 @@ ADVICE = {
 
 
 def migrate_macro(path: Path) -> tuple[bytes, list[str]]:
-    """The macro with Segment Cells in place of Cellpose, and what the user should know, line by line.
+    """The macro with Segment Cells in place of Cellpose, and notes for the user, line by line.
 
-    Raises CellspanError if the file cannot be read or no command of Cellpose in it can be turned into ours.
+    Raises CellspanError if the file cannot be read or none of its Cellpose commands can be replaced.
     """
     try:
         text = path.read_bytes().decode("utf-8", "surrogateescape")
@@ -92,7 +92,7 @@ def migrate_macro(path: Path) -> tuple[bytes, list[str]]:
             done = call.end
         else:
             known = ", ".join(settings)
-            notes = [f"not changed, because its options are put together elsewhere; write ours there: {known}."]
+            notes = [f"not changed, because its options are built elsewhere in the macro; use these there: {known}."]
         report += [f"{start}{note}" for note in notes]
     if not done:
         raise CellspanError(f"{path}: {report[0]}")
@@ -102,7 +102,7 @@ def migrate_macro(path: Path) -> tuple[bytes, list[str]]:
 
 
 def our_settings() -> dict[str, str]:
-    """The settings that Segment Cells takes from a macro and their defaults, in the order of its dialog."""
+    """The settings of Segment Cells and their defaults, in the order of its dialog."""
     script = files("cellspan.macros").joinpath(SCRIPT).read_text(encoding="utf-8")
     fields = re.findall(r'(?m)^#@.*\bvalue=(?:"([^"]*)"|([^,)]*)).*\)\s*(\w+)\s*$', script)
     return {name: quoted or plain for quoted, plain, name in fields}
@@ -191,7 +191,7 @@ def _template(tokens: list[str]) -> tuple[str, list[str]]:
 
 
 def _translated(call: _Call, settings: dict[str, str]) -> tuple[str, list[str]]:
-    """Our command with all its settings, because Fiji asks for those not given; and what the user should know of it."""
+    """Our command with all its settings, because Fiji asks for missing ones; and notes for the user."""
     options = call.options
     model, notes = _model(call, options)
     ours = {"model": model}
@@ -222,16 +222,20 @@ def _model(call: _Call, options: dict[str, str]) -> tuple[str, list[str]]:
     """Our model for theirs, which is taken out of the options."""
     name, path = options.pop("model", ""), options.pop("model_path", "")
     if (not name or call.name == CUSTOM_COMMAND) and not NO_MODEL_PATH.fullmatch(path):
-        return path, [f"the model {call.readable(path)} is used from where it is, if it is one of Cellpose 1 to 3."]
+        return path, [
+            f"the model {call.readable(path)} is used from where it is; it must be a model of Cellpose 1 to 3."
+        ]
     if VARIABLE.search(name):
-        return name, [f"the model is what {call.readable(name)} says; ours are called cyto and nuclei."]
+        return name, [f"the model is given by {call.readable(name)}; ours are called cyto and nuclei."]
     ours = "nuclei" if name == "nuclei" else "cyto"
-    return ours, [f"the model {name or 'cyto'} becomes {ours}, trained on other images; look at some outlines first."]
+    return ours, [
+        f"the model {name or 'cyto'} becomes {ours}, which was trained on other images; check some outlines first."
+    ]
 
 
 def _uses_of_the_label_image(text: str) -> list[str]:
-    """The lines that use the image that Cellpose made; outlines come to the ROI Manager instead."""
+    """The lines that use the image that Cellpose made; outlines go to the ROI Manager instead."""
     lines = enumerate(text.split("\n"), start=1)
     found = [number for number, line in lines if any(use in line for use in USES_LABEL_IMAGE)]
-    advice = "the outlines are in the ROI Manager at once, and no image NAME-cellpose is made"
+    advice = "the outlines are in the ROI Manager right away, and there is no image NAME-cellpose"
     return [f"line {number}: {advice}; adapt or delete this line." for number in found] or [f"Now {advice}."]

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from cellspan.core.errors import CellspanError
 from cellspan.core.objects.labels import Labels
 from cellspan.core.objects.outlines import Loop, trace_outlines
+from cellspan.core.objects.roi_places import Place, Position, Stack, digits_for
 from cellspan.fiji_bridge.gateway import is_headless, java_class, on_event_thread
 from cellspan.fiji_bridge.images import LABEL_AXES
 
@@ -24,10 +25,10 @@ def rois_to_imagej(
 ) -> list[Any]:
     """Add one ROI for each label to the ROI Manager or to the overlay of `image`, an ImagePlus; the ROIs.
 
-    They are named by their labels (0001, 0002, ...), on stacks with the numbers of frame and slice before (0003-0001);
-    what is there already stays. Labels are (Y, X), on a stack for the plane that is shown; (Z, Y, X); or (T, Z, Y, X),
-    unless `axes` says otherwise; each ROI belongs to its slice and frame. Raises CellspanError, for example without a
-    display, where ImageJ has no ROI Manager.
+    They are named by their labels (0001, 0002, ...), on stacks with the numbers of frame and slice first (0003-0001).
+    Outlines that are there already stay. Labels are (Y, X), on a stack for the plane that is shown; (Z, Y, X); or
+    (T, Z, Y, X), unless `axes` says otherwise; each ROI is bound to its slice and frame. Raises CellspanError, for
+    example without a display, where ImageJ has no ROI Manager.
     """
     if to not in ("roi_manager", "overlay"):
         raise CellspanError(f"to = '{to}' is not possible: use 'roi_manager' or 'overlay'.")
@@ -54,58 +55,64 @@ def _rois_of_planes(labels: NDArray[Any], image: Any, axes: str | None) -> list[
             f"The label image is {labels.shape[-1]} x {labels.shape[-2]} pixels large, but the image "
             f"'{image.getTitle()}' {image.getWidth()} x {image.getHeight()}."
         )
-    if axes == "YX":
-        rois = labels_to_java_rois(labels)
-        if image is not None and image.getStackSize() > image.getNChannels():  # the plane that is shown
-            for roi in rois:
-                _place(roi, image, image.getZ(), image.getT(), "TZ")
-        return rois
+    shown = Place() if image is None else Place(int(image.getZ()), int(image.getT()))
+    stack = _stack(labels.shape, axes, image)
     rois = []
     for index in np.ndindex(labels.shape[:-2]):
         numbers = dict(zip(axes, (k + 1 for k in index), strict=False))
-        prefix = "".join(f"{number:04d}-" for number in numbers.values())
-        for roi in labels_to_java_rois(labels[index], prefix):
-            _place(roi, image, numbers.get("Z", 1), numbers.get("T", 1), axes)
+        place = Place(numbers.get("Z", shown.slice), numbers.get("T", shown.frame))
+        for roi in labels_to_java_rois(labels[index], stack, place):
+            _bind(roi, stack.position(place))
             rois.append(roi)
     return rois
 
 
 def _label_axes(count: int, image: Any) -> str:
-    """What the axes of labels are: three with a time-lapse of single planes are frames."""
+    """The axes of labels; on a time-lapse without slices, three axes are frames, Y and X."""
     if count == 3 and image is not None and image.getNSlices() == 1 and image.getNFrames() > 1:
         return "TYX"
     return LABEL_AXES.get(count, "")
 
 
-def _place(roi: Any, image: Any, z: int, t: int, axes: str) -> None:
-    """Make a ROI that of slice z and frame t, counted from 1, and of every channel.
-
-    Only hyperstacks have positions with channel, slice and frame; the wrong kind shows a ROI everywhere or nowhere.
-    """
+def _stack(shape: tuple[int, ...], axes: str, image: Any) -> Stack:
+    """The stack that ROIs are bound to: the ImagePlus or, without one, a stack like the labels."""
+    frames, slices = (shape[axes.index(letter)] if letter in axes else 1 for letter in "TZ")
     if image is None:
-        if "T" in axes and "Z" in axes:
-            roi.setPosition(0, z, t)
-        else:
-            roi.setPosition(t if "T" in axes else z)
-    elif image.isHyperStack():
-        roi.setPosition(0, z if image.getNSlices() > 1 else 0, t if image.getNFrames() > 1 else 0)
-    else:
-        roi.setPosition(image.getStackIndex(1, z, t))
+        return Stack(slices, frames, is_hyperstack=slices > 1 and frames > 1)
+    there = (max(slices, int(image.getNSlices())), max(frames, int(image.getNFrames())), int(image.getNChannels()))
+    return Stack(*there, bool(image.isHyperStack()))
 
 
-def labels_to_java_rois(labels: ArrayLike, prefix: str = "") -> list[Any]:
-    """One ImageJ ROI per label of a (Y, X) image, in label order, named by `prefix` and label.
+def _bind(roi: Any, position: Position) -> None:
+    """Set the position of an ImageJ ROI, which is kept in one of two ways."""
+    plane, *of_hyperstack = position
+    if any(of_hyperstack):
+        roi.setPosition(*of_hyperstack)
+    elif plane:
+        roi.setPosition(plane)
+
+
+def _position_of(roi: Any) -> Position:
+    """The position of an ImageJ ROI; of a plain one, ImageJ gives the number of the plane as that of the slice too."""
+    if roi.hasHyperStackPosition():
+        return Position(0, int(roi.getCPosition()), int(roi.getZPosition()), int(roi.getTPosition()))
+    return Position(int(roi.getPosition()))
+
+
+def labels_to_java_rois(labels: ArrayLike, stack: Stack | None = None, place: Place | None = None) -> list[Any]:
+    """One ImageJ ROI per label of a (Y, X) image, in label order, named by label and, on stacks, by its place.
 
     They are polygons, or composites for objects with holes or several parts. Each is a call to Java: faster than a
     RoiSet.zip that ImageJ opens (tests/bench/rois_to_imagej.py).
     """
+    stack, place = stack or Stack(), place or Place()
     outlines = trace_outlines(labels)
-    digits = max(4, len(str(len(outlines))))
+    digits = digits_for(len(outlines))
     rois = []
     for label, loops in enumerate(outlines, 1):
         if loops:
             roi = _polygon(loops[0]) if len(loops) == 1 else _composite(loops)
-            roi.setName(f"{prefix}{label:0{digits}d}")
+            roi.setName(stack.name(label, place, digits))
             rois.append(roi)
     return rois
 
@@ -113,9 +120,9 @@ def labels_to_java_rois(labels: ArrayLike, prefix: str = "") -> list[Any]:
 def imagej_to_labels(source: Any, shape: tuple[int, ...], axes: str | None = None) -> Labels:
     """A label image of `shape` from an Overlay, a ROI Manager or the path of a RoiSet.zip: 1..n in their order.
 
-    `shape` is (Y, X), (Z, Y, X) or (T, Z, Y, X), unless `axes` says otherwise; in stacks, each ROI is painted into its
-    slice and frame, one without a position into all. Pixels are those that ImageJ itself would fill; later ROIs cover
-    earlier ones, and what lies outside is cut off. Raises CellspanError for lines and points, which have no inside.
+    `shape` is (Y, X), (Z, Y, X) or (T, Z, Y, X), unless `axes` says otherwise. In stacks, each ROI is painted into its
+    slice and frame; one without a position into all of them. The pixels are those that ImageJ itself would fill; later
+    ROIs cover earlier ones, and parts outside the image are cut off. Raises CellspanError for lines and points.
     """
     axes = axes or LABEL_AXES.get(len(shape), "")
     if len(axes) != len(shape) or axes not in ("YX", "ZYX", "TYX", "TZYX"):
@@ -129,16 +136,13 @@ def imagej_to_labels(source: Any, shape: tuple[int, ...], axes: str | None = Non
 
 
 def _planes_of(roi: Any, frames: int, slices: int) -> list[tuple[int, int]]:
-    """The frames and slices, counted from 0, that a ROI belongs to; on a single plane, positions mean nothing."""
-    if frames * slices == 1:
-        return [(0, 0)]
-    if roi.hasHyperStackPosition():
-        z, t = int(roi.getZPosition()), int(roi.getTPosition())
-    else:
-        position = int(roi.getPosition())
-        z, t = ((position - 1) % slices + 1, (position - 1) // slices + 1) if position else (0, 0)
+    """The frames and slices, counted from 0, that a ROI belongs to; positions do not matter on a single plane."""
+    z, t = Stack(slices, frames).place(_position_of(roi))
     if z > slices or t > frames:
-        raise CellspanError(f"The ROI '{roi.getName()}' belongs to slice {z} and frame {t}, which the image has not.")
+        raise CellspanError(
+            f"The ROI '{roi.getName()}' belongs to slice {z} and frame {t}, but the image has {slices} slice(s) and "
+            f"{frames} frame(s)."
+        )
     return [(k, m) for k in range(frames) if t in (0, k + 1) for m in range(slices) if z in (0, m + 1)]
 
 
@@ -175,10 +179,10 @@ def _add_to_manager(rois: list[Any]) -> None:
     for roi in rois:
         name, place = roi.getName(), roi.getPosition() or roi.hasHyperStackPosition()
         manager.addRoi(roi)
-        if roi.getName() != name:  # names with numbers of planes look like ImageJ's own, which it makes anew
+        if roi.getName() != name:  # ImageJ takes names such as 0003-0001 for coordinates and replaces them
             roi.setName(name)
             manager.rename(manager.getCount() - 1, name)  # the manager holds a copy
-        if not place:  # it was bound to the channel or plane that is shown
+        if not place:  # ImageJ has bound it to the channel or plane that is shown
             manager.getRoi(manager.getCount() - 1).setPosition(0)
 
 
@@ -200,13 +204,13 @@ def archived_rois(path: Path) -> list[bytes]:
         with zipfile.ZipFile(path) as archive:
             return [archive.read(name) for name in archive.namelist() if name.lower().endswith(".roi")]
     except Exception as error:  # noqa: BLE001 - damaged archives raise anything
-        raise CellspanError(f"{path}: this is not a RoiSet.zip that can be read ({error}).") from None
+        raise CellspanError(f"{path}: this RoiSet.zip cannot be read ({error}).") from None
 
 
 def _paint(labels: Labels, roi: Any, label: int) -> None:
     """Set the pixels of a ROI, inside the image, to `label`."""
     if not roi.isArea():
-        raise CellspanError(f"The ROI '{roi.getName()}' is a line or a point and encloses no pixels.")
+        raise CellspanError(f"The ROI '{roi.getName()}' is a line or a point and encloses no pixels; remove it.")
     inside = _mask(roi)
     left, top = int(roi.getBounds().x), int(roi.getBounds().y)
     height, width = labels.shape
@@ -217,9 +221,10 @@ def _paint(labels: Labels, roi: Any, label: int) -> None:
 
 
 def _mask(roi: Any) -> NDArray[np.bool_]:
-    """The pixels of a ROI's bounding box that ImageJ would fill; a rectangle has no mask and fills it all."""
+    """The pixels of a ROI's bounding box that ImageJ would fill; a rectangle has no mask and fills the whole box."""
     mask = roi.getMask()
     if mask is None:
         bounds = roi.getBounds()
         return np.ones((bounds.height, bounds.width), bool)
-    return np.array(memoryview(mask.getPixels())).reshape(mask.getHeight(), mask.getWidth()) != 0
+    result: NDArray[np.bool_] = np.array(memoryview(mask.getPixels())).reshape(mask.getHeight(), mask.getWidth()) != 0
+    return result

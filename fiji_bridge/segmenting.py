@@ -1,4 +1,4 @@
-"""Segments an image of ImageJ inside this Python and hands the outlines back to ImageJ."""
+"""Segments an ImageJ image inside this Python and hands the outlines back to ImageJ."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cellspan.fiji_bridge.rois import rois_to_imagej
 
 Target = Literal["roi_manager", "overlay", "labels"]
 TARGETS = get_args(Target)
-MODELS = WarmModels(warm=2)  # of this Python; a model that was trained again meanwhile is loaded again
+MODELS = WarmModels(warm=2)  # of this Python; a model that has been retrained is loaded again
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Segmented:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know of the results, each sentence once."""
+        """Notes on the results, each once."""
         return list(dict.fromkeys(note for result in self.results for note in result.notes))
 
     @property
@@ -53,12 +53,12 @@ def segment(
     device: str = "auto",
     axes: str | None = None,
 ) -> Segmented:
-    """Find the objects in an ImagePlus, a Dataset or an array; in each plane of a stack for itself.
+    """Find the objects in an ImagePlus, a Dataset or an array; each plane of a stack is segmented separately.
 
-    With `do_3d` or `stitch_threshold` in the parameters each frame is a volume; where they do not say its anisotropy,
-    it is that of the image's calibration, or of the coordinates of xarray. Arrays of xarray have axes named as pyimagej
-    does (t, pln, row, col, ch); for arrays of numpy, `axes` says what they are where it is not (Y, X), (C, Y, X) or RGB
-    (see `array_and_axes`). `to` is one or several of "roi_manager", "overlay" (of the ImagePlus) and "labels" (a label
+    With `do_3d` or `stitch_threshold` in the parameters, each frame is segmented as a volume. Without an anisotropy in
+    the parameters, it is taken from the image's calibration, or from the coordinates of xarray. The axes of xarray have
+    pyimagej's names (t, pln, row, col, ch); arrays of numpy other than (Y, X), (C, Y, X) and RGB need `axes` (see
+    `array_and_axes`). `to` is one or several of "roi_manager", "overlay" (of the ImagePlus) and "labels" (a label
     image, shown if there are windows). Raises CellspanError.
     """
     parameters, targets = parameters or Parameters(), _targets(to)
@@ -78,7 +78,7 @@ def segment(
 
 
 def _pieces(image: Any, axes: str | None, is_volume: bool) -> tuple[Sequence[Image | Volume], dict[str, int]]:
-    """What is segmented by itself, planes or volumes; and of which axes of the stack there are how many."""
+    """The planes or volumes that are segmented separately, and the length of each axis that stacks them."""
     if is_image_plus(image):
         pixels, letters = image_from_imagej(image), axes_of(image)
     else:
@@ -100,7 +100,7 @@ def _targets(to: Any) -> tuple[Target, ...]:
 
 def _require(targets: tuple[Target, ...], image_plus: Any) -> None:
     if "overlay" in targets and image_plus is None:
-        raise CellspanError("An overlay belongs to an image of ImageJ: give the ImagePlus.")
+        raise CellspanError("An overlay belongs to an ImageJ image: give the ImagePlus.")
     if "roi_manager" in targets and is_headless():
         raise CellspanError("ImageJ has no ROI Manager without a display: use to='overlay' or to='labels'.")
 
@@ -111,7 +111,7 @@ def _label_image(labels: Labels, axes: str, image_plus: Any) -> Any:
     image = labels_to_imagej(labels, title, axes)
     if image_plus is not None:
         scale = image_plus.getCalibration().copy()
-        scale.disableDensityCalibration()  # grey values of the user's image may stand for others, labels not
+        scale.disableDensityCalibration()  # calibrated grey values make no sense for labels
         image.setCalibration(scale)
     if not is_headless():
         image.show()

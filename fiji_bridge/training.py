@@ -1,4 +1,4 @@
-"""Trains a model on outlines that were corrected in ImageJ, and puts it into the list of models of every program."""
+"""Trains a model on outlines that were corrected in ImageJ, and makes it available in every program."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import make_folder, write_atomically
 from cellspan.core.models.importing import import_model, require_free_name
 from cellspan.core.models.registry import Model, find_model
+from cellspan.core.objects.roi_places import Place, Stack, position_of
 from cellspan.core.pictures.images import Image
 from cellspan.core.training.comparison import Comparison, compared
 from cellspan.core.training.data import find_pairs
-from cellspan.fiji_bridge.axes import Plane, array_and_axes, is_image_plus, planes_of
+from cellspan.fiji_bridge.axes import array_and_axes, is_image_plus, planes_of
 from cellspan.fiji_bridge.gateway import java_class
 from cellspan.fiji_bridge.images import axes_of, image_from_imagej
 from cellspan.fiji_bridge.rois import archived_rois, rois_in
@@ -34,7 +35,7 @@ from cellspan.fiji_bridge.rois import archived_rois, rois_in
 class Trained:
     """A model made from corrected outlines."""
 
-    model: Model  # by its name known to every program
+    model: Model  # available in every program under its name
     comparison: Comparison  # AP@0.5 on the corrected images, before and after
 
 
@@ -51,14 +52,14 @@ def train_from_rois(
     report: Callable[[str], None] = print,
     on_progress: Callable[[float], None] | None = None,
 ) -> Trained:
-    """Fine-tune `from_model` for some minutes on images and the outlines that belong to them; call the result `name`.
+    """Fine-tune `from_model` for some minutes on images with corrected outlines; the new model is called `name`.
 
     `images` is an ImagePlus or an array (with `axes`, as for `segment`), or a list of them; `rois` is a ROI Manager, an
-    Overlay or the path of a RoiSet.zip, or a list of as many. Every object of an image must be outlined, because what
-    is not counts as background. Of a stack, the planes with ROIs are taken. `channel` and `nuclei_channel` are those of
-    `Parameters`. Into `folder` go the images with their outlines, for another training; without it they are not kept.
-    Raises CellspanError, before any training, if the name is taken, or if there are no ROIs, some outside their image,
-    or fewer than 5 objects; lines and points are left out with a note.
+    Overlay or the path of a RoiSet.zip, or a list with one for each image. Outline every object in an image, because
+    everything else counts as background. In a stack, the planes with ROIs are used. `channel` and `nuclei_channel` are
+    those of `Parameters`. The images and their outlines are kept in `folder`, if given, for further training. Raises
+    CellspanError before the training starts if the name is taken, or if there are no ROIs, some outside their image, or
+    fewer than 5 objects; lines and points are left out with a note.
     """
     require_free_name(name)
     start = find_model(from_model)
@@ -94,16 +95,20 @@ def write_examples(
     sources = list(rois) if isinstance(rois, (list, tuple)) else [rois]
     if len(images) != len(sources):
         raise CellspanError(
-            f"There are {len(images)} images, but ROIs of {len(sources)}: give a RoiSet for each image."
+            f"There are {len(images)} images, but ROIs of {len(sources)}: give one set of ROIs for each image."
         )
     make_folder(folder)
     for image, source in zip(images, sources, strict=True):
         contents = roi_bytes(source)
         title = _title(image)
-        planes, stacked = planes_of(*_pixels(image, axes))
+        pixels, letters = _pixels(image, axes)
+        planes, stacked = planes_of(pixels, letters)
+        sizes = dict(zip(letters, pixels.shape, strict=True))
+        stack = Stack(sizes.get("Z", 1), sizes.get("T", 1), sizes.get("C", 1))
+        by_place = _by_place(contents, stack)
         written = 0
         for plane in planes:
-            own = contents if len(planes) == 1 else [roi for roi in contents if _belongs(roi, plane, planes)]
+            own = by_place.get(Place(plane.z + 1, plane.t + 1))
             if own:
                 place = "".join(f"_{letter.lower()}{getattr(plane, letter.lower()) + 1:04d}" for letter in stacked)
                 _write(folder, f"{title}{place}", _chosen(plane.image, channel, nuclei_channel), own)
@@ -130,28 +135,35 @@ def _title(image: Any) -> str:
     return re.sub(r"[^\w.-]+", "_", title)
 
 
-def _belongs(content: bytes, plane: Plane, planes: Sequence[Plane]) -> bool:
-    """Whether a ROI of a stack is that of a plane; one without a position is refused, as it would be that of all."""
-    roi = ImagejRoi.frombytes(content)
-    slices, frames = (1 + max(getattr(plane, letter) for plane in planes) for letter in "zt")
-    z, t = roi.z_position, roi.t_position
-    if not (z or t) and roi.position:
-        z, t = (roi.position - 1) % slices + 1, (roi.position - 1) // slices + 1
-    if (slices > 1 and not z) or (frames > 1 and not t):
-        raise CellspanError(
-            f"The ROI '{roi.name}' belongs to no plane of the stack; in the ROI Manager, choose the plane and Update, "
-            "or give the plane that it is of as an image of its own."
-        )
-    return (slices == 1 or z == plane.z + 1) and (frames == 1 or t == plane.t + 1)
+def _by_place(contents: Sequence[bytes], stack: Stack) -> dict[Place, list[bytes]]:
+    """The ROIs of each plane. One without a position is refused, because it would belong to all planes."""
+    found: dict[Place, list[bytes]] = {}
+    for content in contents:
+        roi = ImagejRoi.frombytes(content)
+        place = stack.place(position_of(roi))
+        if 0 in place:
+            raise CellspanError(
+                f"The ROI '{roi.name}' belongs to no plane of the stack; in the ROI Manager, go to its plane and press "
+                "Update, or give that plane as an image of its own."
+            )
+        if place.slice > stack.slices or place.frame > stack.frames:
+            raise CellspanError(
+                f"The ROI '{roi.name}' is on slice {place.slice} and frame {place.frame}, but the image has "
+                f"{stack.slices} slice(s) and {stack.frames} frame(s)."
+            )
+        found.setdefault(place, []).append(content)
+    return found
 
 
 def _chosen(image: Image, channel: int | None, nuclei_channel: int | None) -> Image:
-    """The channels to learn from: what to segment, and nuclei if there are; all without a choice."""
+    """The channels to learn from: the one to segment and, if given, that of the nuclei; without a choice, all."""
     if channel is None and nuclei_channel is None:
         return image
     wanted = [channel or 0] + ([] if nuclei_channel is None else [nuclei_channel])
     if max(wanted) >= len(image.channels):
-        raise CellspanError(f"There is no channel {max(wanted)}: the image has {len(image.channels)}, counted from 0.")
+        raise CellspanError(
+            f"There is no channel {max(wanted)}: the image has {len(image.channels)} channel(s), counted from 0."
+        )
     return Image(image.channels[wanted])
 
 
@@ -175,7 +187,7 @@ def _write_zip(path: Path, rois: Iterable[bytes]) -> None:
 
 
 def _free_name(folder: Path, title: str, pixels: NDArray[Any]) -> str:
-    """The same image takes its own place again; another one with the same title gets a number."""
+    """The same image replaces its earlier copy; another image with the same title gets a number."""
     for number in count(1):
         name = title if number == 1 else f"{title}_{number}"
         file = folder / f"{name}.tif"

@@ -1,10 +1,9 @@
 #@ ScriptService scripts
 
-// Plugins > cellspan > Engine Status: what is installed and running, and which models there are.
+// Plugins > cellspan > Engine Status: shows what is installed and running, and which models there are.
 //
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
-// It is the command  cellspan doctor  of a terminal, and  cellspan models list; the other commands' lists of models are
-// renewed.
+// The same as  cellspan doctor  and  cellspan models list  in a terminal. It also updates the model lists of the dialogs.
 
 import ij.IJ
 import ij.text.TextWindow
@@ -12,13 +11,13 @@ import java.awt.GraphicsEnvironment
 
 def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy")
 if (!shared.exists()) {
-    IJ.error("cellspan", "ERROR cellspan's engine is not known here: in a terminal, run\n" +
+    IJ.error("cellspan", "ERROR The cellspan engine was not found: in a terminal, run\n" +
         "cellspan install fiji --to FOLDER  with the folder of this Fiji.")
     return
 }
 cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
 cellspan.command(this) {
-    IJ.showStatus("cellspan: looking at the engine...")
+    IJ.showStatus("cellspan: checking the engine...")
     def doctor = cellspan.run(["doctor"]) {}
     if (!doctor.printed)
         cellspan.requireSuccess(doctor + [code: 1])
@@ -30,5 +29,5 @@ cellspan.command(this) {
         println(text)
     else
         new TextWindow("cellspan engine", text, 800, 500)
-    IJ.showStatus("cellspan: " + (doctor.code == 0 ? "the engine is well" : "see the lines with FAIL"))
+    IJ.showStatus("cellspan: " + (doctor.code == 0 ? "everything works" : "see the lines with FAIL"))
 }

@@ -1,34 +1,34 @@
 #@ ImagePlus imp
-#@ String  (label="Model", description="A model of yours is in the list after Engine Status; a macro may name its folder", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
-#@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of an object", min=0, max=4000, value=0, persist=false) diameter
-#@ Integer (label="Channel (0 = the one shown)", description="Channel to segment, counted from 1; 0 of an RGB image = its brightness", min=0, value=0, persist=false) channel
-#@ Integer (label="Nuclei channel (0 = none)", description="Channel that shows the nuclei and helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
-#@ String  (label="Planes", description="What to segment of a stack. A volume is the slices of a frame, in which a cell is one 3D object; the others are outlines plane by plane", choices={"current plane", "every slice", "every frame", "every plane", "whole volume (3D)", "every volume (3D)"}, value="current plane", persist=false) planes
-#@ Double  (label="Anisotropy (0 = from the image)", description="For 3D: z step divided by the pixel size; 0 = as Image > Properties says", min=0, max=100, value=0, persist=false) anisotropy
-#@ Double  (label="Stitch threshold (0 = true 3D)", description="For 3D: join the outlines of slices that overlap at least so much (0 to 1), instead of true 3D", min=0, max=1, value=0, persist=false) stitch_threshold
+#@ String  (label="Model", description="Open Engine Status to list models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
+#@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of a cell or nucleus", min=0, max=4000, value=0, persist=false) diameter
+#@ Integer (label="Channel (0 = the one shown)", description="Channel to segment, counted from 1; 0 = the one shown, or the brightness of an RGB image", min=0, value=0, persist=false) channel
+#@ Integer (label="Nuclei channel (0 = none)", description="Channel with the nuclei, which helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
+#@ String  (label="Planes", description="Which planes of a stack to segment. In a volume (all slices of a frame) each cell is one 3D object; the other choices outline cells plane by plane", choices={"current plane", "every slice", "every frame", "every plane", "whole volume (3D)", "every volume (3D)"}, value="current plane", persist=false) planes
+#@ Double  (label="Anisotropy (0 = from the image)", description="For 3D: z step divided by pixel size; 0 = as set in Image > Properties", min=0, max=100, value=0, persist=false) anisotropy
+#@ Double  (label="Stitch threshold (0 = true 3D)", description="For 3D: join outlines of neighbouring slices that overlap by at least this fraction (0 to 1), instead of true 3D", min=0, max=1, value=0, persist=false) stitch_threshold
 #@ Double  (label="Flow threshold (0 = keep all)", description="Raise it to keep more objects", min=0, value=0.4, persist=false) flow_threshold
 #@ Double  (label="Cellprob threshold (lower = more)", description="Lower it to find fainter objects and larger outlines", min=-20, max=20, value=0, persist=false) cellprob_threshold
 #@ Integer (label="Min size in pixels", description="Smaller objects are dropped", min=0, value=15, persist=false) min_size
-#@ Boolean (label="Exclude on edges", description="Drop objects that touch the border of the image or of the selection's box", value=false, persist=false) exclude_on_edges
+#@ Boolean (label="Exclude on edges", description="Drop objects that touch the edge of the image or of the selection's bounding box", value=false, persist=false) exclude_on_edges
 #@ Boolean (label="Objects are darker than the background", description="Invert the image first", value=false, persist=false) invert
-#@ Boolean (label="Outlines to the ROI Manager", description="They are added to those that are there", value=true, persist=false) roi_manager
-#@ Boolean (label="Outlines as overlay", description="They are added to those that are there", value=false, persist=false) overlay
-#@ Boolean (label="Label image", description="A new image in which the pixels of object k are k, for measurements, TrackMate and other programs", value=false, persist=false) label_image
-#@ Boolean (label="Label map in colours", description="A new image for looking at; colours start again after 255 objects", value=false, persist=false) label_map
-#@ Boolean (label="Results table", description="Area, intensity and place of each outline, added to the table Results", value=false, persist=false) results_table
-#@ String  (label="Names of outlines on stacks", description="With the numbers of frame and slice before (0003-0001), or the number of the object alone (0001)", choices={"slice-number", "number"}, value="slice-number", persist=false) names
-#@ Boolean (label="A colour for each object", description="Else outlines have ImageJ's colour", value=false, persist=false) colours
-#@ Boolean (label="A group for each object", description="In the ROI Manager, outlines of a group can be selected together; groups start again after 255 objects", value=false, persist=false) groups
-#@ Boolean (label="Link objects over frames", description="The same object has the same number in every frame; daughters of a division get new ones", value=false, persist=false) link_frames
-#@ Boolean (label="Replace earlier results", description="Clear the ROI Manager, overlay and table first, of those that are chosen", value=false, persist=false) replace
+#@ Boolean (label="Outlines to the ROI Manager", description="Added to the outlines that are already there", value=true, persist=false) roi_manager
+#@ Boolean (label="Outlines as overlay", description="Added to the outlines that are already there", value=false, persist=false) overlay
+#@ Boolean (label="Label image", description="A new image in which the pixels of object k have the grey level k, for measurements, TrackMate and other programs", value=false, persist=false) label_image
+#@ Boolean (label="Label map in colours", description="A new image to look at; colours repeat after 255 objects", value=false, persist=false) label_map
+#@ Boolean (label="Results table", description="Area, intensity and position of each outline, added to the Results table", value=false, persist=false) results_table
+#@ String  (label="Names of outlines in stacks", description="Frame and slice before the number of the object (0003-0001), or its number alone (0001)", choices={"slice-number", "number"}, value="slice-number", persist=false) names
+#@ Boolean (label="A colour for each object", description="Otherwise outlines have ImageJ's colour", value=false, persist=false) colours
+#@ Boolean (label="A group for each object", description="In the ROI Manager, all outlines of a group can be selected together; groups repeat after 255 objects", value=false, persist=false) groups
+#@ Boolean (label="Link objects over frames", description="Give an object the same number in every frame; after a division, the daughters get new numbers", value=false, persist=false) link_frames
+#@ Boolean (label="Replace earlier results", description="Clear the ROI Manager, overlay and table first, where they are chosen as results", value=false, persist=false) replace
 
 // Plugins > cellspan > Segment Cells: finds every cell in the active image, or inside its selection.
 //
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
 // From a macro:  run("Segment Cells", "model=nuclei diameter=30");  or as the recorder writes it, with every
-// setting: with windows, Fiji asks for those that are not given; without a display, they have their defaults.
+// setting: with windows, Fiji asks for missing ones; without a display, missing ones have their defaults.
 // Without a display there is no ROI Manager: the outlines then go to the overlay of the image.
-// Settings of the segmentation have the names and the defaults of the engine (core/parameters.py).
+// The settings have the names and defaults of the engine (core/parameters.py).
 
 import ij.IJ
 import ij.ImagePlus
@@ -56,7 +56,7 @@ class Found {
 
 def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy")
 if (!shared.exists()) {
-    IJ.error("cellspan", "ERROR cellspan's engine is not known here: in a terminal, run\n" +
+    IJ.error("cellspan", "ERROR The cellspan engine was not found: in a terminal, run\n" +
         "cellspan install fiji --to FOLDER  with the folder of this Fiji.")
     return
 }
@@ -70,7 +70,7 @@ cellspan.command(this) { File folder ->
     def count = cellspan.countIn(cellspan.run(arguments(folder, part, rois, labels)))
     def found = count ? readRois(rois, part) : []
     if (found.size() != count)
-        cellspan.fail("ImageJ took over ${found.size()} of ${count} outlines.")
+        cellspan.fail("ImageJ read only ${found.size()} of ${count} outlines; please report this.")
     hand(found, labels, part)
     IJ.showStatus("cellspan: " + summary(found))
 }
@@ -82,7 +82,7 @@ void requireResults() {
         cellspan.fail("Choose at least one result: ROI Manager, overlay, label image, label map or results table.")
 }
 
-// The box, channels, slices and frames that the engine gets; the mask is what of the box is selected, null = all.
+// The box, channels, slices and frames to send to the engine; the mask is the selected part of the box, null = all.
 Map partToSegment() {
     def (slices, frames) = slicesAndFrames()
     def whole = new Rectangle(imp.width, imp.height)
@@ -100,13 +100,13 @@ Map partToSegment() {
 
 List slicesAndFrames() {
     def (slices, frames) = [(1..imp.NSlices).toList(), (1..imp.NFrames).toList()]
-    def advice = "or tell ImageJ with Image > Properties what they are."
+    def advice = "or correct the dimensions in Image > Properties."
     if (planes == "every slice" && slices.size() == 1 && frames.size() > 1)
         cellspan.fail("The image has one slice and ${frames.size()} frames: choose 'every frame', ${advice}")
     if (planes == "every frame" && frames.size() == 1 && slices.size() > 1)
         cellspan.fail("The image has one frame and ${slices.size()} slices: choose 'every slice', ${advice}")
     if (threeD() && slices.size() == 1)
-        cellspan.fail("The image has one slice, so it is no volume: choose other planes, ${advice}")
+        cellspan.fail("The image has only one slice, so it is not a volume: choose other planes, ${advice}")
     return [planes in ["current plane", "every frame"] ? [imp.Z] : slices,
             planes in ["every frame", "every plane", "every volume (3D)"] ? frames : [imp.T]]
 }
@@ -115,7 +115,7 @@ boolean threeD() {
     return planes.endsWith("volume (3D)")
 }
 
-// Channels to send, and the options that tell the engine, which counts from 0, which is which.
+// The channels to send, and the options that say which is which; the engine counts from 0.
 Map channelsToSegment() {
     def rgb = imp.type == ImagePlus.COLOR_RGB
     def count = rgb ? 3 : imp.NChannels
@@ -138,14 +138,14 @@ void save(Map part, File file) {
         plane.setRoi(part.x, part.y, part.width, part.height)
         plane = plane.crop()
         if (!(plane instanceof ColorProcessor))
-            plane.colorModel = null // colours for looking at are no colours of the cells
+            plane.colorModel = null // the display colours (LUT) are not part of the data
         stack.addSlice(plane)
     }
     def cut = new ImagePlus("cellspan", stack)
     cut.setDimensions(part.channels.size(), part.slices.size(), part.frames.size())
     cut.openAsHyperStack = stack.size() > 1
     if (!new FileSaver(cut).saveAsTiff(file.path))
-        cellspan.fail("The image cannot be written to ${file}; is the disk full?")
+        cellspan.fail("The image could not be written to ${file}; is the disk full?")
 }
 
 // ---- the engine
@@ -175,43 +175,35 @@ double anisotropyOfImage() {
     return step > 0 && pixel > 0 ? step / pixel : 1
 }
 
-// The engine names the files of ROIs by frame, slice and label, of those that it got several of: 0003-0001.roi.
+// The engine binds outlines to the planes of the part that it got; here they move to those of the user's image.
 List<Found> readRois(File archive, Map part) {
-    new ZipFile(archive).withCloseable { zip ->
+    def places = cellspan.shared("places.groovy")
+    def sent = places.newInstance(part.channels.size(), part.slices.size(), part.frames.size(), true)
+    def found = new ZipFile(archive).withCloseable { zip ->
         zip.entries().collect { entry ->
-            def numbers = (entry.name - ".roi").split("-")*.toInteger()
-            def label = numbers.removeLast()
-            def slice = part.slices[part.slices.size() > 1 ? numbers.removeLast() - 1 : 0]
-            def frame = part.frames[part.frames.size() > 1 ? numbers.removeLast() - 1 : 0]
+            def (label, slice, frame) = sent.named(entry.name - ".roi")
             def roi = new RoiDecoder(zip.getInputStream(entry).bytes, entry.name).roi
             roi.setLocation(roi.bounds.x + part.x as int, roi.bounds.y + part.y as int)
-            place(roi, slice, frame)
-            roi.name = nameOf(label, slice, frame)
-            new Found(roi: roi, label: label, slice: slice, frame: frame)
+            new Found(roi: roi, label: label, slice: part.slices[slice - 1], frame: part.frames[frame - 1])
         }
     }
-}
-
-String nameOf(int label, int slice, int frame) {
-    def position = names == "number" ? [] : (imp.NFrames > 1 ? [frame] : []) + (imp.NSlices > 1 ? [slice] : [])
-    return (position + label).collect { String.format("%04d", it) }.join("-")
-}
-
-// Only hyperstacks have positions with slice and frame; the wrong kind shows a ROI on every plane or on none.
-void place(Roi roi, int slice, int frame) {
-    if (imp.hyperStack)
-        roi.setPosition(0, imp.NSlices > 1 ? slice : 0, imp.NFrames > 1 ? frame : 0)
-    else if (imp.NSlices * imp.NFrames > 1)
-        roi.setPosition(imp.getStackIndex(1, slice, frame))
+    def whole = places.of(imp)
+    def largest = found*.label.max()
+    found.each {
+        whole.bind(it.roi, it.slice, it.frame)
+        it.roi.name = names == "number" ? places.number(it.label, largest)
+            : whole.name(it.label, it.slice, it.frame, largest)
+    }
+    return found
 }
 
 // ---- results
 
 void hand(List<Found> found, File labels, Map part) {
-    if (groups) // ImageJ has 255 of them, and gives each a colour
+    if (groups) // ImageJ has 255 groups, each with a colour
         found.each { it.roi.group = 1 + (it.label - 1) % 255 }
     if (colours) {
-        def palette = palette()
+        def palette = cellspan.shared("colours.groovy")
         found.each { it.roi.strokeColor = palette.of(it.label) }
     }
     def toOverlay = overlay || (roi_manager && GraphicsEnvironment.headless)
@@ -225,7 +217,7 @@ void hand(List<Found> found, File labels, Map part) {
         showLabels(labels, part)
 }
 
-// What the user has in the ROI Manager stays. In a macro's batch mode, this is the manager of that macro.
+// Outlines that the user has in the ROI Manager stay there. In batch mode, this is the macro's own manager.
 void addToManager(List<Roi> rois) {
     def manager = RoiManager.instance2 ?: RoiManager.roiManager
     if (replace)
@@ -233,10 +225,10 @@ void addToManager(List<Roi> rois) {
     rois.each { roi ->
         def name = roi.name
         manager.addRoi(roi)
-        // ImageJ takes names like 0003-0001 for its own, made of coordinates, and makes new ones.
+        // ImageJ takes names such as 0003-0001 for coordinates and replaces them.
         if (name.contains("-"))
             manager.rename(manager.count - 1, name)
-        // It also binds the outlines of an image with channels to the channel that is shown; they belong to all.
+        // It also binds outlines to the channel that is shown; ours belong to all channels.
         if (imp.NSlices * imp.NFrames == 1)
             manager.getRoi(manager.count - 1).setPosition(0)
     }
@@ -274,14 +266,14 @@ void measure(List<Found> found, Map part) {
         table.show("Results")
 }
 
-// The labels of the engine are those of the box; the label image is as large as the user's.
+// The engine's labels cover the box; the label image is as large as the user's image.
 void showLabels(File file, Map part) {
     def cut = IJ.openImage(file.path)
     def name = imp.title.replaceFirst(/\.\w{3,4}$/, "")
     if (label_image)
         show(name + "_labels", cut, part) { it }
     if (label_map) {
-        def palette = palette()
+        def palette = cellspan.shared("colours.groovy")
         show(name + "_map", cut, part) { plane ->
             def indexed = new ByteProcessor(plane.width, plane.height)
             (0..<plane.pixelCount).each { indexed.set(it, palette.index(plane.getf(it) as int)) }
@@ -305,16 +297,11 @@ ImagePlus show(String title, ImagePlus cut, Map part, Closure kind) {
     result.setDimensions(1, part.slices.size(), part.frames.size())
     result.openAsHyperStack = part.frames.size() > 1
     result.calibration = imp.calibration.copy()
-    result.calibration.disableDensityCalibration() // grey values of the user's image may stand for others, labels not
+    result.calibration.disableDensityCalibration() // calibrated grey values make no sense for labels
     def largest = (1..stack.size()).collect { stack.getProcessor(it).statistics.max }.max()
     result.setDisplayRange(0, Math.max(1, largest))
     result.show()
     return result
-}
-
-def palette() {
-    def file = new File(IJ.getDirectory("plugins"), "cellspan/colours.groovy")
-    return new GroovyShell(getClass().classLoader).evaluate(file)
 }
 
 String summary(List<Found> found) {

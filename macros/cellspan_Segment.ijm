@@ -5,13 +5,13 @@
 // From a macro:             run("cellspan Segment", "model=nuclei diameter=30");
 // Without a display:        runMacro(FOLDER + "/plugins/cellspan_Segment.ijm", "model=nuclei diameter=30");
 //
-// Settings that are not given have their defaults. Without a display there is no ROI Manager, and a macro in batch
-// mode has only one that is lost when this command ends: then the outlines go to the overlay of the image.
-// If something goes wrong, there is one message and the calling macro stops; runMacro returns "[aborted]". In batch
-// mode the message is a line "ERROR ..." in the Log, without a display on the console.
+// Missing settings have their defaults. Without a display there is no ROI Manager, and in batch mode the ROI Manager is
+// lost when this command ends: in both cases the outlines go to the overlay of the image.
+// If something goes wrong, one message is shown and the calling macro stops; runMacro returns "[aborted]". In batch
+// mode the message is a line "ERROR ..." in the Log, without a display a line on the console.
 
-// Settings of the segmentation have the names and the defaults of the engine (core/parameters.py); channels count
-// from 1. No name may end like another after a mark: ImageJ would find channel= in nuclei_channel=2, too.
+// The settings have the names and defaults of the engine (core/parameters.py); channels count from 1. No name may end
+// with another one after an underscore: ImageJ would find channel= in nuclei_channel=2, too.
 var names = newArray("model", "diameter", "channel", "nuclei", "planes", "flow_threshold", "cellprob_threshold",
     "min_size", "exclude_on_edges", "invert", "results");
 var values = newArray("cyto", "0", "0", "0", "current plane", "0.4", "0", "15", "false", "false", "ROI Manager");
@@ -19,11 +19,11 @@ var planes = newArray("current plane", "every plane");
 var results = newArray("ROI Manager", "overlay", "label image", "ROI Manager and label image",
     "overlay and label image");
 
-// Read at once, before another macro starts and takes its place.
+// Read now, because this information changes as soon as another macro starts.
 var here = File.getDirectory(getInfo("macro.filepath"));
 
 if (nImages == 0)
-    fail("There is no image open: open the image to segment first.");
+    fail("No image is open: open the image to segment first.");
 chooseSettings();
 checkChannels();
 box = boxToSegment();
@@ -46,7 +46,7 @@ showStatus("cellspan: " + countIn(answer) + " objects");
 
 // ---- settings
 
-// From the macro that called this one, or else from the person.
+// From the macro that called this one, or else from the dialog.
 function chooseSettings() {
     options = getArgument();
     if (options == "")
@@ -62,11 +62,11 @@ function readSettings(options) {
     for (i = 0; i < names.length; i++)
         values[i] = call("ij.Macro.getValue", options, names[i], values[i]);
     for (i = 0; i < names.length; i++) {
-        // ImageJ writes a ticked box as its name alone.
+        // ImageJ writes a ticked checkbox as its name alone.
         if (isBox(names[i]) && matches(" " + options + " ", ".* " + names[i] + " .*"))
             values[i] = "true";
         if (isBox(names[i]) && !matches(values[i], "true|false"))
-            fail("" + names[i] + " = '" + values[i] + "' is not possible: give its name alone, or leave it out.");
+            fail("" + names[i] + " = '" + values[i] + "' is not possible: write the name alone, or leave it out.");
     }
     requireOneOf("planes", planes);
     requireOneOf("results", results);
@@ -92,7 +92,7 @@ function requireOneOf(name, choices) {
         if (choices[i] == value)
             return;
     }
-    fail("" + name + " = '" + value + "' is not possible; choose among: " + String.join(choices, ", ") + ".");
+    fail("" + name + " = '" + value + "' is not possible; choose one of: " + String.join(choices, ", ") + ".");
 }
 
 function wants(result) {
@@ -102,7 +102,7 @@ function wants(result) {
     return false;
 }
 
-// A misspelt setting must not be ignored silently.
+// A misspelt setting must not be ignored.
 function checkNames(options) {
     words = split(replace(options, "\\[[^\\]]*\\]", ""), " ");
     for (i = 0; i < words.length; i++) {
@@ -112,7 +112,7 @@ function checkNames(options) {
     }
 }
 
-// The first word of a label is the setting's name in recorded macros; ImageJ shows its underscores as spaces.
+// In recorded macros, the first word of a label is the name of the setting; the dialog shows underscores as spaces.
 function askForSettings() {
     Dialog.create("cellspan Segment");
     Dialog.addString("Model", values[0], 16);
@@ -146,13 +146,13 @@ function asWord(flag) {
 
 // ---- the engine
 
-// The words of the command that starts the engine; the installer wrote them into a file, one a line.
+// The command that starts the engine, one word per line in a file that the installer wrote.
 function engineCommand() {
     path = here + "cellspan/engine.txt";
     if (!File.exists(path))
         path = getDirectory("plugins") + "cellspan/engine.txt";
     if (!File.exists(path))
-        fail("cellspan's engine is not known here: in a terminal, run   cellspan install fiji --to FOLDER   "
+        fail("The cellspan engine was not found: in a terminal, run   cellspan install fiji --to FOLDER   "
             + "with the folder of this ImageJ.");
     lines = split(File.openAsString(path), "\n");
     for (i = 0; i < lines.length; i++)
@@ -160,7 +160,7 @@ function engineCommand() {
     return lines;
 }
 
-// What the engine prints: one line, "OK <count> <file>" or "ERROR <sentence>".
+// Returns what the engine printed: "OK <count> <file>" or "ERROR <sentence>".
 function askEngine(engine, folder, place) {
     words = Array.concat(engine, "fiji-segment", "--input", folder + "image.tif", "--rois", folder + "rois.zip");
     if (wants("label image"))
@@ -210,7 +210,7 @@ function checkChannels() {
     }
 }
 
-// exec() takes any number of words, but not as an array.
+// exec() takes any number of words, but no array.
 function execute(words) {
     code = "return exec(";
     for (i = 0; i < words.length; i++) {
@@ -241,7 +241,7 @@ function problemIn(answer) {
     if (startsWith(answer, "ERROR "))
         return substring(answer, 6);
     if (answer == "")
-        return "The engine gave no answer; in a terminal, run   cellspan doctor   to see why.";
+        return "The engine did not answer; in a terminal, run   cellspan doctor   to see why.";
     return "The engine did not start (" + answer + "); in a terminal, run   cellspan install fiji   again.";
 }
 
@@ -252,7 +252,7 @@ function countIn(answer) {
 
 // ---- outlines
 
-// Returns what went wrong, or "". What the user has in the ROI Manager and in the overlay stays.
+// Returns an error message, or "". Outlines that the user has in the ROI Manager and the overlay stay there.
 function addOutlines(engine, folder, count) {
     if (count == 0)
         return "";
@@ -263,7 +263,7 @@ function addOutlines(engine, folder, count) {
         added = addToManager(folder + "rois.zip");
     if (added == count)
         return "";
-    return "ImageJ took over " + added + " of " + count + " outlines.";
+    return "ImageJ read only " + added + " of " + count + " outlines; please report this.";
 }
 
 function hasNoManager() {
@@ -279,8 +279,8 @@ function addToManager(path) {
     return roiManager("count") - before;
 }
 
-// ImageJ opens a RoiSet.zip only with a display, but single files also without. The macro language cannot unpack
-// an archive; the program that runs the engine is a Python, which can.
+// Without a display, ImageJ opens single ROI files but no RoiSet.zip. The macro language cannot unpack an archive, but
+// the Python that runs the engine can.
 function addToOverlay(engine, folder) {
     printed = execute(newArray(engine[0], "-m", "zipfile", "-e", folder + "rois.zip", folder + "rois"));
     files = getFileList(folder + "rois");
@@ -296,7 +296,7 @@ function addToOverlay(engine, folder) {
     return Overlay.size - before;
 }
 
-// A new image, as large as the user's, in pixels and in micrometres: the pixels of object k are k.
+// A new image with the size and calibration of the user's image: the pixels of object k have the grey level k.
 function showLabels(folder, place) {
     getDimensions(width, height, channels, slices, frames);
     getVoxelSize(pixelWidth, pixelHeight, pixelDepth, plural);
@@ -322,8 +322,8 @@ function showLabels(folder, place) {
 
 // ---- the part to segment
 
-// The selection comes back, whatever ImageJ does to it meanwhile. Only Roi.copy keeps it as it is: a file would turn a
-// rotated rectangle into a polygon. What the calling macro copied there is kept with a small image, and comes back too.
+// Keeps the selection, whatever ImageJ does to it meanwhile. Only Roi.copy keeps it unchanged: a file would turn a
+// rotated rectangle into a polygon. A selection that the calling macro had copied is saved with a small image first.
 function saveSelection(folder) {
     if (selectionType() < 0)
         return;
@@ -352,14 +352,14 @@ function restoreSelection(folder) {
     showNewImages(batch);
 }
 
-// Rectangle, oval, polygon, freehand, traced, composite: those that have an inside.
+// Rectangle, oval, polygon, freehand, traced, composite: the types that enclose an area.
 function isArea(type) {
     if ((type >= 0 && type <= 4) || type == 9)
         return true;
     return false;
 }
 
-// Of the selection, or else of the image: x, y, width and height of what lies in the image.
+// x, y, width and height of the selection, as far as it lies in the image, or else of the image.
 function boxToSegment() {
     if (!isArea(selectionType()))
         return newArray(0, 0, getWidth(), getHeight());
@@ -373,8 +373,8 @@ function boxToSegment() {
     return newArray(left, top, right - left, bottom - top);
 }
 
-// Saves a copy of what is to be segmented, because ImageJ renames the image that it saves. Returns where it is:
-// x, y, and slice and frame from 1, 0 = there is only one.
+// Saves a copy of the part to segment, because ImageJ renames an image when it saves it. Returns where the part is: x, y,
+// and slice and frame counted from 1, 0 = the image has only one.
 function savePart(folder, box) {
     image = getImageID();
     getDimensions(width, height, channels, slices, frames);
@@ -392,7 +392,7 @@ function savePart(folder, box) {
     if (isArea(type)) {
         saveMask(folder, box);
         selectImage(image);
-        // Duplicate would take something else of a selection that sticks out, and turn a rotated rectangle.
+        // Duplicate would take a different part if the selection reaches beyond the image, or is a rotated rectangle.
         makeRectangle(box[0], box[1], box[2], box[3]);
     } else if (type >= 0)
         Roi.remove;
@@ -410,7 +410,7 @@ function savePart(folder, box) {
     return "" + box[0] + "," + box[1] + "," + slice + "," + frame;
 }
 
-// What of the box is selected, unless it is all. "Create Mask" would draw into a window "Mask" that is open.
+// Saves which pixels of the box are selected, unless all are. "Create Mask" would draw into an open window "Mask".
 function saveMask(folder, box) {
     Roi.getBounds(x, y, width, height);
     newImage("cellspan mask", "8-bit black", x + width, y + height, 1);
@@ -426,7 +426,7 @@ function saveMask(folder, box) {
     close();
 }
 
-// Images that are made between these two do not come to the screen; a macro in batch mode stays in it.
+// Images made between these two calls are not shown; a macro in batch mode stays in batch mode.
 function hideNewImages() {
     batch = is("Batch Mode");
     if (!batch)
@@ -445,7 +445,7 @@ function newTemporaryFolder() {
     folder = getDirectory("temp") + "cellspan_" + d2s(getTime(), 0) + "_" + d2s(random * 1e9, 0) + "/";
     File.makeDirectory(folder);
     if (!File.isDirectory(folder))
-        fail("A temporary folder cannot be made: " + folder);
+        fail("A temporary folder could not be created: " + folder);
     return folder;
 }
 
@@ -465,9 +465,9 @@ function isHeadless() {
     return false;
 }
 
-// One message, then the end of this macro: a box, or a line where nobody sees boxes. exit(message) would let the macro
-// that called this one go on as if all were well; Macro.abort and IJ.error stop that one too, and leave a window with a
-// stack trace behind, which is closed.
+// Shows one message and ends this macro: in a box, or as a line where nobody sees boxes. After exit(message), the macro
+// that called this one would simply continue; Macro.abort and IJ.error stop it too, but leave a window with a stack
+// trace, which is closed here.
 function fail(message) {
     wasOpen = isOpen("Exception");
     if (isHeadless() || is("Batch Mode")) {

@@ -1,8 +1,7 @@
-// Colours for objects: 255 that differ as much as possible, so that neighbours can be told apart; 0 is black.
+// Colours for objects: 255 that differ as much as possible, so that neighbours look different; 0 is black.
 //
-// In the spirit of Glasbey and others (Color Research and Application 2007): one colour after the other, each time the
-// one that is farthest in the CIELAB space from all that are there, out of many random ones. The seed is fixed, so an
-// object has the same colour every time. `cellspan install fiji` puts this file into plugins/cellspan.
+// After Glasbey et al. (Color Research and Application 2007): each colour is, of many random ones, the farthest in CIELAB
+// from all colours before it. The seed is fixed, so an object has the same colour every time. `cellspan install fiji` puts this file into plugins/cellspan.
 
 import groovy.transform.CompileStatic
 import ij.process.LUT
@@ -11,7 +10,7 @@ import java.awt.Color
 @CompileStatic
 class Colours {
     private static final int CANDIDATES = 2000
-    private static final double DARKEST = 35 // of 100: outlines must be seen on black
+    private static final double DARKEST = 35 // of 100: outlines must be visible on black
     private final int[] colours = new int[256]
 
     Colours() {
@@ -41,7 +40,7 @@ class Colours {
         }
     }
 
-    // Labels beyond 255 start again with the first colour.
+    // After 255 labels, the colours repeat.
     static int index(int label) {
         return label == 0 ? 0 : 1 + (label - 1) % 255
     }

@@ -1,7 +1,7 @@
-// What the commands of cellspan share: they run the engine, show its progress, and say in one sentence what went wrong.
+// What the cellspan commands share: running the engine, showing its progress, and telling in one sentence what went wrong.
 //
-// `cellspan install fiji` puts this file into plugins/cellspan, where it is no command itself. A command evaluates it
-// and gets an object of the class Engine.
+// `cellspan install fiji` puts this file into plugins/cellspan, where it does not become a command. A command evaluates
+// it and gets an object of the class Engine.
 
 import ij.IJ
 import ij.Macro
@@ -14,7 +14,9 @@ import org.scijava.script.ScriptInfo
 import org.scijava.script.ScriptService
 
 class Problem extends Exception {
-    Problem(String sentence) { super(sentence) }
+    Problem(String sentence) {
+        super(sentence)
+    }
 }
 
 class Cancelled extends Exception {
@@ -22,7 +24,7 @@ class Cancelled extends Exception {
 
 class Engine {
 
-    // A command from its start to its end, whatever happens; `work` gets a folder that is gone afterwards.
+    // Runs a command and reports whatever goes wrong; `work` gets a temporary folder.
     void command(Script script, Closure work) {
         def folder = Files.createTempDirectory("cellspan").toFile()
         try {
@@ -34,9 +36,9 @@ class Engine {
             IJ.showStatus("cellspan: cancelled")
             Macro.abort()
         } catch (OutOfMemoryError full) {
-            tell("ImageJ's memory is full: close images, or give it more with Edit > Options > Memory & Threads.")
+            tell("ImageJ is out of memory: close images, or raise the limit in Edit > Options > Memory & Threads.")
         } catch (Throwable fault) {
-            fault.printStackTrace() // to the console, for those who mend it
+            fault.printStackTrace() // to the console
             tell("cellspan failed with an internal error (${fault}); please report it.")
         } finally {
             folder.deleteDir()
@@ -44,12 +46,12 @@ class Engine {
         }
     }
 
-    // A macro's settings that Fiji would silently leave out: misspelt names, and ticks without "=true".
+    // Refuses what Fiji would ignore without a word in a macro: misspelt settings, and checkboxes without "=true".
     void requireKnown(String options, Set<String> known) {
         (options ?: "").replaceAll(/=\[[^\]]*\]/, "=x").split().each { word ->
             def name = word.split("=")[0]
             if (!(name in known))
-                fail("There is no setting '${name}'; see the table of settings in docs/fiji.md.")
+                fail("There is no setting '${name}'; docs/fiji.md lists the settings.")
             if (!word.contains("="))
                 fail("The setting '${name}' needs a value: write ${name}=true.")
         }
@@ -59,22 +61,26 @@ class Engine {
         throw new Problem(sentence)
     }
 
-    // The words of the command that starts the engine; the installer wrote them into a file, one a line.
+    // Another file that the commands share.
+    Object shared(String name) {
+        return new GroovyShell(getClass().classLoader).evaluate(new File(IJ.getDirectory("plugins"), "cellspan/" + name))
+    }
+
+    // The command that starts the engine, one word per line in a file that the installer wrote.
     List<String> words() {
         def file = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.txt")
         if (!file.exists())
-            fail("cellspan's engine is not known here: in a terminal, run  cellspan install fiji --to FOLDER  " +
+            fail("The cellspan engine was not found: in a terminal, run  cellspan install fiji --to FOLDER  " +
                 "with the folder of this Fiji.")
         return file.readLines("UTF-8").findAll().collect { URLDecoder.decode(it.trim(), "UTF-8") }
     }
 
-    // Runs the engine with these arguments to its end: [printed: lines, errors: lines, code: exit code].
-    // `onLine` gets each line of its standard error as soon as it is there, `onTick` the seconds that have passed, now
-    // and then. Esc ends the program.
+    // Runs `cellspan` with these arguments: [printed: lines, errors: lines, code: exit code]. `onLine` gets each line of
+    // its standard error as soon as it is printed, `onTick` the seconds that have passed, now and then. Esc cancels.
     Map run(List<String> arguments, Closure onLine = { showProgress(it) }, Closure onTick = null) {
         IJ.resetEscape()
         def started = System.currentTimeMillis()
-        def process = start(words() + arguments)
+        def process = start(words() + "--for-programs" + arguments)
         def printed = [], errors = []
         def waiting = Collections.synchronizedList([])
         def readers = [
@@ -106,7 +112,7 @@ class Engine {
         }
     }
 
-    // A program that watches its input cancels its job when that is closed; else, or if it does not, it has to end.
+    // A program that watches its input cancels its job when the input is closed. Any other is ended.
     private void stop(Process process, boolean watches) {
         process.outputStream.close()
         if (watches && process.waitFor(3, TimeUnit.SECONDS))
@@ -116,7 +122,7 @@ class Engine {
             process.destroyForcibly()
     }
 
-    // A line such as "PROGRESS 0.43 running the network", or "NOTE sentence".
+    // Shows a line such as "PROGRESS 0.43 running the network" or "NOTE sentence".
     void showProgress(String line) {
         def progress = line =~ /^PROGRESS (\d\.\d+) (.*)$/
         if (progress) {
@@ -126,26 +132,47 @@ class Engine {
             note(line - "NOTE ")
     }
 
-    // What fiji-segment prints: one line, "OK <count> <file>" or "ERROR <sentence>".
+    // The number of outlines in what fiji-segment prints: "OK <count> <file>", or "ERROR <sentence>" and a line of JSON.
     int countIn(Map answer) {
-        def line = answer.printed ? answer.printed.last() : ""
-        if (line ==~ /OK \d+ .*/)
-            return line.split(" ")[1] as int
-        if (line.startsWith("ERROR "))
-            fail(line - "ERROR ")
-        fail("The engine gave no answer; in a terminal, run  cellspan doctor  to see why.")
+        def done = answer.printed.find { it ==~ /OK \d+ .*/ }
+        if (done)
+            return done.split(" ")[1] as int
+        failAs(answer.printed, "")
     }
 
-    // The sentence of a command that failed, which `cellspan` prints last.
+    // A program that was ended before it could print an error in the usual form has last words at least.
     void requireSuccess(Map answer) {
-        if (answer.code == 0)
-            return
-        def sentence = answer.errors.findAll { it.trim() }
-        fail(sentence ? sentence.last().replaceFirst(/^(cellspan|Error): /, "")
-            : "The engine gave no answer; in a terminal, run  cellspan doctor  to see why.")
+        if (answer.code != 0)
+            failAs(answer.errors, answer.errors.reverse().find { it.trim() })
     }
 
-    // The options of `cellspan` for settings with the same names.
+    private void failAs(List<String> lines, String lastWords) {
+        def problem = lines.findResult { problemIn(it) }
+        if (problem?.code == "cancelled")
+            throw new Cancelled()
+        fail(problem?.sentence ?: lastWords
+            ?: "The engine did not answer; in a terminal, run  cellspan doctor  to see why.")
+    }
+
+    // An error as `cellspan --for-programs` prints it, a line of JSON: [code: , sentence: , fields: [:]]. Null for any
+    // other line. Fields are texts and whole numbers; not every Groovy has a reader of JSON.
+    Map problemIn(String line) {
+        if (!line.startsWith('{"code": '))
+            return null
+        def values = [:]
+        def pairs = line =~ /"(\w+)": (?:"((?:[^"\\]|\\.)*)"|(-?\d+))/
+        pairs.each { all, name, text, number -> values[name] = number ? number as int : unescaped(text) }
+        return [code: values.remove("code"), sentence: values.remove("sentence"), fields: values]
+    }
+
+    private String unescaped(String text) {
+        def signs = [n: "\n", t: "\t", r: "\r", b: "\b", f: "\f"]
+        return text.replaceAll(/\\(?:u(\p{XDigit}{4})|(.))/) { all, hex, sign ->
+            hex ? Character.toString(Integer.parseInt(hex, 16) as char) : signs.getOrDefault(sign, sign)
+        }
+    }
+
+    // Settings as options of `cellspan`, which have the same names.
     List<String> options(Map settings) {
         settings.collectMany { name, value ->
             def flag = "--" + name.replace("_", "-")
@@ -153,27 +180,27 @@ class Engine {
         }
     }
 
-    // Channels of ImageJ, counted from 1, as the engine counts them; 0 = none was chosen.
+    // ImageJ counts channels from 1, with 0 = none; the engine counts from 0.
     Map channels(int main, int nuclei) {
         return (main ? [channel: main - 1] : [:]) + (nuclei ? [nuclei_channel: nuclei - 1] : [:])
     }
 
-    // The folder of a field; null where the field holds its words for none. Words, because the recorder leaves out what
-    // is empty, and Fiji would ask for it again.
+    // The folder in a field; null if the field still holds the words that mean none. An empty field would not be recorded,
+    // and Fiji would then ask for it.
     File chosen(File folder, String none) {
         return folder?.name == none ? null : folder
     }
 
-    // The models that the commands offer become those of today: in their files, and in the texts of its scripts that Fiji
-    // keeps from its start on.
+    // Updates the models that the dialogs offer: in the files, and in the copies of the scripts that Fiji made when it
+    // started.
     void renewModels(ScriptService scripts) {
         def home = new File(IJ.getDirectory("plugins"))
         def answer = run(["install", "fiji", "--to", home.path]) {}
         if (answer.code != 0)
-            note("The lists of models in the dialogs are those of before; in a terminal, run  cellspan install fiji  again.")
+            note("The model lists in the dialogs could not be updated; in a terminal, run  cellspan install fiji  again.")
         scripts.scripts.findAll { new File(it.path ?: "").parentFile?.name == "cellspan" }.each { old ->
-            def today = new ScriptInfo(old.context(), new File(old.URL.toURI()))
-            old.getInput("model")?.choices = today.getInput("model")?.choices
+            def updated = new ScriptInfo(old.context(), new File(old.URL.toURI()))
+            old.getInput("model")?.choices = updated.getInput("model")?.choices
         }
     }
 
@@ -186,7 +213,7 @@ class Engine {
 
     // ---- messages
 
-    // One message, then the end of the macro that called the command: a box, or a line where nobody sees boxes.
+    // Shows one message and stops the macro that called the command: in a box, or as a line where nobody sees boxes.
     void tell(String sentence) {
         if (GraphicsEnvironment.headless) {
             println("ERROR " + sentence)
@@ -198,7 +225,7 @@ class Engine {
             IJ.error("cellspan", wrapped(sentence))
     }
 
-    // Something to know that is no mistake.
+    // Tells something that is not an error.
     void note(String sentence) {
         if (GraphicsEnvironment.headless)
             println("NOTE " + sentence)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from cellspan.core.objects.labels import Labels, as_labels, renumber
-from cellspan.core.pictures.images import read_labels
+from cellspan.core.pictures.reading import read_labels
 
 ROOT = Path(__file__).parents[1]
 # The first call of a compiled function takes seconds, so a time limit per example would be wrong.

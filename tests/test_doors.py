@@ -14,7 +14,7 @@ import pytest
 import tifffile
 
 from cellspan.core import Parameters, Segmenter
-from cellspan.core.pictures.images import read_image
+from cellspan.core.pictures.reading import read_image
 from cellspan.core.service.client import Engine
 from cellspan.cp_module.install import install as install_plugin
 from cellspan.fiji_bridge.install import install as install_macros

@@ -1,31 +1,34 @@
-"""The `cellspan` command: one file per group of verbs, each loaded only when it is used."""
+"""The `cellspan` command: one file per group of verbs, loaded only when used."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
 from cellspan.core.errors import CellspanError
 
-# verb -> (module, function, one line for --help); modules are imported when the verb is used, so that --help is instant
+# verb -> (module, function, one line for --help); modules are imported only when used, so that --help is instant
 VERBS = {
-    "segment": ("segment", "segment", "Find the objects in images, folders or patterns."),
-    "demo": ("demo", "demo", "Segment a simulated picture: try this first."),
-    "evaluate": ("evaluate", "evaluate", "Compare label images with true ones."),
+    "segment": ("segment", "segment", "Find cells or nuclei in images, folders or patterns."),
+    "demo": ("demo", "demo", "Segment a simulated image: try this first."),
+    "evaluate": ("evaluate", "evaluate", "Score label images against annotated ones."),
     "train": ("train", "train", "Train or fine-tune a model on annotated images."),
     "models": ("models", "models", "List, fetch, import and export models."),
     "serve": ("service", "serve", "Run the engine that CellProfiler and Fiji share."),
-    "service": ("service", "service", "Look at or stop the running engine."),
-    "migrate": ("migrate", "migrate", "Turn steps of other programs' pipelines into ours."),
-    "install": ("install", "install", "Put cellspan into CellProfiler or Fiji."),
-    "fiji-segment": ("fiji", "fiji_segment", "What the ImageJ macros call."),
-    "doctor": ("doctor", "doctor", "Say what is installed and what to do about what is not."),
+    "service": ("service", "service", "Show or stop the running engine."),
+    "migrate": ("migrate", "migrate", "Convert RunCellpose pipelines and Cellpose macros to cellspan."),
+    "install": ("install", "install", "Install cellspan in CellProfiler or Fiji."),
+    "doctor": ("doctor", "doctor", "Check the installation and say how to fix it."),
 }
 
-# verbs that a bridge brings along, by their entry points (core does not know the bridges), and their line for --help
-BRIDGED = {"batch": "Run a CellProfiler pipeline over many images, in parallel."}
+# verbs of the bridges, found by entry point because core does not import them, with their line for --help
+BRIDGED = {
+    "batch": "Run a CellProfiler pipeline over many images, in parallel.",
+    "fiji-segment": "Segment one image for an ImageJ macro.",
+}
 
 
 class _Group(click.Group):
@@ -51,24 +54,44 @@ class _Group(click.Group):
         try:
             super().invoke(ctx)
         except CellspanError as error:
-            click.echo(f"cellspan: {error}", err=True)
-            sys.exit(2)
+            _fail(ctx, error)
+        except click.UsageError as error:
+            if not ctx.params["for_programs"]:
+                raise
+            _fail(ctx, CellspanError(error.format_message(), "usage"))
+
+
+def _fail(ctx: click.Context, error: CellspanError) -> NoReturn:
+    from cellspan.core.cli.programs import problem_line
+
+    click.echo(problem_line(error) if ctx.params["for_programs"] else f"cellspan: {error}", err=True)
+    sys.exit(2)
 
 
 def _bridged(name: str) -> click.Command:
-    from importlib.metadata import entry_points  # slow to import
+    from importlib.metadata import PackageNotFoundError, distribution  # slow to import
 
-    found = entry_points(group="cellspan.verbs", name=name)
+    missing = CellspanError(f"The command `{name}` is missing; run: pip install --force-reinstall cellspan")
+    try:
+        # Those of cellspan alone: to look through all packages takes longer than what a quick verb does.
+        found = distribution("cellspan").entry_points.select(group="cellspan.verbs", name=name)
+    except PackageNotFoundError:
+        raise missing from None
     if not found:
-        raise CellspanError(f"This cellspan lacks `{name}`; run: pip install --force-reinstall cellspan")
+        raise missing
     command: click.Command = next(iter(found)).load()
     return command
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cellspan")
-def main() -> None:
-    """cellspan finds every cell in a microscope image.
+@click.option(
+    "--for-programs",
+    is_flag=True,
+    help="Print errors as lines of JSON (code, sentence, fields) and notes as lines NOTE ..., for programs.",
+)
+def main(for_programs: bool) -> None:
+    """Find every cell or nucleus in microscope images.
 
     \b
     Examples:

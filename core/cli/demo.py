@@ -12,7 +12,12 @@ from cellspan.core.cli.options import device_option
 
 @click.command()
 @click.option(
-    "-o", "--output", default="cellspan_demo", show_default=True, type=click.Path(path_type=Path), help="Folder."
+    "-o",
+    "--output",
+    default="cellspan_demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder for the results.",
 )
 @device_option
 def demo(output: Path, device: str) -> None:
@@ -26,11 +31,12 @@ def demo(output: Path, device: str) -> None:
     """
     import tifffile
 
+    from cellspan.core.files.regular import readable
     from cellspan.core.files.writing import make_folder, write_atomically
     from cellspan.core.objects.metrics import average_precision
     from cellspan.core.parameters import Parameters
-    from cellspan.core.pictures.images import read_labels
     from cellspan.core.pictures.inputs import Input
+    from cellspan.core.pictures.reading import read_labels
     from cellspan.core.results.batch import Batch, segment_files
     from cellspan.core.results.outputs import ENDINGS
     from cellspan.core.segmenter import Segmenter
@@ -43,11 +49,11 @@ def demo(output: Path, device: str) -> None:
     batch = Batch(Segmenter("nuclei", device), output, parameters, list(ENDINGS), existing="overwrite")
     [record] = segment_files(batch, [Input(picture, Path())]).records
     if "error" in record:
-        click.echo(record["error"], err=True)
+        click.echo(readable(record["error"]), err=True)
         sys.exit(1)
     found = read_labels(output / "demo_labels.tif")
     precision = average_precision(field.labels, found, (0.5,))[0]
     click.echo(
         f"Found {record['objects']} of {field.labels.max()} simulated nuclei (AP@0.5 {precision:.2f}) "
-        f"in {record['seconds']:.1f} s; look at {output / 'demo_overlay.png'}"
+        f"in {record['seconds']:.1f} s; look at {readable(output / 'demo_overlay.png')}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import shutil
 import sys
@@ -14,8 +15,9 @@ import click
 from cellspan.core.models.registry import known_models
 from cellspan.core.service.client import EngineError, find_engine, log_file, private_folder, runtime_folder
 
-REQUIRED = ("numpy", "openvino", "numba", "opencv-python-headless", "tifffile", "roifile")
+REQUIRED = ("numpy", "openvino", "numba", "scipy", "tifffile", "roifile")
 OPTIONAL = {
+    "opencv-python-headless": 'training; pip install "cellspan[train]"',
     "torch": 'training and graphics cards; pip install "cellspan[train]"',
     "pyimagej": 'Fiji from Python; pip install "cellspan[fiji]"',
     "scyjava": 'ImageJ from Python; pip install "cellspan[fiji]"',
@@ -40,7 +42,7 @@ def _findings() -> Iterator[tuple[bool, bool, str]]:
     """(found, needed, line) for everything that matters."""
     yield True, True, f"cellspan {version('cellspan')}, Python {platform.python_version()}, {platform.platform()}"
     for name in REQUIRED:
-        yield _package(name, "needed; pip install --upgrade cellspan", True)
+        yield _package(name, "it is needed; pip install --upgrade cellspan", True)
     for name, purpose in OPTIONAL.items():
         yield _package(name, f"optional, for {purpose}", False)
     listed = known_models()
@@ -49,6 +51,7 @@ def _findings() -> Iterator[tuple[bool, bool, str]]:
     for model in listed:
         if model.problem and model.origin != "Cellpose":  # whose folder may hold models of other methods
             yield False, model.origin == "bundled", f"the model {model.name} cannot be used: {model.problem}"
+    yield _compiled_code()
     yield _graphics_card()
     java = shutil.which("java")
     yield bool(java), False, f"Java {java}" if java else "no Java; optional, for ImageJ from Python (install a JDK)"
@@ -59,9 +62,17 @@ def _engine() -> Iterator[tuple[bool, bool, str]]:
     """Whether the shared engine runs, or could."""
     try:
         standing = find_engine()
-        private_folder(runtime_folder())
+        folder = runtime_folder()
+        private_folder(folder)
     except EngineError as error:
         yield False, True, f"engine: {error}"
+        return
+    if not os.access(folder, os.W_OK | os.X_OK):
+        yield (
+            False,
+            True,
+            f"engine: it cannot start, because {folder} cannot be written; set CELLSPAN_RUNTIME_DIR to another folder",
+        )
         return
     if standing.state == "absent":
         yield False, False, "engine not running; it starts when needed"
@@ -78,6 +89,24 @@ def _package(name: str, otherwise: str, needed: bool) -> tuple[bool, bool, str]:
         return True, needed, f"{name} {version(name)}"
     except PackageNotFoundError:
         return False, needed, f"no {name}: {otherwise}"
+
+
+def _compiled_code() -> tuple[bool, bool, str]:
+    """Whether the loops are compiled for this computer, and if not, whether they will be kept."""
+    from cellspan.core.dynamics.labelling import warm_up
+    from cellspan.core.machine.kept_code import FOLDER_VARIABLE, look_for_code
+
+    kept = look_for_code(warm_up)
+    if kept.complete:
+        return True, False, "compiled code: it is there for this computer"
+    if kept.place.lasting:
+        return False, False, "compiled code: not there yet; the first run makes it, which takes about 20 seconds"
+    return (
+        False,
+        False,
+        "compiled code: it is not there and cannot be kept, because neither the installation nor a folder of yours can "
+        f"be written, so that every start takes about 20 seconds longer; set {FOLDER_VARIABLE} to a folder that can",
+    )
 
 
 def _graphics_card() -> tuple[bool, bool, str]:

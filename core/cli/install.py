@@ -1,7 +1,7 @@
-"""`cellspan install`: puts the plugin or the macros where CellProfiler or Fiji looks for them.
+"""`cellspan install`: copies the plugin or the macros to where CellProfiler or Fiji looks for them.
 
-The bridges register themselves as entry points, because core knows nothing of them: an entry point names the function
-`install` of a module that has `check` and `remove` beside it.
+core does not import the bridges, so they register as entry points: each names the function `install` of a module that
+also has `check` and `remove`.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ MARKS = {True: "ok  ", False: "FAIL", None: "-   "}
 
 
 class Bridge(Protocol):
-    """The module of a bridge that installs it."""
+    """A bridge's module that installs it."""
 
     def install(self, folder: Path) -> list[Path]:
-        """Write the files into the folder; the files that were written."""
+        """Write the files into the folder; returns the files written."""
 
     def check(self, folder: Path, program: Path | None) -> Iterable[Finding]:
-        """What holds of the files in the folder; `program` is the other program, if it is known."""
+        """Findings about the files in the folder; `program` is CellProfiler or Fiji, if known."""
 
     def remove(self, folder: Path) -> list[Path]:
-        """Delete what `install` wrote; the files that were deleted."""
+        """Delete what `install` wrote; returns the files deleted."""
 
 
 @click.group()
 def install() -> None:
-    """Put cellspan into CellProfiler or Fiji, look at what is there, or remove it.
+    """Install cellspan in CellProfiler or Fiji, check it, or remove it.
 
     \b
     Examples:
@@ -48,15 +48,15 @@ def install() -> None:
 
 
 def _what_to_do(command: Callable[..., None]) -> Callable[..., None]:
-    """The two options that every program has."""
-    look = click.option("--check", is_flag=True, help="Only look at what is there; exit code 1 if something is wrong.")
-    take = click.option("--remove", is_flag=True, help="Delete the files that cellspan installed, and nothing else.")
+    """Add the options that all programs share."""
+    look = click.option("--check", is_flag=True, help="Only check the installation; exit code 1 if something is wrong.")
+    take = click.option("--remove", is_flag=True, help="Delete the files that cellspan installed and no others.")
     return look(take(command))
 
 
 def _run(name: str, folder: Path, check: bool, remove: bool, program: Path | None, afterwards: str) -> None:
     if check and remove:
-        raise click.UsageError("--check and --remove exclude each other.")
+        raise click.UsageError("Give --check or --remove, not both.")
     bridge = _bridge(name)
     if remove:
         _remove(bridge, folder)
@@ -79,13 +79,13 @@ def _remove(bridge: Bridge, folder: Path) -> None:
     for path in deleted:
         click.echo(f"removed {path}")
     if not deleted:
-        click.echo(f"{folder}: nothing of cellspan is there.")
+        click.echo(f"{folder}: cellspan is not installed here.")
 
 
 def _bridge(name: str) -> Bridge:
     found = entry_points(group="cellspan.install", name=name)
     if not found:
-        raise CellspanError(f"This installation of cellspan has no part for {name}; run: pip install cellspan")
+        raise CellspanError(f"This installation of cellspan has no support for {name}; run: pip install cellspan")
     return cast(Bridge, import_module(next(iter(found)).module))
 
 
@@ -96,11 +96,11 @@ def _bridge(name: str) -> Bridge:
     "--cellprofiler",
     "program",
     type=click.Path(path_type=Path),
-    help="A Python with CellProfiler, or its command: is asked to load the module. Found by itself on the PATH.",
+    help="The cellprofiler program or a Python with CellProfiler, to test that the module loads.  [default: from PATH]",
 )
 def cellprofiler(**options: Any) -> None:
-    """Copy the module IdentifyObjectsByFlow into CellProfiler's plugins folder (see its Preferences) and check it."""
-    told = "Restart CellProfiler; the module is IdentifyObjectsByFlow, in the category Object Processing."
+    """Copy IdentifyObjectsByFlow into CellProfiler's plugins folder (see its Preferences) and check it."""
+    told = "Restart CellProfiler; IdentifyObjectsByFlow is in the category Object Processing."
     _run("cellprofiler", options.pop("to"), **options, afterwards=told)
 
 
@@ -109,5 +109,5 @@ def cellprofiler(**options: Any) -> None:
 @_what_to_do
 def fiji(**options: Any) -> None:
     """Copy the commands into Fiji or plain ImageJ and check them."""
-    told = "Restart Fiji or ImageJ; the commands are in the menu Plugins."
+    told = "Restart Fiji or ImageJ; the commands are in the Plugins menu."
     _run("fiji", options.pop("to"), **options, program=None, afterwards=told)

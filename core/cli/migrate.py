@@ -1,6 +1,6 @@
-"""`cellspan migrate`: turns steps of other programs in pipelines and macros into ours.
+"""`cellspan migrate`: converts Cellpose steps in pipelines and macros to cellspan.
 
-The bridges register by suffix what they can read, because core knows nothing of them.
+core does not import the bridges, so they register, by file suffix, what they can convert.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from cellspan.core.files.writing import write_atomically
 @click.argument("new", type=click.Path(path_type=Path), required=False)
 @click.option("--overwrite", is_flag=True, help="Replace NEW if it exists.")
 def migrate(old: Path, new: Path | None, overwrite: bool) -> None:
-    """Turn steps of other programs into ours.
+    """Convert Cellpose steps to cellspan.
 
-    That is RunCellpose in a CellProfiler pipeline (OLD.cppipe), and Cellpose in an ImageJ macro (OLD.ijm). Everything
-    else stays as it is. NEW defaults to OLD_cellspan beside it. What has no counterpart is named.
+    Converts RunCellpose in a CellProfiler pipeline (OLD.cppipe) or Cellpose in an ImageJ macro (OLD.ijm) and leaves
+    everything else unchanged. NEW defaults to OLD_cellspan in the same folder. Settings without an equivalent are
+    listed.
 
     \b
     Examples:
@@ -33,12 +34,12 @@ def migrate(old: Path, new: Path | None, overwrite: bool) -> None:
     suffix = old.suffix.lower().removeprefix(".")
     if suffix not in found:
         known = " or ".join(f".{name}" for name in sorted(found))
-        raise CellspanError(f"{old}: this kind of file cannot be migrated; give a {known} file.")
+        raise CellspanError(f"{old}: this type of file cannot be migrated; give a {known} file.")
     new = new or old.with_name(f"{old.stem}_cellspan{old.suffix}")
     if not old.is_file():
         raise CellspanError(f"{old}: there is no such file.")
     if new.exists() and not overwrite:
-        raise CellspanError(f"{new}: the file exists; give another name or --overwrite.")
+        raise CellspanError(f"{new}: the file already exists; give another name or add --overwrite.")
     content, report = found[suffix].load()(old)
     write_atomically(new, lambda path: path.write_bytes(content))
     for line in report:

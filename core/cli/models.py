@@ -1,4 +1,4 @@
-"""`cellspan models`: what models there are, where they come from, and how more of them get here."""
+"""`cellspan models`: list, describe, import, download and export models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 def models() -> None:
     """List, describe, import, fetch and export models.
 
-    A model is used by its name, as in: cellspan segment images/ -o results --model nuclei
+    Use a model by its name, as in: cellspan segment images/ -o results --model nuclei
 
     \b
     Examples:
@@ -25,10 +25,10 @@ def models() -> None:
 
 @models.command("list")
 def list_() -> None:
-    """Show the models, one on each line.
+    """List the models, one per line.
 
-    A line has the model's name, what it finds, its mean diameter, where it comes from. The models that Cellpose keeps
-    on this machine are listed too. If one has the name of another model, it is called cellpose/NAME.
+    Each line shows the model's name, what it finds, its mean diameter and where it comes from. Models in Cellpose's
+    own folder are listed too, as cellpose/NAME if another model has the same name.
 
     \b
     Example:
@@ -49,7 +49,7 @@ def list_() -> None:
 
 @models.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="All of it, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def info(name: str, as_json: bool) -> None:
     """Show a model's card.
 
@@ -67,7 +67,7 @@ def info(name: str, as_json: bool) -> None:
     if not as_json:
         click.echo(f"{card(model)}\nFile: {model.weights_file} ({origin_of(model)})")
         return
-    # The coefficients of the size model say nothing to people and fill pages.
+    # The coefficients of the size model would fill pages.
     about = model.description.model_dump(mode="json", exclude={"size_model": {"coefficients"}})
     place = {"name": about.pop("name"), "origin": origin_of(model), "file": str(model.weights_file)}
     click.echo(json.dumps({**place, **about}, indent=1, ensure_ascii=False))
@@ -77,14 +77,14 @@ def info(name: str, as_json: bool) -> None:
 @click.argument("source", type=click.Path(path_type=Path), metavar="FILE_OR_FOLDER")
 @click.option("--name", help="Name of the new model.  [default: the file's]")
 @click.option(
-    "--mean-diameter", type=click.FloatRange(1, 500), help="Diameter in pixels that the model was trained at."
+    "--mean-diameter", type=click.FloatRange(1, 500), help="Object diameter in pixels at which the model was trained."
 )
 def import_(source: Path, name: str | None, mean_diameter: float | None) -> None:
-    """Make a checkpoint or a model folder your own.
+    """Copy a checkpoint or a model folder into your models.
 
-    The checkpoint is one that Cellpose 1 to 3 saved, the folder one of cellspan. A size model (size_<name>.npy) beside
-    the checkpoint comes along. Nothing that the file carries is executed. Checkpoints in Cellpose's own folder need no
-    import: `cellspan models list` shows them.
+    Give a checkpoint of Cellpose 1 to 3 or a model folder of cellspan. A size model (size_<name>.npy) beside the
+    checkpoint is imported with it. Code in the file is never run. Checkpoints in Cellpose's own folder need no import:
+    `cellspan models list` already shows them.
 
     \b
     Examples:
@@ -102,24 +102,26 @@ def import_(source: Path, name: str | None, mean_diameter: float | None) -> None
 
 @models.command()
 @click.argument("name")
-@click.option("--sha256", metavar="HEX", help="What the checkpoint's SHA-256 must be; anything else is refused.")
+@click.option("--sha256", metavar="HEX", help="Accept the checkpoint only if it has this SHA-256.")
 @click.option("--url", envvar="CELLSPAN_MODELS_URL", help="Address of a mirror.  [default: Cellpose's server]")
-@click.option("--offline", is_flag=True, envvar="CELLSPAN_OFFLINE", help="Download nothing, only check what is there.")
-@click.option("--overwrite", is_flag=True, help="Download files again that are there already.")
+@click.option(
+    "--offline", is_flag=True, envvar="CELLSPAN_OFFLINE", help="Download nothing; only check the local files."
+)
+@click.option("--overwrite", is_flag=True, help="Download the files again.")
 def fetch(name: str, sha256: str | None, url: str | None, offline: bool, overwrite: bool) -> None:
     """Download an official Cellpose model.
 
-    NAME is cyto3, cyto2, cyto, nuclei or another of Cellpose 1 to 3 (a wrong one gets the list). The model goes into
-    Cellpose's folder (~/.cellpose/models, or the one that CELLPOSE_LOCAL_MODELS_PATH names), where Cellpose finds it
-    too. An interrupted download goes on where it stopped. The file's SHA-256 is written beside it, and a later download
-    must have the same.
+    NAME is cyto3, cyto2, cyto, nuclei or another model of Cellpose 1 to 3 (an unknown name prints the list). The model
+    is saved in Cellpose's folder (~/.cellpose/models, or the one set in CELLPOSE_LOCAL_MODELS_PATH), so Cellpose finds
+    it too. An interrupted download continues where it stopped. The file's SHA-256 is saved beside it, and later
+    downloads must match it.
 
     \b
     Examples:
       cellspan models fetch cyto3
       cellspan models fetch nuclei --url https://mirror.example.org/cellpose
 
-    CELLSPAN_MODELS_URL and CELLSPAN_OFFLINE=1 in the environment stand for --url and --offline.
+    The environment variables CELLSPAN_MODELS_URL and CELLSPAN_OFFLINE=1 do the same as --url and --offline.
     """
     from cellspan.core.cli.progress import Progress
     from cellspan.core.models.fetching import FetchedFile, Source, fetch_model
@@ -136,8 +138,8 @@ def fetch(name: str, sha256: str | None, url: str | None, offline: bool, overwri
         model, files = fetch_model(name, source, sha256)
 
     def describe(file: FetchedFile) -> str:
-        doubt = "" if file.confirmed_by else " (nobody vouches for it; compare it with one that you trust)"
-        return f"{file.target} {'downloaded' if file.is_new else 'was there already'}\n  SHA-256 {file.sha256}{doubt}"
+        doubt = "" if file.confirmed_by else " (not verified; compare it with a checksum that you trust)"
+        return f"{file.target} {'downloaded' if file.is_new else 'is already here'}\n  SHA-256 {file.sha256}{doubt}"
 
     for file in files:
         click.echo(describe(file))
@@ -150,7 +152,7 @@ def fetch(name: str, sha256: str | None, url: str | None, offline: bool, overwri
 def export(name: str, file: Path) -> None:
     """Write a model as a torch checkpoint.
 
-    Cellpose 1 to 3 reads it if the model has the widths of Cellpose's own. This needs torch.
+    Cellpose 1 to 3 can read it if the model has the same widths as Cellpose's own. Exporting needs torch.
 
     \b
     Example:
@@ -160,4 +162,4 @@ def export(name: str, file: Path) -> None:
     from cellspan.core.models.registry import find_model
 
     export_checkpoint(find_model(name), file)
-    click.echo(f"The weights of {name} are in {file}")
+    click.echo(f"The weights of {name} were saved to {file}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -16,6 +17,23 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, gpu (any), cuda, cuda:N or mps (Apple graphics)."
+)
+
+
+def _numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """'0,2' as numbers."""
+    if value is None:
+        return ()
+    if not re.fullmatch(r"\d{1,6}(,\d{1,6})*", value.replace(" ", "")):
+        raise click.BadParameter(f"'{value}' is not a number, or several with commas between, such as 0,2.")
+    return tuple(int(number) for number in value.split(","))
+
+
+series_option = click.option(
+    "--series",
+    callback=_numbers,
+    metavar="NUMBER,...",
+    help="Of files that hold several images (series, scenes, positions, wells): only these, from 0.  [default: all]",
 )
 
 

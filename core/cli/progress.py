@@ -8,6 +8,8 @@ from types import TracebackType
 import click
 from tqdm import tqdm
 
+from cellspan.core.files.regular import readable
+
 
 class Progress:
     """A bar when standard error is a terminal; otherwise one line per item, such as `[3/65] cells.tif: 41 objects`."""
@@ -21,10 +23,10 @@ class Progress:
         """One item is done; on a terminal, only important lines stay above the bar."""
         self.done += 1
         if self._bar.disable:
-            click.echo(f"[{self.done}/{self.total}] {line}", err=True)
+            click.echo(f"[{self.done}/{self.total}] {readable(line)}", err=True)
             return
         if important:
-            self._bar.write(line, file=sys.stderr)
+            self._bar.write(readable(line), file=sys.stderr)
         self._bar.update()
 
     def skip(self) -> None:
@@ -37,14 +39,14 @@ class Progress:
         self._bar.set_postfix_str(f"{words}, {fraction:.0%}" if fraction < 1 else "")
 
     def reach(self, done: int, total: int | None = None) -> None:
-        """So many are done, of so many; on a terminal only, because a log gets lines of its own."""
+        """How many items are done, and of how many; on a terminal only, because a log gets lines of its own."""
         if total is not None:
             self._bar.total = total
         self._bar.update(done - self._bar.n)
 
     def note(self, line: str) -> None:
         """A line that stays, above the bar."""
-        self._bar.write(line, file=sys.stderr)
+        self._bar.write(readable(line), file=sys.stderr)
 
     def __enter__(self) -> Progress:
         """Use it in a `with` block."""

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cellspan.core.cli.options import device_option, parameter_options
+from cellspan.core.cli.options import device_option, parameter_options, series_option
+from cellspan.core.cli.programs import are_listening, note_line, problem_line
 from cellspan.core.cli.progress import Progress
 from cellspan.core.cli.stopping import stopping
+from cellspan.core.errors import CellspanError
+from cellspan.core.files.regular import readable
+from cellspan.core.files.result_names import ENDINGS
 from cellspan.core.parameters import Parameters
 
 if TYPE_CHECKING:
-    from cellspan.core.results.batch import Existing, Record
+    from cellspan.core.results.batch import Existing
+    from cellspan.core.results.run_record import Record
 
-# Those of core.results.outputs, written out because importing it would slow down --help; a test compares them.
-OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability, network"
+OUTPUT_NAMES = ", ".join(ENDINGS)
 
 
 @click.command()
@@ -33,13 +38,14 @@ OUTPUT_NAMES = "labels, rois, overlay, table, flows, probability, network"
     "--resume",
     "skip_existing",
     is_flag=True,
-    help="Leave out images whose results all exist, as after an interrupted run; make incomplete ones anew.",
+    help="Skip images that already have all their results: resume a stopped run, or segment only new images.",
 )
 @click.option(
     "--reuse-flows",
     is_flag=True,
-    help="Keep what the network said (_network.npz), and with other thresholds and sizes do not ask it again.",
+    help="Keep the output of the network (_network.npz), so that other thresholds and sizes do not need it again.",
 )
+@series_option
 @device_option
 @parameter_options
 def segment(
@@ -49,12 +55,17 @@ def segment(
     overwrite: bool,
     skip_existing: bool,
     reuse_flows: bool,
+    series: tuple[int, ...],
     device: str,
     parameters: Parameters,
 ) -> None:
-    """Find the objects in images: files, folders (with all below them) or patterns.
+    """Segment images: files, folders (including subfolders) or patterns.
 
-    Files called *_masks* or *_labels* are not taken as inputs when folders are searched.
+    Results and annotations (names ending in _labels, _masks, _overlay, _flows, _probability or _orthogonal) are skipped
+    if their image is found too; a note says how many. Brackets in a pattern may also be part of a file name.
+
+    A file with several images (series, scenes, positions, wells) gives results for each of them, called <name>_s0,
+    <name>_s1, ...; --series selects some of them.
 
     \b
     Examples:
@@ -63,35 +74,38 @@ def segment(
       cellspan segment "plate1/*_w1.tif" -o results --channel 0 --flow-threshold 0.6
       cellspan segment embryo.ome.tif -o results --model nuclei --do-3d --anisotropy 4
       cellspan segment stack.tif -o results --model nuclei --stitch-threshold 0.25
-      cellspan segment plate1/ -o results --model nuclei --skip-existing   (goes on after a stop)
+      cellspan segment plate1/ -o results --model nuclei --skip-existing   (resumes, or adds new images)
       cellspan segment plate1/ -o results --reuse-flows --overwrite --flow-threshold 0.6   (tries thresholds quickly)
 
-    Several runs may write into one folder at the same time; run.json is the record of the one that ended last, and
-    run-<started>.json those of the others.
+    Several runs may write to the same folder at the same time: run.json is the record of the last run to finish, and
+    run-<started>.json are the records of the others.
 
     Exit code 0: done; 1: some images failed and are named; 2: wrong usage; 130 or 143: stopped by Ctrl-C or SIGTERM.
     """
     from cellspan.core.pictures.inputs import find_inputs
+    from cellspan.core.pictures.several import every_series
     from cellspan.core.results.batch import Batch, Outcome, segment_files
     from cellspan.core.results.outputs import output_paths
     from cellspan.core.segmenter import Segmenter
 
     kinds = [kind.strip() for kind in save.split(",") if kind.strip()]
     if not kinds:
-        raise click.UsageError(f"--save names nothing to write; choose among {OUTPUT_NAMES}.")
+        raise click.UsageError(f"--save names nothing to write; choose from {OUTPUT_NAMES}.")
     if overwrite and skip_existing:
-        raise click.UsageError("--overwrite replaces results and --skip-existing keeps them; give one of the two.")
+        raise click.UsageError("--overwrite replaces results and --skip-existing keeps them; give only one of them.")
     if reuse_flows and "network" not in kinds:
         kinds.append("network")
     if "network" in kinds and parameters.is_volume:
-        raise click.UsageError("What the network says of volumes is not kept; leave out --reuse-flows and `network`.")
+        raise click.UsageError("The network's output for volumes is not kept; leave out --reuse-flows and `network`.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
-    images = find_inputs(inputs)
+    notes: list[str] = []
+    images = every_series(find_inputs(inputs, notes.append), series)
+    _tell(notes)
     segmenter = Segmenter(parameters.model, device)
     outcome = Outcome(stopped=True)
     with Progress(len(images), "image") as progress, stopping() as stop:
         existing: Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
-        batch = Batch(segmenter, output, parameters, kinds, existing, reuse_flows, progress.within)
+        batch = Batch(segmenter, output, parameters, kinds, existing, reuse_flows, notes, progress.within)
         tally = _Tally(len(images))
 
         def show(record: Record) -> None:
@@ -102,7 +116,7 @@ def segment(
             outcome = segment_files(batch, images, show, stop)
     tally.tell(output)
     if outcome.problem:
-        click.echo(f"cellspan: {outcome.problem}", err=True)
+        click.echo(f"cellspan: {readable(outcome.problem)}", err=True)
     if outcome.stopped:
         click.echo(
             "Stopped: give the same command with --skip-existing to go on with the images that remain.", err=True
@@ -115,10 +129,15 @@ def segment(
 def _show(progress: Progress, record: Record) -> None:
     if "error" in record:
         progress.step(f"FAILED {record['error']}", important=True)
+        if are_listening():
+            click.echo(problem_line(CellspanError(record["error"], record["code"], **record["fields"])), err=True)
     elif "skipped" in record:
         progress.skip()
     else:
-        progress.step(f"{record['input']}: {record['objects']} objects, diameter {record['diameter']:.1f} pixels")
+        which = f", series {record['series']}" if "series" in record else ""
+        progress.step(
+            f"{record['input']}{which}: {record['objects']} objects, diameter {record['diameter']:.1f} pixels"
+        )
 
 
 class _Tally:
@@ -141,6 +160,10 @@ class _Tally:
     def tell(self, output: Path) -> None:
         there = f", {self.skipped} more were there already" if self.skipped else ""
         images = f"{self.objects} objects in {self.done} of {self.images} images{there}"
-        click.echo(f"{images}; results in {click.format_filename(output)}")
-        for note in sorted(self.notes):
-            click.echo(f"Note: {note}", err=True)
+        click.echo(f"{images}; results in {readable(output)}")
+        _tell(sorted(self.notes))
+
+
+def _tell(notes: Iterable[str]) -> None:
+    for note in notes:
+        click.echo(note_line(readable(note)) if are_listening() else f"Note: {readable(note)}", err=True)

@@ -1,4 +1,4 @@
-"""`cellspan serve` and `cellspan service`: the engine that all programs on the machine share."""
+"""`cellspan serve` and `cellspan service`: the engine that all programs on this computer share."""
 
 from __future__ import annotations
 
@@ -14,29 +14,33 @@ import click
 from cellspan.core.errors import CellspanError
 from cellspan.core.service.client import EngineError, Standing, find_engine, log_file
 
-STOP_SECONDS = 60.0  # that jobs under way, and threads in native code, may take to end
+STOP_SECONDS = 60.0  # for running jobs, and threads in native code, to end
 FORCE_SECONDS = 10.0
-FORCE = "end it with: cellspan service stop --force"
+FORCE = "stop it with: cellspan service stop --force"
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Network address to listen on.")
 @click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 = any free one.")
 @click.option(
-    "--idle-minutes", default=15.0, show_default=True, type=click.FloatRange(min=0, min_open=True), help="Stop after."
+    "--idle-minutes",
+    default=15.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop when idle for this long.",
 )
 @click.option(
     "--max-upload",
     default=2048.0,
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
-    help="MB of an image.",
+    help="Largest image to accept, in MB.",
 )
-@click.option("--allow-remote", is_flag=True, help="Other computers may use the engine (with --host).")
-@click.option("--tls-certificate", type=FILE, help="PEM file; with --tls-key, what goes over the network is encrypted.")
+@click.option("--allow-remote", is_flag=True, help="Let other computers use the engine (with --host).")
+@click.option("--tls-certificate", type=FILE, help="PEM file; encrypts the connection, together with --tls-key.")
 @click.option("--tls-key", type=FILE, help="PEM file of the certificate's key.")
-@click.option("--metrics", is_flag=True, help="Count jobs, seconds and memory for Prometheus at /metrics.")
+@click.option("--metrics", is_flag=True, help="Provide metrics for Prometheus (jobs, seconds, memory) at /metrics.")
 def serve(
     host: str,
     port: int,
@@ -47,10 +51,10 @@ def serve(
     tls_key: Path | None,
     metrics: bool,
 ) -> None:
-    """Run the engine: one process per user and machine, which CellProfiler and Fiji find by themselves.
+    """Run the engine: one process per user and computer that keeps models loaded.
 
-    They also start it by themselves; run it by hand to watch it or to keep it for longer. Ctrl-C ends it when the
-    images that it works on are done.
+    CellProfiler and Fiji find the engine and start it when they need it. Run it by hand to watch it or to keep it warm
+    for longer. Ctrl-C stops it once the current images are done.
 
     \b
     Examples:
@@ -63,23 +67,23 @@ def serve(
         host, port, idle_minutes, int(max_upload * (1 << 20)), allow_remote, tls_certificate, tls_key, metrics
     )
     if not serve_forever(options):
-        click.echo("The engine is running already; see: cellspan service status", err=True)
+        click.echo("The engine is already running; see: cellspan service status", err=True)
 
 
 @click.group()
 def service() -> None:
-    """Look at or stop the running engine."""
+    """Show or stop the running engine."""
 
 
 @service.command()
 def status() -> None:
-    """Say whether the engine runs, where, which version, and what it is doing.
+    """Show whether the engine is running, its address and version, and what it is doing.
 
-    Exit code 0: it runs, or starts when it is needed; 1: it is there but does not answer.
+    Exit code 0: it is running, or will start when needed; 1: it is running but does not answer.
     """
     standing = _standing()
     sentences = {
-        "absent": "The engine is not running; it starts when it is needed.",
+        "absent": "The engine is not running; it starts when needed.",
         "starting": f"The engine is starting ({standing.about}).",
         "stopping": f"The engine is stopping ({standing.about}).",
     }
@@ -92,22 +96,22 @@ def status() -> None:
     try:
         health = standing.service.health()
     except EngineError:
-        click.echo("The engine has just stopped; it starts again when it is needed.")
+        click.echo("The engine has just stopped; it starts again when needed.")
         return
     record = standing.record
     doing = f"busy: {health['running']} running, {health['queued']} waiting" if health["busy"] else "idle"
-    click.echo(f"The engine {record.get('version')} runs at {record.get('address')} ({standing.about}; {doing}).")
-    click.echo(f"Its log is {log_file()}")
+    click.echo(f"Engine {record.get('version')} is running at {record.get('address')} ({standing.about}; {doing}).")
+    click.echo(f"Log: {log_file()}")
 
 
 @service.command()
 @click.option(
-    "--force", is_flag=True, help="End it at once, also if it does not answer; images under way are done again."
+    "--force", is_flag=True, help="Stop it at once, even if it does not answer; unfinished images are repeated."
 )
 def stop(force: bool) -> None:
-    """Stop the engine when the images that it works on are done; a program that needs it starts it again.
+    """Stop the engine once the current images are done; programs start it again when they need it.
 
-    Exit code 0: it has stopped, or was not running; 1: it does not stop.
+    Exit code 0: it stopped, or was not running; 1: it does not stop.
     """
     standing = _standing()
     if standing.state == "absent":
@@ -115,7 +119,7 @@ def stop(force: bool) -> None:
         return
     pid = standing.record.get("pid")
     if not isinstance(pid, int):
-        click.echo("The engine is just starting; try again in a few seconds.", err=True)
+        click.echo("The engine is still starting; try again in a few seconds.", err=True)
         sys.exit(1)
     if standing.service is not None and not force:
         with contextlib.suppress(EngineError):  # it is stopping already
@@ -132,7 +136,7 @@ def stop(force: bool) -> None:
 
 
 def _standing() -> Standing:
-    """How the engine is; raises CellspanError."""
+    """The state of the engine; raises CellspanError."""
     try:
         return find_engine()
     except EngineError as error:
@@ -145,11 +149,11 @@ def _signal(pid: int, number: int) -> None:
     except ProcessLookupError:
         pass
     except PermissionError:
-        raise CellspanError(f"Process {pid}, the engine, belongs to another user; ask them to end it.") from None
+        raise CellspanError(f"The engine (process {pid}) belongs to another user; ask them to stop it.") from None
 
 
 def _ended(pid: int, seconds: float) -> bool:
-    """Whether the process ends within so many seconds."""
+    """Whether the process ends within this many seconds."""
     import psutil
 
     end = time.monotonic() + seconds

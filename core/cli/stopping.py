@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-WORDS = b"\nStopping after the current step; once more stops at once.\n"
+WORDS = b"\nStopping after the current step; press Ctrl-C again to stop at once.\n"
 
 
 class Stop:

@@ -10,6 +10,8 @@ from typing import Any
 import click
 import psutil
 
+from cellspan.core.cli.options import series_option
+from cellspan.core.cli.programs import are_listening, note_line
 from cellspan.core.cli.progress import Progress
 from cellspan.core.errors import CellspanError
 from cellspan.core.inference.predictor import resolve_device
@@ -18,12 +20,12 @@ from cellspan.core.models.registry import Model, find_model
 
 
 class _Range(click.FloatRange):
-    """A range of numbers; click would let NaN through, and no budget and no diameter is infinite."""
+    """A range of finite numbers; click alone lets NaN and infinity through."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is no number to calculate with.", param, ctx)
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
 
@@ -36,18 +38,24 @@ def _widths(context: click.Context, parameter: click.Parameter, value: str | Non
     except ValueError:
         levels = ()
     if not 2 <= len(levels) <= 6 or min(levels) < 1:
-        raise click.BadParameter(f"'{value}' is not 2 to 6 whole numbers with commas between, such as 16,32,48,64.")
+        raise click.BadParameter(f"'{value}' is not a list of 2 to 6 whole numbers, such as 16,32,48,64.")
     return (CHANNELS, *levels)
+
+
+def _lacking(error: ModuleNotFoundError) -> CellspanError:
+    return CellspanError(f'Training needs {error.name}; run: pip install "cellspan[train]"')
 
 
 def _looks(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    from cellspan.core.training.simulate import LOOKS
-
+    try:
+        from cellspan.core.training.simulate import LOOKS
+    except ModuleNotFoundError as error:
+        raise _lacking(error) from None
     looks = tuple(part.strip() for part in value.split(","))
     if unknown := [look for look in looks if look not in LOOKS]:
-        raise click.BadParameter(f"there is no look '{unknown[0]}'; there are {', '.join(LOOKS)}.")
+        raise click.BadParameter(f"there is no look '{unknown[0]}'; choose from {', '.join(LOOKS)}.")
     return looks
 
 
@@ -58,49 +66,55 @@ def _idle_processors() -> int:
 
 @click.command()
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the new model.")
-@click.option("--from", "start", help="Model to start from (name or folder); its weights are fine-tuned.")
-@click.option("--minutes", type=_Range(min=0, min_open=True), help="Budget of time. [default: 30]")
-@click.option("--epochs", type=click.IntRange(min=1), help="Budget in rounds over the images, instead of --minutes.")
-@click.option("--resume", is_flag=True, help="Continue the training in --out.")
-@click.option("--register", metavar="NAME", help="Put the model into the list of models, in every program, as NAME.")
-@click.option("--objects", help="What the model finds, for people.  [default: objects]")
-@click.option("--mean-diameter", type=_Range(5, 200), help="Object diameter in pixels that the network works at.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the new model.")
+@click.option("--from", "start", help="Model to fine-tune (name or folder); leave it out to start from scratch.")
+@click.option("--minutes", type=_Range(min=0, min_open=True), help="Training time in minutes.  [default: 30]")
+@click.option("--epochs", type=click.IntRange(min=1), help="Number of passes over the images, instead of --minutes.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted training in --out.")
+@click.option("--register", metavar="NAME", help="Add the model to every program's list of models, as NAME.")
+@click.option("--objects", help="What the model finds, as shown in the list of models.  [default: objects]")
+@click.option("--mean-diameter", type=_Range(5, 200), help="Object diameter in pixels to which images are rescaled.")
 @click.option(
     "--widths",
     callback=_widths,
-    help="Channels of the network's levels; with --from they are those of the model.  [default: 16,32,48,64]",
+    help="Channels in each level of a new network; more are slower.  [default: 16,32,48,64]",
 )
-@click.option("--batch", type=click.IntRange(min=1), help="Crops a step.  [default: 8]")
-@click.option("--learning-rate", type=_Range(0, 1, min_open=True), help="Learning rate at its peak.  [default: 0.002]")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the weights and crops.  [default: 0]")
+@click.option("--batch", type=click.IntRange(min=1), help="Crops in each training step.  [default: 8]")
+@click.option("--learning-rate", type=_Range(0, 1, min_open=True), help="Peak learning rate.  [default: 0.002]")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Random seed for weights and crops.  [default: 0]")
 @click.option(
     "--simulated",
     type=_Range(0, 1, max_open=True),
-    help="Fraction of the training that is done on simulated cells of many kinds.  [default: 0]",
+    help="Fraction of the crops to take from simulated cells.  [default: 0]",
 )
 @click.option(
     "--looks",
     callback=_looks,
-    help='Only these looks of simulated cells, with commas between, such as "nuclei,stained nuclei".  [default: all]',
+    help='Kinds of simulated images, separated by commas, such as "nuclei,stained nuclei".  [default: all]',
+)
+@click.option(
+    "--textures",
+    type=click.Path(path_type=Path),
+    help="Folder of pictures without annotation: their noise and backgrounds are mixed into the simulated cells.",
 )
 @click.option(
     "--invert",
     type=_Range(0, 1),
-    help="Fraction of the crops with bright and dark exchanged, for models of every microscope.  [default: 0]",
+    help="Fraction of the crops to invert, for models that should work on every microscope.  [default: 0]",
 )
 @click.option(
     "--balance",
     type=_Range(0, 1),
-    help="0: every folder of images counts the same; 1: every image does.  [default: 0.5]",
+    help="0 gives every folder of images the same weight, 1 every image.  [default: 0.5]",
 )
-@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
+@click.option("--device", default="auto", help="Where to train: auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 @click.option(
     "--processes",
     type=click.IntRange(1, 256),
-    help="Processes that prepare crops.  [default: 1; with a graphics card, one less than processors]",
+    help="Number of processes that prepare crops.  [default: 1; with a graphics card, one less than processors]",
 )
-@click.option("--split", is_flag=True, help="Take each connected piece of black and white masks as an object.")
+@series_option
+@click.option("--split", is_flag=True, help="For black and white masks: treat each connected piece as an object.")
 def train(
     data: tuple[Path, ...],
     out: Path,
@@ -117,17 +131,19 @@ def train(
     seed: int | None,
     simulated: float | None,
     looks: tuple[str, ...] | None,
+    textures: Path | None,
     invert: float | None,
     balance: float | None,
     device: str,
     processes: int | None,
+    series: tuple[int, ...],
     split: bool,
 ) -> None:
     """Train a model on folders DATA of annotated images.
 
     A folder holds pairs <id>_img.tif and <id>_masks.tif (or .png), at any depth, or images with outlines that you
-    corrected in ImageJ (<image>_rois.zip). Those below folders named val choose the best weights, those below folders
-    named test are left for you. Of a file with two channels, the second is taken as the nuclei. Needs torch:
+    corrected in ImageJ (<image>_rois.zip). Images in folders named val are used to choose the best weights; images in
+    folders named test are not used. In a file with two channels, the second shows the nuclei. Training needs torch:
     pip install "cellspan[train]".
 
     \b
@@ -138,20 +154,20 @@ def train(
     """
     if resume and (start or mean_diameter or widths):
         raise click.UsageError(
-            "--resume continues a training as it was begun: leave --from, --mean-diameter and --widths out."
+            "--resume keeps the settings of the interrupted training; leave out --from, --mean-diameter and --widths."
         )
     if start and widths:
-        raise click.UsageError("--from takes the widths of the model: leave --widths out.")
+        raise click.UsageError("--from keeps the widths of that model; leave out --widths.")
     if minutes and epochs:
         raise click.UsageError("Give --minutes or --epochs, not both.")
     try:
         from cellspan.core.training.loop import train as run
         from cellspan.core.training.recipe import Recipe, resumed_recipe
     except ModuleNotFoundError as error:
-        raise CellspanError(f'Training needs {error.name}; run: pip install "cellspan[train]"') from None
+        raise _lacking(error) from None
     from cellspan.core.models.importing import import_model, require_free_name
     from cellspan.core.training.comparison import compared
-    from cellspan.core.training.data import find_pairs
+    from cellspan.core.training.data import chosen_series, find_pairs
 
     if register:
         require_free_name(register)  # now, not after minutes of training
@@ -166,6 +182,7 @@ def train(
         "seed": seed,
         "simulated": simulated,
         "looks": looks,
+        "textures": str(textures.absolute()) if textures else None,
         "invert": invert,
         "balance": balance,
         "split": split or None,
@@ -179,8 +196,10 @@ def train(
         given |= {name: value for name, value in own.items() if value is not None}
         recipe = Recipe.fine_tuning(first, **given) if first else Recipe(**given)
     if looks and not recipe.simulated:
-        raise click.UsageError("--looks chooses among simulated cells: add --simulated, such as --simulated 0.5.")
-    pairs = [pair for folder in data for pair in find_pairs(folder)]
+        raise click.UsageError("--looks selects simulated images; add --simulated, such as --simulated 0.5.")
+    if textures and not recipe.simulated:
+        raise click.UsageError("--textures is for simulated images; add --simulated, such as --simulated 0.5.")
+    pairs = chosen_series([pair for folder in data for pair in find_pairs(folder)], series)
     with Progress(1000, "‰") as progress:
 
         def learn() -> Model:
@@ -189,14 +208,14 @@ def train(
             )
 
         if first:
-            progress.note(f"Scoring the model '{first.name}' as it is.")
+            progress.note(f"Scoring the model '{first.name}' before training.")
             model, comparison = compared(first, learn, pairs, split)
-            progress.note(f"{comparison}.")
+            progress.note(note_line(f"{comparison}.") if are_listening() else f"{comparison}.")
         else:
             model = learn()
     if register:
         name = import_model(model.folder, register).name
-        click.echo(f"The model is '{name}' in every program now; use it with: --model \"{name}\"")
+        click.echo(f"The model '{name}' is now available in every program; use it with: --model \"{name}\"")
     else:
         click.echo(
             f"The model is in {model.folder}; use it with: cellspan segment IMAGES -o RESULTS --model {model.folder}"

@@ -153,7 +153,8 @@ def _heated(labels: Any, label: int, area: int, box: Any, kind: Any) -> Any:
 @njit
 def _steps(box: Any) -> int:
     """Steps of diffusion that bring heat to every end of an object."""
-    return 2 * (box[2] - box[0] + box[3] - box[1])
+    result: int = 2 * (box[2] - box[0] + box[3] - box[1])
+    return result
 
 
 @njit
@@ -181,7 +182,7 @@ def _inside(labels: Any, label: int, box: Any, kind: Any) -> Any:
 
 @njit
 def _diffuse(heat: Any, rows: Any, inside: Any, centre_y: int, centre_x: int, steps: int) -> None:
-    """Heat the centre, then every pixel becomes the mean of its 3x3 neighbourhood, 0 outside the object; so many times.
+    """Heat the centre, then every pixel becomes the mean of its 3x3 neighbourhood, 0 outside the object; repeatedly.
 
     Over the box as one line of pixels, because rows of objects are too short for the processor's vectors.
     """

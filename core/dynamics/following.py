@@ -16,7 +16,7 @@ from cellspan.core.machine.compiled import PARALLEL, njit, parts, prange
 # So much is done between two looks whether the work is still wanted, and in one turn, at first; see `parts`. It is
 # little, because a small image beside this needs several turns.
 POINT_STEPS = 2**23  # steps of pixels, if none arrives before the last one
-TILES = 4  # but at least so many tiles, for several processors
+TILES = 4  # at least, so that several processors have work
 PIXELS = 2**24
 TILE = 32  # pixels: points of a square of this side are followed together, so that their surroundings stay in the cache
 INWARDS = 1e-4  # pixels from its edges within which rounding might bring a point out of a square of pixels

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 SEED = 10  # a point of arrival needs more pixels (voxels) than this to found an object
 TAIL = 2  # neighbouring points of arrival with more pixels than this join the object
-REACH = 5  # so many steps from its seed an object gathers points of arrival
+REACH = 5  # steps from its seed within which an object gathers points of arrival
 STEPS = 200  # for objects of the reference diameter
 REFERENCE_DIAMETER = 30.0  # pixels
 STILL = 0.01  # pixels: a point that is this close to where it was two steps ago has arrived

@@ -149,7 +149,7 @@ def flow_errors_torch(labels: Labels, flows: Tensor) -> NDArray[np.float64]:
     count = int(labels.max(initial=0))
     boxes, areas = label_boxes(labels, count)
     steps = np.where(areas > 0, 2 * (boxes[:, 2:] - boxes[:, :2]).sum(1), 0)
-    # Objects that need the most steps come first, so that those still at work are always the first so many.
+    # Objects that need the most steps come first, so that those still at work are always at the front.
     order = np.argsort(-steps, kind="stable")
     areas, steps, centres = areas[order], steps[order], _centres(labels, boxes, areas)[order]
     objects = _Objects(labels, order, flows.device)
@@ -172,7 +172,7 @@ def _groups(areas: NDArray[np.int64]) -> Iterator[tuple[slice, slice]]:
         first = last
 
 
-@njit(cache=True)
+@njit
 def _centres(labels: Any, boxes: Any, areas: Any) -> Any:
     """The pixel at which each object is heated, as an index into the flat image."""
     centres = np.zeros(len(boxes), np.int64)

@@ -60,7 +60,8 @@ def _work(boxes: NDArray[np.int32]) -> NDArray[np.float64]:
 def _heat(own: NDArray[np.bool_], volume: int) -> NDArray[np.float64]:
     """The heat of one object that may be very large; with a cold border of one voxel."""
     inside = _inside(own)
-    heat, one, two = np.zeros_like(inside), np.zeros_like(inside), np.zeros_like(inside)
+    heat: NDArray[np.float64] = np.zeros_like(inside)
+    one, two = np.zeros_like(inside), np.zeros_like(inside)
     centre = _centre(own, volume)
     for first, end in parts(2 * sum(own.shape), WORK // inside.size):
         _diffuse(heat, one, two, inside, centre, end - first)

@@ -13,7 +13,7 @@ from cellspan.core.machine.compiled import PARALLEL, njit, parts, prange
 # So much is done between two looks whether the work is still wanted, and in one turn, at first; see `parts`. It is
 # little, because a small image beside this needs several turns.
 POINT_STEPS = 2**21  # steps of voxels, if none arrives before the last one
-ROWS = 4  # but at least so many rows, for several processors
+ROWS = 4  # at least, so that several processors have work
 VOXELS = 2**24
 
 

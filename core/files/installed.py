@@ -193,7 +193,7 @@ def _folders_of(names: Iterable[str]) -> list[str]:
 
 
 def _is_below(name: object) -> bool:
-    """Whether a name from a list stays below the folder, whoever wrote the list."""
+    """Whether a name from a list stays below the folder."""
     if not isinstance(name, str) or not name or "\\" in name or ":" in name:
         return False
     path = PurePosixPath(name)

@@ -1,4 +1,4 @@
-"""Regular files and folders, told from what would block whoever opens it: pipes, devices, sockets."""
+"""Regular files and folders, as opposed to pipes, devices and sockets, which would block when opened."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
+from unicodedata import category
 
 from cellspan.core.errors import CellspanError
 
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # controls such as a new line, bytes that are no letters, ends of lines
 Source = bytes | BinaryIO | Path  # of a file's content
 
 # A pipe without a writer would be waited for, and a terminal would become the process's own.
@@ -41,8 +43,12 @@ def _mode(path: Path) -> int:
 
 
 def readable(name: str | Path) -> str:
-    """A file's name as a text that can be printed and sent on, also if its bytes are none."""
-    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+    """A file's name as a text on one line that can be printed and sent on, also if its bytes are none."""
+    return "".join(_escaped(letter) if category(letter) in UNPRINTABLE else letter for letter in str(name))
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 def open_regular(path: Path) -> BinaryIO:

@@ -191,7 +191,7 @@ def predict_augmented(
 
 
 class Tally:
-    """Counts what is done and tells it as a fraction; whoever is told may raise an exception to end the work."""
+    """Counts what is done and tells it as a fraction; the callback may raise an exception to end the work."""
 
     def __init__(self, total: int, on_progress: OnProgress | None) -> None:
         """`total` is what there is to do."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from cellspan.core.inference.full_precision import full_precision
 from cellspan.core.machine.device_memory import explains_full_memory
 from cellspan.core.models.network import FlowNetwork
 from cellspan.core.models.registry import Model
@@ -23,8 +24,6 @@ class TorchPredictor:
         """Load the model's weights onto the device; raises DeviceMemoryError if its memory is full."""
         self.device = device
         self.batch = 16
-        # By default convolutions on newer cards use TF32, with 10 bits of mantissa.
-        torch.backends.cudnn.allow_tf32 = False
         network = FlowNetwork(model.description.widths)
         network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in model.weights().items()})
         self._network = network.eval().to(device).to(memory_format=torch.channels_last)
@@ -42,13 +41,13 @@ class TorchPredictor:
 
     def encode_tensors(self, tiles: Tensor) -> tuple[Features, Tensor]:
         """As `encode`, with tensors that are on the device and stay there."""
-        with torch.inference_mode():
+        with torch.inference_mode(), full_precision():
             features: Features = self._network.downsample(tiles)
         return features, features[-1]
 
     def decode_tensors(self, features: Features, style: Tensor) -> Tensor:
         """As `decode`, with tensors that are on the device and stay there."""
-        with torch.inference_mode():
+        with torch.inference_mode(), full_precision():
             styles = style.expand(len(features[0]), -1)
             outputs: Tensor = self._network.output(self._network.upsample(styles, features))
         return outputs

@@ -90,7 +90,7 @@ def predict_augmented_torch(
 
 @explains_full_memory
 def resize_torch(planes: Tensor, shape: tuple[int, int]) -> Tensor:
-    """(C, Y, X) in float32 to a new height and width, as `core.pictures.images.resize`; may raise CellspanError."""
+    """(C, Y, X) in float32 to a new height and width, as `core.pictures.resizing.resize`; may raise CellspanError."""
     height, width = planes.shape[1:]
     if (height, width) == shape:
         return planes
@@ -146,7 +146,8 @@ def _mean_features(
             rows = shares_y[y].view(features.shape[1], -1).mean(1)
             columns = shares_x[x].view(features.shape[2], -1).mean(1)
             parts.append(features @ columns @ rows)
-    return torch.stack(parts).cpu().numpy().sum(axis=0, dtype=np.float64)
+    result: NDArray[np.float64] = torch.stack(parts).cpu().numpy().sum(axis=0, dtype=np.float64)
+    return result
 
 
 def _encoded(

@@ -1,4 +1,4 @@
-"""How much memory this process may still use: the least of what the machine, its cgroups and its own limits leave.
+"""How much memory this process may still use: the least of what the machine, cgroups, a job and its own limits leave.
 
 A process that takes more than its cgroup allows (a container, a job of Slurm, a systemd unit) is killed without a word,
 whatever the machine has; so what a file or a model will need is compared with this number first.
@@ -6,7 +6,8 @@ whatever the machine has; so what a file or a model will need is compared with t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +21,8 @@ WAY_OUT = "close other programs, use a computer with more memory, or give a smal
 
 def available_memory() -> int:
     """Bytes that this process can still take before the system refuses them or kills it."""
-    return max(0, min([psutil.virtual_memory().available, *_left_in_cgroups(), *_left_of_limits()]))
+    limits = [*_left_in_cgroups(), *_left_of_limits(), *_left_of_job(os.environ)]
+    return max(0, min([psutil.virtual_memory().available, *limits]))
 
 
 def require_memory(needed: int, what: str, way_out: str = WAY_OUT) -> None:
@@ -47,8 +49,13 @@ def _left_in_cgroups(root: Path = Path("/")) -> Iterator[int]:
     """What each cgroup of this process leaves, from its own up to the outermost; none where there are no cgroups."""
     for folder in _cgroups(root):
         v2 = (folder / "memory.max").exists()
-        limit = _number(folder / ("memory.max" if v2 else "memory.limit_in_bytes"))
-        if limit is None or limit >= UNLIMITED:
+        # Above memory.high nobody is killed, but slowed down until the work does not end any more.
+        named = ("memory.max", "memory.high") if v2 else ("memory.limit_in_bytes",)
+        limits = [number for name in named if (number := _number(folder / name)) is not None]
+        # Of version 1, where a container does not see the cgroups around its own.
+        limits.append(_entry(folder / "memory.stat", "hierarchical_memory_limit") or UNLIMITED)
+        limit = min(limits)
+        if limit >= UNLIMITED:
             continue
         used = _number(folder / ("memory.current" if v2 else "memory.usage_in_bytes")) or 0
         # Pages of files that nobody has touched lately count as used, but are given up before anybody is killed.
@@ -108,6 +115,23 @@ def _left_of_limits() -> Iterator[int]:
         soft, _ = resource.getrlimit(limit)
         if soft != resource.RLIM_INFINITY and taken is not None:
             yield soft - int(taken)
+
+
+def _left_of_job(environment: Mapping[str, str]) -> Iterator[int]:
+    """What a job of Slurm leaves: clusters without cgroups end a job that is seen with more than it asked for."""
+    per_node, per_cpu = (_megabytes(environment.get(f"SLURM_MEM_PER_{unit}")) for unit in ("NODE", "CPU"))
+    granted = per_node or per_cpu * _whole(environment.get("SLURM_CPUS_ON_NODE"))
+    if granted:  # 0 is all memory of the node
+        yield granted - int(psutil.Process().memory_info().rss)
+
+
+def _megabytes(text: str | None) -> int:
+    return _whole(text) << 20
+
+
+def _whole(text: str | None) -> int:
+    """A number in a variable; 0 without one."""
+    return int(text) if text is not None and text.isdecimal() else 0
 
 
 def _number(file: Path) -> int | None:

@@ -1,1 +1,1 @@
-"""Models: the registry and the ones that ship in the package."""
+"""Models: the registry and the bundled models."""

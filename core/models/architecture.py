@@ -1,4 +1,4 @@
-"""The tensors of the network by name and shape, without torch: what a checkpoint must hold to be one of this method."""
+"""The tensors of the network by name and shape, without torch, to check checkpoints."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 Shapes = dict[str, tuple[int, ...]]
-CHANNELS = 2  # the one to segment and the nuclei
+CHANNELS = 2  # the channel to segment and the nuclei
 OUTPUTS = 3  # y flow and x flow, cell probability as a logit
-FLOW_SCALE = 5  # the flows of the network are so many times those of the method
+FLOW_SCALE = 5  # the network's flows are scaled by this factor
 DIAMETERS = ("diam_mean", "diam_labels")
-COUNTER = "num_batches_tracked"  # of batch normalisation; plays no part in predictions
+COUNTER = "num_batches_tracked"  # of batch normalisation; not used for predictions
 
 
 def widths_from_shapes(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
-    """The widths of the network that has these tensors; raises KeyError or IndexError if it is another one."""
+    """The widths of the network with these tensors; raises KeyError or IndexError for other networks."""
     first = shapes["downsample.down.res_down_0.conv.conv_0.2.weight"][1]
     levels = sum(name.startswith("downsample.") and name.endswith(".proj.1.weight") for name in shapes)
     return (first, *(shapes[f"downsample.down.res_down_{level}.proj.1.weight"][0] for level in range(levels)))
@@ -61,11 +61,11 @@ def _normalised_convolution(name: str, place: int, inputs: int, outputs: int, ke
 
 
 def is_counter(name: str) -> bool:
-    """Whether a tensor counts batches, which plays no part in predictions and is missing in early checkpoints."""
+    """Whether a tensor counts batches; not used for predictions, and missing in early checkpoints."""
     return name.endswith(COUNTER)
 
 
 def different_tensors(found: Shapes, expected: Shapes) -> list[str]:
-    """Names that are missing, too many or of another shape; diameters and counters may be missing."""
+    """Names of missing, additional or differently shaped tensors; diameters and counters may be missing."""
     missing = [name for name in expected if name not in found and name not in DIAMETERS and not is_counter(name)]
     return missing + [name for name, shape in found.items() if expected.get(name) != shape]

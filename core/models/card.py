@@ -1,4 +1,4 @@
-"""A model's card: what people should know before they trust it, as Markdown, from its model.json."""
+"""A model's card as Markdown, from its model.json: what to know before trusting its results."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ SCORES = {"ap50": "AP@0.5", "ap75": "AP@0.75", "ap90": "AP@0.9", "pooled_ap50": 
 
 
 def card(model: Model) -> str:
-    """What the model finds, what it was trained on, licences, scores, and where it fails; raises CellspanError."""
+    """What the model finds, its training images and licences, scores, and where it fails; raises CellspanError."""
     try:
         sections = [_summary(model), _training(model), _scores(model), _limits(model)]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:  # these notes have no fixed form
+    except (KeyError, TypeError, ValueError, AttributeError) as error:  # these entries have no fixed format
         raise CellspanError(
-            f"{model.folder / DESCRIPTION}: its notes on training and scores cannot be shown "
-            f"({type(error).__name__}: {error}); --json shows the file."
+            f"{model.folder / DESCRIPTION}: the notes on training and scores cannot be shown "
+            f"({type(error).__name__}: {error}); add --json to see the file."
         ) from None
     return "\n".join(section for section in sections if section)
 
@@ -36,11 +36,11 @@ def _summary(model: Model) -> str:
         f"# Model {model.name}",
         "",
         f"- finds: {about.objects}",
-        f"- mean diameter: {about.mean_diameter:g} pixels (images are resized so that objects have it)",
+        f"- mean diameter: {about.mean_diameter:g} pixels (images are rescaled to it)",
         f"- network: widths {widths}; {weight_count(about.widths) / 1e6:.2f} million weights",
     ]
     if sizes is None:
-        lines.append("- cannot estimate diameters: give one")
+        lines.append("- cannot estimate diameters: enter one with --diameter")
     else:
         error = (
             "" if sizes.median_error is None else f"; median error of the first guess {100 * sizes.median_error:.0f} %"
@@ -48,7 +48,7 @@ def _summary(model: Model) -> str:
         lines.append(f"- estimates diameters from {sizes.smallest:.0f} to {sizes.largest:.0f} pixels{error}")
     lines.append(f"- SHA-256 of the weights: {about.weights_sha256}")
     if about.source_sha256:
-        lines.append(f"- SHA-256 of the checkpoint that they come from: {about.source_sha256}")
+        lines.append(f"- SHA-256 of the original checkpoint: {about.source_sha256}")
     return "\n".join(lines) + "\n"
 
 
@@ -64,7 +64,7 @@ def _training(model: Model) -> str:
         )
         lines.append(f"- {source}: {note}")
     lines += ["", f"{about['images']} images, {about['steps']:,} steps, {about['minutes']:g} minutes."]
-    lines += [f"Before that {line}." for line in about.get("before", [])]
+    lines += [f"Started from {line}." for line in about.get("before", [])]
     return "\n".join(lines) + "\n"
 
 
@@ -74,7 +74,7 @@ def _scores(model: Model) -> str:
     }
     if not tables:
         return ""
-    lines = ["## Scores on validation images, diameters estimated", ""]
+    lines = ["## Scores on validation images, with estimated diameters", ""]
     lines += ["| images of | " + " | ".join(SCORES.values()) + " |", "|---" * (1 + len(SCORES)) + "|"]
     for name, score in tables.items():
         lines.append(f"| {name} | " + " | ".join(_number(score.get(key)) for key in SCORES) + " |")

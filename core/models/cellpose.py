@@ -1,8 +1,8 @@
-"""Checkpoints of Cellpose 1 to 3 as models: what they must hold, the diameters they were trained for, their size model.
+"""Checkpoints of Cellpose 1 to 3 as models: their content, training diameters, and size models.
 
-A checkpoint is a torch state_dict with widths such as (2, 32, 64, 128, 256); beside it may lie `size_<name>.npy`, the
-regression from style to diameter. They are used where they lie, without a converted copy: reading one takes no longer
-than reading a copy would.
+A checkpoint is a torch state_dict with widths such as (2, 32, 64, 128, 256); there may also be `size_<name>.npy`, the
+regression from style to diameter. They are used in place, because reading them takes no longer than reading a converted
+copy.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ from cellspan.core.models.numpy_file import read_numbers
 from cellspan.core.models.official import OFFICIAL_FILES
 from cellspan.core.models.torch_file import TorchFile, open_torch_file
 
-NUCLEI_DIAMETER, CELL_DIAMETER = 17.0, 30.0  # pixels; what the checkpoints were trained at, where they do not say it
-SMALLEST, LARGEST = 5.0, 2000.0  # pixels; Cellpose estimates no smaller ones and sets no upper limit
+NUCLEI_DIAMETER, CELL_DIAMETER = 17.0, 30.0  # pixels; training diameters of checkpoints that do not contain them
+SMALLEST, LARGEST = 5.0, 2000.0  # pixels; Cellpose estimates no smaller diameters and has no upper limit
 SAM_PARTS = ("encoder.patch_embed", "encoder.blocks", "encoder.pos_embed", "encoder.neck", "W2")
 State = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What is known of a checkpoint without reading its weights."""
+    """The description of a checkpoint, without its weights."""
 
     path: Path
     widths: tuple[int, ...]
@@ -59,13 +59,13 @@ class Checkpoint:
     size_file: Path | None
 
     def size_model(self) -> SizeModel | None:
-        """The regression beside the checkpoint; raises CellspanError if it is damaged."""
+        """The size model beside the checkpoint; raises CellspanError if it is damaged."""
         return read_size_model(self.size_file, self.widths[-1], self.mean_diameter) if self.size_file else None
 
 
 @dataclass(frozen=True)
 class CheckpointModel(Model):
-    """A checkpoint in use where it lies."""
+    """A checkpoint that is used in place."""
 
     file: Path
 
@@ -75,15 +75,15 @@ class CheckpointModel(Model):
         return self.file
 
     def weights(self) -> State:
-        """The network's state, name -> array; raises CellspanError if the file is damaged or was replaced."""
+        """The network's state, name -> array; raises CellspanError if the file is damaged or has changed."""
         state = read_checkpoint(self.file)
         if sha256_of(self.file) != self.sha256:
-            raise CellspanError(f"{self.file}: the checkpoint was replaced while it was read; try again.")
+            raise CellspanError(f"{self.file}: the checkpoint changed while it was being read; try again.")
         return state
 
 
 def load_checkpoint(path: Path, name: str) -> CheckpointModel:
-    """A checkpoint as a model; raises CellspanError with the reason if it is none of Cellpose 1 to 3."""
+    """A checkpoint as a model; raises CellspanError with the reason if it is not from Cellpose 1 to 3."""
     size_file = _size_file(path)
     return _loaded(path, name, _state_on_disk(path), _state_on_disk(size_file) if size_file else None)
 
@@ -98,7 +98,7 @@ def _state_on_disk(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def _loaded(path: Path, name: str, state: tuple[int, int], size_state: tuple[int, int] | None) -> CheckpointModel:
-    """Remembered until one of the two files changes, because the engine looks for its model with every image."""
+    """Cached until one of the two files changes, because the engine looks up its model for every image."""
     checkpoint = examine(path)
     sha256 = sha256_of(path)
     description = ModelDescription(
@@ -128,13 +128,13 @@ def examine(path: Path) -> Checkpoint:
 
 
 def read_checkpoint(path: Path) -> State:
-    """Every tensor of a checkpoint by name, with what early ones lack filled in; raises CellspanError.
+    """All tensors of a checkpoint by name, completed for early versions; raises CellspanError.
 
-    Also if there are numbers among them that are not finite.
+    Also if they contain numbers that are not finite.
     """
     with open_torch_file(path) as file:
         widths, diameter = _checked_widths(file), _mean_diameter(file)
-        needed = 2 * sum(tensor.size for tensor in file.tensors.values())  # as stored, and put in order
+        needed = 2 * sum(tensor.size for tensor in file.tensors.values())  # as stored, and as arrays
         require_memory(needed, f"{path}: the checkpoint", "use another model")
         state = {name: file.array(name) for name in file.tensors}
     for name in DIAMETERS:
@@ -162,29 +162,31 @@ def _checked_widths(file: TorchFile) -> tuple[int, ...]:
             f"{file.path}: these are not the weights of the convolutional network of Cellpose 1 to 3."
         ) from None
     if widths[0] != CHANNELS:
-        raise CellspanError(f"{file.path}: this network is for {widths[0]} channels; cellspan runs those for two.")
+        raise CellspanError(
+            f"{file.path}: this network has {widths[0]} input channel{'s' * (widths[0] != 1)} instead of two."
+        )
     wrong = different_tensors(shapes, network_shapes(widths))
     wrong += [name for name, tensor in file.tensors.items() if tensor.storage.dtype.kind not in "fi"]
     if wrong:
         raise CellspanError(
             f"{file.path}: these are not the weights of a network of Cellpose 1 to 3 that finds cells: "
-            f"'{wrong[0]}' differs."
+            f"'{wrong[0]}' does not match."
         )
     return widths
 
 
 def _mean_diameter(file: TorchFile) -> float:
-    """What objects are resized to, in pixels; Cellpose does not ask the file of an official model for it."""
+    """The diameter to which objects are rescaled, in pixels; for official models, Cellpose ignores the file's value."""
     if file.path.name in OFFICIAL_FILES or DIAMETERS[0] not in file.tensors:
         return NUCLEI_DIAMETER if "nuclei" in file.path.name else CELL_DIAMETER
     diameter = float(file.array(DIAMETERS[0])[0])
     if not SMALLEST_MEAN <= diameter < LARGEST:
-        raise CellspanError(f"{file.path}: its mean diameter, {diameter:g} pixels, cannot be right.")
+        raise CellspanError(f"{file.path}: its mean diameter of {diameter:g} pixels is impossible.")
     return diameter
 
 
 def _size_file(checkpoint: Path) -> Path | None:
-    """The regression that belongs to a checkpoint; official ones are called size_cyto3.npy or size_cytotorch_0.npy."""
+    """The size model of a checkpoint; official ones are called size_cyto3.npy or size_cytotorch_0.npy."""
     candidates = (checkpoint.with_name(f"size_{checkpoint.name}.npy"), Path(f"{checkpoint}_size.npy"))
     return next((path for path in candidates if is_regular(path)), None)
 
@@ -203,9 +205,9 @@ def read_size_model(path: Path, style_length: int, mean_diameter: float) -> Size
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise CellspanError(f"{path}: this is not a Cellpose size model ({first_line(error)[:200]}).") from None
     if slope.shape != (style_length,) or centre.shape != (style_length,):
-        raise CellspanError(f"{path}: this size model is for styles of another length than {style_length}.")
+        raise CellspanError(f"{path}: this size model does not fit a style of length {style_length}.")
     if not (np.isfinite([mean, offset, *slope, *centre]).all() and mean > 0):
-        raise CellspanError(f"{path}: this size model holds numbers that cannot be right.")
+        raise CellspanError(f"{path}: this size model contains impossible numbers.")
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # numbers like 1e300 are refused below
             intercept = float(np.log(mean) + offset - slope @ centre)
@@ -213,4 +215,4 @@ def read_size_model(path: Path, style_length: int, mean_diameter: float) -> Size
             coefficients=[float(value) for value in slope], intercept=intercept, smallest=SMALLEST, largest=LARGEST
         )
     except ValidationError as error:
-        raise CellspanError(f"{path}: this size model holds numbers that cannot be right ({reason(error)}).") from None
+        raise CellspanError(f"{path}: this size model contains impossible numbers ({reason(error)}).") from None

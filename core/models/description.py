@@ -1,4 +1,4 @@
-"""What is known of a model: the content of model.json, and the folder in which its weights lie beside it."""
+"""A model's description: the content of model.json, and its folder with the weights."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from cellspan.core.models.architecture import CHANNELS, different_tensors, netwo
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
 LONGEST = 16 << 20  # bytes of a description; those of the bundled models have 10,000
-WIDEST, MOST_WIDTHS = 4096, 10  # of a network: far more than any that was ever trained
-SMALLEST_MEAN, LARGEST_MEAN = 0.5, 4000.0  # pixels; beyond these no mean diameter was meant
-SMALLEST_SIZE, LARGEST_SIZE = 0.01, 100_000.0  # pixels; the same for the range of a size model
-STEEPEST = 1e6  # of a size model's numbers; those of the bundled models are below 10
+WIDEST, MOST_WIDTHS = 4096, 10  # of a network; far more than any real one
+SMALLEST_MEAN, LARGEST_MEAN = 0.5, 4000.0  # pixels; plausible mean diameters
+SMALLEST_SIZE, LARGEST_SIZE = 0.01, 100_000.0  # pixels; plausible range of a size model
+STEEPEST = 1e6  # largest number in a size model; those of the bundled models are below 10
 
 
 def _without_nan(content: Any) -> Any:
-    """Scores and notes with None in place of NaN and infinity, which JSON cannot send on to other programs."""
+    """Scores and notes with None instead of NaN and infinity, which are not valid JSON."""
     if isinstance(content, dict):
         return {key: _without_nan(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
@@ -65,43 +65,43 @@ class ModelDescription(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    objects: str = Field(description="what the model finds, for people: nuclei, cells, ...")
+    objects: str = Field(description="what the model finds: nuclei, cells, ...")
     widths: tuple[Annotated[int, Field(ge=1, le=WIDEST)], ...] = Field(min_length=2, max_length=MOST_WIDTHS)
     mean_diameter: float = Field(
         ge=SMALLEST_MEAN,
         le=LARGEST_MEAN,
         allow_inf_nan=False,
-        description="pixels; images are resized so that objects have it",
+        description="pixels; images are rescaled to it",
     )
     size_model: SizeModel | None = None
-    weights_sha256: str = Field(description="of the file that the weights are read from")
-    source_sha256: str | None = Field(None, description="of the Cellpose checkpoint that the weights come from")
+    weights_sha256: str = Field(description="of the weights file")
+    source_sha256: str | None = Field(None, description="of the original Cellpose checkpoint")
     training: Notes = Field(default_factory=dict, description="sources, licences, steps, versions")
     scores: Notes = Field(default_factory=dict)
-    limits: list[str] = Field(default_factory=list, description="where it fails, in sentences for people")
+    limits: list[str] = Field(default_factory=list, description="where the model fails, in sentences")
 
     @model_validator(mode="after")
     def _fitting(self) -> ModelDescription:
         if self.widths[0] != CHANNELS:
-            raise ValueError(f"the network is for {self.widths[0]} channels, and cellspan runs those for {CHANNELS}")
+            raise ValueError(f"the network has {self.widths[0]} input channels, but cellspan supports only {CHANNELS}")
         if self.size_model is not None and len(self.size_model.coefficients) != self.widths[-1]:
             raise ValueError(
-                f"the size model has {len(self.size_model.coefficients)} coefficients, and the network's style "
-                f"{self.widths[-1]} numbers"
+                f"the size model has {len(self.size_model.coefficients)} coefficients, but the network's style "
+                f"has {self.widths[-1]} numbers"
             )
         return self
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model on disk; weights are read when they are asked for."""
+    """A model on disk; weights are read on request."""
 
     folder: Path
     description: ModelDescription
 
     @property
     def name(self) -> str:
-        """The name that users type."""
+        """The name for users."""
         return self.description.name
 
     @property
@@ -111,20 +111,20 @@ class Model:
 
     @property
     def identity(self) -> dict[str, str | None]:
-        """What a result records of its model."""
+        """The identity of the model, for the record of a result."""
         return self.description.model_dump(include={"name", "weights_sha256", "source_sha256"})
 
     @property
     def weights_file(self) -> Path:
-        """The file that the weights are read from."""
+        """The weights file."""
         return self.folder / WEIGHTS
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """The network's state, name -> array, floats in 32 bits; raises CellspanError if the file is damaged.
 
-        Also if it holds another network than the description says, or numbers that are not finite.
+        Also if it contains a different network than the description, or numbers that are not finite.
         """
-        from safetensors.numpy import load_file  # here because lists of models need no weights
+        from safetensors.numpy import load_file  # imported here because lists of models need no weights
 
         path = self.weights_file
         _require_size(path, self.description.widths)
@@ -134,22 +134,20 @@ class Model:
         except CellspanError:
             raise
         except MemoryError:
-            raise CellspanError(f"{path}: the weights do not fit into the memory that is free.") from None
+            raise CellspanError(f"{path}: the weights do not fit into the free memory.") from None
         except Exception as error:  # noqa: BLE001 - of the file system, of safetensors, of numpy
             raise CellspanError(f"{path}: the model's weights cannot be read ({first_line(error)[:300]}).") from None
         if found != self.sha256:
-            raise CellspanError(
-                f"{path}: the weights are not those that {DESCRIPTION} describes; copy the model again."
-            )
+            raise CellspanError(f"{path}: the weights do not match {DESCRIPTION}; copy the model again.")
         require_weights(path, state, self.description.widths)
-        # Files may hold 16 bits to be small; the network computes in 32.
+        # Files may store 16 bits to save space; the network computes in 32 bits.
         return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in state.items()}
 
 
 def _require_size(path: Path, widths: tuple[int, ...]) -> None:
     """Refuse a file that is much larger than its network, and a network larger than the memory."""
     numbers = sum(math.prod(shape) for shape in network_shapes(widths).values())
-    # As read, and what the predictor makes of them: 64 bits, then its own.
+    # As read, plus the predictor's copies: 64 bits, then its own.
     require_memory(16 * numbers, f"{path}: a network of the widths {', '.join(map(str, widths))}", "use another model")
     try:
         size = path.stat().st_size
@@ -157,19 +155,19 @@ def _require_size(path: Path, widths: tuple[int, ...]) -> None:
         raise CellspanError(f"{path}: the model's weights cannot be read ({error.strerror}).") from None
     if size > 8 * numbers + LONGEST:
         raise CellspanError(
-            f"{path}: the file has {in_words(size)}, far more than the network that {DESCRIPTION} describes; "
+            f"{path}: the file has {in_words(size)}, far more than the network in {DESCRIPTION} needs; "
             "copy the model again."
         )
 
 
 def require_weights(path: Path, state: Mapping[str, NDArray[Any]], widths: tuple[int, ...]) -> None:
-    """Raise CellspanError if these are not the tensors of a network of these widths, or if it cannot compute."""
+    """Raise CellspanError if these are not finite tensors of a network with these widths."""
     wrong = different_tensors({name: array.shape for name, array in state.items()}, network_shapes(widths))
     wrong += [name for name, array in state.items() if array.dtype.kind not in "fiu"]
     if wrong:
         raise CellspanError(
             f"{path}: these are not the weights of a network of the widths {', '.join(map(str, widths))}: "
-            f"'{wrong[0][:100]}' differs."
+            f"'{wrong[0][:100]}' does not match."
         )
     for name, array in state.items():
         with np.errstate(over="ignore"):  # the network computes in 32 bits, where 1e300 is infinite
@@ -193,30 +191,32 @@ def sha256_of(path: Path) -> str:
 
 
 def load_model(folder: Path) -> Model:
-    """The model in a folder; raises CellspanError with the reason if it is none."""
+    """The model in a folder; raises CellspanError with the reason if it cannot be used."""
     path = folder / DESCRIPTION
     try:
         with open_regular(path) as file:
             content = file.read(LONGEST + 1)
     except OSError:
-        raise CellspanError(f"{folder}: this is no model folder, it has no readable {DESCRIPTION}.") from None
+        raise CellspanError(
+            f"{folder}: this is not a model folder, because it has no readable {DESCRIPTION}."
+        ) from None
     if len(content) > LONGEST:
-        raise CellspanError(f"{path}: the file is too long to describe a model ({in_words(LONGEST)} at most).")
+        raise CellspanError(f"{path}: the file is too long for a model description ({in_words(LONGEST)} at most).")
     return Model(folder, parsed_description(path, content))
 
 
 def parsed_description(path: Path, content: bytes) -> ModelDescription:
-    """What the bytes of a model.json say; raises CellspanError that names the file and the entry."""
+    """Parse the bytes of a model.json; raises CellspanError that names the file and the entry."""
     try:
         return ModelDescription.model_validate_json(content.decode("utf-8"))
     except ValidationError as error:
         raise CellspanError(f"{path}: {reason(error)}.") from None
     except (UnicodeDecodeError, RecursionError, MemoryError):
-        raise CellspanError(f"{path}: this is no readable description of a model; copy the model again.") from None
+        raise CellspanError(f"{path}: the model description cannot be read; copy the model again.") from None
 
 
 def reason(error: ValidationError) -> str:
-    """The first thing that pydantic found, as a part of a sentence."""
+    """The first problem that pydantic found, as part of a sentence."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))[:200]
     message = first["msg"].removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""One file from a server: continued where it was cut off, tried again when the line fails, never seen half-done."""
+"""Downloads one file: continues after an interruption, retries on errors, and never shows a partial file."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cellspan.core.errors import CellspanError
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds without a byte
 ATTEMPTS = 4
 WAIT = tenacity.wait_exponential(multiplier=0.5, max=8) + tenacity.wait_random(0, 0.5)  # seconds between attempts
-PASSING = (408, 425, 429, 500, 502, 503, 504)  # states of a server that may be others in a moment
+PASSING = (408, 425, 429, 500, 502, 503, 504)  # temporary errors of a server
 
-OnBytes = Callable[[int, "int | None"], None]  # those that are there, those there will be if the server says so
+OnBytes = Callable[[int, "int | None"], None]  # bytes so far, and in total if known
 OnNote = Callable[[str], None]
 
 
 def download(url: str, path: Path, on_bytes: OnBytes, on_note: OnNote) -> None:
-    """Write what is at `url` to `path`; what an earlier call left there is continued if the server can do that.
+    """Download `url` to `path`, continuing an earlier download if the server supports it.
 
-    Raises CellspanError in one sentence; what has come by then stays in `path` for the next call.
+    Raises CellspanError with one sentence; the part downloaded so far stays in `path` for the next call.
     """
     headers = {"Accept-Encoding": "identity", "User-Agent": f"cellspan/{version('cellspan')}"}
     attempts = tenacity.Retrying(
@@ -46,16 +46,16 @@ def download(url: str, path: Path, on_bytes: OnBytes, on_note: OnNote) -> None:
 
 
 def _receive(client: httpx.Client, url: str, path: Path, on_bytes: OnBytes) -> None:
-    """One request, for what is missing or for everything."""
+    """One request, for the missing part or the whole file."""
     there = _continuation(url, path)
     with client.stream("GET", url, headers=there) as response:
         if url.startswith("https:") and response.url.scheme != "https":
-            raise httpx.UnsupportedProtocol("the server leads to a connection that is not encrypted")
+            raise httpx.UnsupportedProtocol("the server redirects to an unencrypted connection")
         if there and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             if _whole_length(response) == path.stat().st_size:
-                return  # everything was there already
+                return  # already complete
             path.unlink()
-            raise httpx.RemoteProtocolError("the server's file is shorter than what came before")
+            raise httpx.RemoteProtocolError("the file on the server is shorter than the part already downloaded")
         response.raise_for_status()
         done = _start(response, path)
         total = int(response.headers["content-length"]) + done if "content-length" in response.headers else None
@@ -69,7 +69,7 @@ def _receive(client: httpx.Client, url: str, path: Path, on_bytes: OnBytes) -> N
 
 
 def _continuation(url: str, path: Path) -> dict[str, str]:
-    """Headers that ask for the rest of a download, provided that the server's file is still the same."""
+    """Headers that request the rest of a download if the server's file has not changed."""
     try:
         earlier_url, validator = _validator_file(path).read_text(encoding="utf-8").splitlines()[:2]
         size = path.stat().st_size
@@ -81,14 +81,14 @@ def _continuation(url: str, path: Path) -> dict[str, str]:
 
 
 def _start(response: httpx.Response, path: Path) -> int:
-    """How many bytes precede those of a response."""
+    """The number of bytes before those of a response."""
     if response.status_code != HTTPStatus.PARTIAL_CONTENT:
         return 0
     match = re.match(r"bytes (\d+)-", response.headers.get("content-range", ""))
     size = path.stat().st_size if path.exists() else 0
     if not match or int(match[1]) != size:
-        path.unlink(missing_ok=True)  # so that the next attempt asks for the whole
-        raise httpx.RemoteProtocolError("the server sent another part of the file than was asked for")
+        path.unlink(missing_ok=True)  # so that the next attempt requests the whole file
+        raise httpx.RemoteProtocolError("the server sent the wrong part of the file")
     return size
 
 
@@ -98,7 +98,7 @@ def _whole_length(response: httpx.Response) -> int | None:
 
 
 def _validator(response: httpx.Response) -> str:
-    """What tells one version of the server's file from another; empty if the server does not say."""
+    """The version of the server's file; empty if the server does not give one."""
     tag: str = response.headers.get("etag", "")
     changed: str = response.headers.get("last-modified", "")
     return tag if tag and not tag.startswith("W/") else changed
@@ -109,7 +109,7 @@ def _validator_file(path: Path) -> Path:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether it is worth trying again."""
+    """Whether to try again."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code in PASSING
     return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
@@ -121,7 +121,7 @@ def _reason(state: tenacity.RetryCallState) -> str:
 
 
 def _sentence(error: BaseException) -> str:
-    """What went wrong, in the user's words."""
+    """The error in words for the user."""
     if isinstance(error, httpx.HTTPStatusError):
         code = error.response.status_code
         if code == HTTPStatus.NOT_FOUND:
@@ -130,7 +130,7 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, httpx.TimeoutException):
         return "the server did not answer in time"
     if isinstance(error, httpx.ConnectError):
-        return f"there is no connection to {error.request.url.host} ({error}); check the network"
+        return f"cannot connect to {error.request.url.host} ({error}); check the network"
     if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
         return f"the connection broke off ({error})"
     return str(error) or type(error).__name__

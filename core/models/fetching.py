@@ -1,7 +1,7 @@
-"""The official Cellpose models come from their server, or from a mirror, into Cellpose's folder.
+"""Downloads official Cellpose models from their server, or a mirror, to Cellpose's folder.
 
-A file appears there only when it is complete, has the checksum that is expected and reads as what it should be. Until
-then it is in the user's cache. Its SHA-256 is written beside it, and what is fetched later must have the same.
+A file appears there only when it is complete, has the expected checksum and can be read as a checkpoint. Until then it
+is in the user's cache. Its SHA-256 is saved beside it, and later downloads must match it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from cellspan.core.models.download import OnBytes, OnNote, download
 from cellspan.core.models.official import ADDRESS, OFFICIAL, OfficialFile
 from cellspan.core.models.registry import CELLPOSE, cellpose_folder, find_model
 
-PATIENCE = 600.0  # seconds to wait for another process that fetches the same model
+PATIENCE = 600.0  # seconds to wait for another process that downloads the same model
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where files come from, and what is to be told on the way."""
+    """The source of the files, and callbacks for progress."""
 
     address: str = ADDRESS
     offline: bool = False
@@ -40,13 +40,13 @@ class Source:
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A file of an official model: where it lies until it is checked, and where it is for use."""
+    """A file of an official model: its path before checking, and its final path."""
 
     target: Path
-    path: Path  # the target itself if it was there already
-    origin: str  # for people: the target or the address
+    path: Path  # the target itself if it already existed
+    origin: str  # the target or the address, for messages
     sha256: str
-    confirmed_by: str  # who says that this is the checksum; empty if nobody does
+    confirmed_by: str  # the source of the expected checksum; empty if there is none
 
     @property
     def is_new(self) -> bool:
@@ -55,15 +55,16 @@ class FetchedFile:
 
 
 def fetch_model(name: str, source: Source, sha256: str | None = None) -> tuple[Model, list[FetchedFile]]:
-    """An official model with its files, downloaded if they are not in Cellpose's folder yet.
+    """An official model with its files, downloaded unless they are already in Cellpose's folder.
 
-    `sha256` is what the checkpoint must have. Raises CellspanError in one sentence; then no file is new or changed.
+    `sha256`: required checksum of the checkpoint. Raises CellspanError with one sentence; then no file is new or
+    changed.
     """
     official = OFFICIAL.get(name)
     if official is None:
-        raise CellspanError(f"There is no official model '{name}' to fetch; choose among {', '.join(OFFICIAL)}.")
+        raise CellspanError(f"There is no official model '{name}'; choose from {', '.join(OFFICIAL)}.")
     pinned = _digits(sha256, "--sha256") if sha256 else None
-    # The size model first, so that the network is never found without it.
+    # The size model first, so that the network never appears without it.
     wanted = [file for file in (official.sizes, official.weights) if file]
     complete = all((cellpose_folder() / file.name).exists() for file in wanted) and not source.overwrite
     with nullcontext() if complete or source.offline else _only_one(name):
@@ -74,18 +75,18 @@ def fetch_model(name: str, source: Source, sha256: str | None = None) -> tuple[M
                 _publish(file)
         finally:
             for file in filter(lambda file: file.is_new, files):
-                file.path.unlink(missing_ok=True)  # it is complete, so there is nothing to continue
+                file.path.unlink(missing_ok=True)  # complete, so there is nothing to continue
     return find_model(CELLPOSE + name), files
 
 
 def _only_one(name: str) -> AbstractContextManager[object]:
-    """One process at a time fetches a model; the others wait and find it."""
+    """Let one process at a time download a model; the others wait for it."""
     make_folder(cellpose_folder())
     make_folder(_downloads())
     try:
         return FileLock(_downloads() / f"{name}.lock").acquire(timeout=PATIENCE)
     except Timeout:
-        raise CellspanError(f"Another process has been fetching {name} for long; end that one first.") from None
+        raise CellspanError(f"Another process is still downloading {name}; stop it first.") from None
 
 
 def _downloads() -> Path:
@@ -93,12 +94,14 @@ def _downloads() -> Path:
 
 
 def _get(file: OfficialFile, source: Source, pinned: str | None) -> FetchedFile:
-    """The file that is there already, or a new one in the cache, with the checksum that is expected."""
+    """The existing file, or a new one in the cache, after checking its checksum."""
     target = path = cellpose_folder() / file.name
     origin = str(target)
     if source.overwrite or not target.exists():
         if source.offline:
-            raise CellspanError(f"{target} is not there, and offline nothing is downloaded; copy it there by hand.")
+            raise CellspanError(
+                f"{target} is missing, and nothing is downloaded in offline mode; copy it there by hand."
+            )
         path, origin = _downloads() / file.name, f"{source.address.rstrip('/')}/{file.name}"
         source.on_note(f"downloading {origin}")
         download(origin, path, source.on_bytes, source.on_note)
@@ -114,7 +117,7 @@ def _get(file: OfficialFile, source: Source, pinned: str | None) -> FetchedFile:
 
 
 def _check(files: list[FetchedFile]) -> None:
-    """Read the checkpoint and its size model; raises CellspanError that names the one that is none."""
+    """Read the checkpoint and its size model; raises CellspanError that names the invalid one."""
     *sizes, weights = files
     with _named_by_origin(weights):
         checkpoint = examine(weights.path)
@@ -142,18 +145,18 @@ def _publish(file: FetchedFile) -> None:
 
 
 def _expected(file: OfficialFile, target: Path, pinned: str | None) -> tuple[str | None, str]:
-    """The SHA-256 that a file must have and who says so; raises CellspanError if two of them say different things."""
+    """The expected SHA-256 of a file and its source; raises CellspanError if sources contradict each other."""
     record = _record(target)
     said = {"--sha256": pinned, "cellspan": file.sha256, str(record): _recorded(record)}
     known = {origin: sha256 for origin, sha256 in said.items() if sha256}
     if len(set(known.values())) > 1:
         claims = "; ".join(f"{origin} says {sha256}" for origin, sha256 in known.items())
-        raise CellspanError(f"{file.name}: the checksums to compare with disagree: {claims}.")
+        raise CellspanError(f"{file.name}: the expected checksums contradict each other: {claims}.")
     return next(iter(known.values()), None), " and ".join(known)
 
 
 def _record(target: Path) -> Path:
-    """Where the checksum of a file is kept, in the form that `sha256sum --check` reads."""
+    """The file with the checksum, in the format of `sha256sum --check`."""
     return target.with_name(f"{target.name}.sha256")
 
 
@@ -169,5 +172,5 @@ def _recorded(record: Path) -> str | None:
 
 def _digits(text: str, origin: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text.strip()):
-        raise CellspanError(f"{origin}: '{text}' is not a SHA-256, which has 64 digits among 0-9 and a-f.")
+        raise CellspanError(f"{origin}: '{text}' is not a SHA-256, which has 64 characters 0-9 and a-f.")
     return text.strip().lower()

@@ -1,4 +1,4 @@
-"""Models from elsewhere become the user's own, and go out again as torch checkpoints."""
+"""Imports models into the user's folder, and exports them as torch checkpoints."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
     """Copy a cellspan model folder, or convert a Cellpose 1 to 3 checkpoint, into the user's models.
 
     `name` defaults to the file's. `mean_diameter` in pixels replaces what a checkpoint says. Raises CellspanError with
-    the reason if the file is no such checkpoint or the name is taken.
+    the reason if the file cannot be used or the name is taken.
     """
     if mean_diameter is not None and not SMALLEST_MEAN <= mean_diameter <= LARGEST_MEAN:
         raise CellspanError(
-            f"mean diameter = {mean_diameter:g} pixels cannot be right; give one from {SMALLEST_MEAN:g} to "
+            f"mean diameter = {mean_diameter:g} pixels is not possible; give a value from {SMALLEST_MEAN:g} to "
             f"{LARGEST_MEAN:g}."
         )
     if "\0" in str(source) or not exists(source := source.expanduser()):
@@ -47,19 +47,19 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
     if not is_folder(source) and not is_regular(source):
         raise CellspanError(f"{source}: this is a pipe, a device or a socket, not a model.")
     if is_folder(source) and mean_diameter is not None:
-        raise CellspanError(f"{source}: a model of cellspan says its mean diameter itself; leave --mean-diameter out.")
+        raise CellspanError(f"{source}: a cellspan model already has a mean diameter; leave out --mean-diameter.")
     make_folder(target.parent)
     try:
         _fill(source, target, name, mean_diameter)
     except MemoryError:
-        raise CellspanError(f"{source}: the model does not fit into the memory that is free.") from None
+        raise CellspanError(f"{source}: the model does not fit into the free memory.") from None
     except OSError as error:
         raise CellspanError(f"{source}: the model cannot be copied to {target} ({error.strerror or error}).") from None
     return load_model(target)
 
 
 def _fill(source: Path, target: Path, name: str, mean_diameter: float | None) -> None:
-    # Filled under a temporary name and renamed, so that no half model is ever found.
+    # Filled under a temporary name and renamed, so that no incomplete model is found.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".importing-") as folder:
         new = Path(folder) / name
         if is_folder(source):
@@ -74,11 +74,11 @@ def _fill(source: Path, target: Path, name: str, mean_diameter: float | None) ->
 
 
 def require_free_name(name: str) -> None:
-    """Raise CellspanError if a new model cannot have this name, as it is taken or no name of a folder."""
+    """Raise CellspanError if a new model cannot have this name, because it is taken or invalid."""
     if not is_plain_name(name):
-        raise CellspanError(f"'{shown(name)}' cannot be the name of a model; use letters, digits, - and _.")
+        raise CellspanError(f"'{shown(name)}' is not a valid model name; use letters, digits, - and _.")
     if exists(BUNDLED / name) or exists(user_models() / name):
-        raise CellspanError(f"There is a model '{name}' already; choose another name.")
+        raise CellspanError(f"A model named '{name}' already exists; choose another name.")
 
 
 def _convert(source: Path, folder: Path, name: str, mean_diameter: float | None) -> ModelDescription:
@@ -86,7 +86,7 @@ def _convert(source: Path, folder: Path, name: str, mean_diameter: float | None)
     state = read_checkpoint(source)
     if mean_diameter:
         state["diam_mean"] = np.array([mean_diameter], np.float32)
-    # Not with its own file writer, which lets nobody but the owner read the file.
+    # Not with safetensors' own file writer, which makes the file readable only by its owner.
     (folder / WEIGHTS).write_bytes(save({key: np.asarray(value, order="C") for key, value in state.items()}))
     return ModelDescription(
         name=name,

@@ -1,7 +1,7 @@
 """The network of Cellpose (Stringer et al. 2021, fig. 1 and Methods) in torch: a U-Net with a style vector.
 
-Module names follow the official checkpoints of Cellpose 1 to 3 (cyto, cyto2, cyto3, nuclei), so that with widths
-(2, 32, 64, 128, 256) a state_dict goes both ways. `core.inference.openvino_graph` builds the same maths without torch.
+Module names follow the official checkpoints of Cellpose 1 to 3 (cyto, cyto2, cyto3, nuclei), so that state_dicts with
+widths (2, 32, 64, 128, 256) are interchangeable. `core.inference.openvino_graph` builds the same network without torch.
 """
 
 from __future__ import annotations
@@ -51,21 +51,23 @@ class EncoderBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, Y, X) -> (N, outputs, Y, X)."""
         x = self.proj(x) + self.conv[1](self.conv[0](x))
-        return x + self.conv[3](self.conv[2](x))
+        result: Tensor = x + self.conv[3](self.conv[2](x))
+        return result
 
 
 class StyledConvolution(nn.Module):
     """A convolution whose input is shifted, channel by channel, by a linear map of the style."""
 
     def __init__(self, inputs: int, outputs: int, style: int) -> None:
-        """`style` is the length of the style vector."""
+        """`style`: the length of the style vector."""
         super().__init__()
         self.conv = _normalised_convolution(inputs, outputs, 3)
         self.full = nn.Linear(style, inputs)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """(N, inputs, Y, X), (N, style) -> (N, outputs, Y, X)."""
-        return self.conv(x + self.full(style)[:, :, None, None])
+        result: Tensor = self.conv(x + self.full(style)[:, :, None, None])
+        return result
 
 
 class DecoderBlock(nn.Module):
@@ -81,7 +83,8 @@ class DecoderBlock(nn.Module):
     def forward(self, x: Tensor, skip: Tensor, style: Tensor) -> Tensor:
         """(N, inputs, Y, X) from below, (N, outputs, Y, X) from the encoder -> (N, outputs, Y, X)."""
         x = self.proj(x) + self.conv[1](self.conv[0](x) + skip, style)
-        return x + self.conv[3](self.conv[2](x, style), style)
+        result: Tensor = x + self.conv[3](self.conv[2](x, style), style)
+        return result
 
 
 class _Encoder(nn.Module):
@@ -127,7 +130,7 @@ class FlowNetwork(nn.Module):
         self.downsample = _Encoder(widths)
         self.upsample = _Decoder(widths)
         self.output = _normalised_convolution(widths[1], OUTPUTS, 1)
-        # Official checkpoints carry these two numbers: mean diameter of the training and of the user's own images.
+        # Official checkpoints contain these: mean diameter in training, and of the user's own images.
         self.diam_mean = nn.Parameter(torch.tensor([float(diameter)]), requires_grad=False)
         self.diam_labels = nn.Parameter(torch.tensor([float(diameter)]), requires_grad=False)
 

@@ -1,6 +1,6 @@
-"""A dictionary of numbers that numpy saved as a pickle, read without executing anything that the file carries.
+"""Reads a dictionary of numbers that NumPy saved as a pickle, without running code from the file.
 
-numpy's own classes are not used for that: a damaged pickle can make them crash the process.
+NumPy's own classes are not used, because a damaged pickle can make them crash the process.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ LARGEST = 64 << 20  # bytes; a size model of Cellpose has 5,000
 
 
 def read_numbers(path: Path) -> dict[str, Any]:
-    """What `numpy.save(path, dictionary)` wrote: arrays, numbers and texts by name; raises CellspanError."""
+    """The content of `numpy.save(path, dictionary)`: arrays, numbers and texts by name; raises CellspanError."""
     try:
         with open_regular(path) as file:
             if size_of(file) > LARGEST:
-                raise ValueError(f"it has {in_words(size_of(file))}, which is too much for a few numbers")
+                raise ValueError(f"it has {in_words(size_of(file))}, which is too large for a size model")
             read_header(file)
             content = _NumbersOnly(file).load()
         dictionary = content.only_element() if isinstance(content, _Array) else content
         if not isinstance(dictionary, dict):
-            raise pickle.UnpicklingError("it holds no dictionary")
+            raise pickle.UnpicklingError("it contains no dictionary")
         return {key: item.array() if isinstance(item, _Array) else item for key, item in dictionary.items()}
     except Exception as error:  # noqa: BLE001 - unpickling raises anything on foreign files
-        raise CellspanError(f"{path}: this file of numpy cannot be read ({first_line(error)[:300]}).") from None
+        raise CellspanError(f"{path}: this NumPy file cannot be read ({first_line(error)[:300]}).") from None
 
 
 class _Dtype:
@@ -48,7 +48,7 @@ class _Dtype:
 
     def numbers(self) -> np.dtype[Any]:
         if self.code not in NUMBERS or self.order not in tuple("<>=|"):
-            raise pickle.UnpicklingError(f"it holds other things than numbers ('{self.code}')")
+            raise pickle.UnpicklingError(f"it contains more than numbers ('{self.code}')")
         return np.dtype(self.order + self.code)
 
 
@@ -74,12 +74,12 @@ def _scalar(dtype: _Dtype, data: bytes) -> Any:
 
 
 def _bytes(text: str, encoding: str) -> bytes:
-    """How early pickles keep bytes."""
+    """Bytes as stored in early pickles."""
     return text.encode("latin1")
 
 
 class _NumbersOnly(Unpickler):
-    """Rebuilds stand-ins of numpy's classes in plain containers; anything else is refused before it can run."""
+    """Builds stand-ins for NumPy's classes from plain containers, and refuses anything else before it can run."""
 
     STAND_INS = {"_reconstruct": _Array, "ndarray": _Array, "dtype": _Dtype, "scalar": _scalar}  # noqa: RUF012
 

@@ -9,7 +9,7 @@ ADDRESS = "https://www.cellpose.org/models"
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """A file on the server; Cellpose publishes no checksums, so `sha256` is None until one is known for certain."""
+    """A file on the server; `sha256` is None unless it is known, because Cellpose publishes no checksums."""
 
     name: str
     sha256: str | None = None
@@ -17,13 +17,13 @@ class OfficialFile:
 
 @dataclass(frozen=True)
 class OfficialModel:
-    """The network's weights, and the size model where there is one."""
+    """The network's weights, and the size model if there is one."""
 
     weights: OfficialFile
     sizes: OfficialFile | None = None
 
 
-# The first four estimate diameters. Left out: the transformers and what restores images, which are other networks.
+# The first four estimate diameters. Transformers and image restoration are other networks and not included.
 OFFICIAL = {
     "cyto": OfficialModel(OfficialFile("cytotorch_0"), OfficialFile("size_cytotorch_0.npy")),
     "cyto2": OfficialModel(OfficialFile("cyto2torch_0"), OfficialFile("size_cyto2torch_0.npy")),
@@ -39,6 +39,6 @@ OFFICIAL = {
     "deepbacs_cp3": OfficialModel(OfficialFile("deepbacs_cp3")),
 }
 OFFICIAL_FILES = frozenset(model.weights.name for model in OFFICIAL.values())
-# Cellpose keeps some models in files of other names.
+# Cellpose stores some models under other file names.
 FILE_OF = {name: model.weights.name for name, model in OFFICIAL.items() if name != model.weights.name}
 NAME_OF = {file: name for name, file in FILE_OF.items()}

@@ -1,7 +1,7 @@
-"""Where models are kept and how they are found by name.
+"""Finds models by name, and lists them.
 
-A name means, in this order: a model of the user's own, a bundled one, a checkpoint in Cellpose's folder. The last can
-always be meant by `cellpose/<name>`, and any model by the path of its folder or checkpoint.
+A name refers, in this order, to the user's own model, a bundled model, or a checkpoint in Cellpose's folder.
+`cellpose/<name>` always refers to the last, and any model can be given by the path of its folder or checkpoint.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ __all__ = [
 ]
 
 BUNDLED = Path(__file__).parent / "bundled"
-LONGEST_NAME = 255  # bytes of a file's name, on all usual file systems
-SHOWN = 80  # characters of a wrong name that a sentence repeats
-CELLPOSE = "cellpose/"  # before a name: the one in Cellpose's folder
+LONGEST_NAME = 255  # bytes of a file name, on all common file systems
+SHOWN = 80  # characters of a wrong name to show in a message
+CELLPOSE = "cellpose/"  # prefix for a model in Cellpose's folder
 
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model as lists show it; nothing but its description was read."""
+    """A model in a list; only its description was read."""
 
     name: str
     origin: str
-    file: Path  # of the weights, or what is in their place
+    file: Path  # the weights file or, if unusable, the file in its place
     objects: str = ""
     mean_diameter: float = 0.0  # pixels
     estimates_diameters: bool = False
@@ -68,24 +68,24 @@ class ListedModel:
 
 
 def user_models() -> Path:
-    """Where imported models are kept."""
+    """The folder of imported models."""
     return user_data_path("cellspan", appauthor=False) / "models"
 
 
 def cellpose_folder() -> Path:
-    """Where Cellpose keeps its models, on this machine and for this user."""
+    """Cellpose's folder of models for this user."""
     named = os.environ.get("CELLPOSE_LOCAL_MODELS_PATH")
     return Path(named).expanduser() if named else Path.home() / ".cellpose" / "models"
 
 
 def origin_of(model: Model) -> str:
-    """Where a model comes from, in a word or two."""
+    """The origin of a model, in a word or two."""
     places = {BUNDLED: "bundled", user_models(): "your own"}
     return places.get(model.folder.parent) or ("Cellpose" if model.folder == cellpose_folder() else "path")
 
 
 def known_models() -> list[ListedModel]:
-    """Bundled ones, the user's own, those in Cellpose's folder, each in alphabetical order; weights are not read."""
+    """Bundled models, the user's own, and those in Cellpose's folder, each alphabetically; weights are not read."""
     models: dict[str, ListedModel] = {}
     for root, origin in ((BUNDLED, "bundled"), (user_models(), "your own")):
         for path in sorted(root.glob(f"*/{DESCRIPTION}")):
@@ -100,7 +100,7 @@ def list_models() -> list[Model]:
     """The models that can be used; `known_models` says what is wrong with the others."""
     models = []
     for item in known_models():
-        # Those with a damaged size model have no problem yet, and must not keep the others from being listed.
+        # A damaged size model shows up only here, and must not prevent listing the others.
         with contextlib.suppress(CellspanError):
             models.append(find_model(item.name))
     return models
@@ -125,23 +125,23 @@ def _listed_checkpoint(file: Path) -> ListedModel:
 
 
 def _cellpose_files() -> Iterator[Path]:
-    """Checkpoints of any version; the size models and lists of names beside them are none."""
+    """Checkpoints of any version, without size models and lists of names."""
     try:
         files = sorted(path for path in cellpose_folder().iterdir() if is_regular(path) and path.name[0] != ".")
-    except OSError:  # there is no such folder, or not for this user
+    except OSError:  # no such folder, or no permission
         return
-    # Names that are no text cannot be typed or sent to the engine; such a checkpoint can be imported by its path.
+    # Names that are not valid text cannot be sent to the engine; import such a checkpoint by its path.
     yield from (file for file in files if readable(file.name) == file.name and is_torch_file(file))
 
 
 def _cellpose_name(file: Path) -> str:
-    """The shortest name that means this file."""
+    """The shortest name for this file."""
     name = NAME_OF.get(file.name, file.name)
     return name if _own_folder(name) is None else CELLPOSE + name
 
 
 def _own_folder(name: str) -> Path | None:
-    """Where the user's own or the bundled model of this name is."""
+    """The folder of the user's own or bundled model with this name."""
     if not is_plain_name(name):
         return None
     folders = (root / name for root in (user_models(), BUNDLED))
@@ -149,7 +149,7 @@ def _own_folder(name: str) -> Path | None:
 
 
 def _cellpose_file(name: str) -> Path | None:
-    """The file in Cellpose's folder that a name, with or without cellpose/, means."""
+    """The file in Cellpose's folder for a name with or without cellpose/."""
     name = name.removeprefix(CELLPOSE)
     if not is_plain_name(name):
         return None
@@ -158,7 +158,7 @@ def _cellpose_file(name: str) -> Path | None:
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether a model can have this name, as the folder that it lies in."""
+    """Whether a model can have this name, which is also the name of its folder."""
     short = len(readable(name).encode()) <= LONGEST_NAME
     return (
         bool(name)
@@ -171,7 +171,7 @@ def is_plain_name(name: str) -> bool:
 
 
 def shown(name: str) -> str:
-    """A name as a sentence repeats it: not endless, and without what a terminal would obey."""
+    """A name for a message: shortened, and without control characters."""
     printable = name if name.isprintable() else ascii(name)[1:-1]
     return printable if len(printable) <= SHOWN else f"{printable[:SHOWN]}..."
 
@@ -182,7 +182,7 @@ def find_model(name: str) -> Model:
         return load_model(folder)
     if file := _cellpose_file(name):
         return load_checkpoint(file, _cellpose_name(file))
-    # Paths with a NUL are none, and expanduser would stumble over them.
+    # Paths cannot contain NUL, on which expanduser fails.
     path = Path() if "\0" in name or not name else Path(os.path.expanduser(name))
     if name and path.name == DESCRIPTION:
         path = path.parent
@@ -193,7 +193,7 @@ def find_model(name: str) -> Model:
     if path != Path() and exists(path):
         raise CellspanError(f"{shown(name)}: this is a pipe, a device or a socket, not a model.")
     names = ", ".join(item.name for item in known_models() if not item.problem) or "none"
-    advice = "The path of a model's folder or of a Cellpose checkpoint works too."
+    advice = "You can also give the path to a model folder or a Cellpose checkpoint."
     if (official := name.removeprefix(CELLPOSE)) in OFFICIAL:
-        advice = f"Cellpose's own comes with: cellspan models fetch {official}"
-    raise CellspanError(f"There is no model '{shown(name)}'; the models are: {names}. {advice}")
+        advice = f"To download Cellpose's model, run: cellspan models fetch {official}"
+    raise CellspanError(f"There is no model '{shown(name)}'; the available models are: {names}. {advice}")

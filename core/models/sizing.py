@@ -1,4 +1,4 @@
-"""The diameter of the objects in an image from the network's style vector (Stringer et al. 2021, "Size model")."""
+"""Estimates the object diameter of an image from the network's style vector (Stringer et al. 2021, "Size model")."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import SizeModel
 
 RIDGE = 1.0
-LARGEST_ENLARGEMENT = 16  # times; beyond this the given diameter cannot be meant
+LARGEST_ENLARGEMENT = 16  # factor; a diameter that needs more must be a mistake
 
 
 def magnification(mean_diameter: float, diameter: float) -> float:
-    """How many times the image grows until objects have the diameter that the model knows; raises CellspanError."""
+    """The factor that rescales objects to the model's mean diameter; raises CellspanError."""
     factor = mean_diameter / diameter
     if factor > LARGEST_ENLARGEMENT:
         raise CellspanError(
-            f"diameter = {diameter:g} pixels is too small for this model: the image would grow {factor:.0f} times; "
-            "give the diameter in pixels of the image, or enlarge the image first."
+            f"diameter = {diameter:g} pixels is too small for this model: the image would have to be enlarged "
+            f"{factor:.0f} times; give the diameter in pixels of the image, or enlarge the image first."
         )
     return factor
 

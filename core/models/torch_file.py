@@ -1,7 +1,7 @@
-"""Files of torch.save read without torch: the tensors of a state_dict by name; nothing that a file carries is executed.
+"""Reads the tensors of a state_dict saved by torch.save, without torch and without running code from the file.
 
 There are two formats: a zip archive (torch 1.6 and later), and before that pickles followed by the numbers. In both, a
-pickle says which tensor has which shape and lies where. It may name only tensors and plain containers here.
+pickle gives the shape and location of each tensor. Only tensors and plain containers are accepted.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number, 
 
 LONGEST_PICKLE = 64 << 20  # bytes; that of the largest model of Cellpose has 100,000
 
-# torch stores numbers in the order of the machine, and every machine that it runs on is little-endian.
+# torch stores numbers in native byte order, and all its platforms are little-endian.
 STORAGES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
     "HalfStorage": "<f2",
-    "BFloat16Storage": "V2",  # numpy has no such numbers: such a tensor can be named, but not used
+    "BFloat16Storage": "V2",  # NumPy has no such type: such tensors can be listed, but not used
     "LongStorage": "<i8",
     "IntStorage": "<i4",
     "ShortStorage": "<i2",
@@ -64,7 +64,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """Where in the file a tensor is; offset and strides count numbers."""
+    """The location of a tensor in the file; offset and strides in numbers."""
 
     storage: Storage
     offset: int
@@ -73,11 +73,11 @@ class StoredTensor:
 
     @property
     def size(self) -> int:
-        """Bytes that the tensor takes once it is read, or its storage if that is more: a tensor can repeat numbers."""
+        """Bytes of the tensor, or of its storage if larger, because a tensor can repeat numbers."""
         return max(self.storage.size, math.prod(self.shape) * self.storage.dtype.itemsize)
 
     def array(self, numbers: bytes) -> NDArray[Any]:
-        """The tensor as an array of its own; raises ValueError or TypeError if it is not within the storage."""
+        """The tensor as a new array; raises ValueError or TypeError if it is outside the storage."""
         size = self.storage.dtype.itemsize
         steps = [step * size for step in self.strides]
         # ndarray itself checks that no element lies outside of `numbers`.
@@ -85,14 +85,14 @@ class StoredTensor:
 
 
 class _Numbers(Protocol):
-    """The part of a file that holds the numbers."""
+    """The part of a file with the numbers."""
 
     def read(self, storage: Storage) -> bytes: ...
 
 
 @dataclass(frozen=True)
 class TorchFile:
-    """An open file: the tensors by name, and their numbers when they are asked for."""
+    """An open file: the tensors by name, with their numbers on request."""
 
     path: Path
     tensors: Mapping[str, StoredTensor]
@@ -105,7 +105,7 @@ class TorchFile:
         try:
             return tensor.array(self.numbers.read(tensor.storage))
         except MemoryError:
-            raise CellspanError(f"{self.path}: '{name[:100]}' does not fit into the memory that is free.") from None
+            raise CellspanError(f"{self.path}: '{name[:100]}' does not fit into the free memory.") from None
         except Exception:  # noqa: BLE001 - a damaged archive raises a dozen kinds of errors
             raise CellspanError(
                 f"{self.path}: the file is damaged or cut short at '{name[:100]}'; copy it again."
@@ -113,20 +113,20 @@ class TorchFile:
 
 
 def write_torch_file(path: Path, content: Any) -> None:
-    """Write what torch.save makes of `content`; raises CellspanError that names the file. This does need torch."""
+    """Write `content` with torch.save; raises CellspanError that names the file. This needs torch."""
     import torch
 
-    # Into memory first: where a file cannot be written, torch raises anything but OSError.
+    # To memory first, because torch does not raise OSError if a file cannot be written.
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_atomically(path, lambda part: part.write_bytes(buffer.getbuffer()))
 
 
 def is_torch_file(path: Path) -> bool:
-    """Whether a file begins like one of torch.save; only a few bytes are read."""
+    """Whether a file starts like one from torch.save; reads only a few bytes."""
     try:
         with open_regular(path) as file:
-            start = file.read(len(LEGACY_START)) or b""  # None where a reader would have to wait
+            start = file.read(len(LEGACY_START)) or b""  # None if reading would block
     except (OSError, CellspanError):
         return False
     return start.startswith(ZIP_START) or start == LEGACY_START
@@ -134,11 +134,11 @@ def is_torch_file(path: Path) -> bool:
 
 @contextmanager
 def open_torch_file(path: Path) -> Iterator[TorchFile]:
-    """Read which tensors a file holds, and keep it open for their numbers; raises CellspanError with the reason."""
+    """List the tensors of a file, and keep it open for their numbers; raises CellspanError with the reason."""
     if not is_regular(path):
         raise CellspanError(f"{path}: there is no such file.")
     if not os.access(path, os.R_OK):
-        raise CellspanError(f"{path}: you may not read this file.")
+        raise CellspanError(f"{path}: you do not have permission to read this file.")
     if not is_torch_file(path):
         raise CellspanError(f"{path}: this is not a torch checkpoint.")
     with open_regular(path) as file:
@@ -148,7 +148,9 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
         except (zipfile.BadZipFile, EOFError):
             raise CellspanError(f"{path}: the file is damaged or cut short; copy it again.") from None
         except MemoryError:
-            raise CellspanError(f"{path}: the file asks for more memory than there is; it is damaged.") from None
+            raise CellspanError(
+                f"{path}: the file is damaged, because it asks for more memory than there is."
+            ) from None
         except Exception as error:  # noqa: BLE001 - unpickling raises anything on foreign files
             reason = first_line(error)[:200] if isinstance(error, pickle.UnpicklingError) else type(error).__name__
             raise CellspanError(f"{path}: this is not a torch checkpoint of tensors ({reason}).") from None
@@ -157,20 +159,20 @@ def open_torch_file(path: Path) -> Iterator[TorchFile]:
 
 def _state_dict(path: Path, content: object) -> dict[str, StoredTensor]:
     if not isinstance(content, dict) or not content:
-        raise CellspanError(f"{path}: this torch file holds no state_dict.")
+        raise CellspanError(f"{path}: this torch file contains no state_dict.")
     if not all(isinstance(key, str) and isinstance(value, StoredTensor) for key, value in content.items()):
-        raise CellspanError(f"{path}: this torch file holds other things than a state_dict of tensors.")
+        raise CellspanError(f"{path}: this torch file contains more than a state_dict of tensors.")
     return {key.removeprefix("module."): value for key, value in content.items()}  # DataParallel adds the prefix
 
 
 class _Archive:
-    """A zip archive: a member for the pickle, one for each storage; each has a CRC-32, which reading compares."""
+    """A zip archive with a member for the pickle and one per storage, each checked by its CRC-32."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.archive = zipfile.ZipFile(file)
         pickles = [name for name in self.archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
-            raise pickle.UnpicklingError("it holds no data.pkl")
+            raise pickle.UnpicklingError("it contains no data.pkl")
         self.prefix = pickles[0].removesuffix("data.pkl")
 
     def content(self) -> object:
@@ -185,7 +187,7 @@ class _Archive:
 
 
 class _Legacy:
-    """The numbers behind the pickles: for each storage its length in 8 bytes, then the numbers."""
+    """The numbers after the pickles: for each storage its length in 8 bytes, then the numbers."""
 
     def __init__(self, file: BinaryIO, keys: list[str], storages: Mapping[str, Storage]) -> None:
         self.file = file
@@ -210,20 +212,20 @@ def _open_zip(file: BinaryIO) -> tuple[object, _Numbers]:
 def _open_legacy(file: BinaryIO) -> tuple[object, _Numbers]:
     file.seek(0)
     if _TensorsOnly(file).load() != LEGACY_MAGIC:
-        raise pickle.UnpicklingError("it has another format")
+        raise pickle.UnpicklingError("it has an unknown format")
     _TensorsOnly(file).load()  # the format's version, always 1001
-    _TensorsOnly(file).load()  # sizes of C's types on the machine that wrote it, which play no part
+    _TensorsOnly(file).load()  # sizes of C types on the machine that wrote it; not used
     unpickler = _TensorsOnly(file)
     content = unpickler.load()
     return content, _Legacy(file, _TensorsOnly(file).load(), unpickler.storages)
 
 
-# The unpickler in Python: that in C takes as many gigabytes as a damaged file asks for, and the process is killed.
+# The Python unpickler, because the C version allocates any amount of memory that a damaged file asks for.
 Unpickler = pickle._Unpickler
 
 
 class _TensorsOnly(Unpickler):
-    """Rebuilds descriptions of tensors in plain containers; anything else is refused before it can run."""
+    """Builds descriptions of tensors from plain containers, and refuses anything else before it can run."""
 
     def __init__(self, file: Any) -> None:
         super().__init__(file)
@@ -243,7 +245,7 @@ class _TensorsOnly(Unpickler):
     def persistent_load(self, pid: Any) -> Storage:
         kind, dtype, key, _device, count, *view = pid
         if kind != "storage" or not isinstance(dtype, np.dtype) or any(part is not None for part in view):
-            raise pickle.UnpicklingError("its tensors are kept in another way")
+            raise pickle.UnpicklingError("its tensors are stored in an unknown way")
         _require_lengths((count,))
         return self.storages.setdefault(key, Storage(key, dtype, count))
 
@@ -251,13 +253,13 @@ class _TensorsOnly(Unpickler):
 def _tensor(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> StoredTensor:
     shape, strides = tuple(shape), tuple(strides)
     if not isinstance(storage, Storage) or not all(type(step) is int for step in (offset, *strides)):
-        raise pickle.UnpicklingError("its tensors are kept in another way")
+        raise pickle.UnpicklingError("its tensors are stored in an unknown way")
     _require_lengths(shape)
     return StoredTensor(storage, offset, shape, strides)
 
 
 def _require_lengths(lengths: tuple[Any, ...]) -> None:
-    """Refuse what is no length: a pickle can say anything in its place."""
+    """Refuse an invalid length; a pickle can contain anything in its place."""
     if not all(type(length) is int and 0 <= length < 1 << 48 for length in lengths) or len(lengths) > 16:
         raise pickle.UnpicklingError("its tensors have impossible sizes")
 

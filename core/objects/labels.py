@@ -35,7 +35,7 @@ def as_labels(labels: ArrayLike) -> Labels:
 
 
 def file_type(count: int) -> type[np.unsignedinteger[Any]]:
-    """The type of label files with so many objects: 16 bit where they fit, which every program reads, else 32 bit."""
+    """The type of label files for this many objects: 16 bit where they fit, which every program reads, else 32 bit."""
     return np.uint16 if count <= np.iinfo(np.uint16).max else np.uint32
 
 
@@ -125,7 +125,7 @@ def median_diameter(labels: Labels) -> float:
 def resize_labels(labels: Labels, shape: tuple[int, int]) -> Labels:
     """Labels at another height and width: each pixel has the label that is at its centre.
 
-    cv2.INTER_NEAREST looks at the pixel's corner instead, so that labels lie up to half a pixel beside their image.
+    OpenCV's INTER_NEAREST looks at the pixel's corner instead, and labels lie up to half a pixel beside their image.
     """
     rows, columns = (
         ((np.arange(new) + 0.5) * (old / new)).astype(np.intp) for new, old in zip(shape, labels.shape, strict=True)
@@ -217,7 +217,7 @@ def _border(labels: Any, label: int, box: Any) -> tuple[Any, Any, int]:
 
 @njit
 def _flood(labels: Any, label: int, box: Any, outside: Any, stack: Any, depth: int, most: int) -> int:
-    """Go on from the pixels on the stack, at most so many; how many are left."""
+    """Continue from a limited number of the pixels on the stack; how many are left."""
     height, width = outside.shape
     for _ in range(most):
         if depth == 0:

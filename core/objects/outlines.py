@@ -6,9 +6,7 @@ objects.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,8 @@ from roifile import ROI_TYPE, ImagejRoi
 from cellspan.core.errors import CellspanError
 from cellspan.core.machine.compiled import njit
 from cellspan.core.objects.labels import Labels, as_labels
+from cellspan.core.objects.roi_places import digits_for
+from cellspan.core.objects.roi_zip import write_roi_zip as write_roi_zip
 from cellspan.core.pictures.images import Floats
 
 Loop = NDArray[np.int32]  # (n, 2) corner points x, y of a closed polygon, without repeating the first
@@ -104,7 +104,7 @@ def labels_to_rois(labels: ArrayLike) -> list[ImagejRoi]:
     An object in one piece without holes is a polygon along its pixel corners; any other is a composite ROI.
     """
     outlines = trace_outlines(labels)
-    digits = max(4, len(str(len(outlines))))
+    digits = digits_for(len(outlines))
     names = {k: f"{k:0{digits}d}" for k, loops in enumerate(outlines, 1) if loops}
     polygons = _polygons({name: outlines[k - 1][0] for k, name in names.items() if len(outlines[k - 1]) == 1})
     return [polygons.get(name) or _composite(outlines[k - 1], name) for k, name in names.items()]
@@ -238,13 +238,6 @@ def _cross(loop: Any, crossings: Any) -> None:
             x = xa + (row + 0.5 - ya) * (xb - xa) / (yb - ya)
             column = int(np.floor(x + 0.5))  # a centre on the line itself is to its left, as in ImageJ
             crossings[row, min(max(column, 0), width)] += 1
-
-
-def write_roi_zip(path: str | Path, rois: Sequence[ImagejRoi]) -> None:
-    """Write a RoiSet.zip that ImageJ's ROI Manager opens."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for roi in rois:
-            archive.writestr(f"{roi.name}.roi", roi.tobytes())
 
 
 def outlined(plane: Floats, labels: Labels) -> NDArray[np.uint8]:

@@ -135,7 +135,7 @@ def _continue(passable: NDArray[np.bool_], seen: NDArray[np.bool_], stack: NDArr
 
 @njit
 def _spread_out(passable: Any, seen: Any, stack: Any, done: int, found: int, most: int) -> tuple[int, int]:
-    """Mark as seen what faces lead to from the voxels stack[done:found]; so many steps at most."""
+    """Mark as seen what is reached through faces from the voxels stack[done:found], in a limited number of steps."""
     depth, height, width = passable.shape
     end = done + most
     while done < min(found, end):
@@ -175,12 +175,13 @@ def _flood(passable: Any, seen: Any, stack: Any, start: int) -> int:
     """Mark every passable voxel that faces lead to from `start` as seen; how many. The stack keeps them in order."""
     stack[0] = start
     seen.ravel()[start] = True
-    return _spread_out(passable, seen, stack, 0, 1, passable.size)[1]
+    result: int = _spread_out(passable, seen, stack, 0, 1, passable.size)[1]
+    return result
 
 
 @njit
 def _next_start(own: Any, seen: Any, at: int, most: int) -> int:
-    """The first of the object's voxels from `at` on that is not seen yet; -(where to go on) after so many voxels."""
+    """The next voxel of the object, from `at` on, not seen yet; -(where to continue) at the limit of voxels."""
     flat_own, flat_seen = own.ravel(), seen.ravel()
     for i in range(at, len(flat_own)):
         if i - at == most:

@@ -35,7 +35,10 @@ class Runs:
 
     def boxes(self, numbers: Numbers, count: int) -> tuple[Numbers, NDArray[np.int64]]:
         """As `core.objects.boxes.label_boxes` if run i belonged to object numbers[i] of 1..count; 0 = to none."""
-        return _boxes(self.first, self.starts, self.ends, numbers, count, self.shape)
+        result: tuple[Numbers, NDArray[np.int64]] = _boxes(
+            self.first, self.starts, self.ends, numbers, count, self.shape
+        )
+        return result
 
     def painted(self, numbers: Numbers) -> Numbers:
         """The image in which the pixels of run i have the value numbers[i], others 0."""

@@ -172,7 +172,7 @@ def _owners(plane: Labels, agreed: _Agreement) -> Numbers:
 
 
 def _bridged(plane: Labels, agreed: _Agreement) -> Labels:
-    """Agreed objects whose core is mostly background here are filled in, as what is left of them or anew."""
+    """Agreed objects whose core is mostly background here are filled in, from what is left of them or from scratch."""
     empty = np.where(plane == 0, agreed.core, 0)
     missing = _sizes(empty, agreed.count) > MOSTLY * _sizes(agreed.core, agreed.count)
     missing[0] = False

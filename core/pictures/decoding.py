@@ -13,7 +13,6 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,10 +21,11 @@ import PIL.ImageMode
 import tifffile
 from numpy.typing import NDArray
 
-from cellspan.core.errors import CellspanError, first_line
-from cellspan.core.files.regular import Source, opened, size_of
+from cellspan.core.errors import CellspanError
+from cellspan.core.files.regular import size_of
 from cellspan.core.machine.memory import in_words, require_memory
-from cellspan.core.pictures.inputs import TIFF_SUFFIXES
+from cellspan.core.pictures.ome import without_files
+from cellspan.core.pictures.planes import WAY_OUT, declared, require_whole
 
 # Formats whose headers say how large they are; by their content, as names lie. PIL knows others, of which one (EPS)
 # is a program that another program runs.
@@ -38,44 +38,12 @@ ONE_BYTE = (1, 2, 6, 7)  # types of tags that stay bytes or text
 EMBEDDED = {6, 7, 33007, 33003, 33004, 33005, 34712, 34892, 50001, 50002, 34933, 34934}  # compressions with own headers
 BLOCK = 1 << 24  # bytes that are read at once
 WORKERS = 16  # segments, at most, that tifffile decodes at once
-WAY_OUT = "save it in parts or at a lower resolution"
 
 
-def decode(source: Source, suffix: str, per_pixel: int = 0) -> tuple[NDArray[Any], str | None]:
-    """Pixels and, where the file tells them, axes; `suffix` (.tif, .png, ...) chooses the decoder.
-
-    `per_pixel` are the bytes that the caller will need for each pixel of a plane beside the pixels themselves. Raises
-    CellspanError in a sentence without the file's name.
-    """
-    with readable(source) as file:
-        if suffix.lower() in TIFF_SUFFIXES:
-            with open_tiff(ContentOnly(file)) as tiff:
-                return read_series(tiff, per_pixel), tiff.series[0].axes
-        array = _read_picture(file, per_pixel)
-        return array, "YXS" if array.ndim == 3 else None
-
-
-@contextmanager
-def readable(source: Source) -> Iterator[BinaryIO]:
-    """An open file; whatever a decoder raises on its content becomes a CellspanError, OSError of the disk stays."""
-    with opened(source) as file:
-        if not size_of(file):
-            raise CellspanError("the file is empty.")
-        with one_sentence():
-            yield file
-
-
-@contextmanager
-def one_sentence() -> Iterator[None]:
-    """Decoders raise anything on damaged files; the user needs one sentence."""
-    try:
-        yield
-    except CellspanError:
-        raise
-    except MemoryError:
-        raise CellspanError(f"the file does not fit into the memory that is free; {WAY_OUT}.") from None
-    except Exception as error:  # noqa: BLE001 - see above
-        raise CellspanError(f"the file is damaged or not an image ({first_line(error)[:300]}).") from None
+def require_content(file: BinaryIO) -> None:
+    """Refuse an empty file; raises CellspanError."""
+    if not size_of(file):
+        raise CellspanError("the file is empty.")
 
 
 class ContentOnly:
@@ -99,12 +67,28 @@ class ContentOnly:
 
 
 @contextmanager
-def open_tiff(file: ContentOnly | Path) -> Iterator[tifffile.TiffFile]:
-    """A TIFF file whose pages are worth reading; raises CellspanError, and what tifffile raises."""
+def open_tiff(file: ContentOnly) -> Iterator[tifffile.TiffFile]:
+    """A TIFF file whose pages are worth reading; raises CellspanError, and what tifffile raises.
+
+    tifffile believes that all planes are in this file, whatever its OME metadata say (see `ome_xml`).
+    """
     content: Any = file  # tifffile asks for no more than ContentOnly has
     with tifffile.TiffFile(content) as tiff:
+        xml = ome_xml(tiff)
+        own = None if xml is None else without_files(xml)
+        if own == xml:
+            _require_pages(tiff)
+            yield tiff
+            return
+    file.seek(0)
+    with tifffile.TiffFile(content, omexml=own) as tiff:
         _require_pages(tiff)
         yield tiff
+
+
+def ome_xml(tiff: tifffile.TiffFile) -> str | None:
+    """The OME-XML as it is in the file, with the names of other files."""
+    return str(tiff.pages.first.description) if tiff.is_ome else None
 
 
 def _require_pages(tiff: tifffile.TiffFile) -> None:
@@ -149,40 +133,48 @@ def _unpacked(form: str, content: bytes) -> int:
     return int(struct.unpack(form, content)[0]) if len(content) == struct.calcsize(form) else 0
 
 
-def read_series(tiff: tifffile.TiffFile, per_pixel: int = 0, copies: int = 2) -> NDArray[Any]:
-    """The pixels of the first series; raises CellspanError before anything is decoded that does not fit.
+def read_series(tiff: tifffile.TiffFile, series: Any, per_pixel: int = 0, copies: int = 2) -> NDArray[Any]:
+    """The pixels of a series; raises CellspanError before anything is decoded that does not fit.
 
     `copies`: the pixels, and once more what sorts the channels.
     """
-    series = tiff.series[0]
     if series.dtype is None:
         raise CellspanError("the file declares no type of pixels that can be read.")
+    words = require_whole(series.shape, series.dtype, series.axes, per_pixel, copies)
     size = math.prod(series.shape) * series.dtype.itemsize
-    plane = math.prod(length for length, axis in zip(series.shape, series.axes, strict=True) if axis in "YX")
-    words = _declared(series.shape, series.dtype)
-    require_memory(copies * size + per_pixel * plane, words, WAY_OUT)
     # While strips or tiles are decoded there is no second copy of the whole yet.
-    require_memory(size + require_segments(tiff), words, WAY_OUT)
+    require_memory(size + require_segments(tiff, series), words, WAY_OUT)
     return np.asarray(series.asarray())
 
 
-def require_segments(tiff: tifffile.TiffFile) -> int:
-    """The bytes that decoding the strips or tiles of the first series takes at once; each must fit by itself.
+def require_segments(tiff: tifffile.TiffFile, series: Any) -> int:
+    """The bytes that decoding the strips or tiles of a series takes at once; each must fit by itself.
 
     Raises CellspanError if one does not, or holds another picture than the file declares.
     """
-    series = tiff.series[0]
-    page: Any = series.keyframe
+    # What is not compressed is read into its place; else a segment is decoded, then put in this machine's order.
+    return _require_segments_of(tiff, series.keyframe, series.pages, series.dataoffset is not None)
+
+
+def read_page(tiff: tifffile.TiffFile, page: Any) -> NDArray[Any]:
+    """The pixels of one page; raises as `read_series` does."""
+    if page.dtype is None:
+        raise CellspanError("the file declares no type of pixels that can be read.")
+    words = require_whole(page.shape, page.dtype, page.axes)
+    require_memory(page.nbytes + _require_segments_of(tiff, page, [page], page.is_contiguous), words, WAY_OUT)
+    return np.asarray(page.asarray())
+
+
+def _require_segments_of(tiff: tifffile.TiffFile, page: Any, pages: Any, is_contiguous: bool) -> int:
     if page.dtype is None:
         raise CellspanError("the file declares no type of pixels that can be read.")
     segment = math.prod(page.chunks) * page.dtype.itemsize
-    at_once = min(WORKERS, len(page.dataoffsets) * len(series.pages), os.cpu_count() or 1)
-    # What is not compressed is read into its place; else a segment is decoded, then put in this machine's order.
-    needed = 0 if series.dataoffset is not None else 2 * segment * max(1, at_once)
+    at_once = min(WORKERS, len(page.dataoffsets) * len(pages), os.cpu_count() or 1)
+    needed = 0 if is_contiguous else 2 * segment * max(1, at_once)
     shape = " x ".join(str(length) for length in page.chunks)
     require_memory(needed, f"the file declares strips or tiles of {shape} pixels; decoding them", WAY_OUT)
     if page.compression in EMBEDDED:
-        for one in series.pages:
+        for one in pages:
             _require_embedded(tiff, one, page)
     return needed
 
@@ -207,16 +199,26 @@ def _require_embedded(tiff: tifffile.TiffFile, page: Any, keyframe: Any) -> None
             )
 
 
-def _read_picture(file: BinaryIO, per_pixel: int) -> NDArray[Any]:
+def shape_and_type(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """What the header of a PNG, JPEG or BMP declares: height, width and, if there are several, bands."""
+    with _open_picture(file) as picture:
+        return _shape_and_type(picture)
+
+
+def _shape_and_type(picture: PIL.Image.Image) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    kind = PIL.ImageMode.getmode(picture.mode)
+    bands = 4 if picture.mode == "P" else len(kind.bands)  # a palette may have transparency
+    return (picture.height, picture.width, *((bands,) if bands > 1 else ())), np.dtype(kind.typestr)
+
+
+def read_picture(file: BinaryIO, per_pixel: int) -> NDArray[Any]:
     """Pixels as imageio gives them: palettes applied, 16 bits as 16 bits."""
     with _open_picture(file) as picture:
-        kind = PIL.ImageMode.getmode(picture.mode)
-        bands = 4 if picture.mode == "P" else len(kind.bands)  # a palette may have transparency
-        shape = (picture.height, picture.width, *((bands,) if bands > 1 else ()))
-        size = math.prod(shape) * np.dtype(kind.typestr).itemsize
-        stored = size * 4 // 3 if bands == 3 else size  # PIL keeps three colours in four bytes
+        shape, dtype = _shape_and_type(picture)
+        size = math.prod(shape) * dtype.itemsize
+        stored = size * 4 // 3 if shape[2:] == (3,) else size  # PIL keeps three colours in four bytes
         needed = PICTURE_COPIES * stored + per_pixel * math.prod(picture.size)
-        require_memory(needed, _declared(shape, np.dtype(kind.typestr)), WAY_OUT)
+        require_memory(needed, declared(shape, dtype), WAY_OUT)
         if (frames := getattr(picture, "n_frames", 1)) > 1 and picture.custom_mimetype == "image/apng":
             raise CellspanError(f"the file is an animation of {frames} pictures; save the one to segment by itself.")
         return _pixels(picture)
@@ -227,6 +229,8 @@ def _pixels(picture: PIL.Image.Image) -> NDArray[Any]:
         picture.load()
         assert picture.palette is not None
         picture = picture.convert(picture.palette.mode)
+    elif picture.mode == "CMYK":
+        picture = picture.convert("RGB")  # inks are no channels, and the last is no transparency
     elif picture.format == "PNG" and picture.mode == "I":
         picture = picture.convert("I;16")
     array = np.asarray(picture)
@@ -248,10 +252,3 @@ def _open_picture(file: BinaryIO) -> Any:
         except (SyntaxError, IndexError, TypeError, struct.error):
             continue
     raise CellspanError("the file is damaged or not an image (no decoder knows it).")
-
-
-def _declared(shape: tuple[int, ...], kind: np.dtype[Any]) -> str:
-    """The beginning of a sentence: what a header says."""
-    size = math.prod(shape) * kind.itemsize
-    sides = " x ".join(str(length) for length in shape[:6]) + (" x ..." if len(shape) > 6 else "")
-    return f"the file declares {sides} pixels of {8 * kind.itemsize} bits, which takes {in_words(size)}; working on it"

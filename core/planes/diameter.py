@@ -14,7 +14,7 @@ from cellspan.core.inference.tiles import sample_style
 from cellspan.core.models.sizing import diameter_from_style
 from cellspan.core.objects.labels import diameters, drop_on_edges, median_diameter
 from cellspan.core.parameters import DYNAMICS, Parameters
-from cellspan.core.pictures.images import resize
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.planes.looking import Looker, OnProgress
 from cellspan.core.planes.pixels import Pixels
 from cellspan.core.planes.seen import Seen
@@ -98,4 +98,4 @@ class DiameterSearch:
 
 
 def _silent(part: float, words: str) -> None:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""

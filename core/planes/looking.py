@@ -15,7 +15,7 @@ from cellspan.core.machine.memory import available_memory
 from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.models.registry import Model
 from cellspan.core.models.sizing import magnification
-from cellspan.core.pictures.images import resize
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.planes.pixels import Pixels
 from cellspan.core.planes.seen import Seen
 from cellspan.core.planes.stages import stages_of

@@ -9,7 +9,8 @@ from cellspan.core.inference.predictor import Predictor
 from cellspan.core.models.registry import Model
 from cellspan.core.objects.labels import Labels
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Floats, Image, network_input
+from cellspan.core.pictures.images import Floats, Image
+from cellspan.core.pictures.normalise import network_input
 from cellspan.core.planes.diameter import DiameterSearch
 from cellspan.core.planes.looking import Looker, OnProgress
 from cellspan.core.planes.pixels import Pixels

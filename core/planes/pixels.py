@@ -9,7 +9,7 @@ import numpy as np
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats
 
-FEWER = 2  # so many times fewer pixels than the image must the windows have
+FEWER = 2  # the windows must have this many times fewer pixels than the image
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 from cellspan.core.dynamics.labelling import Objects, flows_to_objects
 from cellspan.core.inference.predictor import Predictor
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Floats, resize
+from cellspan.core.pictures.images import Floats
+from cellspan.core.pictures.resizing import resize
 
 
 class Stages(Protocol):

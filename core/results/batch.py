@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,23 +14,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from cellspan.core.errors import Cancelled, CellspanError
+from cellspan.core.errors import Cancelled, CellspanError, result_exists
 from cellspan.core.files.together import State, WrittenMeanwhile, states, write_together
 from cellspan.core.files.writing import make_folder
 from cellspan.core.machine.cancelling import cancelled_by, checkpoint
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image, read_image
 from cellspan.core.pictures.inputs import Input
 from cellspan.core.planes.looking import OnProgress
-from cellspan.core.planes.result import Result
 from cellspan.core.results.earlier_runs import EarlierRuns
-from cellspan.core.results.kept_outputs import result_from
-from cellspan.core.results.outputs import OnFiles, output_paths, result_files, save_outputs
-from cellspan.core.results.run_record import Record, RunRecord, keep_killed_runs
+from cellspan.core.results.outputs import OnFiles, output_paths, result_files
+from cellspan.core.results.plane_files import segment_plane_file
+from cellspan.core.results.run_record import Record, RunRecord, keep_killed_runs, source_of
 from cellspan.core.segmenter import Segmenter
 
 log = logging.getLogger(__name__)
-VERSIONS_OF = ("cellspan", "numpy", "openvino", "numba", "opencv-python-headless")
+VERSIONS_OF = ("cellspan", "numpy", "openvino", "numba")
 
 Existing = Literal["refuse", "overwrite", "skip"]  # what becomes of an image whose results are there already
 
@@ -52,7 +51,8 @@ class Batch:
     parameters: Parameters
     kinds: Sequence[str]
     existing: Existing = "refuse"
-    reuse_flows: bool = False  # ask the network only where what it said of an image is not there
+    reuse_flows: bool = False  # run the network only where its output is not there already
+    notes: Sequence[str] = ()  # on what was left out
     on_progress: OnProgress | None = None  # gets a fraction and a few words within a volume, which takes long
 
     def described(self) -> Record:
@@ -62,6 +62,7 @@ class Batch:
             "parameters": self.parameters.model_dump(mode="json"),
             "model": self.segmenter.model.identity,
             "device": self.segmenter.predictor.device,
+            "notes": list(self.notes),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS_OF}},
         }
 
@@ -81,9 +82,10 @@ def segment_files(
     keep_killed_runs(batch.folder)
     outcome, about = Outcome(), batch.described()
     earlier = EarlierRuns(batch.folder) if batch.existing == "skip" else None
+    real = frozenset(os.path.realpath(item.path) for item in inputs)
     with RunRecord(batch.folder, about) as run, cancelled_by(is_stopped):
         try:
-            for record in _records(_Work(batch, about, run.owner, earlier), inputs):
+            for record in _records(_Work(batch, about, run.owner, earlier, real), inputs):
                 run.add(record)
                 outcome.records.append(record)
                 if on_record:
@@ -104,6 +106,7 @@ class _Work:
     about: Record
     owner: str  # in the names of temporary files
     earlier: EarlierRuns | None  # where results that are there are kept
+    inputs: frozenset[str] = frozenset()  # real paths, which no result may replace
     taken: dict[Path, Path] = field(default_factory=dict)  # names of results -> the image that has them
 
 
@@ -113,16 +116,26 @@ def _records(work: _Work, inputs: Sequence[Input]) -> Iterator[Record]:
         try:
             yield _record(work, item)
         except CellspanError as error:
-            yield {"input": str(item.path), "error": str(error)}
+            yield _failed(item, error)
         except MemoryError:
-            yield {"input": str(item.path), "error": f"{item.path}: the image does not fit into memory."}
+            yield _failed(item, CellspanError(f"{item.path}: the image does not fit into memory.", "memory"))
         except Cancelled:
             raise
         except Exception as error:
             # A fault of ours must not cost the other images; the log gets the details.
             log.exception("%s", item.path)
             reason = f"internal error, please report it ({type(error).__name__}: {error})"
-            yield {"input": str(item.path), "error": f"{item.path}: {reason}"}
+            yield _failed(item, CellspanError(f"{item.path}: {reason}", "internal"))
+
+
+def _named(item: Input) -> Record:
+    """Which image a record is about."""
+    return {"input": str(item.path), **({} if item.series is None else {"series": item.series})}
+
+
+def _failed(item: Input, error: CellspanError) -> Record:
+    """Why there are no results: a sentence for people, code and fields for programs."""
+    return {**_named(item), "error": str(error), "code": error.code, "fields": error.fields}
 
 
 def _record(work: _Work, item: Input) -> Record:
@@ -130,28 +143,41 @@ def _record(work: _Work, item: Input) -> Record:
     batch = work.batch
     paths = output_paths(batch.folder, item.stem, batch.kinds)
     _claim_names(work, item)
-    before = _results_there(item, result_files(paths, batch.parameters))
+    files = result_files(paths, batch.parameters)
+    before = _results_there(item, files)
+    _spare_inputs(work, item, files)
+    source = source_of(item.path)
     there = [path for path, found in before.items() if found is not None]
     outputs = {kind: str(path.relative_to(batch.folder)) for kind, path in paths.items()}
     if work.earlier is not None and len(there) == len(before):
-        return _skipped(work.earlier, work.about, item, outputs)
+        return _skipped(work.earlier, work.about, item, source, outputs)
     if there and batch.existing == "refuse":
-        raise CellspanError(
-            f"{there[0]}: this result exists already; add --overwrite to replace it or --skip-existing to keep it."
-        )
+        raise result_exists(there[0])
     try:
         found = _segmented(batch, item, paths, partial(write_together, owner=work.owner, before=before))
     except WrittenMeanwhile:
         if work.earlier is None or None in _results_there(item, before).values():
             raise
-        return _skipped(work.earlier, work.about, item, outputs)
-    return {"input": str(item.path), **found, "outputs": outputs}
+        return _skipped(work.earlier, work.about, item, source, outputs)
+    return {**_named(item), **source, **found, "outputs": outputs}
 
 
 def _claim_names(work: _Work, item: Input) -> None:
     earlier = work.taken.setdefault(item.stem, item.path)
     if earlier != item.path:
-        raise CellspanError(f"{item.path}: its results would replace those of {earlier}; rename one of the two.")
+        raise CellspanError(
+            f"{item.path}: its results would have the names of those of {earlier}; rename one of the two, or write "
+            "them into different folders."
+        )
+
+
+def _spare_inputs(work: _Work, item: Input, files: Sequence[Path]) -> None:
+    for path in files:
+        if os.path.realpath(path) in work.inputs:
+            raise CellspanError(
+                f"{item.path}: its result {path.name} would replace an image of the same name; choose another output "
+                "folder."
+            )
 
 
 def _results_there(item: Input, files: Sequence[Path] | dict[Path, State]) -> dict[Path, State]:
@@ -160,57 +186,34 @@ def _results_there(item: Input, files: Sequence[Path] | dict[Path, State]) -> di
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise CellspanError(
-                f"{item.path}: this name is too long for those of the results, which have a few letters more; "
-                "rename the file to something shorter."
+                f"{item.path}: this name is too long, because the names of the results are a few letters longer still; "
+                "give the file a shorter name."
             ) from None
         raise CellspanError(f"{item.path}: its results cannot be looked for ({error.strerror}).") from None
 
 
-def _skipped(earlier: EarlierRuns, about: Record, item: Input, outputs: dict[str, str]) -> Record:
-    reason = "its results were there already"
+def _skipped(earlier: EarlierRuns, about: Record, item: Input, source: Record, outputs: dict[str, str]) -> Record:
+    now = {"input": str(item.path), **source}
+    earlier.require_same_image(outputs.values(), now)
     return {
-        "input": str(item.path),
-        "skipped": reason,
-        "notes": earlier.notes(outputs.values(), about),
+        **_named(item),
+        "skipped": "its results were there already",
+        "notes": earlier.notes(outputs.values(), about, now),
         "outputs": outputs,
     }
 
 
 def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles) -> Record:
-    if batch.parameters.is_volume:
+    if not batch.parameters.is_volume:
+        return segment_plane_file(
+            batch.segmenter, item.path, paths, batch.parameters, batch.reuse_flows, write, item.series
+        )
 
-        def report(fraction: float, words: str) -> None:
-            checkpoint()
-            if batch.on_progress:
-                batch.on_progress(fraction, words)
+    def report(fraction: float, words: str) -> None:
+        checkpoint()
+        if batch.on_progress:
+            batch.on_progress(fraction, words)
 
-        from cellspan.core.results.volume_files import segment_volume_file  # scipy: 0.3 s that planes need not wait
+    from cellspan.core.results.volume_files import segment_volume_file  # scipy: 0.3 s that planes need not wait
 
-        return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write)
-    return _segmented_plane(batch, item, paths, write)
-
-
-def _segmented_plane(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles) -> Record:
-    image = read_image(item.path)
-    try:
-        result, notes = _result(batch, image, paths)
-    except CellspanError as error:
-        raise CellspanError(f"{item.path}: {error}") from None
-    save_outputs(paths, result, image, batch.parameters, write)
-    return {
-        "objects": result.count,
-        "diameter": round(result.diameter, 2),
-        "seconds": round(result.seconds, 3),
-        "notes": [*result.notes, *notes],
-    }
-
-
-def _result(batch: Batch, image: Image, paths: dict[str, Path]) -> tuple[Result, list[str]]:
-    """The objects of an image, and why the network was asked although its earlier outputs were to be used."""
-    notes = []
-    if batch.reuse_flows:
-        result, why = result_from(paths["network"], image, batch.parameters, batch.segmenter)
-        if result is not None:
-            return result, []
-        notes = [f"The network was asked again: {why}."] if why else []
-    return batch.segmenter.segment(image, batch.parameters, lambda fraction, words: checkpoint()), notes
+    return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write, item.series)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from cellspan.core.errors import CellspanError
 from cellspan.core.results.run_record import EARLIER, LINES, NEWEST, Record, started_of
 
 UNKNOWN = "No record in the folder says with which parameters some of the results that were there already were written."
+COARSE = 2_000_000_000  # nanoseconds by which the time of a file may change when it is copied to another disk
 SKEW = 60  # seconds by which the clocks of two computers may differ
 
 
@@ -23,24 +26,49 @@ class EarlierRuns:
         self._folder = folder
         self._runs: list[Record] = []
         self._writer: dict[str, int] = {}  # path of a result -> its place among the runs
+        self._image: dict[str, Record] = {}  # path of a result -> the image that it was made from
         self._read: dict[Path, tuple[int, int]] = {}  # lines of runs that go on -> place among the runs, bytes read
         self._known: set[tuple[int, int]] = set()  # records, whatever their name is by now
         self._read_records()
 
-    def notes(self, paths: Iterable[str], about: Record) -> list[str]:
-        """What people should know who keep these results, relative to the folder, in a run of this description."""
+    def require_same_image(self, paths: Iterable[str], now: Record) -> None:
+        """Refuse to keep results, relative to the folder, for an image with another name than theirs.
+
+        `now` is what the record would say of the image. Raises CellspanError.
+        """
         paths = list(paths)
-        if any(path not in self._writer and self._is_new(path) for path in paths):
-            self._read_records()
+        self._look_for(paths)
+        for path in paths:
+            image = self._image.get(path)
+            if image and _name(image["input"]) != _name(now["input"]):
+                raise CellspanError(
+                    f"{now['input']}: {path} is there already, but it was made from {image['input']}; "
+                    "rename one of the two images, or choose another output folder."
+                )
+
+    def notes(self, paths: Iterable[str], about: Record, now: Record) -> list[str]:
+        """What people should know who keep these results of an image in a run of this description.
+
+        The paths are relative to the folder; `now` is what the record would say of the image.
+        """
+        paths = list(paths)
+        self._look_for(paths)
         writers = {self._writer.get(path) for path in paths}
         if None in writers:
             return [UNKNOWN]
         found = {_differences(self._runs[number], about) for number in writers if number is not None}
-        return [
+        notes = [
             f"Results that were there already were written with {changes} and are kept; --overwrite replaces them."
             for changes in sorted(found)
             if changes
         ]
+        changed = {_change(self._image[path], now) for path in paths}
+        return [*notes, *sorted(note for note in changed if note)]
+
+    def _look_for(self, paths: Iterable[str]) -> None:
+        """Read the records once more if a result can be of a run that goes on beside this one."""
+        if any(path not in self._writer and self._is_new(path) for path in paths):
+            self._read_records()
 
     def _is_new(self, path: str) -> bool:
         """Whether a result can be of a run that has told of it only after the records were read."""
@@ -86,7 +114,10 @@ class EarlierRuns:
     def _add(self, records: Iterable[Record], number: int) -> None:
         for record in records:
             if "skipped" not in record:
-                self._writer.update(dict.fromkeys(record.get("outputs", {}).values(), number))
+                outputs = record.get("outputs", {}).values()
+                image = {name: record[name] for name in ("input", "bytes", "modified_ns") if name in record}
+                self._writer.update(dict.fromkeys(outputs, number))
+                self._image.update(dict.fromkeys(outputs, image))
 
 
 def _when(path: Path) -> tuple[str, float]:
@@ -109,6 +140,25 @@ def _differences(earlier: Record, now: Record) -> str:
     if (earlier.get("model") or {}).get("weights_sha256") != now["model"].get("weights_sha256"):
         words.append(f"another model ({then.get('model')})")
     return " and ".join(words)
+
+
+def _name(path: str) -> str:
+    """The name of a file by its path, which may come from another system."""
+    return re.split(r"[\\/]", path)[-1]
+
+
+def _change(then: Record, now: Record) -> str:
+    """What is different about the file of an image, as a sentence; empty if it is the same, or if that is not known."""
+    before, after = then.get("modified_ns"), now.get("modified_ns")
+    if before is None or after is None or abs(after - before) < COARSE:
+        return ""
+    if then["input"] == now["input"]:
+        return "Some images have changed since their results were written, which are kept; --overwrite replaces them."
+    places = [path.removesuffix(_name(path)) or "the current folder" for path in (then["input"], now["input"])]
+    return (
+        f"Results that were there already were made from images in {places[0]} and are kept for those of the "
+        f"same names in {places[1]}; if these are other images, choose another output folder."
+    )
 
 
 def _shown(value: Any) -> str:

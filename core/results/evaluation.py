@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files.folders import folders_below
+from cellspan.core.files.regular import is_folder
 from cellspan.core.objects.metrics import THRESHOLDS, Matches, intersection_over_union, match
-from cellspan.core.pictures.images import read_labels
 from cellspan.core.pictures.inputs import IMAGE_SUFFIXES
+from cellspan.core.pictures.reading import read_labels
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ def evaluate_folders(
 ) -> list[ImageScore]:
     """Score every true image `<id>_masks.*` against `<id>_labels.*`, `<id>_img_labels.*` or `<id>_masks.*`.
 
-    Subfolders must agree. `on_score` gets how many of how many are done. Raises CellspanError if a true image has no
-    prediction.
+    Subfolders must agree. `on_score` gets how many are done, and how many there are. Raises CellspanError if a true
+    image has no prediction.
     """
     # Results may lie beside the annotations, so each side has its preference.
     found = _by_id(predicted, ("_labels", "_masks"))
@@ -66,20 +68,33 @@ def evaluate_folders(
 
 def _by_id(folder: Path, marks: tuple[str, str]) -> dict[str, Path]:
     """Label images by their id; of two with one id, that with the first mark."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise CellspanError(f"{folder}: there is no such folder.")
+    files = sorted(path for _, paths in folders_below(folder) for path in paths)
+    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     found: dict[str, Path] = {}
     for mark in marks:
-        for path in sorted(folder.rglob(f"*{mark}.*")):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                key = path.stem.removesuffix(mark).removesuffix("_img")
-                found.setdefault((path.parent.relative_to(folder) / key).as_posix(), path)
+        of_mark: dict[str, Path] = {}
+        for path in images:
+            if path.stem.casefold().endswith(mark):
+                key = (path.parent.relative_to(folder) / _id(path.stem[: -len(mark)])).as_posix()
+                other = of_mark.setdefault(key, path)
+                if other != path:
+                    raise CellspanError(f"{path}: {other.name} has the same id; move one of the two away.")
+        found = {**of_mark, **found}
     return found
 
 
+def _id(stem: str) -> str:
+    """Without the `_img` that images of annotated pairs have, and without Cellpose's `_cp`."""
+    folded = stem.casefold()
+    return next((stem[: -len(end)] for end in ("_img", "_cp") if folded.endswith(end)), stem)
+
+
 def _score(key: str, predicted: Path, true: Path) -> ImageScore:
+    labels = read_labels(true), read_labels(predicted)
     try:
-        iou = intersection_over_union(read_labels(true), read_labels(predicted))
+        iou = intersection_over_union(*labels)
     except CellspanError as error:
         raise CellspanError(f"{predicted}: {error}") from None
     return ImageScore(key, iou.shape[0], iou.shape[1], tuple(match(iou, threshold) for threshold in THRESHOLDS))

@@ -1,4 +1,4 @@
-"""What the network said of an image, in a file beside its results, so that other thresholds need no network."""
+"""The output of the network for an image, in a file beside its results, so that other thresholds do not need it."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ def save_outputs_of_network(path: Path, result: Result, image: Image) -> None:
 def result_from(path: Path, image: Image, parameters: Parameters, segmenter: Segmenter) -> tuple[Result | None, str]:
     """The result of a run without the network; or None, and why the network is needed ("" if there is no file)."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about: dict[str, Any] = json.loads(str(file["about"]))
-            outputs, style = file["outputs"], file["style"]
+        # Opened here, because numpy does not close a file that is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            about: dict[str, Any] = json.loads(str(kept["about"]))
+            outputs, style = kept["outputs"], kept["style"]
     except FileNotFoundError:
         return None, ""
     except Exception as error:  # noqa: BLE001 - a damaged archive raises anything; the network can do it again
@@ -103,6 +104,7 @@ def _network_parameters(parameters: Parameters) -> dict[str, Any]:
 
 
 def _digest(image: Image) -> str:
-    digest = hashlib.blake2b(f"{image.channels.dtype} {image.channels.shape} {image.is_rgb}".encode(), digest_size=16)
+    kind = f"{image.channels.dtype} {image.channels.shape} {image.is_rgb}" + (f" {image.main}" if image.main else "")
+    digest = hashlib.blake2b(kind.encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image.channels).data)
     return digest.hexdigest()

@@ -6,29 +6,34 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.together import Write, WrittenMeanwhile, write_together
 from cellspan.core.machine.memory import available_memory
-from cellspan.core.objects.labels import file_type
 from cellspan.core.objects.outlines import write_roi_zip
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.volume import Spacing, Volume, read_volume
+from cellspan.core.pictures.planes import named
+from cellspan.core.pictures.reading import read_volume
+from cellspan.core.pictures.volume import Spacing, Volume
+from cellspan.core.results.label_files import write_labels, write_stack
+from cellspan.core.results.outputs import OnFiles, views_path
+from cellspan.core.results.overlays import write_picture
+from cellspan.core.results.tables import write_table
+from cellspan.core.results.volume_pictures import maximum_projection, orthogonal_views
 from cellspan.core.results.volume_rois import volume_rois
+from cellspan.core.results.volume_table import volume_table
 from cellspan.core.volumes.pipeline import Found, OnProgress, VolumeTask
 
 if TYPE_CHECKING:
-    from cellspan.core.results.outputs import OnFiles
     from cellspan.core.segmenter import Segmenter
 
 SHARE = 0.25  # of the free memory that results may take; larger ones are kept on disk until they are written
 CHUNK = (16, 256, 256)  # voxels of results on disk
-CLASSIC_TIFF = 4_000_000_000  # bytes; larger files are BigTIFF
 
 
 def segment_volume_file(
@@ -38,20 +43,20 @@ def segment_volume_file(
     parameters: Parameters,
     report: OnProgress,
     write: OnFiles = write_together,
+    series: int | None = None,
 ) -> dict[str, Any]:
     """Segment a volume and write the asked kinds of results; its record for run.json. Raises CellspanError."""
     started = time.perf_counter()
-    volume = read_volume(path)
     flows_wanted = 0 if "flows" not in outputs else 3 if parameters.do_3d else 2
     try:
-        with result_arrays(volume.shape, flows_wanted) as found:
+        with read_volume(path, series) as volume, result_arrays(volume.shape, flows_wanted) as found:
             segmenter.making_do(lambda pipeline: VolumeTask(pipeline, volume, parameters, report).run(found))
             report(0.99, "writing the results")
             save_volume_outputs(outputs, found, volume, parameters, write)
     except WrittenMeanwhile:
         raise
     except CellspanError as error:
-        raise CellspanError(f"{path}: {error}") from None
+        raise named(error, path) from None
     return {
         "objects": found.count,
         "diameter": round(found.diameter, 2),
@@ -63,7 +68,7 @@ def segment_volume_file(
 
 @contextlib.contextmanager
 def result_arrays(shape: tuple[int, int, int], flows: int) -> Iterator[Found]:
-    """Labels, probability and so many components of flows: in memory, or in a temporary folder if they are large."""
+    """Arrays for labels, probability and `flows` components: in memory, or in a temporary folder if they are large."""
     needed = float(np.prod(shape, dtype=float)) * 4 * (2 + flows)
     if needed < SHARE * available_memory():
         yield Found(
@@ -89,22 +94,22 @@ def save_volume_outputs(
     paths: dict[str, Path], found: Found, volume: Volume, parameters: Parameters, write: OnFiles = write_together
 ) -> None:
     """Write each asked kind of result, all or none; an overlay is a maximum projection with orthogonal views beside."""
-    from cellspan.core.results.outputs import views_path
-    from cellspan.core.results.volume_reports import write_objects, write_projection, write_views
-
-    spacing, unit = calibration(volume, found.anisotropy)
+    size = spacing, unit = calibration(volume, found.anisotropy)
+    seen = spacing[1:], unit  # the projection shows pixels along y and x
+    shown = partial(volume.shown, parameters.channel)
     writers: dict[str, Write] = {
-        "labels": lambda path: write_label_volume(path, found.labels, found.count, spacing, unit),
+        "labels": lambda path: write_labels(path, found.labels, *size, count=found.count),
         "rois": lambda path: write_roi_zip(path, volume_rois(found.labels)),
-        "overlay": lambda path: write_projection(path, found.labels, volume, parameters),
-        "table": lambda path: write_objects(path, found, volume, parameters, spacing, unit),
-        "flows": lambda path: _write_stack(path, found.flows, np.float32),
-        "probability": lambda path: _write_stack(path, found.probability, np.float32),
+        "overlay": lambda path: write_picture(path, maximum_projection(shown(), found.labels), *seen),
+        "table": lambda path: write_table(path, volume_table(found.labels, *size, shown(), found.probability)),
+        "flows": lambda path: write_stack(path, found.flows, "CZYX", spacing=spacing, unit=unit),
+        "probability": lambda path: write_stack(path, found.probability, "ZYX", spacing=spacing, unit=unit),
     }
     asked = {path: writers[kind] for kind, path in paths.items()}
     if "overlay" in paths:
-        views = views_path(paths["overlay"])
-        asked[views] = lambda path: write_views(path, found.labels, volume, parameters, found.anisotropy)
+        asked[views_path(paths["overlay"])] = lambda path: write_picture(
+            path, orthogonal_views(shown(), found.labels, found.anisotropy), *seen
+        )
     write(asked)
 
 
@@ -114,29 +119,3 @@ def calibration(volume: Volume, anisotropy: float) -> tuple[Spacing, str]:
         return (anisotropy, 1.0, 1.0), ""
     _, y, x = volume.spacing
     return (anisotropy * x, y, x), volume.unit
-
-
-def write_label_volume(path: Path, labels: Any, count: int, spacing: Spacing, unit: str) -> None:
-    """A TIFF stack of labels, slice by slice: 16 bit where they fit, else 32 bit; as ImageJ and others read it."""
-    _write_stack(path, labels, file_type(count), spacing, unit)
-
-
-def _write_stack(path: Path, array: Any, kind: Any, spacing: Spacing | None = None, unit: str = "") -> None:
-    """Planes one after the other, so that the array may lie on disk."""
-    size = float(np.prod(array.shape, dtype=float)) * np.dtype(kind).itemsize
-    metadata: dict[str, Any] = {"axes": "CZYX"[-len(array.shape) :]}
-    extra: dict[str, Any] = {}
-    if spacing is not None and kind != np.uint32 and size < CLASSIC_TIFF:  # what ImageJ's own format can hold
-        metadata |= {"spacing": spacing[0], "unit": {"": "pixel", "µm": "um"}.get(unit, unit)}
-        extra = {"resolution": (1 / spacing[2], 1 / spacing[1]), "imagej": True}
-    planes = (np.asarray(array[index]).astype(kind) for index in np.ndindex(*array.shape[:-2]))
-    tifffile.imwrite(
-        path,
-        planes,
-        shape=tuple(array.shape),
-        dtype=kind,
-        compression="zlib",
-        bigtiff=size > CLASSIC_TIFF,
-        metadata=metadata,
-        **extra,
-    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from colorsys import hsv_to_rgb
 from functools import reduce
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,13 +14,14 @@ from cellspan.core.objects.labels import Labels, resize_labels
 from cellspan.core.objects.outlines import outlined
 from cellspan.core.objects.slabs import label_slabs, object_boxes, slabs
 from cellspan.core.pictures.images import Floats
-
-Picture = NDArray[np.uint8]  # RGB (Y, X, 3)
+from cellspan.core.pictures.resizing import resize_plane
+from cellspan.core.results.overlays import Picture
 
 DARK, BRIGHT = 1.0, 99.8  # percentiles that are shown black and white
 SEPARATOR = 2  # pixels between the cuts
 SHADE = 90  # of the separators
 GOLDEN = (np.sqrt(5) - 1) / 2  # of the circle of hues from one object to the next, so that neighbours differ
+SATURATION = 0.8  # of the objects' colours
 
 
 def maximum_projection(image: Any, labels: Any) -> Picture:
@@ -72,8 +73,8 @@ def orthogonal_views(image: Any, labels: Any, anisotropy: float) -> Picture:
 def object_colours(count: int) -> NDArray[np.uint8]:
     """Bright colours (count, 3) in red, green, blue for labels 1..count; the first is yellow."""
     hues = (60 + 360 * GOLDEN * np.arange(count)) % 360
-    table = np.stack((hues, np.full(count, 0.8), np.ones(count)), axis=1).astype(np.float32)[None]
-    return np.asarray(255 * cv2.cvtColor(table, cv2.COLOR_HSV2RGB)[0] if count else table[0], np.uint8)
+    colours = [hsv_to_rgb(hue / 360, SATURATION, 1.0) for hue in hues]
+    return (255 * np.array(colours).reshape(count, 3)).astype(np.uint8)
 
 
 def _greys(planes: tuple[NDArray[Any], ...]) -> list[Floats]:
@@ -83,7 +84,9 @@ def _greys(planes: tuple[NDArray[Any], ...]) -> list[Floats]:
 
 
 def _resized(plane: Floats, size: tuple[int, int]) -> Floats:
-    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    resized = np.empty(size, np.float32)
+    resize_plane(plane, resized, averaging=False)
+    return resized
 
 
 def _busiest(ranges: NDArray[np.int32], size: int) -> int:

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from cellspan.core.objects.isosurface import isosurface
 from cellspan.core.objects.slabs import label_slabs, object_boxes
 from cellspan.core.pictures.volume import Spacing
+from cellspan.core.results.tables import Table, six_digits
+from cellspan.core.results.units import plain_unit
 
-Table = dict[str, NDArray[Any]]
-
-NO_UNIT = "pixels"
-PLAIN = {"µ": "u", "μ": "u", "Å": "A", " ": "_", "/": "_"}  # for column names that any program reads
 STEPS = 0.55  # of the largest distance of voxels: blur that evens out the stairs between slices
 LEAST = 1.0  # of the smallest distance of voxels: blur that evens out the voxels themselves
 LARGEST_BOX = 20_000_000  # voxels; of larger objects every n-th voxel is looked at
@@ -48,25 +47,13 @@ def volume_table(
         "label": np.arange(1, count + 1),
         **{axis: (values * present).round(2) for axis, values in zip("zyx", centres, strict=True)},
         "volume": voxels,
-        f"volume_{name}3": _digits(volumes),
-        f"surface_{name}2": _digits(surfaces),
-        f"diameter_{name}": _digits(np.cbrt(6 / np.pi * volumes) * present),
+        f"volume_{name}3": six_digits(volumes),
+        f"surface_{name}2": six_digits(surfaces),
+        f"diameter_{name}": six_digits(np.cbrt(6 / np.pi * volumes) * present),
         "sphericity": (np.cbrt(np.pi) * np.cbrt(6 * volumes) ** 2 / surfaces).round(4),
     }
     columns = [n for n, v in (("mean_probability", probability), ("mean_intensity", intensity)) if v is not None]
     return table | {column: (mean[0] * present).round(4) for column, mean in zip(columns, means, strict=True)}
-
-
-def plain_unit(unit: str) -> str:
-    """A unit as part of a column's name: um for µm; pixels for none."""
-    for sign, plain in PLAIN.items():
-        unit = unit.replace(sign, plain)
-    return unit or NO_UNIT
-
-
-def _digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Six digits that count, whatever the unit."""
-    return np.array([float(f"{value:.6g}") for value in values])
 
 
 def _means(labels: Any, count: int, volumes: list[Any]) -> list[NDArray[np.float64]]:
@@ -108,21 +95,11 @@ def surface(mask: NDArray[np.bool_], steps: NDArray[np.float64]) -> float:
     The mask is blurred until neither voxels nor slices show as stairs, which would add 8 % and more. Blurring makes
     round things smaller, so the surface is drawn where it encloses as many voxels as before, and scaled by the rest.
     """
-    # skimage takes a second to load, and only volumes need it.
-    from skimage.measure import marching_cubes, mesh_surface_area
-
     blur = max(LEAST * steps.min(), STEPS * steps.max()) / steps
     room = [(n, n) for n in np.ceil(3 * blur).astype(int) + 1]
     soft = gaussian_filter(np.pad(mask, room).astype(np.float32), blur)
     voxels = int(np.count_nonzero(mask))
     outside = soft.size - voxels
     level = np.partition(soft, (outside - 1, outside), axis=None)[outside - 1 : outside + 1].mean()
-    corners, faces, _, _ = marching_cubes(soft, float(level), spacing=tuple(steps))
-    enclosed = _enclosed(corners[faces].astype(np.float64))
-    scale = np.cbrt(voxels * np.prod(steps) / enclosed)
-    return float(mesh_surface_area(corners, faces) * scale**2)
-
-
-def _enclosed(triangles: NDArray[np.float64]) -> float:
-    """The volume inside closed triangles (n, 3 corners, 3 axes)."""
-    return abs(float(np.einsum("ij,ij->", triangles[:, 0], np.cross(triangles[:, 1], triangles[:, 2])))) / 6
+    area, enclosed = isosurface(soft, float(level), steps)
+    return area * float(np.cbrt(voxels * np.prod(steps) / enclosed)) ** 2

@@ -1,4 +1,4 @@
-"""The results of a job in the media types that clients accept."""
+"""Encodes the results of a job in the media types that clients accept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import tifffile
 
 from cellspan.core.objects.outlines import write_roi_zip
 from cellspan.core.planes.result import Result, object_quality
-from cellspan.core.results.outputs import outlines_of, write_labels
+from cellspan.core.results.label_files import write_labels
+from cellspan.core.results.rois import outlines_of
 from cellspan.core.service.client import NPY, as_npy
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.uploads import TIFF
@@ -27,10 +28,10 @@ def encode(kind: str, result: Result, accept: str) -> tuple[bytes, str]:
     """A kind of result (labels, rois, ...) as bytes, and their media type; raises Refusal."""
     encoders = ENCODERS.get(kind)
     if encoders is None:
-        raise Refusal(404, "unknown_result", f"There is no result '{kind}'; choose among {', '.join(ENCODERS)}.")
+        raise Refusal(404, "unknown_result", f"There is no result '{kind}'; choose from {', '.join(ENCODERS)}.")
     media = _best(list(encoders), accept)
     if not media:
-        raise Refusal(406, "not_acceptable", f"{kind} are given as {' or '.join(encoders)}.", accept=accept)
+        raise Refusal(406, "not_acceptable", f"{kind} are available as {' or '.join(encoders)}.", accept=accept)
     try:
         return encoders[media](result), media
     except OSError as error:
@@ -40,9 +41,9 @@ def encode(kind: str, result: Result, accept: str) -> tuple[bytes, str]:
 
 
 def _best(offered: list[str], accept: str) -> str:
-    """What the client likes best of what there is, the first among equals; empty if it wants none of it.
+    """The available media type that the client prefers, the first among equals; empty if it accepts none.
 
-    Parts of `accept` that mean nothing are passed over; an empty one means anything.
+    Invalid parts of `accept` are ignored; an empty `accept` means any type.
     """
     wanted = [part for part in accept.lower().split(",") if _is_media_range(part)]
     if not accept.strip():

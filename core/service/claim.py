@@ -1,4 +1,4 @@
-"""The place of an engine: a folder with a lock that only one process holds, and service.json that says where it is."""
+"""Claims the runtime folder for one engine, with a lock and the address in service.json."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from cellspan.core.service.client import (
     same_program,
 )
 
-PATIENCE = 0.3  # seconds; a client that looks whether the lock is held holds it for a moment
+PATIENCE = 0.3  # seconds; clients that test the lock hold it for a moment
 
 
 class Claim:
-    """One engine's place, from the moment in which its lock is taken."""
+    """The claim of one engine, from the moment when it holds the lock."""
 
     def __init__(self, folder: Path, lock: FileLock) -> None:
-        """Say at once that an engine starts here."""
+        """Write at once that an engine is starting."""
         self.folder, self._lock = folder, lock
         self._record: dict[str, Any] = {
             "pid": os.getpid(),
@@ -48,7 +48,7 @@ class Claim:
 
     @property
     def marks(self) -> Path:
-        """Where running jobs leave their marks."""
+        """The folder for marks of running jobs."""
         return self.folder / MARKS
 
     def announce(self, **more: Any) -> None:
@@ -69,12 +69,12 @@ class Claim:
             ) from None
 
     def socket_path(self) -> Path | None:
-        """Where to listen beside the network, if the platform and the length of the path allow it."""
+        """The path of the socket, if the platform and the length of the path allow one."""
         path = self.folder / f"engine-{os.getpid()}.sock"
         return path if len(os.fsencode(path)) < 100 and os.name == "posix" else None
 
     def give_up(self) -> None:
-        """The next engine may have the place; this one goes on with what it has. May be called twice."""
+        """Release the claim for the next engine; this one continues with its jobs. Safe to call twice."""
         if not self._lock.is_locked:
             return
         record = read_record(self.folder)
@@ -85,9 +85,9 @@ class Claim:
 
 
 def claim_place() -> Claim | None:
-    """The place of this program's engine; None if it has one already. Raises CellspanError if that cannot be known.
+    """Claim the folder for this program's engine; None if one is running. Raises CellspanError if that is unknown.
 
-    Another program's engine, of another version or environment, keeps its place; there is one for each program.
+    An engine of another version or environment keeps its own claim; each program has one.
     """
     top = runtime_folder()
     for folder in (top, top / hashlib.sha256(os.fsencode(programs()[0])).hexdigest()[:8]):
@@ -102,7 +102,7 @@ def claim_place() -> Claim | None:
 
 
 def programs() -> list[str]:
-    """The folders in which the commands lie that start this program."""
+    """The folders with the commands that start this program."""
     schemes = [sysconfig.get_path("scripts")]
     with contextlib.suppress(KeyError):
         schemes.append(sysconfig.get_path("scripts", f"{os.name}_user"))
@@ -128,7 +128,7 @@ def _locked(folder: Path) -> FileLock | None:
 
 
 def _remove_sockets(folder: Path) -> None:
-    """Those of engines that died; one that gave up its place may still use its own."""
+    """Remove sockets of engines that died; an engine that released its claim may still use its own."""
     for path in folder.glob("engine-*.sock"):
         with contextlib.suppress(OSError, ValueError):
             if not psutil.pid_exists(int(path.stem.partition("-")[2])):
@@ -136,7 +136,7 @@ def _remove_sockets(folder: Path) -> None:
 
 
 def installation() -> str:
-    """A hash of the program as it lies on disk now: other files, other sizes or times, another hash."""
+    """A hash of the files of the program on disk, with their sizes and times."""
     digest = hashlib.sha256()
     for line in sorted(_files(Path(__file__).parents[1])):
         digest.update(line.encode("utf-8", "surrogateescape"))

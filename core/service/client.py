@@ -1,7 +1,7 @@
 """The client of the engine: finds the running service or starts it, sends images, fetches labels.
 
-This file also runs inside CellProfiler, so it needs the standard library and numpy only, and Python 3.8. numpy waits
-until there are arrays: ImageJ's command, which needs none, starts 0.07 s earlier.
+This file also runs inside CellProfiler, so it uses only the standard library, numpy and Python 3.8. numpy is imported
+only for arrays: ImageJ's command, which needs none, starts 0.07 s sooner.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from urllib.parse import urlencode, urlsplit
 if TYPE_CHECKING:
     import numpy as np
 
-START_SECONDS = 120.0  # a first start on a slow disk
+START_SECONDS = 120.0  # for a first start on a slow disk
 WAIT_SECONDS = 10.0  # of one long poll
-HEALTH_SECONDS = 5.0  # for the question whether it is there at all
+HEALTH_SECONDS = 5.0  # timeout of the check whether it is running
 PATIENCE_SECONDS = 60.0  # without any answer, the service counts as frozen
-LEASE_SECONDS = 90.0  # after which the engine may forget what this client has not asked for
-KEPT_LEASE_SECONDS = 1800.0  # the same for results that are kept for other thresholds
-MOST_LOSSES = 10  # engines that may end while an image waits
+LEASE_SECONDS = 90.0  # after which the engine may delete results that this client has not requested
+KEPT_LEASE_SECONDS = 1800.0  # the same for results kept to try other thresholds
+MOST_LOSSES = 10  # engines that may stop while an image waits
 LONGEST_PAUSE = 4.0  # seconds between two starts of an engine
 SERVICE, LOCK, LOG, MARKS = "service.json", "service.lock", "service.log", "running"  # in the engine's folder
 CHALLENGE_PREFIX = "cellspan engine "
@@ -53,10 +53,10 @@ Taken = TypeVar("Taken")
 
 
 class EngineError(Exception):
-    """Something that the user has to know, in one sentence; `code` is one word for programs."""
+    """An error for the user, as one sentence; `code` is one word for programs."""
 
     def __init__(self, sentence: str, code: str = "") -> None:
-        """`code` as the engine has it in its answers."""
+        """`code`: as in the engine's responses."""
         super().__init__(sentence)
         self.code = code
 
@@ -66,15 +66,15 @@ class EngineMissing(EngineError):
 
 
 class EngineForgot(EngineError):
-    """The engine does not have the outputs of this image any more: it has to be sent again."""
+    """The engine no longer has the outputs of this image, which has to be sent again."""
 
 
 class _Lost(EngineError):
-    """The service went away in the middle of a conversation, or hands the job to the next one."""
+    """The service stopped during a request, or returns the job for the next service."""
 
 
 class _TryLater(EngineError):
-    """The service has no room now."""
+    """The service is full at the moment."""
 
     def __init__(self, sentence: str, code: str, seconds: float) -> None:
         super().__init__(sentence, code)
@@ -86,15 +86,15 @@ class EngineResult:
     """What the engine found in one image."""
 
     npy: bytes  # the labels as a .npy file
-    count: int  # of objects
+    count: int  # number of objects
     diameter: float  # pixels; given or estimated
     model: str
     model_sha256: str
     device: str
     seconds: float
     notes: list[str] = field(default_factory=list)
-    extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # further results that were asked for, by their names
-    job: str | None = None  # with which `Engine.again` finds the network's outputs, if they are kept
+    extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # further requested results, by name
+    job: str | None = None  # for `Engine.again` to find the network's outputs, if they are kept
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -106,16 +106,16 @@ class EngineResult:
 
 
 def runtime_folder() -> Path:
-    """Where the services of this user on this machine leave their addresses; CELLSPAN_RUNTIME_DIR moves it.
+    """The folder with the addresses of this user's services on this computer; set CELLSPAN_RUNTIME_DIR to move it.
 
-    A home folder may be shared by several machines, so each has a folder of its own.
+    Several computers may share a home folder, so each has its own folder.
     """
     if os.environ.get("CELLSPAN_RUNTIME_DIR"):
         return Path(os.environ["CELLSPAN_RUNTIME_DIR"])
     base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else None
     try:
         home = Path(base) if base else Path.home() / ".cache"
-    except RuntimeError:  # a user without a home
+    except RuntimeError:  # no home folder
         raise EngineMissing("This user has no home folder; set CELLSPAN_RUNTIME_DIR to a folder of yours.") from None
     return home / "cellspan" / "run" / (platform.node() or "localhost")
 
@@ -126,19 +126,21 @@ def service_file() -> Path:
 
 
 def log_file() -> Path:
-    """Where the service writes what it has to say."""
+    """The log file of the service."""
     return runtime_folder() / LOG
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder that only this user can use, or check that it is one; raises EngineError."""
+    """Make a folder that only this user can access, or check that it is one; raises EngineError."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode):
-            raise EngineError(f"{folder}: this is no folder; remove it, or set CELLSPAN_RUNTIME_DIR to another one.")
+            raise EngineError(
+                f"{folder}: this is not a folder; delete it, or set CELLSPAN_RUNTIME_DIR to another folder."
+            )
         if os.name == "posix":
             _require_own(folder, status)
             if status.st_mode & 0o077:
@@ -152,13 +154,13 @@ def private_folder(folder: Path) -> None:
 def _require_own(path: Path, status: os.stat_result) -> None:
     if os.name == "posix" and status.st_uid != os.geteuid():
         raise EngineError(
-            f"{path} belongs to another user, who could read your images there; set CELLSPAN_RUNTIME_DIR to a folder "
+            f"{path} belongs to another user, who could read your images; set CELLSPAN_RUNTIME_DIR to a folder "
             "of yours."
         )
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """What the service of a folder tells of itself; None if there is nothing. Raises EngineError if it is not ours."""
+    """The record of the service of a folder, or None; raises EngineError if it belongs to another user."""
     path = folder / SERVICE
     try:
         folder_status = folder.lstat()
@@ -172,7 +174,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         _require_own(folder, folder_status)
         _require_own(path, status)
         if os.name == "posix" and (status.st_mode & 0o077 or folder_status.st_mode & 0o022):
-            raise EngineError(f"{path}: other users can read or replace it; remove it, the engine writes it anew.")
+            raise EngineError(f"{path}: other users can read or replace it; delete it and try again.")
         try:
             record = json.loads(file.read(1 << 16).decode("utf-8"))
         except (OSError, ValueError):
@@ -187,7 +189,7 @@ def same_program(record: Mapping[str, Any], folders: Sequence[str]) -> bool:
 
 
 def _lock_is_held(folder: Path) -> bool:
-    """Whether a process, which may be starting, frozen or busy, has the place of the service in this folder."""
+    """Whether a process, even if starting, frozen or busy, holds the lock of the service in this folder."""
     try:
         descriptor = os.open(str(folder / LOCK), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
@@ -211,9 +213,9 @@ def _lock_is_held(folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class Standing:
-    """How an engine is: absent, starting, ready, busy (with jobs), stopping, or silent (there, but it does not answer).
+    """State of an engine: absent, starting, ready, busy (with jobs), stopping, or silent (running without answering).
 
-    One that takes no new clients, because its program was replaced, is absent for those.
+    An engine whose program was replaced counts as absent for new clients.
     """
 
     state: str
@@ -222,14 +224,14 @@ class Standing:
 
     @property
     def about(self) -> str:
-        """Which process, and since when."""
+        """The process and its start time."""
         return (
             f"process {self.record.get('pid', 'unknown')}, started {self.record.get('started', 'at an unknown time')}"
         )
 
 
 def find_engine(command: Sequence[str] = ()) -> Standing:
-    """The engine that `command` starts, or without a command any; a look at files and one question, no start."""
+    """The state of the engine of `command`, or of any engine; reads files and sends one request, but starts nothing."""
     program = shutil.which(command[0]) if command else None
     mine = [os.path.dirname(os.path.abspath(program))] if program else None
     top = runtime_folder()
@@ -254,7 +256,7 @@ def _standing(folder: Path, record: Mapping[str, Any] | None) -> Standing:
     try:
         health = service.health()
     except _Lost as loss:
-        # A process that holds the lock is there, whether it answers or not.
+        # A process that holds the lock is running, whether it answers or not.
         return Standing("silent" if _lock_is_held(folder) and loss.code != "impostor" else "absent", None, record)
     except EngineError:
         return Standing("absent", None, record)
@@ -269,12 +271,12 @@ def running_service() -> Service | None:
 
 
 class Engine:
-    """The running service, or one that is started on first use."""
+    """The running service, started on first use."""
 
     def __init__(self, command: Sequence[str], interactive: bool = False) -> None:
         """`command` starts the service, for example ["cellspan", "serve"].
 
-        `interactive` says that somebody sits and waits for each image: those come before the images of others.
+        `interactive`: a person is waiting for each image, which then comes before images of other clients.
         """
         self.command = list(command)
         self.interactive = interactive
@@ -291,10 +293,10 @@ class Engine:
     ) -> EngineResult:
         """Find the objects in (Y, X), (C, Y, X) or (Y, X, 3) pixels; raises EngineError.
 
-        `parameters` are those of `core.parameters`, and `device`; `also` names arrays to fetch into the result's
-        `extra`: probability, flows, objects; they come while the caller goes on with the labels. With `keep` the engine
-        keeps what the network said for half an hour, so that `again` can try other thresholds. An engine that dies is
-        started again.
+        `parameters`: those of `core.parameters`, and `device`. `also`: arrays to fetch into the result's `extra`
+        (probability, flows, objects), while the caller continues with the labels. With `keep`, the engine keeps the
+        network's outputs for half an hour, so that `again` can try other thresholds. An engine that dies is started
+        again.
         """
         body, names = as_npy(pixels), dict.fromkeys(also, NPY)
         result, fetch = self._run(body, NPY, parameters, on_progress, names, lambda fetch: fetch, keep)
@@ -311,7 +313,7 @@ class Engine:
     ) -> tuple[EngineResult, dict[str, bytes]]:
         """Send an encoded image (npy, TIFF or PNG); `also` names further results to fetch and their media types.
 
-        Without `labels` the result has none: for those who fetch them as another type.
+        With `labels` false the result has none, for callers that fetch them in another type.
         """
         return self._run(body, content_type, parameters, on_progress, also or {}, lambda fetch: fetch(), False, labels)
 
@@ -322,26 +324,26 @@ class Engine:
         on_progress: OnProgress | None = None,
         also: Sequence[str] = (),
     ) -> EngineResult:
-        """The image of a result that was kept, with other thresholds, sizes, edges, holes, iterations or `resample`.
+        """Segment the image of a kept result with other thresholds, sizes, edges, holes, iterations or `resample`.
 
-        `changes` are the parameters that differ from those of the result; the labels are those of a fresh run. Raises
+        `changes`: the parameters that differ from those of the result; the labels are the same as in a new run. Raises
         EngineForgot if the image has to be sent again, and EngineError.
         """
         service = self._service
         if result.job is None or service is None:
-            raise EngineForgot("The engine did not keep what the network said of this image; segment it once more.")
+            raise EngineForgot("The engine did not keep the network's output for this image; segment it again.")
         names = dict.fromkeys(also, NPY)
         try:
-            # Asking renews the lease of the result that is kept.
+            # The request renews the lease of the kept result.
             headers = self._headers(NPY, uuid.uuid4().hex, False)
             job = service.json("POST", f"/v1/jobs/{result.job}/again?{_query(changes)}", b"", headers)
             found, fetch = self._finished(service, job, on_progress, names, False, True)
         except _Lost:
-            raise EngineForgot("The engine has forgotten this image; segment it once more.") from None
+            raise EngineForgot("The engine no longer has this image; segment it again.") from None
         return replace(found, job=result.job, extra=_Extra(also, fetch, fetch))
 
     def forget(self, result: EngineResult) -> None:
-        """Let the engine free what it keeps of a result."""
+        """Let the engine delete the result that it keeps."""
         if result.job is not None and self._service is not None:
             self._service.forget(f"/v1/jobs/{result.job}")
 
@@ -365,10 +367,10 @@ class Engine:
         keep: bool = False,
         labels: bool = True,
     ) -> tuple[EngineResult, Taken]:
-        """The labels, and what `take` makes of the function that fetches the further results.
+        """The labels, and the value of `take` for the function that fetches further results.
 
-        The engine is told by the key that it is the same image, if it comes again because an engine has ended: an
-        image that ends two engines is refused by the third.
+        The key identifies an image that is sent again because an engine stopped: the third engine refuses an image that
+        crashed two engines.
         """
         headers = self._headers(content_type, uuid.uuid4().hex, keep)
         address = "/v1/jobs?" + _query(parameters)
@@ -387,7 +389,7 @@ class Engine:
                 losses += 1
                 if losses == MOST_LOSSES:
                     raise EngineError(
-                        f"The cellspan engine ended {losses} times while this image waited ({loss}); "
+                        f"The cellspan engine stopped {losses} times while this image was waiting ({loss}); "
                         f"its log is {log_file()}."
                     ) from None
 
@@ -400,7 +402,7 @@ class Engine:
         keep: bool,
         labels: bool,
     ) -> tuple[EngineResult, Fetch]:
-        """The result of a job as soon as it is over, and how to fetch the rest of it."""
+        """The result of a job once it has finished, and a function that fetches the rest."""
         address = "/v1/jobs/" + job["id"]
         try:
             job = _wait(service, address, job, on_progress)
@@ -412,7 +414,7 @@ class Engine:
         except (_Lost, _TryLater):
             raise
         except BaseException:
-            # The user pressed stop, or the job failed: let the engine work for others.
+            # The user pressed stop, or the job failed: free the engine for others.
             service.forget(address)
             raise
         result = EngineResult(
@@ -435,9 +437,9 @@ class Engine:
     def connect(self, on_progress: OnProgress | None = None) -> Service:
         """The running service; starts it if there is none, and says so through `on_progress`. Raises EngineError.
 
-        Several clients may do this at once: the services settle by a lock which of them stays, the others end with
-        exit code 0, and every client finds the one that stayed. A client starts one only while nobody holds the lock,
-        and waits longer and longer before it starts another.
+        Several clients may do this at once: the service that gets the lock stays, the others end with exit code 0, and
+        every client finds the one that stays. A client starts a service only while no process holds the lock, and waits
+        longer before each further start.
         """
         if self._service is not None and self._service.serves():
             return self._service
@@ -447,7 +449,7 @@ class Engine:
     def _found_or_started(self, on_progress: OnProgress | None) -> Service:
         began = time.monotonic()
         silent_since = None
-        child: subprocess.Popen | None = None
+        child: subprocess.Popen[bytes] | None = None
         next_start, pause, told = 0.0, 0.5, ""
         while True:
             standing = find_engine(self.command)
@@ -461,7 +463,7 @@ class Engine:
                 silent_since = silent_since or now
                 if now - silent_since > PATIENCE_SECONDS:
                     raise EngineError(
-                        f"The cellspan engine does not answer ({standing.about}); end it with: "
+                        f"The cellspan engine does not answer ({standing.about}); stop it with: "
                         "cellspan service stop --force",
                         "silent",
                     )
@@ -480,7 +482,7 @@ class Engine:
                 told = message
             time.sleep(0.05)
 
-    def _spawn(self) -> subprocess.Popen:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         folder = runtime_folder()
         private_folder(folder)
         try:
@@ -491,7 +493,7 @@ class Engine:
                 f"{folder}: the engine cannot write there ({error.strerror}); "
                 "set CELLSPAN_RUNTIME_DIR to another folder."
             ) from None
-        # The settings of the host program's own Python, or of its frozen libraries, must not reach the engine's Python.
+        # Settings of the host program's Python or frozen libraries must not reach the engine's Python.
         foreign = {"PYTHONPATH", "PYTHONHOME", "LD_PRELOAD"}
         if getattr(sys, "frozen", False):
             foreign |= {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH"}
@@ -512,7 +514,7 @@ class Engine:
 
 
 class _Extra(Mapping[str, "np.ndarray"]):
-    """Further results by their names, fetched while the caller goes on with the labels."""
+    """Further results by name, fetched while the caller continues with the labels."""
 
     def __init__(
         self,
@@ -546,7 +548,7 @@ class _Extra(Mapping[str, "np.ndarray"]):
 
 
 class _LocalConnection(http.client.HTTPConnection):
-    """HTTP through a socket in a folder that only this user can enter."""
+    """HTTP through a socket in a folder that only this user can access."""
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
@@ -559,10 +561,10 @@ class _LocalConnection(http.client.HTTPConnection):
 
 
 class Service:
-    """One running service: its address and its token; each thread keeps a connection."""
+    """A running service with its address and token; each thread keeps a connection."""
 
     def __init__(self, address: str, token: str, path: str | None = None, certificate: str | None = None) -> None:
-        """`path` is that of its socket; where there is none, it has to prove that it knows the token first."""
+        """`path`: its socket; without one, it first has to prove that it knows the token."""
         parts = urlsplit(address)
         self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
         self.token, self._path, self._certificate = token, path, certificate
@@ -570,7 +572,7 @@ class Service:
 
     @classmethod
     def of(cls, record: Mapping[str, Any] | None) -> Service | None:
-        """The service that a record tells of, unless it is still starting or the record is damaged."""
+        """The service of a record, unless it is still starting or the record is damaged."""
         address, token, path, certificate = (
             _text_of(record or {}, name) for name in ("address", "token", "socket", "certificate")
         )
@@ -579,11 +581,11 @@ class Service:
         usable = path if path and hasattr(socket, "AF_UNIX") and os.path.exists(path) else None
         try:
             return cls(address, token, usable, certificate)
-        except ValueError:  # an address with a port that is no number
+        except ValueError:  # the port in the address is not a number
             return None
 
     def content(self, path: str, accept: str) -> bytes:
-        """A result, in the media type that is asked for."""
+        """A result in the requested media type."""
         return self._request("GET", path, None, {"Accept": accept})
 
     def json(
@@ -594,24 +596,24 @@ class Service:
         return answer
 
     def forget(self, path: str) -> None:
-        """Cancel or delete a job; a service that is gone has forgotten it anyway."""
+        """Cancel or delete a job; errors are ignored if the service is gone."""
         with contextlib.suppress(EngineError):
             self._request("DELETE", path, None, {})
 
     def health(self) -> dict[str, Any]:
-        """What it is doing; raises EngineError if it does not answer."""
+        """The state of the service; raises EngineError if it does not answer."""
         answer = json.loads(self._request("GET", "/v1/health", None, {}, HEALTH_SECONDS))
         return answer if isinstance(answer, dict) else {}
 
     def serves(self) -> bool:
-        """Whether it answers, and goes on with its own clients; it may be outdated for new ones."""
+        """Whether it answers and serves its existing clients; it may be outdated for new ones."""
         try:
             return self.health().get("status") in ("ok", "outdated")
         except EngineError:
             return False
 
     def _connection(self, patience: float) -> http.client.HTTPConnection:
-        """A connection to the service itself: nobody else learns the token."""
+        """A connection to the service itself; no other program gets the token."""
         connection: http.client.HTTPConnection
         if self._path is not None:
             connection = _LocalConnection(self._path, patience)
@@ -619,14 +621,14 @@ class Service:
             import ssl
 
             context = ssl.create_default_context(cafile=self._certificate)
-            context.check_hostname = False  # it is the very certificate that the service's own record names
+            context.check_hostname = False  # the certificate is the one in the service's record
             connection = http.client.HTTPSConnection(self.host, self.port, timeout=patience, context=context)
         else:
             # http.client, because urllib would send loopback requests through a proxy.
             connection = http.client.HTTPConnection(self.host, self.port, timeout=patience)
         try:
             connection.connect()
-            connection.auto_open = 0  # never again by itself, to whoever listens there then
+            connection.auto_open = 0  # do not reconnect automatically; another program may listen there by then
             if self._path is None:
                 self._require_proof(connection)
         except BaseException:
@@ -663,7 +665,7 @@ class Service:
             except socket.timeout as error:
                 raise _Lost(str(error) or "it does not answer") from None
             except (OSError, http.client.HTTPException):
-                pass  # it was closed between two requests; each of ours may be sent twice
+                pass  # it was closed between two requests; ours are safe to repeat
         try:
             return self._exchange(self._connection(patience), method, path, body, headers, patience)
         except (OSError, http.client.HTTPException) as error:
@@ -695,7 +697,7 @@ class Service:
 
 
 def _failure(content: bytes, status: int, retry_after: str | None) -> EngineError:
-    """An answer from status 400 on as the error that it means."""
+    """The error for a response with a status from 400 on."""
     try:
         problem = json.loads(content.decode("utf-8"))
         sentence, code = str(problem["sentence"]), str(problem["code"])
@@ -713,7 +715,7 @@ def _failure(content: bytes, status: int, retry_after: str | None) -> EngineErro
 
 
 def _wait(service: Service, address: str, job: dict[str, Any], on_progress: OnProgress | None) -> dict[str, Any]:
-    """Poll until the job ends; short polls where somebody watches the progress."""
+    """Poll until the job ends; short polls if a person watches the progress."""
     seconds = 0.5 if on_progress is not None else WAIT_SECONDS
     while job["state"] in ("queued", "running"):
         job = service.json("GET", f"{address}?wait={seconds}")
@@ -756,9 +758,9 @@ def _as_text(value: Any) -> str:
 
 
 def model_for_engine(name: str) -> str:
-    """A model as the engine finds it, which runs in another folder: paths become absolute, names stay as they are.
+    """The model as the engine can find it from another folder: paths become absolute, names stay unchanged.
 
-    A bare name never means a folder that happens to be there, and `cellpose/NAME` is a name.
+    A plain name never refers to a folder in the working directory, and `cellpose/NAME` is a name.
     """
     path = os.path.expanduser(name.strip())
     is_name = os.path.basename(path) == path or path.startswith("cellpose/")
@@ -770,4 +772,4 @@ def _last_line(path: Path) -> str:
         lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except OSError:
         lines = []
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "there was no message"

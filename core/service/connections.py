@@ -1,4 +1,4 @@
-"""Connections that do nothing must not take the place of those that do: their number and their patience are bounded."""
+"""Limits the number and lifetime of idle connections, so that they do not block active ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST = 512  # connections at once; of more, the one that has been idle longest goes
+MOST = 512  # connections at once; beyond this, the longest idle one is closed
 HEADER_SECONDS = 15.0  # from the first byte of a request, or from the connection, to the end of its headers
 
 
@@ -22,7 +22,7 @@ class BoundedProtocol(H11Protocol):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """A client has come."""
+        """A client has connected."""
         super().connection_made(transport)
         self._expect_headers()
         if len(self.connections) > MOST:
@@ -32,7 +32,7 @@ class BoundedProtocol(H11Protocol):
                     break
 
     def data_received(self, data: bytes) -> None:
-        """A part of a request."""
+        """Part of a request has arrived."""
         super().data_received(data)
         if self._in_request():
             self._forget()
@@ -46,7 +46,7 @@ class BoundedProtocol(H11Protocol):
             self.idle.setdefault(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """The client has disconnected."""
         self._forget()
         super().connection_lost(exc)
 
@@ -71,7 +71,7 @@ class BoundedProtocol(H11Protocol):
 
 
 def raise_file_limit() -> None:
-    """As many open files as the system lets this user have: each connection and each large result is one."""
+    """Raise the limit of open files to the maximum; each connection and each large result needs one."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

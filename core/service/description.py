@@ -1,4 +1,4 @@
-"""The description at /openapi.json: what the framework cannot know of the engine's parameters and answers."""
+"""The description at /openapi.json: details of parameters and responses that the framework cannot know."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from fastapi import FastAPI
 from cellspan.core.parameters import Parameters
 
 DEVICE = r"^(auto|cpu|gpu|mps|cuda(:\d+)?)$"
-NOT_SET = {"enum": ["", "none", "off", "auto", "automatic"]}  # words that mean that an option is not set
-PERCENTILES = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*,\s*\d+(\.\d+)?\s*$", "default": "1,99"}
+NOT_SET = {"enum": ["", "none", "off", "auto", "automatic"]}  # words for 'not set'
+PERCENTILE = r"\s*(100|\d{1,2}(\.\d+)?)\s*"
+PERCENTILES = {"type": "string", "pattern": f"^{PERCENTILE},{PERCENTILE}$", "default": "1,99"}
 
 
 def described(names: Iterable[str]) -> list[dict[str, Any]]:
-    """Parameters of a segmentation as those of a query."""
+    """The parameters of a segmentation as query parameters."""
     properties = Parameters.model_json_schema()["properties"]
     return [
         {
@@ -29,7 +30,7 @@ def described(names: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def _in_query(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema for text: there is no null, but there are words for it."""
+    """A schema for text, in which words stand for null."""
     kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
     kept = {key: value for key, value in kinds[0].items() if key not in ("title", "description", "default")}
     default = {} if schema.get("default") is None else {"default": schema["default"]}

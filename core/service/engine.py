@@ -1,4 +1,4 @@
-"""The engine behind the routes: takes jobs, keeps their results as long as somebody wants them, and stops politely."""
+"""The engine behind the routes: accepts jobs, keeps their results while needed, and stops without losing work."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ from cellspan.core.service.uploads import MAX_UPLOAD, Upload, Uploads
 from cellspan.core.service.work import JudgeAgain, SegmentImage
 from cellspan.core.service.workers import Workers
 
-MOST_CLIENTS = 10_000  # whose names are remembered
+MOST_CLIENTS = 10_000  # number of remembered names
 
 log = logging.getLogger(__name__)
 
 
 class Client:
-    """Who asks: a name for taking turns, whether somebody sits and waits, how long to keep what nobody asks for."""
+    """A client: its name for taking turns, whether a person is waiting, and how long to keep its jobs."""
 
     def __init__(self, name: str = "", interactive: bool = False, lease: float = LEASE_SECONDS) -> None:
-        """Raises Refusal for a lease or a name that is not possible."""
+        """Raises Refusal for an invalid lease or name."""
         if len(name) > LONGEST_KEY:
-            raise Refusal(400, "bad_client", f"The name of a client has {LONGEST_KEY} characters at most.")
+            raise Refusal(400, "bad_client", f"The name of a client may have at most {LONGEST_KEY} characters.")
         if not 1 <= lease <= LONGEST_LEASE:
-            raise Refusal(400, "bad_lease", f"A lease is 1 to {LONGEST_LEASE:g} seconds, not {lease:g}.", lease=lease)
+            raise Refusal(
+                400, "bad_lease", f"A lease must be 1 to {LONGEST_LEASE:g} seconds, not {lease:g}.", lease=lease
+            )
         self.name, self.interactive, self.lease = name, interactive, lease
 
 
@@ -50,7 +52,7 @@ class Engine:
         max_upload: int = MAX_UPLOAD,
         marks: Path | None = None,
     ) -> None:
-        """`marks` is the folder in which running jobs leave their marks, for the next engine if this one dies."""
+        """`marks`: the folder for marks of running jobs, for the next engine if this one dies."""
         self.models = models or WarmModels()
         self.results = results or Results()
         self.uploads = Uploads(max_upload)
@@ -59,7 +61,7 @@ class Engine:
         self._strikes = Strikes(marks)
         self._lock = threading.Lock()
         self._workers: dict[str, Workers] = {}
-        self._clients: OrderedDict[str, None] = OrderedDict()  # those that sent images, the last one at the end
+        self._clients: OrderedDict[str, None] = OrderedDict()  # clients that sent images, the latest last
         self.stopping = False  # no new jobs
         self.outdated = False  # no new clients
         self.last_activity = time.monotonic()
@@ -76,19 +78,21 @@ class Engine:
         return self._add(work, parameters, device, client, key, fingerprint)
 
     def again(self, job: Job, values: dict[str, Any], client: Client, key: str | None) -> Job:
-        """The image of a job with other thresholds; `values` are the parameters that differ from the job's.
+        """Queue the image of a job with other thresholds; `values`: the parameters that differ.
 
-        Raises CellspanError, and Refusal if the outputs of the network are not there any more.
+        Raises CellspanError, and Refusal if the network's outputs no longer exist.
         """
         self.check_open(client)
         if job.state != "done":
-            raise Refusal(409, "not_done", f"The job is {job.state}; only one that is done can be judged again.")
+            raise Refusal(
+                409, "not_done", f"The job is {job.state}; only finished jobs can be repeated with other thresholds."
+            )
         result = job.result
         if result is None:
-            raise Refusal(410, "gone", "The outputs of this job were dropped to make room; send the image again.")
+            raise Refusal(410, "gone", "The outputs of this job were deleted to free space; send the image again.")
         parameters = with_changes(job.parameters, values)
         if result.seen is None:
-            raise CellspanError("The outputs of a volume are not kept; segment it once more.")
+            raise CellspanError("The outputs of volumes are not kept; segment the volume again.")
         check_same_network(job.parameters, parameters)
         fingerprint = f"again {job.id} {parameters.model_dump_json()}"
         return self._add(JudgeAgain(result, parameters), parameters, job.device, client, key, fingerprint)
@@ -97,7 +101,7 @@ class Engine:
         self, work: Work, parameters: Parameters, device: str, client: Client, key: str | None, fingerprint: str
     ) -> Job:
         if key is not None and not 1 <= len(key) <= LONGEST_KEY:
-            raise Refusal(400, "bad_key", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
+            raise Refusal(400, "bad_key", f"An Idempotency-Key must have 1 to {LONGEST_KEY} characters.")
         found = self.jobs.with_key(key, fingerprint)
         if found is None:
             self.results.check_room(self.jobs.fetched)
@@ -109,8 +113,8 @@ class Engine:
         return found
 
     def _queued(self, job: Job) -> Job:
-        """The job, which waits now, or the one that another request with the same key has queued meanwhile."""
-        with self._lock:  # nobody sees a job that is in the table and then finds no room in the queue
+        """Queue the job; returns it, or the job with the same key that another request has queued."""
+        with self._lock:  # so that no job is visible that then does not fit into the queue
             if self.stopping:
                 raise stopping()
             found = self.jobs.add(job)
@@ -126,7 +130,7 @@ class Engine:
             self.metrics.ended("failed")
             job.finish(
                 "failed",
-                f"This image ended the engine {MOST} times; the log of the engine says why. Segment a part of it, or "
+                f"This image crashed the engine {MOST} times; see the engine's log. Segment a part of it, or "
                 "report it with the image.",
                 "ends_the_engine",
             )
@@ -139,7 +143,7 @@ class Engine:
             self._clients.popitem(last=False)
 
     def get(self, job_id: str) -> Job:
-        """A job by its id; raises Refusal if there is none, or if it is handed back because the engine stops."""
+        """A job by its id; raises Refusal if there is none, or if it is returned because the engine stops."""
         self.last_activity = time.monotonic()
         job = self.jobs.get(job_id)
         if job is None:
@@ -149,12 +153,12 @@ class Engine:
         return job
 
     def before(self, job: Job) -> int:
-        """How many jobs come before one that waits."""
+        """Number of jobs before a waiting job."""
         workers = self._workers.get(job.device)
         return workers.waiting.before(job) if workers else 0
 
     def delete(self, job: Job) -> None:
-        """Cancel the job if it is under way, and forget it."""
+        """Cancel the job if it is not finished, and delete it."""
         job.cancelled.set()
         self.jobs.remove(job)
         self.results.drop(job)
@@ -164,7 +168,7 @@ class Engine:
             self.metrics.ended("cancelled")
             job.finish("cancelled", "cancelled", "cancelled")
         else:
-            job.tell()  # who watches need not wait until the worker has noticed
+            job.tell()  # watchers need not wait for the worker
 
     def _workers_of(self, device: str) -> Workers:
         if device not in self._workers:
@@ -174,11 +178,11 @@ class Engine:
     def check_open(self, client: Client) -> None:
         """Refuse new jobs while the engine stops, and new clients after the program was replaced; raises Refusal.
 
-        One without a name cannot be told from a new one.
+        A client without a name counts as new.
         """
         if self.stopping or (self.outdated and not (client.name and client.name in self._clients)):
             raise stopping()
-        self.last_activity = time.monotonic()  # its image may take a while to come
+        self.last_activity = time.monotonic()  # receiving its image may take a while
 
     # ---- time
 
@@ -189,20 +193,20 @@ class Engine:
 
     @property
     def wanted(self) -> bool:
-        """Whether a client waits for something that is done or under way."""
+        """Whether a client still needs a finished or running job."""
         return any(not job.over or (job.state == "done" and not job.fetched) for job in self.jobs.all())
 
     def drop_expired(self) -> None:
-        """Forget the jobs whose clients have not asked for too long, finished or not."""
+        """Delete jobs, finished or not, whose clients have sent no request for too long."""
         now = time.monotonic()
         for job in self.jobs.all():
             if job.expired(now):
                 if not job.over:
-                    log.info("job %s is dropped: its client has not asked for %.0f s", job.id, now - job.seen)
+                    log.info("job %s was dropped: its client has not asked for %.0f s", job.id, now - job.seen)
                 self.delete(job)
 
     def stop(self) -> None:
-        """Take no new jobs, and hand back those that wait: their clients go to the next engine."""
+        """Accept no new jobs, and return the waiting ones for the next engine."""
         with self._lock:
             self.stopping = True
         for workers in self._workers.values():
@@ -212,7 +216,7 @@ class Engine:
                 job.finish("cancelled", "handed back", "handed_back")
 
     def hand_back(self) -> None:
-        """End what is under way; its clients send it to the next engine."""
+        """End running jobs; their clients send them to the next engine."""
         for job in self.jobs.all():
             if not job.over:
                 job.handed_back = True
@@ -220,9 +224,9 @@ class Engine:
                 job.tell()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the workers to end after `stop`; whether they did.
+        """Wait for the workers to end after `stop`; returns whether they did.
 
-        The process may end with those that did not: that is no strike for their jobs.
+        The process may end while some are still running; this is no strike for their jobs.
         """
         left = [workers for workers in self._workers.values() if not workers.join(seconds)]
         if left:

@@ -1,4 +1,4 @@
-"""What stands in front of the application: who may talk to it, and what HTTP asks of every address."""
+"""Checks requests before the application: who may connect, and HTTP rules for every address."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.problems import problem
 
-OPEN = "/v1/hello"  # tells nothing but that the engine knows the token
-HEAD = "cellspan.head"  # in the scope of a request whose answer goes without its body
+OPEN = "/v1/hello"  # only shows that the engine knows the token
+HEAD = "cellspan.head"  # in the scope of a request whose response has no body
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Guard:
-    """Asks for the token and for a Host that means this engine; answers HEAD as GET without its body.
+    """Checks the token and the Host header; answers HEAD like GET without a body.
 
-    A page in a browser can make its own name mean this machine; its requests name that Host, and are refused.
+    A web page can make its own host name point to this computer (DNS rebinding); such requests are refused.
     """
 
     def __init__(self, app: ASGIApp, token: str, hosts: Sequence[str] | None = LOOPBACK) -> None:
-        """`hosts` may be named as Host; None = any, for an engine that other computers use."""
+        """`hosts`: allowed Host headers; None = any, for an engine that other computers use."""
         self._app, self._token, self._hosts = app, token.encode(), hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +54,7 @@ class Guard:
 
 
 def _host_name(host: str) -> str:
-    """Without the port; empty if it is damaged."""
+    """The host without the port; empty if invalid."""
     found = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([^:\[\]]+))(?::\d*)?", host.lower())
     return (found[1] or found[2]) if found else ""
 

@@ -1,4 +1,4 @@
-"""The log of the engine: bounded, readable by its user only, and each sentence once."""
+"""The engine's log: limited in size, readable only by its user, and without repetitions."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from typing import Any
 
 from cellspan.core.errors import CellspanError
 
-LARGEST = 2_000_000  # bytes of one file; the one before is kept
-QUIET = 60.0  # seconds in which a sentence is not repeated
+LARGEST = 2_000_000  # bytes per file; the previous file is kept
+QUIET = 60.0  # seconds before a message is repeated
 _OPTIONS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
 
 
 class EachOnce(logging.Filter):
-    """Leaves out what was said a moment ago, and says later how often that was."""
+    """Filters repeated messages, and reports later how often they occurred."""
 
     def __init__(self, quiet: float = QUIET) -> None:
-        """Nothing was said yet."""
+        """No messages yet."""
         super().__init__()
         self._quiet = quiet
         self._lock = threading.Lock()
         self._said: dict[tuple[str, str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this is news; several handlers may ask for the same record."""
+        """Whether the message is new; several handlers may ask for the same record."""
         with self._lock:
             known: dict[str, Any] = vars(record)
             if "is_news" not in known:
@@ -38,7 +38,7 @@ class EachOnce(logging.Filter):
             return bool(known["is_news"])
 
     def _is_news(self, record: logging.LogRecord) -> bool:
-        # Jobs differ in their names, which are not in `msg`; errors differ in what they say.
+        # Jobs differ in names, which are not in `msg`; errors differ in their text.
         error = f"{record.exc_info[0]}: {record.exc_info[1]}" if record.exc_info else ""
         key, now = (record.name, str(record.msg), error), time.monotonic()
         since, left_out = self._said.get(key, (-self._quiet, 0))
@@ -54,16 +54,16 @@ class EachOnce(logging.Filter):
 
 
 class _EngineLog(RotatingFileHandler):
-    """A new file is also where the process's own standard error goes, if that went into the old one."""
+    """Rotates files, and redirects the process's standard error to the new file."""
 
     def _open(self) -> Any:
         descriptor = os.open(self.baseFilename, _OPTIONS, 0o600)
         with contextlib.suppress(AttributeError, OSError):
-            os.fchmod(descriptor, 0o600)  # it may have been there
+            os.fchmod(descriptor, 0o600)  # for an existing file
         return os.fdopen(descriptor, self.mode, encoding=self.encoding, errors=self.errors)
 
     def doRollover(self) -> None:
-        """Begin a new file."""
+        """Start a new file."""
         follows = _is_standard_error(Path(self.baseFilename))
         super().doRollover()
         if follows and self.stream is not None:
@@ -72,7 +72,7 @@ class _EngineLog(RotatingFileHandler):
 
 
 def start_log(path: Path) -> None:
-    """Write into this file, and onto the terminal if there is one; raises CellspanError if the file cannot be had."""
+    """Log to this file and to the terminal, if any; raises CellspanError if the file cannot be written."""
     try:
         file = _EngineLog(path, maxBytes=LARGEST, backupCount=1, encoding="utf-8", errors="replace")
     except OSError as error:

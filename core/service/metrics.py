@@ -1,4 +1,4 @@
-"""What the engine counts, in the format of Prometheus: jobs, seconds, the queue, memory, models."""
+"""Metrics of the engine in Prometheus format: jobs, seconds, queue, memory, models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cellspan.core.service.jobs import Job, JobTable, State
 from cellspan.core.service.models import WarmModels
 from cellspan.core.service.results import Results
 
-# As a job tells its progress, perhaps with more words about which slice it is; whatever else it tells is "other".
+# The progress messages of a job, possibly followed by the slice; any other message counts as "other".
 STAGES = (
     "loading the model",
     "reading the image",
@@ -28,48 +28,48 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """Counters of one engine, which threads add to."""
+    """Counters of one engine; thread-safe."""
 
     def __init__(self) -> None:
-        """All at 0, in a registry of their own, because a process may have several engines."""
+        """All at 0, in their own registry, because a process may have several engines."""
         self._registry = CollectorRegistry()
-        self._jobs = Counter("cellspan_jobs", "Jobs that are over", ["state"], registry=self._registry)
-        self._objects = Counter("cellspan_objects", "Objects that were found", registry=self._registry)
+        self._jobs = Counter("cellspan_jobs", "Finished jobs", ["state"], registry=self._registry)
+        self._objects = Counter("cellspan_objects", "Objects found", registry=self._registry)
         self._seconds = Histogram(
             "cellspan_job_seconds",
-            "Seconds of computing of a job",
+            "Computing time of a job, in seconds",
             ["model"],
             registry=self._registry,
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
         )
         self._stages = Counter(
-            "cellspan_stage_seconds", "Seconds that jobs spent in a stage", ["stage"], registry=self._registry
+            "cellspan_stage_seconds", "Time that jobs spent in a stage, in seconds", ["stage"], registry=self._registry
         )
         self._now = {
             name: Gauge(f"cellspan_{name}", text, registry=self._registry)
             for name, text in {
-                "queued_jobs": "Jobs that wait",
-                "running_jobs": "Jobs that are being worked on",
-                "memory_bytes": "Memory of the process",
-                "results_memory_bytes": "Results in memory that are not fetched yet or kept for other thresholds",
-                "results_disk_bytes": "The same on disk",
+                "queued_jobs": "Waiting jobs",
+                "running_jobs": "Running jobs",
+                "memory_bytes": "Memory of the process, in bytes",
+                "results_memory_bytes": "Results in memory: not yet fetched, or kept for other thresholds, in bytes",
+                "results_disk_bytes": "Results on disk: not yet fetched, or kept for other thresholds, in bytes",
                 "warm_models": "Models in memory",
             }.items()
         }
 
     def finished(self, result: Result) -> None:
-        """A job has found something."""
+        """Count a finished job."""
         self._jobs.labels("done").inc()
         self._objects.inc(result.count)
         self._seconds.labels(result.model).observe(result.seconds)
 
     def ended(self, state: State) -> None:
-        """A job failed or was cancelled."""
+        """Count a job that failed or was cancelled."""
         self._jobs.labels(state).inc()
 
     @contextmanager
     def stages(self, job: Job) -> Iterator[Callable[[str], None]]:
-        """Measure the stages of a job that begins now; call what comes with the words that tell its progress."""
+        """Measure the stages of a job that starts now; call the returned function with its progress messages."""
         since, stage = time.monotonic(), "other"
         self._stages.labels("waiting").inc(since - job.came)
 
@@ -85,7 +85,7 @@ class Metrics:
             next_stage("")
 
     def text(self, jobs: JobTable, results: Results, models: WarmModels) -> bytes:
-        """What GET /metrics answers."""
+        """The response of GET /metrics."""
         counts = jobs.count()
         in_memory, on_disk = results.used()
         values = {

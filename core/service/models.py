@@ -1,4 +1,4 @@
-"""The warm models of a process: each loaded once, found anew when it was trained again, the least used dropped."""
+"""The warm models of a process: loaded once, reloaded after training, and dropped if least recently used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cellspan.core.segmenter import Segmenter
 
 WARM = 4  # models
 PATIENCE = 10.0  # seconds that a file system may take to find a model
-MOST_PLACES = 200  # that are asked at once; most of them do not answer then
+MOST_PLACES = 200  # queried at the same time
 
 T = TypeVar("T")
 Key = tuple[str, str, str]  # folder, hash of the weights, device
@@ -27,14 +27,14 @@ class WarmModels:
     """Segmenters that are ready; thread-safe."""
 
     def __init__(self, warm: int = WARM) -> None:
-        """At most `warm` are kept."""
+        """Keeps at most `warm` models."""
         self._warm = warm
         self._lock = threading.Lock()
         self._segmenters: OrderedDict[Key, Segmenter] = OrderedDict()
         self._loading: dict[Key, Turns] = {}
 
     def check(self, name: str) -> None:
-        """Raise CellspanError if there is no such model, or if the place where it is does not answer."""
+        """Raise CellspanError if there is no such model, or if its disk does not respond."""
         find_in_time(name)
 
     def available(self) -> list[Model]:
@@ -42,12 +42,12 @@ class WarmModels:
         return list_in_time()
 
     def get(self, name: str, device: str = "auto") -> Segmenter:
-        """The model as it lies on disk now; raises CellspanError, and Cancelled while another job loads it."""
+        """The model as it is on disk now; raises CellspanError, and Cancelled while another job loads it."""
         model, device = find_in_time(name), resolve_device(device)
         key = (str(model.folder), model.sha256, device)
         with self._lock:
             loading = self._loading.setdefault(key, Turns())
-        with loading:  # two jobs do not load it twice, and other models do not wait
+        with loading:  # load it only once, without blocking other models
             with self._lock:
                 segmenter = self._segmenters.get(key)
             if segmenter is None:
@@ -59,7 +59,7 @@ class WarmModels:
         with self._lock:
             self._segmenters[key] = segmenter
             self._segmenters.move_to_end(key)
-            # Of a model that was trained again, nobody will ask for the weights that it had before.
+            # Drop the old weights of a model that was trained again.
             dropped = [other for other in self._segmenters if other != key and (other[0], other[2]) == (key[0], key[2])]
             left = [other for other in self._segmenters if other not in dropped]
             dropped += left[: max(0, len(left) - self._warm)]
@@ -68,20 +68,20 @@ class WarmModels:
                 self._loading.pop(other, None)
 
     def names(self) -> list[str]:
-        """Those that are warm, the one that was used last at the end."""
+        """The warm models, the last used at the end."""
         with self._lock:
             return [segmenter.model.name for segmenter in self._segmenters.values()]
 
 
 class _Attempt(threading.Thread):
-    """Work on files in a thread of its own, because a file system that is gone answers never."""
+    """Work on files in a separate thread, because a lost file system never responds."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         super().__init__(name="file system", daemon=True)
         self._work = work
         self.result: Any = None
         self.error: Exception | None = None
-        self.late = False  # somebody has waited for it in vain
+        self.late = False  # a caller has timed out
 
     def run(self) -> None:
         try:
@@ -90,15 +90,15 @@ class _Attempt(threading.Thread):
             self.error = error
 
 
-_under_way: dict[str, _Attempt] = {}  # one for each place
+_under_way: dict[str, _Attempt] = {}  # one per location
 _under_way_lock = threading.Lock()
 
 
 def in_time(place: str, work: Callable[[], T], patience: float = PATIENCE) -> T:
-    """Work on files of a place; if the place does not answer, it holds up nobody for long. Raises CellspanError.
+    """Work on files of a location, with a time limit if it does not respond. Raises CellspanError.
 
-    Those who ask for the same place wait for each other, so that a place that does not answer holds one thread, and
-    nobody gets what was seen before he asked. Once somebody has waited in vain, the others are told at once.
+    Requests for the same location wait for each other, so that a location that does not respond blocks only one thread,
+    and no request gets an older result. After one request has timed out, the others fail at once.
     """
     end = time.monotonic() + patience
     attempt = _Attempt(work)
@@ -107,7 +107,9 @@ def in_time(place: str, work: Callable[[], T], patience: float = PATIENCE) -> T:
             earlier = _under_way.get(place)
             if earlier is None or not earlier.is_alive():
                 if sum(other.is_alive() for other in _under_way.values()) >= MOST_PLACES:
-                    raise CellspanError("Too many disks or networks with models do not answer; are they connected?")
+                    raise CellspanError(
+                        "Too many disks or network folders with models do not respond; check their connections."
+                    )
                 _under_way[place] = attempt
                 attempt.start()
                 break
@@ -129,21 +131,21 @@ def in_time(place: str, work: Callable[[], T], patience: float = PATIENCE) -> T:
 
 
 def _wait(attempt: _Attempt, end: float) -> None:
-    """Until then at most; raises Cancelled if nobody wants it any more."""
+    """Wait until then at most; raises Cancelled if the job was cancelled."""
     while attempt.is_alive() and time.monotonic() < end:
         raise_if_cancelled()
         attempt.join(max(0.0, min(ASK, end - time.monotonic())))
 
 
 def _no_answer(place: str) -> CellspanError:
-    return CellspanError(f"{place} does not answer; is its disk or network connected?")
+    return CellspanError(f"{place} does not respond; check that its disk or network is connected.")
 
 
 def find_in_time(name: str, patience: float = PATIENCE) -> Model:
-    """As `find_model`, with a limit of time; raises CellspanError."""
-    return in_time(f"The place of the model {name}", lambda: find_model(name), patience)
+    """Like `find_model`, with a time limit; raises CellspanError."""
+    return in_time(f"The location of the model {name}", lambda: find_model(name), patience)
 
 
 def list_in_time() -> list[Model]:
-    """As `list_models`, with a limit of time; raises CellspanError."""
-    return in_time("A folder of models", list_models)
+    """Like `list_models`, with a time limit; raises CellspanError."""
+    return in_time("A folder with models", list_models)

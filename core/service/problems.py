@@ -1,4 +1,4 @@
-"""Every answer from status 400 on has one form, whoever found the mistake: the engine, the router, the framework."""
+"""Gives every response from status 400 on the same form, whether from the engine, the router or the framework."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LONGEST_SHOWN = 200  # characters of a value in a sentence
 
 
 def problem(refusal: Refusal) -> JSONResponse:
-    """A refusal as an answer."""
+    """The response for a refusal."""
     return JSONResponse(refusal.as_json(), refusal.status, refusal.headers)
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Let the application answer so."""
+    """Make the application use this form."""
 
     @app.exception_handler(Refusal)
     async def refuse(request: Request, refusal: Refusal) -> Response:
@@ -56,7 +56,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def internal(request: Request, error: Exception) -> Response:
-        return problem(Refusal(500, "internal", f"Internal error ({type(error).__name__}); the log says more."))
+        return problem(Refusal(500, "internal", f"Internal error ({type(error).__name__}); see the log for details."))
 
 
 def _allowed(request: Request, first: str) -> str:

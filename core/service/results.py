@@ -27,17 +27,17 @@ log = logging.getLogger(__name__)
 
 
 class Results:
-    """What finished jobs have found; thread-safe.
+    """The results of finished jobs; thread-safe.
 
-    Results that their clients have not fetched are never thrown away to make room. Those that were, and are kept so
-    that other thresholds can be tried, go first.
+    Results that were not fetched are never deleted to free space. Fetched results, kept to try other thresholds, are
+    deleted first.
     """
 
     def __init__(self, in_memory: int = IN_MEMORY, on_disk: int = ON_DISK) -> None:
-        """Bounds in bytes."""
+        """Limits in bytes."""
         self._in_memory, self._on_disk = in_memory, on_disk
         self._lock = threading.Lock()
-        self._sizes: dict[str, tuple[int, bool]] = {}  # of each job's result: bytes, and whether they are on disk
+        self._sizes: dict[str, tuple[int, bool]] = {}  # for each job's result: bytes, and whether on disk
 
     def used(self) -> tuple[int, int]:
         """Bytes in memory and on disk."""
@@ -45,16 +45,16 @@ class Results:
             return self._used()
 
     def check_room(self, fetched: Fetched) -> None:
-        """Refuse a new image while there is no room for what would be found in it; raises Refusal."""
+        """Refuse a new image if there is no space for its results; raises Refusal."""
         with self._lock:
             if not self._fits(1, True, fetched):
                 raise _full(self._on_disk)
 
     def keep(self, job: Job, result: Result, fetched: Fetched) -> None:
-        """Keep a job's result, on disk if the memory for it is full; raises Refusal if the disk is, too.
+        """Keep a job's result, on disk if memory is full; raises Refusal if the disk is full too.
 
-        `fetched` gives the jobs whose results may go. Raises Cancelled if the job was deleted meanwhile: nobody would
-        ever free what is kept then.
+        `fetched` gives the jobs whose results may be deleted. Raises Cancelled if the job was deleted meanwhile,
+        because its result would never be freed.
         """
         size = result.nbytes
         with self._lock:
@@ -80,7 +80,7 @@ class Results:
             job.result = kept
 
     def drop(self, job: Job) -> None:
-        """Free what a job's result takes."""
+        """Free the space of a job's result."""
         with self._lock:
             self._sizes.pop(job.id, None)
             job.result = None
@@ -90,16 +90,16 @@ class Results:
         return sum(size for size, on_disk in sizes if not on_disk), sum(size for size, on_disk in sizes if on_disk)
 
     def _fits(self, size: int, on_disk: bool, fetched: Fetched) -> bool:
-        """Whether there is room for so many bytes, perhaps after others have gone."""
+        """Whether there is space for this many bytes, if necessary after deleting other results."""
         bound, used = (self._on_disk if on_disk else self._in_memory), self._used()[on_disk]
         if size > bound:
             return False
         return used + size <= bound or self._make_room(used + size - bound, on_disk, fetched())
 
     def _make_room(self, wanted: int, on_disk: bool, jobs: Iterable[Job]) -> bool:
-        """Drop results of these jobs until so many bytes are free, in memory or on disk; whether they are.
+        """Delete results of these jobs until this many bytes are free, in memory or on disk; returns whether they are.
 
-        Nothing is dropped where that would not suffice.
+        Nothing is deleted if that would not free enough space.
         """
         going: list[Job] = []
         for job in jobs:
@@ -116,7 +116,7 @@ class Results:
 
 
 def spilled(result: Result) -> Result:
-    """The same result with its arrays in files, which are gone with it, also if the process is killed."""
+    """The same result with its arrays in files that disappear with it, even if the process is killed."""
     arrays: dict[int, NDArray[Any]] = {}
 
     def in_file(array: NDArray[Any]) -> NDArray[Any]:
@@ -138,7 +138,7 @@ def _in_file(array: NDArray[Any]) -> NDArray[Any]:
     if not array.size:
         return array
     with tempfile.TemporaryFile(prefix="cellspan-result-") as file:
-        # Written, not mapped, because a full disk is an error then and not the end of the process.
+        # Written, not mapped: a full disk then raises an error instead of killing the process.
         file.write(np.ascontiguousarray(array).data)
         file.flush()
         return np.memmap(file, array.dtype, "r", shape=array.shape)
@@ -148,7 +148,7 @@ def _full(bound: int, reason: str = "") -> Refusal:
     return Refusal(
         507,
         "results_full",
-        f"The engine keeps {bound / 1e9:.0f} GB of results that nobody has fetched{reason}; fetch or delete them, or "
+        f"The engine keeps {bound / 1e9:.0f} GB of results that were not fetched{reason}; fetch or delete them, or "
         "try again in ten minutes.",
         {"Retry-After": "60"},
     )

@@ -30,52 +30,52 @@ from cellspan.core.service.uploads import KINDS, Upload
 
 LONGEST_WAIT = 30.0  # seconds of one long poll
 BODY_SECONDS = 60.0  # without another byte of an upload
-# The threads in which something may have to wait for a disk, so that they hold up nobody; and those that take memory.
+# Separate threads for work that may wait for a disk, so that it delays nothing else, and for work that takes memory.
 WAITING_FOR_DISKS = CapacityLimiter(200)
 ENCODING = CapacityLimiter(8)
-# Of every route; FastAPI's own 422 for wrong queries is a 400 here, as for wrong parameters.
+# For every route; FastAPI's 422 for invalid queries is a 400 here, as for invalid parameters.
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
     for status, text in {
-        400: "A value is not possible",
+        400: "A value is not valid",
         401: "A valid token is needed",
-        403: "The engine is not meant by this Host",
+        403: "The Host header does not name this engine",
         404: "There is no such job or address",
-        405: "This address has other methods",
+        405: "This address does not support the method",
         503: "The engine is stopping, or its queue is full",
         500: "An internal error",
     }.items()
 }
 MORE_PROBLEMS = {
-    406: "The result is not given in these media types",
-    408: "The image did not come in time",
-    409: "The job is not done",
-    410: "The outputs were dropped to make room",
+    406: "The result is not available in these media types",
+    408: "The image did not arrive in time",
+    409: "The job is not finished",
+    410: "The outputs were deleted to free space",
     413: "The image is too large",
-    415: "Images are not sent in this type or encoding",
-    422: "The Idempotency-Key came with another image",
-    507: "Results that nobody fetched take all the room, or the disk is full",
+    415: "Images in this type or encoding are not supported",
+    422: "The Idempotency-Key was used with another image",
+    507: "Results that were not fetched take up all the space, or the disk is full",
 }
 
 
 def also(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Further answers of a route."""
+    """Further responses of a route."""
     return {status: {"model": Problem, "description": MORE_PROBLEMS[status]} for status in statuses}
 
 
 @dataclass(frozen=True)
 class Context:
-    """What the routes need besides the request."""
+    """What the routes need in addition to the request."""
 
     engine: Engine
     token: str
-    stop: Callable[[], None]  # called when a client asks the engine to end
-    replaced: Callable[[], bool]  # whether the program on disk is another one than this process
+    stop: Callable[[], None]  # called when a client asks the engine to stop
+    replaced: Callable[[], bool]  # whether the program on disk was replaced
     metrics: bool = False
 
 
 def context_of(request: Request) -> Context:
-    """As the application keeps it."""
+    """The context stored in the application."""
     context: Context = request.app.state.context
     return context
 
@@ -87,10 +87,11 @@ def engine_of(request: Request) -> Engine:
 
 def client_of(
     client: Annotated[
-        str, Header(alias="Cellspan-Client", max_length=LONGEST_KEY, description="A name; clients take turns.")
+        str,
+        Header(alias="Cellspan-Client", max_length=LONGEST_KEY, description="Name of the client; clients take turns."),
     ] = "",
     interactive: Annotated[
-        bool, Header(alias="Cellspan-Interactive", description="Somebody sits and waits: this job comes first.")
+        bool, Header(alias="Cellspan-Interactive", description="A person is waiting: this job comes first.")
     ] = False,
     lease: Annotated[
         float,
@@ -98,11 +99,11 @@ def client_of(
             alias="Cellspan-Lease",
             ge=1,
             le=LONGEST_LEASE,
-            description="Seconds without a question after which the job may be forgotten.",
+            description="Seconds without a request after which the job may be deleted.",
         ),
     ] = LEASE_SECONDS,
 ) -> Client:
-    """Who asks."""
+    """The client of a request."""
     return Client(client, interactive, lease)
 
 
@@ -114,9 +115,9 @@ Key = Annotated[
         alias="Idempotency-Key", min_length=1, max_length=LONGEST_KEY, description="The same key gives the same job."
     ),
 ]
-JobId = Annotated[str, Path(max_length=64, description="As the answer to the image told it.")]
+JobId = Annotated[str, Path(max_length=64, description="The id that was returned for the image.")]
 
-# The guard in front of the application asks for the token; this describes it.
+# Describes the token, which the guard checks.
 bearer = HTTPBearer(auto_error=False)
 router = APIRouter(prefix="/v1", responses=PROBLEMS, dependencies=[Security(bearer)])
 open_router = APIRouter(prefix="/v1", responses={status: PROBLEMS[status] for status in (400, 403, 405, 500)})
@@ -134,7 +135,7 @@ def hello(
 
 @router.get("/health", response_model=Health)
 def health(request: Request, engine: TheEngine) -> Health:
-    """What the engine is doing."""
+    """The state of the engine."""
     counts = engine.jobs.count()
     outdated = context_of(request).replaced()
     return Health(
@@ -179,7 +180,7 @@ async def models(engine: TheEngine) -> ModelList:
 )
 async def submit(request: Request, engine: TheEngine, client: TheClient, key: Key = None) -> dict[str, Any]:
     """Send an image, with the parameters of the segmentation in the query."""
-    engine.check_open(client)  # before the image comes
+    engine.check_open(client)  # before the image is received
     values = dict(request.query_params)
     device = values.pop("device", "auto")
     parameters = parse_parameters(values)
@@ -199,13 +200,15 @@ async def state(
     request: Request,
     engine: TheEngine,
     job_id: JobId,
-    wait: Annotated[float, Query(ge=0, allow_inf_nan=False, description="Answer later, when it is over.")] = 0,
+    wait: Annotated[
+        float, Query(ge=0, allow_inf_nan=False, description="Wait up to this many seconds for the job to finish.")
+    ] = 0,
 ) -> dict[str, Any]:
-    """Where a job stands; after `wait` seconds at most (30 at most), as soon as it is over."""
+    """The state of a job; with `wait`, returned when it finishes or after this many seconds (at most 30)."""
     job = engine.get(job_id)
     if wait and not job.over:
         if not await _until_over(job, request, min(wait, LONGEST_WAIT)):
-            return job.as_json()  # which nobody hears
+            return job.as_json()  # the client is gone
         job = engine.get(job_id)
     if job.state != "queued":
         return job.as_json()
@@ -215,7 +218,7 @@ async def state(
 
 @router.delete("/jobs/{job_id}", status_code=204)
 async def delete(engine: TheEngine, job_id: JobId) -> Response:
-    """Cancel a job, and forget its result."""
+    """Cancel a job and delete its result."""
     engine.delete(engine.get(job_id))
     return Response(status_code=204)
 
@@ -224,23 +227,23 @@ async def result(
     request: Request,
     engine: TheEngine,
     job_id: JobId,
-    accept: Annotated[str, Header(description="The media types that the client takes.")] = "*/*",
+    accept: Annotated[str, Header(description="The media types that the client accepts.")] = "*/*",
 ) -> Response:
-    """What a job has found, in a media type that the client takes; other results are at the addresses beside this."""
+    """The labels of a job, in a media type that the client accepts; other results have their own addresses."""
     kind = request.url.path.rpartition("/")[2]
     job = engine.get(job_id)
     if job.state != "done":
-        raise Refusal(409, "not_done", f"The job is {job.state}; its results are not there.", state=job.state)
+        raise Refusal(409, "not_done", f"The job is {job.state}; it has no results.", state=job.state)
     found = job.result
     if found is None:
-        raise Refusal(410, "gone", "The results of this job were dropped to make room; send the image again.")
+        raise Refusal(410, "gone", "The results of this job were deleted to free space; send the image again.")
     content, media = await to_thread.run_sync(encode, kind, found, accept, limiter=ENCODING)
     if kind in ("labels", "rois") and HEAD not in request.scope:
         job.fetched = True
     return Response(content, media_type=media)
 
 
-# An address for each, because each has media types of its own.
+# One address each, because their media types differ.
 for kind, encoders in ENCODERS.items():
     router.add_api_route(
         f"/jobs/{{job_id}}/{kind}",
@@ -266,7 +269,7 @@ for kind, encoders in ENCODERS.items():
 async def again(
     request: Request, engine: TheEngine, client: TheClient, job_id: JobId, key: Key = None
 ) -> dict[str, Any]:
-    """The same image with other thresholds, without the network: a job of its own, over in a moment."""
+    """Segment the same image with other thresholds, without the network; a new, short job."""
     job = engine.get(job_id)
     values = dict(request.query_params)
     return (await to_thread.run_sync(engine.again, job, values, client, key, limiter=WAITING_FOR_DISKS)).as_json()
@@ -274,7 +277,7 @@ async def again(
 
 @router.post("/stop", status_code=202, response_model=Stopping)
 def end(request: Request) -> Stopping:
-    """End the engine: what is under way is finished or handed back."""
+    """Stop the engine; running jobs are finished or returned."""
     context_of(request).stop()
     return Stopping(status="stopping")
 
@@ -283,15 +286,15 @@ def end(request: Request) -> Stopping:
 def metrics(request: Request, engine: TheEngine) -> Response:
     """Counters for Prometheus; only if the engine was started with --metrics."""
     if not context_of(request).metrics:
-        raise Refusal(404, "no_metrics", "The engine counts for Prometheus if it is started with --metrics.")
+        raise Refusal(404, "no_metrics", "Metrics are available only if the engine was started with --metrics.")
     return Response(engine.metrics.text(engine.jobs, engine.results, engine.models), media_type=MEDIA_TYPE)
 
 
 async def _received(request: Request, engine: Engine) -> Upload:
-    """The body of a request; large ones go to disk while they come. Raises Refusal."""
+    """The body of a request; large ones are written to disk while they are received. Raises Refusal."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
-        raise Refusal(415, "unknown_encoding", f"Images are sent as they are, not with Content-Encoding '{encoding}'.")
+        raise Refusal(415, "unknown_encoding", f"Send images without Content-Encoding '{encoding}'.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     length = request.headers.get("content-length", "")
     upload = engine.uploads.begin(kind, int(length) if length.isascii() and length.isdecimal() else None)
@@ -306,19 +309,19 @@ async def _received(request: Request, engine: Engine) -> Upload:
                 await to_thread.run_sync(upload.write, part, limiter=WAITING_FOR_DISKS)
             else:
                 upload.write(part)
-    except asyncio.TimeoutError:  # until Python 3.10 another one than TimeoutError
+    except asyncio.TimeoutError:  # differs from TimeoutError up to Python 3.10
         upload.close()
-        raise Refusal(408, "too_slow", f"No byte of the image came for {BODY_SECONDS:.0f} s.") from None
+        raise Refusal(408, "too_slow", f"No part of the image arrived for {BODY_SECONDS:.0f} s.") from None
     except ClientDisconnect:
         upload.close()
-        raise Refusal(400, "disconnected", "The client went away before the whole image was there.") from None
+        raise Refusal(400, "disconnected", "The client disconnected before the whole image arrived.") from None
     except BaseException:
         upload.close()
         raise
 
 
 async def _until_over(job: Job, request: Request, seconds: float) -> bool:
-    """Until there is something to see or the time is over; False if the client is gone: then its lease is short."""
+    """Wait for a change or a timeout; False if the client is gone, whose lease is then short."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""The engine's process: it claims its place, listens, watches the time, and ends without losing anybody's work."""
+"""The engine's process: claims its folder, listens, stops when idle, and loses no work."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
     from cellspan.core.service.engine import Engine
 
-TICK = 0.5  # seconds between two looks at leases, idleness and the program on disk
-FINISH_SECONDS = 20.0  # for what is under way when the engine is asked to stop
-FETCH_SECONDS = 10.0  # for clients to fetch what is done
+TICK = 0.5  # seconds between checks of leases, idleness and the program on disk
+FINISH_SECONDS = 20.0  # for running jobs when the engine is asked to stop
+FETCH_SECONDS = 10.0  # for clients to fetch finished results
 END_SECONDS = 30.0  # for threads to leave native code
-OUTDATED_IDLE_SECONDS = 60.0  # without a question, for an engine whose program was replaced
-FRESH = 1.0  # seconds in which the program on disk is not looked at again
+OUTDATED_IDLE_SECONDS = 60.0  # without requests, for an engine whose program was replaced
+FRESH = 1.0  # seconds until the program on disk is checked again
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """How an engine is started."""
+    """The options of an engine."""
 
     host: str = "127.0.0.1"
     port: int = 0  # 0 = any free one
@@ -54,18 +54,18 @@ class ServeOptions:
     metrics: bool = False
 
     def check(self) -> list[str]:
-        """Refuse what is not safe; sentences to know otherwise. Raises CellspanError."""
+        """Refuse unsafe options with CellspanError; returns warnings."""
         if (self.certificate is None) != (self.key is None):
             raise CellspanError("TLS needs both files: --tls-certificate and --tls-key.")
         if self.is_local:
             return []
         if not self.allow_remote:
             raise CellspanError(
-                f"--host {self.host} lets other computers use this engine; add --allow-remote if that is meant."
+                f"--host {self.host} lets other computers use this engine; add --allow-remote if you want this."
             )
         if self.certificate is None:
             return [
-                f"Images and the token go over the network in clear text at {self.host}; give --tls-certificate and "
+                f"Images and the token are sent to {self.host} without encryption; give --tls-certificate and "
                 "--tls-key to encrypt them."
             ]
         return []
@@ -82,9 +82,9 @@ class ServeOptions:
 
 
 def serve_forever(options: ServeOptions) -> bool:
-    """Serve until stopped or idle; False at once if this program has an engine already. Raises CellspanError."""
+    """Serve until stopped or idle; False at once if this program already has an engine. Raises CellspanError."""
     warnings = options.check()
-    # Taken before anything heavy is imported, so that a surplus process is gone in a moment.
+    # Claimed before heavy imports, so that a surplus process ends quickly.
     claim = claim_place()
     if claim is None:
         return False
@@ -101,14 +101,14 @@ def serve_forever(options: ServeOptions) -> bool:
 
 
 class _Service:
-    """An engine with its listeners; the main thread watches over both."""
+    """An engine with its listeners, watched by the main thread."""
 
     def __init__(self, claim: Claim, options: ServeOptions) -> None:
         from cellspan.core.service.connections import raise_file_limit
         from cellspan.core.service.engine import Engine
 
         raise_file_limit()
-        faulthandler.enable()  # native code that crashes says where, in the log
+        faulthandler.enable()  # logs where native code crashes
         self._claim, self._options = claim, options
         self._installation, self._looked = installation(), time.monotonic()
         self._engine: Engine = Engine(max_upload=options.max_upload, marks=claim.marks)
@@ -116,7 +116,7 @@ class _Service:
         self._impatient = threading.Event()  # asked twice
 
     def run(self) -> None:
-        """From the first listener to the last thread."""
+        """Run from the first listener to the last thread."""
         listener = _listen(self._options.host, self._options.port)
         # uvicorn would ask for TLS at the path as well.
         by_path = _listen_at(self._claim.socket_path()) if self._options.certificate is None else None
@@ -127,7 +127,7 @@ class _Service:
         with self._signals():
             thread.start()
             self._announce(listener, token, by_path[0] if by_path else None)
-            # What only some jobs need is loaded now: later the program on disk may be another one.
+            # Load everything now, because the program on disk may be replaced later.
             importlib.import_module("cellspan.core.volumes.pipeline")
             try:
                 self._watch(thread)
@@ -140,7 +140,7 @@ class _Service:
         ended = self._engine.join(END_SECONDS)
         log.info("stopped")
         if not ended or thread.is_alive():
-            # Python would wait for ever for a thread in native code, or abort under it.
+            # Python would wait forever for a thread in native code, or abort.
             logging.shutdown()
             os._exit(0)
 
@@ -188,7 +188,7 @@ class _Service:
         log.info("cellspan engine %s at %s", version("cellspan"), address)
 
     def _watch(self, thread: threading.Thread) -> None:
-        """Until the engine is asked to stop, or nobody needs it any more."""
+        """Wait until the engine is asked to stop or is idle."""
         idle = self._options.idle_minutes * 60
         while not self._asked_to_stop.wait(min(TICK, idle / 4)):
             self._engine.drop_expired()
@@ -199,10 +199,10 @@ class _Service:
                 log.info("idle for %.0f s", quiet)
                 return
             if not thread.is_alive():
-                raise CellspanError("The engine's listener ended; its log says why.")
+                raise CellspanError("The engine's listener stopped; see its log.")
 
     def _finish(self) -> None:
-        """Nobody new is let in; what is under way ends, or is handed back; what is done may be fetched."""
+        """Stop: accept no clients, finish or return running jobs, and let clients fetch finished results."""
         self._engine.stop()
         self._claim.give_up()
         self._until(lambda: not self._engine.busy, FINISH_SECONDS)
@@ -216,7 +216,7 @@ class _Service:
             time.sleep(0.05)
 
     def _replaced(self) -> bool:
-        """Whether the program on disk is another one now: then the next engine may have the place."""
+        """Release the claim for the next engine if the program on disk was replaced; returns whether it was."""
         if not self._engine.outdated and time.monotonic() - self._looked > FRESH:
             self._looked = time.monotonic()
             if installation() != self._installation:
@@ -227,7 +227,7 @@ class _Service:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM ask to stop; the second one does not wait."""
+        """Stop on Ctrl-C and SIGTERM; the second signal does not wait."""
 
         def stop(number: int, frame: FrameType | None) -> None:
             if self._asked_to_stop.is_set():
@@ -248,7 +248,7 @@ class _Service:
 def _listen(host: str, port: int) -> socket.socket:
     """A bound socket: clients that find service.json can connect at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio sends answers at once (TCP_NODELAY); else each waits 40 ms for the client.
+    # With the protocol named, asyncio sends responses at once (TCP_NODELAY); otherwise each takes 40 ms longer.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":  # on Windows the option would let another program take the port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""The answers of the engine as models, from which /openapi.json describes them."""
+"""The engine's responses as models, for /openapi.json."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 
 class Problem(BaseModel):
-    """What every status from 400 on has as its body."""
+    """The body of every status from 400 on."""
 
     code: str
     sentence: str
@@ -22,7 +22,7 @@ class Hello(BaseModel):
 
 
 class Health(BaseModel):
-    """What the engine is doing."""
+    """The state of the engine."""
 
     status: Literal["ok", "stopping", "outdated"]
     version: str
@@ -40,7 +40,7 @@ class ModelList(BaseModel):
 
 
 class Found(BaseModel):
-    """What a job has found."""
+    """The result of a job."""
 
     count: int
     diameter: float
@@ -52,7 +52,7 @@ class Found(BaseModel):
 
 
 class JobState(BaseModel):
-    """Where a job stands."""
+    """The state of a job."""
 
     id: str
     state: Literal["queued", "running", "done", "failed", "cancelled"]
@@ -63,6 +63,6 @@ class JobState(BaseModel):
 
 
 class Stopping(BaseModel):
-    """The engine ends."""
+    """The engine is stopping."""
 
     status: Literal["stopping"]

@@ -1,8 +1,8 @@
-"""Which images ran when an engine died: an image that ends two engines is named, its neighbours are simply done again.
+"""Records which images were running when an engine died, to name an image that crashes two engines.
 
-A running job leaves a mark in a folder, with the number of its process. The next engine finds the marks of one that
-died, and remembers them by the jobs' keys, with which their clients send them again. An engine that has given up its
-place may still run jobs: its marks are left alone.
+A running job leaves a mark with its process id in a folder. The next engine finds the marks of an engine that died, and
+stores them by job key, with which clients send the jobs again. Marks of an engine that released its claim but still
+runs jobs are kept.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import NamedTuple
 
 import psutil
 
-MOST = 2  # engines that an image may end
-KEPT_SECONDS = 3600.0  # a mark whose job was never sent again
+MOST = 2  # engines that an image may crash
+KEPT_SECONDS = 3600.0  # lifetime of a mark whose job is not sent again
 
 
 class _Mark(NamedTuple):
-    """The name of a mark: NAME.STRIKES of a job that may come again, NAME.STRIKES.PID.running of one that runs."""
+    """The name of a mark: NAME.STRIKES of a waiting job, NAME.STRIKES.PID.running of a running job."""
 
     name: str
     strikes: int
@@ -34,18 +34,18 @@ class Strikes:
     """Marks in a folder."""
 
     def __init__(self, folder: Path | None, pid: int | None = None) -> None:
-        """Count what an engine that died has left; without a folder nothing is remembered. `pid` is this engine's."""
+        """Count the marks of engines that died; without a folder nothing is recorded. `pid`: this engine's."""
         self._folder, self._pid = folder, os.getpid() if pid is None else pid
         if folder is None:
             return
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, exist_ok=True)
             for path in list(folder.iterdir()):
-                with contextlib.suppress(OSError):  # what cannot be touched counts for nothing
+                with contextlib.suppress(OSError):  # marks that cannot be changed do not count
                     self._inherit(path)
 
     def _inherit(self, path: Path) -> None:
-        """One more strike for a job that ran when its engine died; marks that nobody came for are removed."""
+        """Add a strike to each job that was running when its engine died; remove old marks."""
         mark = _meaning(path)
         if mark is None:
             return
@@ -57,10 +57,10 @@ class Strikes:
         ):  # in a container, each engine has the same number
             struck = path.with_name(f"{mark.name}.{mark.strikes + 1}")
             path.replace(struck)
-            os.utime(struck)  # it may have run for hours
+            os.utime(struck)  # it may have been running for hours
 
     def of(self, key: str | None) -> int:
-        """How many engines ended while the job with this key ran."""
+        """Number of engines that died while the job with this key was running."""
         if key is None or self._folder is None:
             return 0
         with contextlib.suppress(OSError):
@@ -69,7 +69,7 @@ class Strikes:
         return 0
 
     def forgive(self) -> None:
-        """This engine ends while jobs run, and it is not their fault."""
+        """Remove the marks of running jobs, because this engine stops for another reason."""
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 for path in self._folder.glob(f"*.{self._pid}.running"):
@@ -77,7 +77,7 @@ class Strikes:
 
     @contextlib.contextmanager
     def running(self, key: str | None, count: int) -> Iterator[None]:
-        """The job with this key runs, after so many strikes; when it is over, they are forgotten."""
+        """Mark the job with this key as running; after it has finished, its strikes are deleted."""
         if key is None or self._folder is None:
             yield
             return
@@ -94,7 +94,7 @@ class Strikes:
 
 
 def _meaning(path: Path) -> _Mark | None:
-    """None for files that are no marks."""
+    """None for files that are not marks."""
     found = re.fullmatch(r"([0-9a-f]{32})\.(\d{1,3})(?:\.(\d{1,10})\.running)?", path.name, re.ASCII)
     return None if found is None else _Mark(found[1], int(found[2]), int(found[3]) if found[3] else None)
 

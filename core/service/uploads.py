@@ -1,4 +1,4 @@
-"""Images on their way in: small ones in memory, large ones in a file without a name; hashed, counted, freed."""
+"""Uploaded images: small ones in memory, large ones in an unnamed file, with their hashes and total size."""
 
 from __future__ import annotations
 
@@ -11,59 +11,58 @@ from typing import IO, Any, Literal
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.npy import load_npy
 from cellspan.core.machine.cancelling import abandonable
-from cellspan.core.pictures.images import Image, decode_image, image_from_array
-from cellspan.core.pictures.volume import Volume, decode_volume, volume_from_array
+from cellspan.core.pictures.images import Image, image_from_array
+from cellspan.core.pictures.reading import decode_image, decode_volume
+from cellspan.core.pictures.volume import Volume, volume_from_array
 from cellspan.core.service.client import NPY
 from cellspan.core.service.errors import Refusal
 
 TIFF, PNG = "image/tiff", "image/png"
 KINDS = (NPY, TIFF, PNG)
 MAX_UPLOAD = 2 << 30  # bytes of one image
-IN_MEMORY = 64 << 20  # bytes of one image that are not written to disk first
-ALL_IN_MEMORY = 512 << 20  # bytes of all images that wait
-ALL_ON_DISK = 32 << 30  # bytes of all images that wait
+IN_MEMORY = 64 << 20  # bytes of one image before it is written to disk
+ALL_IN_MEMORY = 512 << 20  # bytes of all waiting images
+ALL_ON_DISK = 32 << 30  # bytes of all waiting images
 
 Medium = Literal["memory", "disk"]
 
 
 class Uploads:
-    """Where images wait until it is their turn; thread-safe."""
+    """Space for waiting images; thread-safe."""
 
     def __init__(self, most: int = MAX_UPLOAD, in_memory: int = ALL_IN_MEMORY, on_disk: int = ALL_ON_DISK) -> None:
-        """`most` bytes of one image, and the bytes of all of them in memory and on disk."""
+        """`most`: bytes of one image, and limits of all images in memory and on disk."""
         self.most = most
         self._bounds = {"memory": in_memory, "disk": max(on_disk, most)}
         self._lock = threading.Lock()
         self._used: dict[Medium, int] = {"memory": 0, "disk": 0}
 
     def begin(self, kind: str, declared: int | None) -> Upload:
-        """An upload of this media type, and of so many bytes if the client says so; raises Refusal."""
+        """An upload of this media type and, if the client gives it, this size in bytes; raises Refusal."""
         if kind not in KINDS:
-            raise Refusal(
-                415, "unknown_type", f"Images are sent as {NPY}, {TIFF} or {PNG}, not as '{kind}'.", type=kind
-            )
+            raise Refusal(415, "unknown_type", f"Send images as {NPY}, {TIFF} or {PNG}, not as '{kind}'.", type=kind)
         if declared is not None:
             self.check(declared)
         return Upload(self, kind)
 
     def check(self, size: int) -> None:
-        """Refuse an image of more bytes than are allowed."""
+        """Refuse an image that is too large."""
         if size > self.most:
             raise Refusal(
                 413,
                 "too_large",
-                f"The image has more than {self.most} bytes, which is all that this engine takes; send it in parts, or "
+                f"The image has more than {self.most} bytes, the limit of this engine; send it in parts, or "
                 "start the engine with a larger --max-upload.",
                 most=self.most,
             )
 
     def used(self, medium: Medium) -> int:
-        """Bytes of all images."""
+        """Total bytes of all images."""
         with self._lock:
             return self._used[medium]
 
     def claim(self, medium: Medium, size: int) -> bool:
-        """Whether there is room for so many bytes more; they count from now on."""
+        """Reserve this many bytes; returns whether there is space."""
         with self._lock:
             if self._used[medium] + size > self._bounds[medium]:
                 return False
@@ -71,7 +70,7 @@ class Uploads:
             return True
 
     def release(self, medium: Medium, size: int) -> None:
-        """They are free again."""
+        """Release these bytes."""
         with self._lock:
             self._used[medium] -= size
 
@@ -80,7 +79,7 @@ class Upload:
     """The bytes of one image."""
 
     def __init__(self, uploads: Uploads, kind: str) -> None:
-        """Empty; `kind` is its media type."""
+        """An empty upload; `kind`: its media type."""
         self.kind = kind
         self.size = 0
         self._uploads = uploads
@@ -91,11 +90,11 @@ class Upload:
 
     @property
     def on_disk(self) -> bool:
-        """Whether writing may take a while."""
+        """Whether writing may take long."""
         return self._file is not None
 
     def write(self, part: bytes) -> None:
-        """More of it; raises Refusal if it is too much, or if the disk is full."""
+        """Add bytes; raises Refusal if the image is too large or the disk is full."""
         self.size += len(part)
         self._uploads.check(self.size)
         self._hash.update(part)
@@ -113,7 +112,7 @@ class Upload:
             raise _disk_full(error) from None
 
     def finish(self) -> None:
-        """All of it is there; raises Refusal if the disk is full."""
+        """Complete the upload; raises Refusal if the disk is full."""
         try:
             if self._file is not None:
                 self._file.flush()
@@ -130,7 +129,7 @@ class Upload:
             raise Refusal(
                 503,
                 "uploads_full",
-                "The images that wait for the engine take all the room that it has for them; try again.",
+                "The images waiting for the engine take up all its space; try again later.",
                 {"Retry-After": "5"},
             )
 
@@ -144,14 +143,14 @@ class Upload:
         if self._file is not None:
             self._file.seek(0)
         if not self.size:
-            raise CellspanError("The image is empty: no bytes came.")
+            raise CellspanError("The image is empty: no bytes were received.")
         return abandonable(lambda: _decoded(source, self.kind, is_volume))
 
     def close(self) -> None:
-        """Free memory and disk."""
+        """Free memory and disk space."""
         self._parts = []
         if self._file is not None:
-            with contextlib.suppress(OSError):  # what was not written yet is not wanted any more
+            with contextlib.suppress(OSError):  # data not written yet is no longer needed
                 self._file.close()
         for medium in self._claimed:
             self._free(medium)
@@ -164,7 +163,7 @@ class Upload:
 
 
 def _disk_full(error: OSError) -> Refusal:
-    return Refusal(507, "disk_full", f"The image cannot be kept in {tempfile.gettempdir()} ({error.strerror}).")
+    return Refusal(507, "disk_full", f"The image cannot be stored in {tempfile.gettempdir()} ({error.strerror}).")
 
 
 def _decoded(source: Any, kind: str, is_volume: bool) -> Image | Volume:

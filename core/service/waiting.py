@@ -1,7 +1,7 @@
-"""Which job is next: clients take turns, those who sit and wait come first, volumes leave a worker to the others.
+"""The queue: clients take turns, people who wait come first, and volumes leave a worker for images.
 
-A job that may have ended an engine (a suspect) is worked on alone, so that the guilty one is known, and not at once: an
-engine that somebody kills again and again would else seem to be ended by the same image each time.
+A job that may have crashed an engine (a suspect) runs alone, to identify the cause, and after a delay: otherwise, if
+the engine is killed repeatedly, the same image would be blamed each time.
 """
 
 from __future__ import annotations
@@ -16,46 +16,49 @@ from cellspan.core.service.jobs import Job
 
 MOST_WAITING = 1000  # jobs of one device
 HOLD = 5.0  # seconds that a suspect waits at least
-PATIENCE = 30.0  # seconds that it lets others go first
-LOOK = 0.2  # seconds between two looks whether it may go
+PATIENCE = 30.0  # seconds that a suspect lets others go first
+LOOK = 0.2  # seconds between checks whether it may start
 
 
 class WaitingJobs:
-    """The jobs that wait for one device; thread-safe."""
+    """The waiting jobs of one device; thread-safe."""
 
     def __init__(self, most: int = MOST_WAITING) -> None:
-        """Room for `most` jobs, and for a few more of clients that have none there: one client cannot take it all."""
+        """Space for `most` jobs, plus a few for clients without any, so that one client cannot fill the queue."""
         self._most, self._reserve = most, max(1, most // 10)
         self._changed = threading.Condition()
-        # Of each client its jobs, the client whose turn it is first; by urgency.
+        # Jobs of each client by urgency; the client whose turn it is comes first.
         self._lines: dict[bool, OrderedDict[str, deque[Job]]] = {True: OrderedDict(), False: OrderedDict()}
-        self._running = 0  # jobs that are being worked on
+        self._running = 0  # running jobs
         self._long = 0  # volumes among them
-        self._alone = False  # the one that is being worked on is a suspect
+        self._alone = False  # the running job is a suspect
         self._closed = False
 
     def __len__(self) -> int:
-        """How many wait."""
+        """Number of waiting jobs."""
         with self._changed:
             return self._count()
 
     def put(self, job: Job) -> None:
-        """Let a job wait; raises Refusal if there is no room, or after `close`."""
+        """Add a job; raises Refusal if there is no space, or after `close`."""
         with self._changed:
             if self._closed:
                 raise stopping()
             newcomer = not any(job.client in line for line in self._lines.values())
             if self._count() >= self._most + (self._reserve if newcomer else 0):
                 raise Refusal(
-                    503, "queue_full", f"{self._most} images wait for the engine; try again.", {"Retry-After": "2"}
+                    503,
+                    "queue_full",
+                    f"{self._most} images are waiting for the engine; try again later.",
+                    {"Retry-After": "2"},
                 )
             self._lines[job.urgent].setdefault(job.client, deque()).append(job)
             self._changed.notify_all()
 
     def take(self, urgent_only: bool, most_long: int) -> Job | None:
-        """The next job, which is running then, as soon as there is one; None when there will be none any more.
+        """Wait for the next job and start it; None after `close`.
 
-        While `most_long` volumes are being worked on, others wait; the taker says when it has done one (`done`).
+        While `most_long` volumes are running, other volumes wait; the caller reports finished jobs with `done`.
         """
         with self._changed:
             while True:
@@ -66,12 +69,12 @@ class WaitingJobs:
                     self._running += 1
                     self._long += job.work.is_long
                     self._alone = job.suspect
-                    job.begin()  # here, so that a job is never seen outside the queue and not begun
+                    job.begin()  # here, so that no job is visible outside the queue before it starts
                     return job
                 self._changed.wait(LOOK if any(job.suspect for job in self._all()) else None)
 
     def done(self, job: Job) -> None:
-        """The taker has done it."""
+        """Mark a taken job as finished."""
         with self._changed:
             self._running -= 1
             self._long -= job.work.is_long
@@ -79,7 +82,7 @@ class WaitingJobs:
             self._changed.notify_all()
 
     def drop(self, job: Job) -> bool:
-        """Let a job wait no longer; False if it does not wait."""
+        """Remove a waiting job; False if it is not waiting."""
         with self._changed:
             for line in self._lines.values():
                 jobs = line.get(job.client, deque())
@@ -91,7 +94,7 @@ class WaitingJobs:
             return False
 
     def before(self, job: Job) -> int:
-        """How many jobs that wait now will come before this one, as long as no others come."""
+        """Number of waiting jobs before this one, unless others arrive."""
         with self._changed:
             ahead = 0
             for urgent in (True, False):
@@ -103,7 +106,7 @@ class WaitingJobs:
             return 0
 
     def close(self) -> list[Job]:
-        """Nobody gets a job any more; those that waited."""
+        """Hand out no more jobs; returns those that waited."""
         with self._changed:
             self._closed = True
             left = self._all()
@@ -131,13 +134,13 @@ class WaitingJobs:
             for client, jobs in line.items():
                 for job in jobs:
                     if job.work.is_long and self._long >= most_long:
-                        continue  # the client's images may pass its volume
+                        continue  # images of the same client may pass its volume
                     if self._is_held(job):
                         continue
                     if job.suspect and self._running:
                         if not self._long:
-                            return None  # what is being worked on is over in a moment, and then it is its turn
-                        most_long = 0  # a volume is not waited for, but no other one is begun before it
+                            return None  # it starts when the running jobs have finished
+                        most_long = 0  # do not wait for a volume, but start no other volume before it
                         continue
                     jobs.remove(job)
                     line.move_to_end(client)

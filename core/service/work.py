@@ -1,4 +1,4 @@
-"""What a job does: segment an image, or judge the outputs of an earlier job with other thresholds."""
+"""The work of a job: segment an image, or repeat the dynamics of an earlier job with other thresholds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SegmentImage:
     """From the bytes of an image to its objects."""
 
     def __init__(self, models: WarmModels, upload: Upload, parameters: Parameters, device: str) -> None:
-        """Nothing is decoded before the job's turn."""
+        """The image is not decoded before the job starts."""
         self.models, self.upload, self.parameters, self.device = models, upload, parameters, device
         self.is_long = parameters.is_volume
 
@@ -35,12 +35,12 @@ class SegmentImage:
 
 
 class JudgeAgain:
-    """The dynamics once more, without the network."""
+    """Repeats the dynamics without running the network."""
 
     is_long = False
 
     def __init__(self, earlier: Result, parameters: Parameters) -> None:
-        """`earlier` is the result of a job with other thresholds."""
+        """`earlier`: the result of a job with other thresholds."""
         self._earlier: Result | None = earlier
         self._parameters = parameters
 

@@ -1,4 +1,4 @@
-"""The threads that do the jobs of one device: while the network looks at one image, others are read or judged."""
+"""The worker threads of one device: while the network processes one image, others are read or labelled."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cellspan.core.service.results import Results
 from cellspan.core.service.strikes import Strikes
 from cellspan.core.service.waiting import WaitingJobs
 
-SIDE_BY_SIDE = 2  # jobs; a third brought nothing on two cores (docs/performance.md)
-MOST_LONG = SIDE_BY_SIDE - 1  # volumes at once, so that images pass them
-PAUSE = 0.05  # seconds between two questions whether an urgent job is over
+SIDE_BY_SIDE = 2  # jobs; a third gained nothing on two cores (docs/performance.md)
+MOST_LONG = SIDE_BY_SIDE - 1  # volumes at once, so that images can pass them
+PAUSE = 0.05  # seconds between two checks whether an urgent job has finished
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Outcome(NamedTuple):
 
 
 class Workers:
-    """Two threads for any jobs of a device, and one for those that somebody sits and waits for."""
+    """Two threads for any jobs of a device, and one for jobs for which a person is waiting."""
 
     def __init__(self, device: str, jobs: JobTable, results: Results, strikes: Strikes, metrics: Metrics) -> None:
         """Start the threads; raises Refusal if the system has none left."""
@@ -47,16 +47,16 @@ class Workers:
             for thread in self._threads:
                 thread.start()
         except RuntimeError:
-            self.waiting.close()  # those that were started end
+            self.waiting.close()  # ends the threads that were started
             raise Refusal(
                 503,
                 "no_threads",
-                "The system lets the engine have no more threads; close other programs, and try again.",
+                "The system allows no more threads; close other programs and try again.",
                 {"Retry-After": "10"},
             ) from None
 
     def close(self) -> list[Job]:
-        """No job is begun any more; those that waited."""
+        """Start no more jobs; returns those that waited."""
         return self.waiting.close()
 
     def join(self, seconds: float) -> bool:

@@ -1,4 +1,4 @@
-"""Random crops: rotation, flip, scale, brightness, sharpness, noise and contrast, with the flows turned along."""
+"""Random crops: rotation, flip, scale, brightness, sharpness, noise and contrast; flows are rotated too."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.data import Field
 
-SCALE = 2.0  # at most so many times larger or smaller than the model's mean diameter; mostly much less
-WIDE = 5.0  # the same for crops from which only sizes are learnt
+SCALE = 2.0  # at most this factor larger or smaller than the model's mean diameter, mostly much less
+WIDE = 5.0  # the same for crops that only train the size
 ACROSS = 0.12  # probability that a crop looks like a slice across the planes of a stack
 THICKNESS = (1.5, 6.0)  # pixels between the planes of such a stack
-SPREAD = 3.0  # pixels: at most the standard deviation of the light's spread along its depth
+SPREAD = 3.0  # pixels: largest standard deviation of the light's spread along the depth
 BEYOND = 32  # pixels by which a crop may reach beyond the border of the image, into black, as in inference
 
 
@@ -26,33 +26,33 @@ class Crop:
     image: Floats  # (2, size, size)
     flows: Floats  # (2, size, size)
     foreground: Floats  # 0 or 1
-    magnification: float  # 1 = objects have the model's mean diameter; 0 = there are none, so nobody knows
+    magnification: float  # 1 = objects have the model's mean diameter; 0 = unknown, because there are none
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """How often a crop's contrast is changed in ways that not every model should get used to."""
+    """Probabilities of contrast changes that do not suit every model."""
 
-    invert: float = 0.0  # probability that bright and dark change places
-    drop_nuclei: float = 0.3  # probability that the channel of nuclei is left out, if there is one
+    invert: float = 0.0  # probability of inverting the crop
+    drop_nuclei: float = 0.3  # probability of dropping the channel of nuclei, if there is one
 
 
 def random_crop(
     field: Field, size: int, rng: np.random.Generator, contrast: Contrast | None = None, wide: bool = False
 ) -> Crop:
-    """A square crop of `size` pixels at a random place, angle, scale (`wide`: any), brightness and contrast."""
+    """A square crop of `size` pixels at a random position, angle, scale (`wide`: any), brightness and contrast."""
     scale = float(np.exp(rng.uniform(-1, 1) * np.log(WIDE) if wide else rng.triangular(-1, 0, 1) * np.log(SCALE)))
     matrix, linear = _random_view(field, size, scale, rng)
     image = np.stack([_warp(_softened(plane, scale), matrix, size) for plane in field.image])
     foreground = _warp((field.labels > 0).astype(np.float32), matrix, size, method=cv2.INTER_NEAREST)
-    # Not interpolated: next to the background and to other objects, flows would be shorter than those that the flow
-    # error of dynamics asks for, above all in small objects, which are mostly rim.
+    # Not interpolated: next to the background and to other objects, flows would become too short for the flow
+    # threshold, especially in small objects, which are mostly rim.
     warped = np.stack([_warp(plane, matrix, size, method=cv2.INTER_NEAREST) for plane in field.flows])
     flows = np.tensordot(linear, warped, axes=1).astype(np.float32) * foreground
     image = _random_contrast(_random_intensity(image, rng), contrast or Contrast(), rng)
     if not wide and rng.random() < ACROSS:
         image = _across_planes(image, rng)
-    # After the change of brightness, so that beyond the border it is as black as in inference.
+    # After the change of brightness, so that pixels beyond the border are black, as in inference.
     inside = _warp(np.ones(field.labels.shape, np.float32), matrix, size)
     return Crop(image * inside, flows, foreground, scale if field.diameter else 0.0)
 
@@ -60,12 +60,12 @@ def random_crop(
 def _random_view(
     field: Field, size: int, scale: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The affine map from field to crop in OpenCV's (x, y) order, and the turn it gives to flows in (y, x) order."""
+    """The affine map from field to crop in (x, y) order, as in OpenCV, and its rotation for flows in (y, x) order."""
     angle = rng.uniform(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if rng.random() < 0.5:
         turn = turn @ np.diag([-1.0, 1.0])
-    # Around a pixel of some object, moved to where most of the crop lies in the field, if it is large enough.
+    # Around a pixel of an object, moved so that most of the crop is inside the field, if the field is large enough.
     inside = np.flatnonzero(field.labels)
     chosen = inside[rng.integers(len(inside))] if len(inside) else rng.integers(field.labels.size)
     pixel = np.unravel_index(chosen, field.labels.shape)
@@ -80,7 +80,7 @@ def _random_view(
 
 
 def _softened(plane: Floats, scale: float) -> Floats:
-    """What is about to shrink is blurred first, as `images.resize` averages where it shrinks in inference."""
+    """Blur the image before shrinking, as `images.resize` averages in inference."""
     if scale >= 1:
         return plane
     # The standard deviation of an average over 1 / scale pixels, less that over one.
@@ -93,7 +93,7 @@ def _warp(plane: Floats, matrix: NDArray[np.float64], size: int, method: int = c
 
 
 def _random_intensity(image: Floats, rng: np.random.Generator) -> Floats:
-    """Other exposure, gamma, illumination, sharpness and noise; an empty channel stays empty."""
+    """Change exposure, gamma, illumination, sharpness and noise; an empty channel stays empty."""
     result = image.copy()
     for plane in result:
         if not plane.any():
@@ -111,17 +111,17 @@ def _random_intensity(image: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _tilt(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    """Light that grows from one side to the other (Y, X), around 1."""
+    """Illumination (Y, X) that increases from one side to the other, around 1."""
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.4)
     y, x = np.ogrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     return np.asarray(1 + strength * (np.sin(angle) * y + np.cos(angle) * x), np.float32)
 
 
 def _across_planes(image: Floats, rng: np.random.Generator) -> Floats:
-    """As a stack looks from the side, each of its planes a row of some pixels: light spreads along the depth, each
-    plane has its own noise, and what lies between planes is interpolated. The outlines stay.
+    """Imitate a stack seen from the side, in which each plane is a row a few pixels high.
 
-    Without such crops, nuclei that lie above each other in a stack are joined.
+    Light spreads along the depth, each plane has its own noise, and values between planes are interpolated. Outlines
+    stay unchanged. Without such crops, nuclei above each other in a stack are joined.
     """
     depth, width = image.shape[1:]
     planes = max(2, round(depth / np.exp(rng.uniform(*np.log(THICKNESS)))))
@@ -137,7 +137,7 @@ def _across_planes(image: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _random_contrast(image: Floats, contrast: Contrast, rng: np.random.Generator) -> Floats:
-    """Sometimes dark objects instead of bright ones, sometimes without the channel of nuclei."""
+    """Sometimes invert the crop, and sometimes drop the channel of nuclei."""
     if rng.random() < contrast.invert:
         image[0] = 1 - image[0]
     if rng.random() < contrast.drop_nuclei:

@@ -1,4 +1,4 @@
-"""How well a model finds the objects that people outlined, so that fine-tuning can be told from wishful thinking."""
+"""Scores a model on annotated images before and after fine-tuning."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from cellspan.core.models.registry import Model
 from cellspan.core.objects.metrics import average_precision
-from cellspan.core.pictures.images import read_image
+from cellspan.core.pictures.reading import read_image
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.data import Pair, channels_of, divided, labels_of
 
-MOST_IMAGES = 24  # that are segmented for one score
+MOST_IMAGES = 24  # images segmented for one score
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,19 @@ class Comparison:
     before: float
     after: float
     images: int
-    held_out: bool  # whether training did not learn from these images
+    held_out: bool  # whether these images were not used for training
 
     def __str__(self) -> str:
-        """A line for people."""
+        """The scores in one line."""
         images = f"{self.images} {'validation' if self.held_out else 'annotated'} image{'s' * (self.images != 1)}"
-        seen = "" if self.held_out else " (the images that it learnt from)"
+        seen = "" if self.held_out else " (on the training images)"
         return f"AP@0.5 on {images}: {self.before:.2f} before, {self.after:.2f} after{seen}"
 
 
 def compared(
     start: Model, learn: Callable[[], Model], pairs: Sequence[Pair], split: bool = False
 ) -> tuple[Model, Comparison]:
-    """The model that `learn` makes of `start`, and how both do on the annotated images."""
+    """The model that `learn` makes from `start`, and the scores of both on the annotated images."""
     chosen, held_out = _chosen(pairs)
     before = mean_average_precision(start, chosen, split)
     model = learn()
@@ -43,7 +43,7 @@ def compared(
 
 
 def _chosen(pairs: Sequence[Pair]) -> tuple[list[Pair], bool]:
-    """Some images to score models on, and whether they are held out: those that are, else those learnt from."""
+    """Images to score, and whether they are held out: validation images if any, otherwise training images."""
     used, held_out = divided(pairs)
     chosen = held_out or used
     places = np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_IMAGES))
@@ -55,7 +55,7 @@ def mean_average_precision(model: Model, pairs: Sequence[Pair], split: bool = Fa
     segmenter = Segmenter(model)
     scores = []
     for pair in pairs:
-        image = read_image(pair.image)
+        image = read_image(pair.image, pair.series)
         true = labels_of(pair, image.shape, split)
         scores.append(average_precision(true, segmenter.segment(image, channels_of(image)).labels, (0.5,))[0])
     return float(np.mean(scores)) if scores else 0.0

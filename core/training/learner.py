@@ -1,12 +1,15 @@
-"""What learns: the network and its optimiser, one step at a time, and what a checkpoint keeps of them.
+"""The network and its optimiser: training steps and checkpoints.
 
 Stringer et al. 2021, Methods, "Training": mean squared error of 5 times the flows plus the binary cross-entropy of the
-cell probability. Here with AdamW and a cosine schedule over the budget, and with a third part: a linear map of the
-style must tell the magnification, so that the style knows what the size model asks it for.
+cell probability. Here with AdamW and a cosine schedule over the budget, and with a third term: a linear map of the
+style must predict the magnification, so that the style contains the information for the size model.
 """
 
 from __future__ import annotations
 
+from cellspan.core.training import openmp  # noqa: F401 - before torch
+
+# isort: split
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,8 +29,8 @@ from cellspan.core.training.batches import Batch
 from cellspan.core.training.recipe import Recipe
 
 WARM_UP = 0.02  # fraction of the budget
-SIZE_WEIGHT = 0.3  # of the squared error of log magnification in the loss
-LONGEST_MEMORY = 0.999  # the averaged weights forget what is some 1,000 steps old
+SIZE_WEIGHT = 0.3  # weight of the squared error of log magnification in the loss
+LONGEST_MEMORY = 0.999  # the averaged weights span about 1,000 steps
 
 
 class Learner:
@@ -39,13 +42,13 @@ class Learner:
         # channels_last: 0.90 s instead of 1.04 s a step (8 crops of 160x160, AVX2).
         network = FlowNetwork(recipe.widths, recipe.mean_diameter).to(device)
         self.network = network.to(memory_format=torch.channels_last)
-        # Of the style; plays no part after training.
+        # Of the style; not used after training.
         self.magnification = torch.nn.Linear(recipe.widths[-1], 1).to(device)
         self.trained = [*self.network.parameters(), *self.magnification.parameters()]
         self.optimiser = torch.optim.AdamW(
             self.trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=device != "cpu"
         )
-        # Averaged weights segment better than those of any one step, above all before the rate has come down.
+        # Averaged weights segment better than those of a single step, especially while the learning rate is high.
         self.average = AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
 
     def start_from(self, model: Model) -> None:
@@ -54,17 +57,17 @@ class Learner:
         try:
             self.network.load_state_dict(state)
         except RuntimeError:
-            raise CellspanError(f"The model '{model.name}' has other widths than {self.recipe.widths}.") from None
+            raise CellspanError(f"The model '{model.name}' does not have the widths {self.recipe.widths}.") from None
         for diameter in (self.network.diam_mean, self.network.diam_labels):
             diameter.data.fill_(self.recipe.mean_diameter)
         self.average.module.load_state_dict(self.network.state_dict())
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """The state for a checkpoint."""
         return {name: part.state_dict() for name, part in self._parts()}
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Go back to what a checkpoint kept."""
+        """Restore the state of a checkpoint."""
         for name, part in self._parts():
             part.load_state_dict(saved[name])
 
@@ -77,9 +80,9 @@ class Learner:
         ]
 
     def step(self, batch: Batch, fraction: float) -> Tensor:
-        """Learn from a batch when this fraction of the budget is spent; returns the loss, still on the device.
+        """Train on a batch after this fraction of the budget; returns the loss, still on the device.
 
-        From crops behind the recipe's number only the size is learnt.
+        Crops after those of the batch only train the size.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.learning_rate * _schedule(fraction)
@@ -99,7 +102,7 @@ class Learner:
         return loss.detach()
 
     def _size_loss(self, styles: Tensor, magnifications: Tensor) -> Tensor:
-        """Mean squared error of the logarithm of the magnification (N,) that a linear map of the styles (N, S) tells.
+        """Mean squared error of the log magnification (N,) predicted by a linear map of the styles (N, S).
 
         Crops of images without objects, whose magnification is 0, do not count.
         """
@@ -107,7 +110,8 @@ class Learner:
         told = self.magnification(scaled)[:, 0]
         known = magnifications > 0
         true = magnifications.where(known, 1.0).log()
-        return ((told - true).square() * known).sum() / known.sum().clamp(min=1)
+        result: Tensor = ((told - true).square() * known).sum() / known.sum().clamp(min=1)
+        return result
 
 
 def flow_loss(outputs: Tensor, flows: Tensor, foreground: Tensor) -> Tensor:
@@ -120,19 +124,19 @@ def flow_loss(outputs: Tensor, flows: Tensor, foreground: Tensor) -> Tensor:
 
 
 def save_weights(network: torch.nn.Module, path: Path, half: bool = False) -> None:
-    """`half` stores matrices and kernels in 16 bits: half the file, and labels differ by a few pixels in a thousand."""
+    """Save the weights; `half`: matrices in 16 bits, half the size, labels differ by a few pixels in a thousand."""
     from safetensors.torch import save
 
     state = {
         name: (value.half() if half and value.ndim > 1 else value).cpu().contiguous()
         for name, value in network.state_dict().items()
     }
-    data = save(state)  # its own file writer lets nobody but the owner read the file
+    data = save(state)  # safetensors' own file writer makes the file readable only by its owner
     write_atomically(path, lambda part: part.write_bytes(data))
 
 
 def load_weights(network: torch.nn.Module, path: Path) -> None:
-    """What `save_weights` wrote."""
+    """Read weights written by `save_weights`."""
     from safetensors.torch import load_file
 
     network.load_state_dict(load_file(path))
@@ -140,7 +144,7 @@ def load_weights(network: torch.nn.Module, path: Path) -> None:
 
 @torch.no_grad()
 def _average(old: Sequence[Tensor], new: Sequence[Tensor], count: Tensor | int) -> None:
-    """The running averages of all tensors after `count` steps, in place; a short training has a short memory."""
+    """Update the running averages of all tensors after `count` steps, in place; shorter in short trainings."""
     memory = min(LONGEST_MEMORY, (1 + int(count)) / (10 + int(count)))
     for kept, seen in zip(old, new, strict=True):
         if kept.is_floating_point():
@@ -162,5 +166,5 @@ def _has_bfloat16(kind: str) -> bool:
     """
     if kind != "cpu":
         return kind == "cuda" and torch.cuda.is_bf16_supported()
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # younger than the oldest torch that we take
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # missing in older supported versions of torch
     return bool(supported and supported())

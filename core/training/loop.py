@@ -1,7 +1,10 @@
-"""A training from the first step to the model: crops within a budget, checkpoints, resuming, and the record of it."""
+"""A training from the first step to the model: budget, checkpoints, resuming, and the record."""
 
 from __future__ import annotations
 
+from cellspan.core.training import openmp  # noqa: F401 - before torch
+
+# isort: split
 import json
 import math
 import time
@@ -45,14 +48,14 @@ from cellspan.core.training.simulated import SimulatedPool
 from cellspan.core.training.size import train_size_model
 
 CHECKPOINT_SECONDS = 120.0
-CHECKPOINTS = 30  # at most about so many in a long training, because each one validates for some 10 seconds
-TOLERANCE = 0.005  # of AP: a later checkpoint that is no worse than this wins, because few images decide
-SIZE_FIELDS = (16, 400)  # at least and at most so many fields train the size model, drawn as the crops are
+CHECKPOINTS = 30  # about this many at most in a long training, because each validation takes about 10 seconds
+TOLERANCE = 0.005  # AP: a later checkpoint wins unless it is worse by more, because few images decide
+SIZE_FIELDS = (16, 400)  # minimum and maximum number of fields for the size model, drawn like the crops
 
 
 @dataclass
 class Progress:
-    """Where a training stands; kept in the checkpoint."""
+    """The progress of a training, saved in the checkpoint."""
 
     step: int = 0
     seconds: float = 0.0
@@ -73,16 +76,16 @@ def train(
     device: str = "cpu",
 ) -> Model:
     """Train a model into the folder `out` and return it; pairs in folders named val choose the best weights, those in
-    folders named test are not looked at.
+    folders named test are not used.
 
-    `start` gives the first weights; `resume` continues from the last checkpoint in `out`. `report` gets lines for
-    people, `on_progress` the fraction of the budget that is spent. `device` is a name that torch knows. Raises
+    `start` gives the initial weights; `resume` continues from the last checkpoint in `out`. `report` gets messages,
+    `on_progress` the fraction of the budget that is used up. `device` is a name that torch knows. Raises
     CellspanError.
     """
     used, held_out = divided(pairs)
     torch.manual_seed(recipe.seed)
     left = len(pairs) - len(used) - len(held_out)
-    untouched = f"; {left} in folders named test are left out" if left else ""
+    untouched = f"; {left} in folders named test are not used" if left else ""
     report(f"Reading {len(used)} training and {len(held_out)} validation images{untouched}.")
     for note in notes_on(used + held_out):
         report(note)
@@ -92,8 +95,8 @@ def train(
     for note in notes_on_channels(train_fields + val_fields):
         report(note)
     licences = {pair.source: licence(pair) for pair in used}
-    make_folder(out / "training")
     run = _Run(recipe, train_fields, val_fields, out, report, licences, device)
+    make_folder(out / "training")
     run.prepare(start, resume)
     run.fit(on_progress)
     return run.finish()
@@ -120,7 +123,8 @@ class _Run:
         self.learner = Learner(recipe, device)
         self.progress = Progress()
         self.weights = source_weights(fields, recipe.balance)
-        self.pool = SimulatedPool(recipe.seed, recipe.mean_diameter, recipe.looks) if recipe.simulated else None
+        simulates = (recipe.seed, recipe.mean_diameter, recipe.looks, recipe.textures)
+        self.pool = SimulatedPool(*simulates) if recipe.simulated else None
         self.validation = validation.some_of_each(held_out)
         if self.pool and held_out:
             self.validation += self.pool.held_out(validation.SIMULATED_FIELDS)
@@ -132,10 +136,10 @@ class _Run:
         return self.recipe.epochs * math.ceil(len(self.fields) / self.recipe.batch)
 
     def prepare(self, start: Model | None, resume: bool) -> None:
-        """Set the first weights: from a checkpoint, from a model, or random."""
+        """Set the initial weights: from a checkpoint, from a model, or random."""
         if self.checkpoint.exists() and not resume:
             raise CellspanError(
-                f"{self.out} holds a training already; continue it with --resume or choose another --out."
+                f"{self.out} already holds a training; continue it with --resume or choose another --out."
             )
         if resume:
             if not self.checkpoint.exists():
@@ -150,11 +154,11 @@ class _Run:
             self.learner.start_from(start)
             write_json(self.origin, start.description.model_dump(mode="json", include={"name", "training"}))
         else:
-            self.origin.unlink(missing_ok=True)  # of a training that was stopped before its first checkpoint
+            self.origin.unlink(missing_ok=True)  # left by a training that stopped before its first checkpoint
         self.recipe.save(self.folder)
 
     def fit(self, on_progress: Callable[[float], None] | None = None) -> None:
-        """Take steps until the budget is spent; save and validate every few minutes."""
+        """Train until the budget is used up; save and validate every few minutes."""
         self.learner.network.train()
         losses: list[Tensor] = []
         if self.pool:
@@ -237,16 +241,16 @@ class _Run:
             training=self._record(),
             scores=scores,
         )
-        final.replace(self.out / WEIGHTS)  # only now, so that the model of an earlier training works until then
+        final.replace(self.out / WEIGHTS)  # last, so that the model of an earlier training works until then
         write_json(self.out / DESCRIPTION, description.model_dump(mode="json"))
         return Model(self.out, description)
 
     def _fields_of_sizes(self) -> tuple[list[Field], list[Field]]:
-        """Fields to fit the size model on and to check it with, at the resolution of their files."""
+        """Fields to fit and to check the size model, at their original resolution."""
         fields = [field for field in self.fields if field.diameter]
         count = int(np.clip(len(fields), *SIZE_FIELDS))
         simulated = round(self.recipe.simulated * count) if self.pool else 0
-        # Drawn as the crops are, so that the many images of one source do not decide about all.
+        # Drawn like the crops, so that a source with many images does not dominate.
         rng = np.random.default_rng(self.recipe.seed)
         chosen = rng.choice(len(fields), count - simulated, p=source_weights(fields, self.recipe.balance))
         fitted = self._as_in_files([fields[i] for i in chosen])
@@ -258,11 +262,11 @@ class _Run:
 
     def _as_in_files(self, fields: list[Field]) -> list[Field]:
         pairs = [field.pair for field in fields if field.pair]
-        read = {pair: load_field(pair, None, self.recipe.split) for pair in set(pairs)}  # some were drawn twice
+        read = {pair: load_field(pair, None, self.recipe.split) for pair in set(pairs)}  # some may be drawn twice
         return [read[pair] for pair in pairs]
 
     def _record(self) -> dict[str, Any]:
-        """What this training and the one before it learnt from."""
+        """The images and steps of this training and of earlier ones."""
         record: dict[str, Any] = {
             "sources": {field.source for field in self.fields} | ({SIMULATED} if self.pool else set()),
             "licences": self.licences,
@@ -282,6 +286,6 @@ class _Run:
         return {**record, "sources": sorted(record["sources"])}
 
     def _scores(self, network: FlowNetwork) -> dict[str, float]:
-        """How the weights of the model do on the images that chose them; nothing without validation images."""
+        """Scores of the model's weights on the validation images, if any."""
         # Not progress.best: TOLERANCE lets slightly worse weights win.
         return {"validation_ap50_true_diameter": round(self._validated(network)[1], 4)} if self.held_out else {}

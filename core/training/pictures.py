@@ -1,4 +1,4 @@
-"""Pictures of a training: the curves of loss and validation, and examples of what the network finds."""
+"""Figures of a training: curves of loss and validation, and examples of found objects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cellspan.core.pictures.images import Floats
 
 HEIGHT, WIDTH = 520, 960  # pixels of the curves
 MARGIN, LEGEND = 60, 260
-# Colours that colour-blind people tell apart (Okabe and Ito), as BGR.
+# Colour-blind safe colours (Okabe and Ito), as BGR.
 COLOURS = ((0, 0, 0), (178, 114, 0), (0, 159, 230), (115, 158, 0), (0, 94, 213), (167, 121, 204), (233, 180, 86))
 BLACK, GREY, WHITE = (0, 0, 0), (200, 200, 200), (255, 255, 255)
 
@@ -37,7 +37,7 @@ class Example:
 
 
 def draw_curves(log: Path, picture: Path) -> None:
-    """From the lines of log.jsonl a PNG: the loss above, the validation AP@0.5 of each source below."""
+    """A PNG from log.jsonl: the loss at the top, the validation AP@0.5 of each source below."""
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     losses = {"training loss": np.array([(line["step"], line["loss"]) for line in lines], float)}
     scores = {"validation AP@0.5": np.array([(line["step"], line["val_ap50"]) for line in lines], float)}
@@ -49,7 +49,7 @@ def draw_curves(log: Path, picture: Path) -> None:
 
 
 def draw_examples(examples: list[Example], picture: Path, side: int = 320) -> None:
-    """A PNG with a row an example: true outlines on the left, predicted ones on the right."""
+    """A PNG with one row per example: true outlines on the left, predicted ones on the right."""
     rows = []
     for example in examples:
         pair = [_outlined(example.image, labels, side) for labels in (example.true, example.predicted)]
@@ -61,7 +61,7 @@ def draw_examples(examples: list[Example], picture: Path, side: int = 320) -> No
 
 
 def _outlined(image: Floats, labels: Labels, side: int) -> Pixels:
-    """The first channel in grey with outlines, cut or filled up to a square of `side` pixels."""
+    """The first channel in grey with outlines, cropped or padded to a square of `side` pixels."""
     pixels = outlined(image[0], labels)
     square = np.zeros((side, side, 3), np.uint8)
     part = pixels[:side, :side, ::-1]

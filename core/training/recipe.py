@@ -1,4 +1,4 @@
-"""What a training does: every option of it, saved beside the model so that it can go on in the same way."""
+"""All options of a training, saved with the model so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cellspan.core.files.writing import write_json
 from cellspan.core.models.network import COMPACT_WIDTHS
 from cellspan.core.models.registry import Model
 
-FILE = "recipe.json"  # in the folder of the training
+FILE = "recipe.json"  # in the training folder
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what a training does."""
+    """All options of a training."""
 
     name: str
     objects: str = "objects"
@@ -30,12 +30,13 @@ class Recipe:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     seed: int = 0
-    simulated: float = 0.0  # fraction of the crops that come from the simulator
-    looks: tuple[str, ...] = ()  # of the simulated fields; () = all
-    invert: float = 0.0  # probability that a crop's bright and dark change places
-    drop_nuclei: float = 0.3  # probability that a crop's channel of nuclei is left out
-    balance: float = 0.5  # a source of n images counts n to this power
-    split: bool = False  # the pieces of black and white masks are objects
+    simulated: float = 0.0  # fraction of simulated crops
+    looks: tuple[str, ...] = ()  # of simulated fields; () = all
+    textures: str = ""  # folder of unannotated images whose noise and background go into simulated fields; "" = none
+    invert: float = 0.0  # probability of inverting a crop
+    drop_nuclei: float = 0.3  # probability of dropping a crop's channel of nuclei
+    balance: float = 0.5  # a source of n images has weight n to this power
+    split: bool = False  # treat pieces of black and white masks as objects
     processes: int = 1  # that cut crops and simulate fields; each has its own part of the simulated fields
 
     @classmethod
@@ -46,12 +47,12 @@ class Recipe:
         return cls(**{**like, **changes})
 
     def save(self, folder: Path) -> None:
-        """Write it into the folder of the training."""
+        """Write it to the training folder."""
         write_json(folder / FILE, asdict(self))
 
 
 def resumed_recipe(out: Path, changes: dict[str, Any]) -> Recipe:
-    """The recipe of the training in `out`, with another budget or batch where `changes` says so.
+    """The recipe of the training in `out`, with `changes` to budget or batch.
 
     Raises CellspanError if there is no training to resume.
     """

@@ -1,4 +1,4 @@
-"""Outlines that people drew or corrected in ImageJ, as annotations: RoiSet.zip files and overlays inside TIFF files."""
+"""Outlines drawn or corrected in ImageJ as annotations: RoiSet.zip files and overlays in TIFF files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cellspan.core.objects.outlines import paint_loops
 from cellspan.core.pictures.inputs import TIFF_SUFFIXES
 
 ROI_MARKS = ("_rois", "_roiset")  # <image>_rois.zip, which cellspan writes too; in lower case
-ONLY = "roiset"  # the name that ImageJ proposes: ROIs of the only image in a folder
+ONLY = "roiset"  # the name that ImageJ suggests: ROIs of the only image in a folder
 LARGEST_ROI = 64 << 20  # bytes; an outline of a million points has 8 million
 FURTHEST = 1e7  # pixels from the corner of the image; no point of an outline is there
 POINTS_OF_CURVE = 8  # in place of each curved side
@@ -37,21 +37,21 @@ Points = NDArray[np.float64]  # (n, 2): x, y
 
 
 def has_overlay(image: Path) -> bool:
-    """Whether an image is a TIFF file with outlines in it, as ImageJ saves images with an overlay."""
+    """Whether an image is a TIFF file with outlines, as ImageJ saves images with an overlay."""
     return bool(_overlay(image))
 
 
 def read_annotation(path: Path, shape: tuple[int, int]) -> Labels:
     """Paint the ROIs of a RoiSet.zip, or of a TIFF's overlay, into a label image of `shape` (height, width), 1..n.
 
-    Pixels are those that ImageJ would fill, but for a few at the edge of fitted splines; later ROIs cover earlier ones.
-    Lines, points and text are left out (see `note_on`). Raises CellspanError for files without outlines, and for an
+    Pixels are the same as ImageJ fills, except for a few at the edge of fitted splines; later ROIs cover earlier ones.
+    Lines, points and text are ignored (see `note_on`). Raises CellspanError for files without outlines, and for an
     outline outside the image.
     """
     rois = _rois_in(path)
     areas = [roi for roi in rois if _is_area(roi)]
     if not rois:
-        raise CellspanError(f"{path}: there are no ROIs in it; draw outlines and save them again.")
+        raise CellspanError(f"{path}: it contains no ROIs; draw outlines and save them again.")
     if not areas:
         raise CellspanError(f"{path}: its ROIs are lines, points or text, which enclose no pixels; draw outlines.")
     labels = np.zeros(shape, np.int32)
@@ -61,10 +61,10 @@ def read_annotation(path: Path, shape: tuple[int, int]) -> Labels:
 
 
 def note_on(path: Path) -> str:
-    """A sentence about what `read_annotation` leaves out of a file; empty if that is nothing."""
+    """A note about ROIs that `read_annotation` ignores in a file; empty if there are none."""
     rois = _rois_in(path)
     left_out = sum(not _is_area(roi) for roi in rois)
-    return f"{path}: {left_out} of {len(rois)} ROIs are lines, points or text and are left out." if left_out else ""
+    return f"{path}: {left_out} of {len(rois)} ROIs are lines, points or text and are ignored." if left_out else ""
 
 
 def _rois_in(path: Path) -> list[ImagejRoi]:
@@ -74,7 +74,7 @@ def _rois_in(path: Path) -> list[ImagejRoi]:
     except CellspanError as error:
         raise CellspanError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     except MemoryError:
-        raise CellspanError(f"{path}: its ROIs do not fit into the memory that is free.") from None
+        raise CellspanError(f"{path}: its ROIs do not fit into the free memory.") from None
     except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged files
         raise CellspanError(
             f"{path}: its ROIs cannot be read ({first_line(error)}); save them again in ImageJ."
@@ -92,7 +92,7 @@ def _archived(path: Path) -> Iterator[bytes]:
 
 
 def _overlay(image: Path) -> list[bytes]:
-    """The ROIs of the overlay that ImageJ stored inside a TIFF file."""
+    """The ROIs of the overlay that ImageJ stored in a TIFF file."""
     if image.suffix.lower() not in TIFF_SUFFIXES or not is_regular(image):
         return []
     try:
@@ -112,7 +112,7 @@ def _paint(labels: Labels, roi: ImagejRoi, label: int, path: Path) -> None:
     if roi.right <= 0 or roi.bottom <= 0 or roi.left >= width or roi.top >= height:
         raise CellspanError(
             f"{path}: the ROI {roi.name[:80]!r} lies outside the image of {width} x {height} pixels; "
-            "are these the ROIs of another image?"
+            "check that the ROIs belong to this image."
         )
     if roi.roitype == ROI_TYPE.OVAL:
         _paint_oval(labels, roi, label)
@@ -123,7 +123,7 @@ def _paint(labels: Labels, roi: ImagejRoi, label: int, path: Path) -> None:
     except (IndexError, KeyError, OverflowError, TypeError, ValueError):  # paths with codes or lengths that are none
         possible = False
     if not possible:
-        raise CellspanError(f"{path}: the ROI {roi.name[:80]!r} is damaged; draw it again, or leave it out.")
+        raise CellspanError(f"{path}: the ROI {roi.name[:80]!r} is damaged; draw it again or delete it.")
     paint_loops(labels, loops, label)
 
 
@@ -131,7 +131,7 @@ def _paint_oval(labels: Labels, roi: ImagejRoi, label: int) -> None:
     """The pixels whose centres lie inside the ellipse in the ROI's box."""
     height, width = roi.bottom - roi.top, roi.right - roi.left
     y0, x0 = max(0, roi.top), max(0, roi.left)
-    part = labels[y0 : roi.bottom, x0 : roi.right]  # no more than the image has: an oval may declare 65535 x 65535
+    part = labels[y0 : roi.bottom, x0 : roi.right]  # limited to the image: an oval may declare 65535 x 65535
     y = (np.arange(y0 - roi.top, y0 - roi.top + part.shape[0]) + 0.5 - height / 2) / (height / 2)
     x = (np.arange(x0 - roi.left, x0 - roi.left + part.shape[1]) + 0.5 - width / 2) / (width / 2)
     part[y[:, None] ** 2 + x[None] ** 2 <= 1] = label
@@ -153,7 +153,8 @@ def _rectangle(roi: ImagejRoi) -> Points:
     angles = np.linspace(0, 2 * np.pi, 16 * POINTS_OF_CURVE, endpoint=False) + 1e-6  # none lies between two quarters
     around = np.stack([np.cos(angles), np.sin(angles)], 1)
     quarters = np.sign(around)
-    return np.array([roi.left, roi.top]) + sides / 2 + quarters * (sides / 2 - radii) + around * radii
+    result: Points = np.array([roi.left, roi.top]) + sides / 2 + quarters * (sides / 2 - radii) + around * radii
+    return result
 
 
 def _smooth(corners: Points) -> Points:
@@ -164,7 +165,7 @@ def _smooth(corners: Points) -> Points:
 
 
 def _loops_of_path(path: NDArray[np.float64]) -> Iterator[Points]:
-    """The closed loops of a java.awt path; a curved side becomes short straight ones."""
+    """The closed loops of a java.awt path; curves become short straight sides."""
     points: list[Points] = []
     start = 0
     while start < len(path):

@@ -7,31 +7,39 @@ from collections.abc import Sequence
 import numpy as np
 
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image, network_input
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.normalise import network_input
 from cellspan.core.training.data import Field, field_at
 from cellspan.core.training.simulate import simulate_cells
+from cellspan.core.training.simulate.borrowed import read_textures
 from cellspan.core.training.simulate.optics import empty_field
 
 SOURCE = "simulated"
-POOL = 160  # fields at a time
-EVERY = 2  # steps after which one field of the pool is replaced: half a field costs less than a tenth of a step
+POOL = 160  # fields in memory
+EVERY = 2  # steps between replacing one field; half a field costs less than a tenth of a step
 SIDE = 288  # pixels of a field at the model's resolution
-EMPTY = 0.03  # fraction of the training's fields without any cell: dust and noise, as in an empty well
-DIAMETERS = (10.0, 45.0)  # pixels in the simulated image, so that some cells come magnified and others shrunk
-SIZES = (8.0, 120.0)  # pixels: diameters of the fields from which sizes are learnt
+EMPTY = 0.03  # fraction of fields without cells: dust and noise, as in an empty well
+BORROWED = 0.4  # fraction of fields with noise and background of real images, if there are any
+DIAMETERS = (10.0, 45.0)  # pixels in the simulated image, so that some cells are magnified and others shrunk
+SIZES = (8.0, 120.0)  # pixels: diameters in the fields for the size model
 TRAINING, VALIDATION, SIZES_TRAINING, SIZES_HELD_OUT = range(4)  # streams of random numbers
 
 
 class SimulatedPool:
     """At each step the next POOL fields of an endless sequence; field i comes from the seed and i alone."""
 
-    def __init__(self, seed: int, mean_diameter: float, looks: Sequence[str] = ()) -> None:
-        """`mean_diameter` in pixels is that of the model; `looks` are some of LOOKS, all if there are none."""
+    def __init__(self, seed: int, mean_diameter: float, looks: Sequence[str] = (), textures: str = "") -> None:
+        """`mean_diameter`: the model's, in pixels; `looks`: some of LOOKS, or () for all.
+
+        `textures` is a folder of unannotated images, whose noise and backgrounds go into some of the training fields;
+        "" for none. Raises CellspanError if it has no images.
+        """
         self.seed, self.mean_diameter, self.looks = seed, mean_diameter, tuple(looks)
+        self.textures = read_textures(textures) if textures else None
         self._fields: dict[int, Field] = {}
 
     def at(self, step: int, shares: int = 1) -> list[Field]:
-        """The pool at a step of the training; fields that are new in it are made now.
+        """The pool at a training step; new fields are made now.
 
         Of `shares` processes that take steps in turn, each has its own part of the pool.
         """
@@ -45,11 +53,11 @@ class SimulatedPool:
         return [self._fields[i] for i in own]
 
     def held_out(self, count: int) -> list[Field]:
-        """Fields that training never sees."""
+        """Fields that are never used for training."""
         return [self._field(VALIDATION, i) for i in range(count)]
 
     def of_all_sizes(self, count: int, held_out: bool = False) -> list[Field]:
-        """Fields as the microscope gave them, with cells of SIZES; neither training nor validation sees them."""
+        """Fields at their original resolution with cells of SIZES, used neither for training nor for validation."""
         stream = SIZES_HELD_OUT if held_out else SIZES_TRAINING
         return [self._native(stream, i) for i in range(count)]
 
@@ -60,7 +68,7 @@ class SimulatedPool:
         while True:
             diameter = float(np.exp(rng.uniform(*np.log(DIAMETERS))))
             side = round(SIDE * diameter / self.mean_diameter)
-            field = self._simulated(side, diameter, self.mean_diameter, rng)
+            field = self._simulated(side, diameter, self.mean_diameter, rng, stream == TRAINING)
             if field is not None:
                 return field
 
@@ -72,19 +80,21 @@ class SimulatedPool:
                 return field
 
     def _simulated(
-        self, side: int, diameter: float, mean_diameter: float | None, rng: np.random.Generator
+        self, side: int, diameter: float, mean_diameter: float | None, rng: np.random.Generator, textured: bool = False
     ) -> Field | None:
-        """A square field, brought to the mean diameter; None if it has no cells."""
+        """A square field, rescaled to the mean diameter; None if it has no cells. Some `textured` fields borrow."""
         look = str(rng.choice(self.looks)) if self.looks else None
         made = simulate_cells((side, side), diameter, rng, look)
         if not made.labels.any():
             return None
+        if textured and self.textures and rng.random() < BORROWED:
+            made = self.textures.mixed_into(made, rng)
         parameters = Parameters(channel=0, nuclei_channel=1 if made.image[1].any() else None)
         return field_at(SOURCE, network_input(Image(made.image), parameters)[0], made.labels, mean_diameter)
 
 
 def _empty_field(rng: np.random.Generator) -> Field:
-    """What a camera sees where no cell is, in one channel or two."""
+    """An image without cells, in one or two channels."""
     planes = np.stack([empty_field((SIDE, SIDE), rng) for _ in range(rng.integers(1, 3))])
     parameters = Parameters(channel=0, nuclei_channel=1 if len(planes) == 2 else None)
     return field_at(SOURCE, network_input(Image(planes), parameters)[0], np.zeros((SIDE, SIDE), np.int32), None)

@@ -1,4 +1,4 @@
-"""Training of the size model: styles of images at many magnifications against the diameters of their objects."""
+"""Trains the size model: regression of object diameters on styles, at many magnifications."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from cellspan.core.models.registry import SizeModel
 from cellspan.core.models.sizing import diameter_from_style, fit_size_model
-from cellspan.core.pictures.images import Floats, resize
+from cellspan.core.pictures.images import Floats
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.training.data import Field
 
 SMALLEST, LARGEST = 6.0, 150.0  # pixels
-ENLARGED = 1.5  # times at most: beyond it the blur of enlarging would tell the size, which real large cells do not have
+ENLARGED = 1.5  # at most; beyond this, blur from enlarging would reveal the size, which real large cells do not have
 CROP = 256
-FEWEST_VIEWS = 3  # of each image
-FITTED, CHECKED = 400, 60  # views of all images together, if they are few: a style has up to 128 numbers to weigh
+FEWEST_VIEWS = 3  # per image
+FITTED, CHECKED = 400, 60  # views of all images together, at least; a style has up to 128 numbers
 
-Style = Callable[[Floats], NDArray[np.float32]]  # of an image (2, Y, X), as in segmentation
+Style = Callable[[Floats], NDArray[np.float32]]  # style of an image (2, Y, X), as in segmentation
 
 
 def train_size_model(style: Style, train: Sequence[Field], held_out: Sequence[Field], seed: int) -> SizeModel:
@@ -50,7 +51,7 @@ def _views(
 
 
 def _pixels_of_objects(field: Field, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Random places (count, 2) in objects, because an empty view tells no size."""
+    """Random positions (count, 2) in objects, because an empty view contains no size."""
     inside = np.flatnonzero(field.labels)
     return np.stack(np.unravel_index(rng.choice(inside, count), field.labels.shape), axis=1)
 

@@ -1,7 +1,10 @@
-"""Validation: how well the weights of a training find the objects of images that it does not learn from."""
+"""Validation: scores the weights of a training on held-out images."""
 
 from __future__ import annotations
 
+from cellspan.core.training import openmp  # noqa: F401 - before torch
+
+# isort: split
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +26,7 @@ SIDE = 320  # pixels; larger images are cut
 
 
 def some_of_each(fields: list[Field], count: int = FIELDS) -> list[Field]:
-    """About `count` fields, as many of each source, evenly over its images."""
+    """About `count` fields, equally many from each source, spread evenly over its images."""
     sources = sorted({field.source for field in fields})
     some: list[Field] = []
     for source in sources:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import LUMINANCE, Floats, check_channel, first_of_several
+from cellspan.core.pictures.channels import LUMINANCE, check_channel, first_of_several
+from cellspan.core.pictures.images import Floats
+from cellspan.core.pictures.normalise import nan_note
 from cellspan.core.pictures.volume import Volume
 from cellspan.core.volumes.resampling import Box, Grid
 
@@ -36,13 +39,23 @@ class Intensities:
         """Part of the image: (2, Z, Y, X)."""
         planes = np.zeros((2, *(part.stop - part.start for part in box)), np.float32)
         for plane, weights, (low, high) in zip(planes, self._sources, self._ranges, strict=False):
-            self._check_finite(self._fill(plane, weights, box))
+            cut_out = _nan_in(self._fill(plane, weights, box))
             if self.parameters.normalize is not None:
                 plane -= np.float32(low)
                 plane /= np.float32(high - low if high > low else 1)
             if self.parameters.invert:
                 np.subtract(1, plane, out=plane)
+            if cut_out is not None:
+                plane[cut_out] = (
+                    0 if self.parameters.normalize is not None else 1 - high if self.parameters.invert else low
+                )
         return planes
+
+    def _background(self, low: float, high: float) -> float:
+        """The value of what was cut out, where `low` and `high` become 0 and 1 when normalised."""
+        if self.parameters.normalize is not None:
+            return 0.0
+        return 1 - high if self.parameters.invert else low
 
     def on_grid(self, grid: Grid, box: Box) -> Floats:
         """Part of the grid: (2, Z, Y, X); a few slices at a time, because the image may be finer than the grid."""
@@ -59,8 +72,8 @@ class Intensities:
             return self._checked(self.parameters.channel, "channel")
         if self.volume.is_rgb:
             return dict(enumerate(map(float, LUMINANCE)))
-        self.notes += first_of_several(len(self.volume.channels))
-        return {0: 1.0}
+        self.notes += first_of_several(len(self.volume.channels), self.volume.main)
+        return {self.volume.main: 1.0}
 
     def _nuclei(self) -> dict[int, float]:
         assert self.parameters.nuclei_channel is not None
@@ -81,7 +94,12 @@ class Intensities:
         step = max(1, int(np.ceil(np.sqrt(np.prod(self.volume.shape, dtype=float) / SAMPLE))))
         rows, columns = slice(step // 2 if height > step else 0, None, step), slice(0, width, step)
         sample: NDArray[Any] = np.concatenate([self._sampled(z, rows, columns, weights) for z in self._slabs()])
-        self._check_finite(sample)
+        if (cut_out := _nan_in(sample)) is not None:
+            if cut_out.all():
+                raise CellspanError("all voxels are NaN, so there is nothing to look at.")
+            count, whole = int(np.count_nonzero(cut_out)), math.prod(self.volume.shape)
+            self.notes += nan_note(round(count * whole / sample.size), whole, "voxels")
+            sample = sample[~cut_out]
         if self.parameters.normalize is None:
             return float(sample.min()), float(sample.max())
         low, high = (float(value) for value in np.percentile(sample, self.parameters.normalize))
@@ -98,7 +116,13 @@ class Intensities:
         )
         return np.asarray(parts).ravel()
 
-    def _check_finite(self, values: NDArray[Any]) -> None:
-        if not np.isfinite(values).all():
-            bad = values.size - int(np.count_nonzero(np.isfinite(values)))
-            raise CellspanError(f"{bad} voxels are NaN or infinite; replace them (for example with 0) first.")
+
+def _nan_in(values: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Where voxels are NaN, as outside a mask; None if none are. Raises CellspanError for infinities."""
+    if np.isfinite(values).all():
+        return None
+    cut_out = np.isnan(values)
+    if np.isinf(values).any():
+        bad = values.size - int(np.count_nonzero(np.isfinite(values)))
+        raise CellspanError(f"{bad} voxels are NaN or infinite; replace them (for example with 0) first.")
+    return np.asarray(cut_out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from cellspan.core.dynamics.judging import drop_unwanted
 from cellspan.core.dynamics.labelling import flows_to_labels
 from cellspan.core.machine.cancelling import abandonable
 from cellspan.core.models.sizing import magnification
-from cellspan.core.objects.labels import Labels, areas, diameters, in_reading_order, keep, renumbered_by
+from cellspan.core.objects.labels import Labels, diameters
 from cellspan.core.objects.stitching import stitch
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import CONSTANT, Floats, Image
+from cellspan.core.pictures.images import Floats, Image
+from cellspan.core.pictures.normalise import CONSTANT
 from cellspan.core.pictures.volume import Volume
 from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
 from cellspan.core.volumes.intensities import Intensities
+from cellspan.core.volumes.numbering import number_objects
 from cellspan.core.volumes.resampling import Axis, Box, Grid
 from cellspan.core.volumes.slices import predict_slices, sampled_styles
 from cellspan.core.volumes.store import output_store, slab_thickness
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 OnProgress = Callable[[float, str], None]
 SIZING_SLICES = 5  # in which the diameter is measured
 NETWORK = 0.9  # of the progress
-SLAB = 16  # slices of results on disk that are renumbered at once, as they are stored there
 NO_SPACING = "The file does not say how far its slices are apart; cubic voxels are assumed (set anisotropy)."
 
 
@@ -42,7 +41,7 @@ class Found:
     """Where the results go, part by part; arrays of the image's shape in memory or on disk."""
 
     labels: Any  # (Z, Y, X), integers
-    flows: Any = None  # (3, Z, Y, X) in 3D, (2, Z, Y, X) slice by slice, or None if nobody wants them
+    flows: Any = None  # (3, Z, Y, X) in 3D, (2, Z, Y, X) slice by slice, or None if not asked for
     probability: Any = None  # (Z, Y, X), or None
     diameter: float = 0.0
     styles: list[Floats] = field(default_factory=list)
@@ -123,7 +122,7 @@ class VolumeTask:
                     self._put(found, grid, block, labels, part)
                 roots = borders.roots(last)
         self._report(0.99, "numbering the objects")
-        found.count = finish(found.labels, roots, self._parameters)
+        found.count = number_objects(found.labels, roots, self._parameters)
 
     def _run_network(self, found: Found, grid: Grid, blocks: list[Block], outputs: Any) -> None:
         """Fill the outputs on the grid."""
@@ -176,12 +175,12 @@ class VolumeTask:
         for z, labels in enumerate(joined):
             found.labels[z] = labels
             last = max(last, int(labels.max(initial=0)))
-        found.count = finish(found.labels, np.arange(last + 1, dtype=np.int32), self._parameters)
+        found.count = number_objects(found.labels, np.arange(last + 1, dtype=np.int32), self._parameters)
 
     def _planes(self, found: Found) -> Iterator[Labels]:
         """The labels of one slice after the other."""
         depth, height, width = self._volume.shape
-        found.styles = styles = []  # anew, because a full device begins again
+        found.styles = styles = []  # empty again: after a full device the work starts from the beginning
         for z in range(depth):
 
             def report(part: float, words: str, z: int = z) -> None:
@@ -195,44 +194,6 @@ class VolumeTask:
             if found.flows is not None:
                 found.flows[:, z] = outputs[:2]
             yield labels
-
-
-def finish(labels: Any, roots: Any, parameters: Parameters) -> int:
-    """Give all parts of an object one number, drop what the parameters refuse, count 1..n; how many there are."""
-    if isinstance(labels, np.ndarray):
-        joined = renumbered_by(labels, roots)
-        fitting = keep(joined, areas(joined) <= parameters.max_size_fraction * joined.size)
-        labels[:] = in_reading_order(drop_unwanted(fitting, parameters))
-        return int(labels.max(initial=0))
-    numbers = _numbers(*_tally(labels, roots), parameters, math.prod(labels.shape))
-    for z in range(0, labels.shape[0], SLAB):
-        labels[z : z + SLAB] = numbers[roots[np.asarray(labels[z : z + SLAB])]]
-    return int(numbers.max(initial=0))
-
-
-def _tally(labels: Any, roots: Any) -> tuple[Any, Any]:
-    """The voxels of each object of a volume on disk, and whether it touches a face of the volume."""
-    count = int(roots.max(initial=0)) + 1
-    sizes, touching = np.zeros(count, np.int64), np.zeros(count, bool)
-    for z in range(0, labels.shape[0], SLAB):
-        slab = roots[np.asarray(labels[z : z + SLAB])]
-        sizes += np.bincount(slab.ravel(), minlength=count)
-        for axis in (1, 2):
-            touching[slab.take((0, -1), axis)] = True
-        touching[slab[0] if z == 0 else 0] = True
-        touching[slab[-1] if z + SLAB >= labels.shape[0] else 0] = True
-    return sizes, touching
-
-
-def _numbers(sizes: Any, touching: Any, parameters: Parameters, voxels: int) -> Any:
-    """For each object its final number, 0 = it is dropped."""
-    wanted = (sizes >= max(parameters.min_size, 1)) & (sizes <= parameters.max_size_fraction * voxels)
-    if parameters.exclude_on_edges:
-        wanted &= ~touching
-    wanted[0] = False
-    numbers = np.zeros(len(sizes), np.int32)
-    numbers[wanted] = np.arange(1, np.count_nonzero(wanted) + 1)
-    return numbers
 
 
 def segment_volume(

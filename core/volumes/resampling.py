@@ -90,7 +90,7 @@ class Grid:
         return z, y, x
 
     def slabs(self, box: Box) -> Iterator[slice]:
-        """The part `box` of the grid in slices along z for which at most so many image voxels are in memory at once."""
+        """The part `box` of the grid in slices along z that each need a limited number of image voxels in memory."""
         image = self.region(box)
         voxels = math.prod(part.stop - part.start for part in image) / (box[0].stop - box[0].start)
         step = max(1, int(VOXELS_AT_ONCE / voxels))
@@ -154,7 +154,7 @@ def _weighted(values: Floats, axis: int, indices: NDArray[np.integer[Any]], weig
     return np.asarray(total)
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 def _vote(labels: Any, low_z: Any, part_z: Any, low_y: Any, part_y: Any, low_x: Any, part_x: Any, result: Any) -> None:
     for z in prange(len(low_z)):
         for y in range(len(low_y)):
@@ -162,7 +162,7 @@ def _vote(labels: Any, low_z: Any, part_z: Any, low_y: Any, part_y: Any, low_x: 
                 result[z, y, x] = _winner(labels, (low_z[z], low_y[y], low_x[x]), (part_z[z], part_y[y], part_x[x]))
 
 
-@njit(cache=True)
+@njit
 def _winner(labels: Any, low: Any, part: Any) -> int:
     """The label with the largest weight among the eight voxels of a cube; of equals the nearest to its corner."""
     depth, height, width = labels.shape
@@ -179,4 +179,5 @@ def _winner(labels: Any, low: Any, part: Any) -> int:
             if names[other] == names[corner]:
                 votes[other] += weight
                 break
-    return names[np.argmax(votes)]
+    result: int = names[np.argmax(votes)]
+    return result

@@ -65,7 +65,7 @@ def predict_slices(
             stop = min(start + step, shape[axis])
 
             def on_slice(i: int, done: int = done) -> None:
-                on_progress((done + i) / sum(shape))  # whoever is told may raise an exception to end the work
+                on_progress((done + i) / sum(shape))  # it may raise an exception to end the work
 
             planes = slab(_across(shape, axis, start, min(stop + 1, shape[axis])))
             found = looks.at(planes, axis, start, stop, on_slice)

@@ -1,4 +1,4 @@
-"""Finding CellProfiler on this machine, and the processes that run it."""
+"""Finds CellProfiler on this computer, and runs its processes."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ APPLICATIONS = {
     "darwin": [("/Applications", "CellProfiler*.app/Contents/MacOS/cp")],
     "win32": [("C:/Program Files", "CellProfiler*/CellProfiler.exe")],
 }
-GIVE_IT = "give the program, or the Python that has CellProfiler, with --cellprofiler PATH"
+GIVE_IT = "give the program, or the Python in which it is installed, with --cellprofiler PATH"
 POLL_SECONDS = 0.2
-END_SECONDS = 5.0  # to end in peace before it is killed
+END_SECONDS = 5.0  # to end before it is killed
 
 
 @dataclass(frozen=True)
 class CellProfiler:
-    """How CellProfiler is started, and the Python that has it, where there is one (the applications have none)."""
+    """The command that starts CellProfiler, and its Python (None for the applications)."""
 
     command: tuple[str, ...]
     python: str | None
 
 
 def find_cellprofiler(given: Path | None) -> CellProfiler:
-    """The CellProfiler that is given, else the one that the environment names, else an installed one."""
+    """The given CellProfiler, or else the one in the environment variable, or else an installed one."""
     if given is not None:
         return _from_path(given.expanduser())
     if os.environ.get(VARIABLE):
@@ -50,14 +50,14 @@ def find_cellprofiler(given: Path | None) -> CellProfiler:
     for folder, pattern in APPLICATIONS.get(sys.platform, []):
         for program in sorted(Path(folder).glob(pattern), reverse=True):
             return _from_path(program)
-    raise CellspanError(f"CellProfiler was not found on this machine; {GIVE_IT}.")
+    raise CellspanError(f"CellProfiler was not found on this computer; {GIVE_IT}.")
 
 
 def _from_path(path: Path) -> CellProfiler:
     if path.suffix == ".app":
         path = path / "Contents" / "MacOS" / "cp"
     if not path.is_file() or not os.access(path, os.X_OK):
-        raise CellspanError(f"{path}: CellProfiler was not found there; {GIVE_IT}.")
+        raise CellspanError(f"{path}: CellProfiler was not found here; {GIVE_IT}.")
     if not path.name.lower().startswith("python"):
         return CellProfiler((str(path),), _python_of_script(path))
     code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('cellprofiler') is None)"
@@ -96,11 +96,11 @@ def run_process(
     stopped: Callable[[], bool] = lambda: False,
     record: Path | None = None,
 ) -> int | None:
-    """Run to the end with both outputs in `log`; the exit code, or None where `stopped` said to end it.
+    """Run to the end with all output in `log`; the exit code, or None if `stopped` said to end it.
 
-    `record` gets the process id, so that a later run can end what a killed one left behind.
+    The process id is written to `record`, so that a later run can end leftovers of a killed run.
     """
-    # In a session of its own Ctrl-C does not reach it, so that it is ended in order, by us.
+    # In its own session, Ctrl-C does not reach it, so that we can end it in order.
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -123,7 +123,7 @@ def run_process(
 
 
 def end_tree(pid: int) -> None:
-    """End a process and its children; kill what does not end."""
+    """End a process and its children, and kill those that do not end."""
     try:
         process = psutil.Process(pid)
         children = process.children(recursive=True)
@@ -141,7 +141,7 @@ def end_tree(pid: int) -> None:
 
 
 def _same_session(child: int, parent: int) -> bool:
-    """False for the engine, which one CellProfiler starts and the others use as well."""
+    """Whether to end a child process; not the engine, which other CellProfiler processes share."""
     if sys.platform == "win32":
         return True
     try:
@@ -157,7 +157,7 @@ def _write_record(record: Path, pid: int) -> None:
 
 
 def end_recorded(record: Path) -> None:
-    """End the process that a record names, if it is on this machine and still the same one."""
+    """End the recorded process, if it is on this computer and still the same one."""
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
         same = content["host"] == host() and psutil.Process(content["pid"]).create_time() == content["started"]
@@ -175,11 +175,11 @@ def host() -> str:
 
 
 def exit_words(code: int) -> str:
-    """What an exit code says to a person."""
+    """An exit code in words."""
     if code >= 0:
         return f"exit code {code}"
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    return f"killed by {name}" + (", perhaps because the memory was full" if name == "SIGKILL" else "")
+    return f"killed by {name}" + (", perhaps because memory ran out" if name == "SIGKILL" else "")

@@ -9,37 +9,39 @@ from types import FrameType
 
 import click
 
-INTERRUPTED = 130  # what shells give a program that Ctrl-C ended
+INTERRUPTED = 130  # the shell's exit code after Ctrl-C
 
 
 @click.command()
 @click.argument("pipeline", type=click.Path(path_type=Path))
-@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of the images (with all below).")
+@click.option(
+    "--images", required=True, type=click.Path(path_type=Path), help="Folder with the images, including subfolders."
+)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="CellProfiler processes at a time.  [default: by CPU, memory]"
+    "--workers", type=click.IntRange(min=1), help="CellProfiler processes at a time.  [default: from CPU, memory]"
 )
 @click.option(
-    "--sets-per-task", type=click.IntRange(min=1), help="Image sets per start of CellProfiler.  [default: <= 50]"
+    "--sets-per-task", type=click.IntRange(min=1), help="Image sets per CellProfiler process.  [default: up to 50]"
 )
-@click.option("--restart", is_flag=True, help="Forget an earlier run in this output folder and begin anew.")
+@click.option("--restart", is_flag=True, help="Discard the earlier run in this output folder and start again.")
 @click.option(
     "--cellprofiler",
     type=click.Path(path_type=Path),
-    help="The CellProfiler program, or the Python that has it.  [default: searched for]",
+    help="The CellProfiler program, or the Python in which it is installed.  [default: found automatically]",
 )
 @click.option(
-    "--plugins", type=click.Path(path_type=Path), help="CellProfiler's plugins folder.  [default: our plugin only]"
+    "--plugins", type=click.Path(path_type=Path), help="CellProfiler's plugins folder.  [default: cellspan plugin only]"
 )
+@click.option("--scheduler", metavar="ADDRESS", help="Run on this Dask cluster, for example tcp://head:8786.")
+@click.option("--jobs", type=click.Choice(["slurm", "pbs", "lsf"]), help="Submit --workers jobs to this queue system.")
+@click.option("--queue", help="Queue or partition for the jobs.")
 @click.option(
-    "--scheduler", metavar="ADDRESS", help="Run on this dask.distributed cluster, for example tcp://head:8786."
+    "--job-option", multiple=True, metavar="TEXT", help="Extra line for the job script, such as --account=lab."
 )
-@click.option("--jobs", type=click.Choice(["slurm", "pbs", "lsf"]), help="Run as --workers jobs of this queue system.")
-@click.option("--queue", help="Queue or partition of the jobs.")
-@click.option("--job-option", multiple=True, metavar="TEXT", help="A line for the job script, such as --account=lab.")
-@click.option("--job-cores", type=click.IntRange(min=1), default=1, show_default=True, help="CPU cores of each job.")
-@click.option("--job-memory", default="4GB", show_default=True, help="Memory of each job.")
-@click.option("--job-time", default="24:00:00", show_default=True, help="Longest time of each job.")
+@click.option("--job-cores", type=click.IntRange(min=1), default=1, show_default=True, help="CPU cores per job.")
+@click.option("--job-memory", default="4GB", show_default=True, help="Memory per job.")
+@click.option("--job-time", default="24:00:00", show_default=True, help="Time limit per job.")
 def batch(
     pipeline: Path,
     images: Path,
@@ -59,9 +61,9 @@ def batch(
 ) -> None:
     """Run a CellProfiler pipeline over all image sets of a folder.
 
-    Several CellProfiler processes work at the same time; those with IdentifyObjectsByFlow share one engine. A set that
-    fails twice is left out and named, the others are done. Ctrl-C stops; the same command goes on where it stopped.
-    The tables and databases of all parts are merged into one; batch.json tells what became of every image set.
+    Several CellProfiler processes work at the same time and share one warm engine for IdentifyObjectsByFlow. An image
+    set that fails twice is skipped and named; the others are completed. Ctrl-C stops the run, and the same command
+    resumes it. Tables and databases of all parts are merged; batch.json records the state of every image set.
 
     \b
     Examples:
@@ -76,7 +78,7 @@ def batch(
     from cellspan.cp_module.batch.session import Options, run_batch
 
     if scheduler and jobs:
-        raise click.UsageError("--scheduler and --jobs exclude each other.")
+        raise click.UsageError("Give --scheduler or --jobs, not both.")
     if not jobs and (queue or job_option):
         raise click.UsageError("--queue and --job-option need --jobs.")
     workers_of_jobs = workers or 1
@@ -98,7 +100,7 @@ def batch(
     try:
         state = run_batch(options)
     except KeyboardInterrupt:
-        click.echo("Stopped. The same command goes on from here.", err=True)
+        click.echo("Stopped. Run the same command again to resume.", err=True)
         sys.exit(INTERRUPTED)
     except CellspanError as error:
         click.echo(f"cellspan: {error}", err=True)
@@ -108,10 +110,10 @@ def batch(
         for number, failure in sorted(state.failed.items()):
             log = f" (log: {failure.log})" if failure.log else ""
             click.echo(f"FAILED {state.plan.named(number)}: {failure.reason}{log}", err=True)
-        click.echo("The same command tries the failed ones again.", err=True)
+        click.echo("Run the same command again to retry them.", err=True)
         sys.exit(1)
 
 
 def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
-    """A queue that ends a job sends SIGTERM: stop in the same order."""
+    """Treat SIGTERM, which queue systems send to end a job, like Ctrl-C."""
     raise KeyboardInterrupt

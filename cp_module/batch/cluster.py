@@ -1,4 +1,4 @@
-"""Other computers do the ranges: any dask.distributed cluster, or one that a queue starts through dask-jobqueue."""
+"""Runs ranges on other computers: on a dask.distributed cluster, or one started by a queue with dask-jobqueue."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub"}
 KINDS = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster"}
-TALKATIVE = ("asyncio", "tornado.application")  # they print the traces of what is told in one sentence
+TALKATIVE = ("asyncio", "tornado.application")  # they print tracebacks; the user gets one sentence
 MISSING = 'this needs the extra "cluster"; run: pip install "cellspan[cluster]"'
 CONNECT_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """The jobs of a queue, each a worker that does one range after the other."""
+    """The jobs of a queue; each is a worker that runs one range after the other."""
 
     kind: str
     count: int
@@ -37,12 +37,12 @@ class Jobs:
     time: str = "24:00:00"
 
     def cluster(self, logs: Path | None = None) -> Any:
-        """The cluster of dask-jobqueue, which submits nothing before it is scaled; its jobs write into `logs`."""
+        """The dask-jobqueue cluster, which submits no jobs until it is scaled; its jobs log to `logs`."""
         try:
             import dask_jobqueue
         except ImportError:
             raise CellspanError(f"--jobs {self.kind}: {MISSING}.") from None
-        # One range at a time in a job, so that its cores are the engine's and CellProfiler's.
+        # One range at a time per job, so that its cores are free for the engine and CellProfiler.
         settings: dict[str, Any] = {"cores": 1, "processes": 1, "job_cpu": self.cores, "memory": self.memory}
         settings |= {"walltime": self.time, "job_name": "cellspan", "log_directory": logs and str(logs)}
         if self.kind == "lsf":
@@ -57,11 +57,13 @@ class Jobs:
 
 @contextmanager
 def jobs_executor(jobs: Jobs, folder: Path) -> Iterator[Executor]:
-    """An executor whose workers are jobs; they end with it. What they say is kept in `folder`."""
+    """An executor whose workers are jobs that end with it; their output is kept in `folder`."""
     client_type = _client_type(f"--jobs {jobs.kind}")
     program = SUBMIT[jobs.kind]
     if shutil.which(program) is None:
-        raise CellspanError(f"--jobs {jobs.kind}: there is no {program} here; run this where jobs are submitted.")
+        raise CellspanError(
+            f"--jobs {jobs.kind}: {program} was not found; run this command on a computer that can submit jobs."
+        )
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     cluster = jobs.cluster(folder / "jobs")
@@ -69,17 +71,17 @@ def jobs_executor(jobs: Jobs, folder: Path) -> Iterator[Executor]:
         cluster.scale(jobs=jobs.count)
         cluster.sync(_submitted, cluster)
     except (OSError, ValueError, RuntimeError) as error:
-        with contextlib.suppress(AssertionError):  # it does not expect jobs that never began
+        with contextlib.suppress(AssertionError):  # raised for jobs that never started
             cluster.close()
         reason = " ".join(str(error).split())
         raise CellspanError(f"--jobs {jobs.kind}: the jobs could not be submitted ({reason}).") from None
-    cluster.adapt(minimum_jobs=jobs.count, maximum_jobs=jobs.count)  # a job whose time is over gets a successor
+    cluster.adapt(minimum_jobs=jobs.count, maximum_jobs=jobs.count)  # replaces jobs that reach their time limit
     with cluster, client_type(cluster) as client:
         yield _executor(client)
 
 
 async def _submitted(cluster: Any) -> None:
-    """Raises what the queue said to a submission; the cluster by itself would only write it into its log and wait."""
+    """Raise the queue's error on submission; the cluster itself would only log it and wait."""
     await cluster
     for job in list(cluster.workers.values()):
         await job
@@ -87,12 +89,12 @@ async def _submitted(cluster: Any) -> None:
 
 @contextmanager
 def scheduler_executor(address: str) -> Iterator[Executor]:
-    """An executor on the workers of a running scheduler."""
+    """An executor on a running scheduler."""
     client_type = _client_type(f"--scheduler {address}")
     try:
         client = client_type(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
-        raise CellspanError(f"--scheduler {address}: no scheduler answers there ({error}).") from None
+        raise CellspanError(f"--scheduler {address}: no scheduler answers at this address ({error}).") from None
     with client:
         yield _executor(client)
 
@@ -106,11 +108,11 @@ def _client_type(option: str) -> type[Client]:
 
 
 def _executor(client: Client) -> Executor:
-    # dask takes a task with the same arguments for the same one, but a range may be done again.
+    # dask treats calls with the same arguments as one task, but a range may be repeated.
     executor: Executor = client.get_executor(pure=False)
     return executor
 
 
 def option_words(options: Sequence[str]) -> tuple[str, ...]:
-    """What --job-option gave, as the lines of a job script hold it."""
+    """The values of --job-option as lines of the job script."""
     return tuple(option.strip() for option in options if option.strip())

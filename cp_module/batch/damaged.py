@@ -1,4 +1,4 @@
-"""TIFF files that end too early: CellProfiler reads what is missing as black and says nothing."""
+"""Finds truncated TIFF files, whose missing part CellProfiler silently reads as black."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 import tifffile
 
 SUFFIXES = (".tif", ".tiff")
-THREADS = 8  # the files may lie on a network disk, where each look waits
+THREADS = 8  # files may be on a slow network disk
 
 
 def cut_short(paths: Iterable[str]) -> dict[str, str]:
-    """What is wrong with each of these files that ends before its pixels do."""
+    """The fault of each of these files that is truncated."""
     tiffs = sorted({path for path in paths if path.lower().endswith(SUFFIXES)})
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it prints what is told in one sentence
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # the user gets one sentence instead
     with ThreadPoolExecutor(THREADS) as pool:
         missing = dict(zip(tiffs, pool.map(_missing_bytes, tiffs), strict=True))
     return {
-        path: f"{Path(path).name} is cut short: {count} bytes or more are missing"
+        path: f"{Path(path).name} is cut short: at least {count} bytes are missing"
         for path, count in missing.items()
         if count > 0
     }
 
 
 def damaged_sets(paths: Mapping[int, Mapping[str, str]]) -> dict[int, str]:
-    """The image sets with such a file, and what is wrong."""
+    """The image sets with a truncated file, and the fault."""
     faults = cut_short(path for files in paths.values() for path in files.values())
     return {
         number: next(faults[path] for path in files.values() if path in faults)
@@ -38,7 +38,7 @@ def damaged_sets(paths: Mapping[int, Mapping[str, str]]) -> dict[int, str]:
 
 
 def _missing_bytes(path: str) -> int:
-    """How many bytes a file lacks; 0 as well for what is no TIFF, which CellProfiler itself refuses."""
+    """Number of missing bytes; also 0 for files that are not TIFF, which CellProfiler refuses itself."""
     try:
         with tifffile.TiffFile(path) as tiff:
             ends = [
@@ -53,7 +53,7 @@ def _missing_bytes(path: str) -> int:
 
 
 def _where_the_next_page_begins(tiff: tifffile.TiffFile) -> int:
-    """What the last page that is there says about a next one: 0 if it is the last, else a place behind the end."""
+    """The last page's offset of the next page: 0 if there is none, otherwise beyond the end of the file."""
     place = tiff.pages.next_page_offset
     if place is None:
         return 0

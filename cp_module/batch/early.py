@@ -1,4 +1,4 @@
-"""The engine starts while CellProfiler still lists the image sets, so that the first images need not wait for it."""
+"""Starts the engine while CellProfiler lists the image sets, so that the first images need not wait for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cellspan.core.service.client import Engine, EngineError
 from cellspan.cp_module.batch.pipeline import OUR_MODULE, PipelineFile
 from cellspan.cp_module.install import engine_command
 
-ANOTHER = "Enter its path"  # value of the setting that tells where the engine is
+ANOTHER = "Enter its path"  # value of the setting "Where is the cellspan engine?"
 
 
 def wants_engine(pipeline: PipelineFile) -> bool:
@@ -26,5 +26,5 @@ def start_engine(pipeline: PipelineFile, plugins: Path) -> None:
 
 
 def _start(command: list[str]) -> None:
-    with contextlib.suppress(EngineError):  # the module meets the same and says so
+    with contextlib.suppress(EngineError):  # the module reports the same error
         Engine(command).connect()

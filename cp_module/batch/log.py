@@ -1,4 +1,4 @@
-"""Reading CellProfiler's log: how far it came, what went wrong."""
+"""Reads CellProfiler's log: its progress and errors."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ IN_MODULE = re.compile(r"Error detected during run of module (\w+)|processing fo
 
 @dataclass(frozen=True)
 class Log:
-    """The text that one CellProfiler process wrote."""
+    """The log of one CellProfiler process."""
 
     text: str
 
     @property
     def steps(self) -> list[tuple[int, str]]:
-        """(image set, module) in the order in which they ended."""
+        """(image set, module) in the order in which they finished."""
         return [(int(number), module) for number, module, _ in STEP.findall(self.text)]
 
     @property
     def completed(self) -> set[int]:
-        """The image sets that came to the end of the pipeline."""
+        """The image sets that completed the pipeline."""
         return {number for number, module in self.steps if module == LAST_MODULE}
 
     @property
     def was_cut(self) -> bool:
-        """Whether CellProfiler left modules out; it says so here only, and runs what is left."""
+        """Whether CellProfiler skipped modules; only the log says so, and the rest still runs."""
         return CUT in self.text
 
     def seen_in(self, module: str) -> set[int]:
-        """The image sets that this module has treated."""
+        """The image sets that this module has processed."""
         return {number for number, name in self.steps if name == module}
 
     def culprit(self, first: int, last: int) -> int | None:
-        """The image set, among first..last, in which it stopped; None if that was before or after all of them."""
+        """The image set among first..last in which it stopped; None if before or after all of them."""
         if not self.steps:
             return first if STARTED in self.text else None
         number, module = self.steps[-1]
@@ -50,7 +50,7 @@ class Log:
         return reached if first <= reached <= last else None
 
     def reason(self) -> str:
-        """The cause in one line, or nothing."""
+        """The cause in one line, or ''."""
         unknown = UNKNOWN_MODULE.search(self.text)
         if unknown and self.was_cut:
             return f"the module {unknown[1]} is missing"
@@ -68,7 +68,7 @@ def _last_module(text: str) -> tuple[str, ...]:
 
 
 def read_log(path: Path) -> Log:
-    """The log as far as it is written."""
+    """The log written so far."""
     try:
         return Log(path.read_text(encoding="utf-8", errors="replace"))
     except OSError:

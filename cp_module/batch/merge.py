@@ -1,4 +1,4 @@
-"""Merging the results of all ranges: tables and databases become one, everything else moves to the output folder."""
+"""Merges the results of all ranges: tables and databases are joined, other files move to the output folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Part:
 
 
 def merge(state: State) -> list[str]:
-    """Bring the results of the finished ranges below the output folder; notes about what could not be merged."""
+    """Move the results of the finished ranges to the output folder; returns notes about what was not merged."""
     relocation = Relocation(state.folder, state.output)
     group_length = None if state.plan.grouped else state.plan.count
     notes: list[str] = []
@@ -50,7 +50,7 @@ def merge(state: State) -> list[str]:
             kept = _keep_beside(parts, name, state.output)
             results |= kept
             if len(kept) > 1:
-                notes.append(f"{name}: the parts of the run wrote different files of this name; all are kept.")
+                notes.append(f"{name}: the parts of the run wrote different files with this name; all are kept.")
             continue
         results.add(name)
     state.results = sorted(results)
@@ -68,7 +68,7 @@ def _by_name(state: State) -> dict[str, list[Part]]:
 
 
 def moved_files(state: State) -> list[str]:
-    """What the ranges wrote beside tables, also what an earlier merge has moved away from them."""
+    """Files of the ranges other than tables, including those already moved by an earlier merge."""
     names: set[str] = set()
     for span in state.done:
         record = ranges_folder(state.folder) / span.name / DONE
@@ -82,7 +82,7 @@ def _relocate_text(source: Path, target: Path, relocation: Relocation) -> None:
 
 
 def _keep_beside(parts: list[Part], name: str, output: Path) -> set[str]:
-    """Files of the same name that say the same become one; others get their range as part of their names."""
+    """Identical files with the same name become one; different files get the range in their names."""
     first = parts[0].path
     names = set()
     if all(filecmp.cmp(first, part.path, shallow=False) for part in parts[1:]):

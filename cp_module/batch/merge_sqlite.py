@@ -1,4 +1,4 @@
-"""Joining the SQLite databases that ExportToDatabase wrote for each range."""
+"""Joins the SQLite databases that ExportToDatabase wrote for each range."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ TYPES = "RelationshipTypes"
 
 
 def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
-    """Write the rows about image sets and objects of all databases into one; keys, indexes and views stay.
+    """Write the rows of all databases about image sets and objects into one; keys, indexes and views stay.
 
-    The tables about the experiment are those of the first. Without groups all sets are one group of `group_length`.
+    Tables about the experiment are taken from the first database. Without groups, all sets are one group of
+    `group_length`.
     """
 
     def write(part: Path) -> None:

@@ -1,4 +1,4 @@
-"""Joining the tables that ExportToSpreadsheet wrote for each range: image and object numbers are right already."""
+"""Joins the tables that ExportToSpreadsheet wrote for each range; image and object numbers are already correct."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ IMAGE_NUMBER = "ImageNumber"
 NUMBER_COLUMNS = (IMAGE_NUMBER, "First Image Number")  # the latter in "Object relationships.csv"
 EXPERIMENT = ["Key", "Value"]
 
-Column = tuple[str, ...]  # the names above each other in the rows of the header
+Column = tuple[str, ...]  # the names in the header rows, from top to bottom
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table's columns, and how many rows they stand in: two where several objects share a table."""
+    """A table's columns and its number of header rows: two if several objects share a table."""
 
     path: Path
     delimiter: str
@@ -35,18 +35,18 @@ class Table:
 
 
 def is_mergeable(paths: Sequence[Path]) -> bool:
-    """Whether all of these are tables of CellProfiler with one row per image set or object, or of the experiment."""
+    """Whether all files are CellProfiler tables of image sets, objects or the experiment."""
     return all(_header(path) is not None for path in paths)
 
 
 def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
     """Write the rows of all tables, in this order, into one.
 
-    Without groups all image sets are one group of `group_length`; CellProfiler numbered it anew in each range.
+    Without groups, all image sets are one group of `group_length`, which CellProfiler numbered from 1 in each range.
     """
     tables = [table for path in paths if (table := _header(path)) is not None]
     if tables[0].columns == [(name,) for name in EXPERIMENT]:
-        tables = tables[:1]  # about the run as a whole, and the same in every range but for the time
+        tables = tables[:1]  # about the whole run; identical in every range except for the time
     columns = list(dict.fromkeys(column for table in tables for column in table.columns))
     write_atomically(target, lambda part: _write(part, tables, columns, relocation, group_length))
 
@@ -62,7 +62,7 @@ def _write(
             place = {column: index for index, column in enumerate(table.columns)}
             order = [place.get(column) for column in columns]
             for row in table.rows():
-                # A column that a range lacks, for example because it found no objects, stays empty.
+                # Columns missing in a range, for example because it has no objects, stay empty.
                 values = [row[index] if index is not None and index < len(row) else "" for index in order]
                 writer.writerow(_corrected(values, columns, relocation, group_length))
 

@@ -1,4 +1,4 @@
-"""Pipeline files (.cppipe): what modules they hold, and the copy that CellProfiler's batch mechanism needs."""
+"""Pipeline files (.cppipe): their modules, and the copy that CellProfiler's batch mechanism needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FIRST_LINE = "CellProfiler Pipeline:"
 OUR_MODULE = "IdentifyObjectsByFlow"
 LAST_MODULE = "CreateBatchFiles"
 TABLE_MODULES = ("ExportToSpreadsheet", "ExportToDatabase")
-# What these compute in one image set depends on the others, so that such runs may only be split between groups.
+# Their results in one image set depend on the others, so such runs may only be divided between groups.
 ACROSS_SETS = ("TrackObjects", "MakeProjection")
 AFTER_ALL = ("CalculateStatistics", "DisplayPlatemap", "DisplayHistogram", "DisplayScatterPlot", "DisplayDensityPlot")
 DEFAULT_OUTPUT = "Default Output Folder"
@@ -32,7 +32,7 @@ batch_state:array([], dtype=uint8)|enabled:True|wants_pause:False]
 
 @dataclass(frozen=True)
 class Block:
-    """One module of a pipeline as it stands in the file."""
+    """One module of a pipeline file."""
 
     text: str
 
@@ -52,7 +52,7 @@ class Block:
         return [value.strip() for value in re.findall(pattern, self.text)]
 
     def value(self, start: str) -> str:
-        """The first of these values, or nothing."""
+        """The first of these values, or ''."""
         return next(iter(self.values(start)), "")
 
     def with_value(self, start: str, value: str) -> Block:
@@ -96,7 +96,7 @@ class PipelineFile:
 
     @property
     def image_tables(self) -> list[str]:
-        """Names of the tables with one row per image set that ExportToSpreadsheet will write, as far as it tells."""
+        """Names of ExportToSpreadsheet's tables with one row per image set, as far as its settings tell."""
         return [
             (block.value("Filename prefix") if block.value("Add a prefix to file names?") == "Yes" else "")
             + "Image.csv"
@@ -107,7 +107,7 @@ class PipelineFile:
         ]
 
     def for_batch(self) -> str:
-        """The pipeline that CellProfiler stores its image sets with: tables go below the output folder, our end."""
+        """The pipeline for storing image sets: tables go to the output folder, and CreateBatchFiles is added."""
         blocks = [_kept_below_output(block) for block in self.blocks if block.name != LAST_MODULE]
         end = Block(CREATE_BATCH_FILES.format(number=len(blocks) + 1))
         header = re.sub(r"(?m)^ModuleCount:.*$", f"ModuleCount:{len(blocks) + 1}", self.header)
@@ -115,26 +115,28 @@ class PipelineFile:
         return "\n\n".join([header, *(block.text for block in [*blocks, end])]) + "\n"
 
     def notes(self) -> list[str]:
-        """What the user should know before the pipeline runs in parts."""
+        """Notes for the user before the pipeline runs in parts."""
         notes = []
         for block in self.named(*TABLE_MODULES):
             if not block.value("Output file location").startswith(DEFAULT_OUTPUT):
                 notes.append(
-                    f"{block.name}: its tables are written into the output folder, not where its settings say."
+                    f"{block.name}: its tables are written to the output folder, not to the folder in its settings."
                 )
             if block.name == "ExportToDatabase" and block.value("Database type") == "MySQL":
-                notes.append("ExportToDatabase writes to MySQL itself; cellspan does not merge or count its rows.")
+                notes.append("ExportToDatabase writes directly to MySQL; cellspan does not merge or count its rows.")
             if block.value("Create a GenePattern GCT file?") == "Yes":
-                notes.append("ExportToSpreadsheet: the GCT files of the parts are kept beside each other, not merged.")
-        notes += [f"{block.name} sees only the image sets of one part." for block in self.named(*AFTER_ALL)]
+                notes.append("ExportToSpreadsheet: the GCT files of the parts are kept separately, not merged.")
+        notes += [f"{block.name} only sees the image sets of one part." for block in self.named(*AFTER_ALL)]
         if self.across_sets and not self.is_grouped:
             names = " and ".join(dict.fromkeys(self.across_sets))
-            notes.append(f"{names} needs all image sets at once and there are no groups: one process does everything.")
+            notes.append(
+                f"{names} needs all image sets at once and there are no groups, so one process does everything."
+            )
         return list(dict.fromkeys(notes))
 
 
 def read_pipeline(path: Path) -> PipelineFile:
-    """Read a .cppipe file; raises CellspanError that says what is wrong with it."""
+    """Read a .cppipe file; raises CellspanError."""
     if not path.is_file():
         raise CellspanError(f"{path}: there is no such pipeline file.")
     export = "open it in CellProfiler and choose File > Export > Pipeline to get a .cppipe file"
@@ -151,13 +153,13 @@ def read_pipeline(path: Path) -> PipelineFile:
     blocks = [Block(part.strip("\n")) for part in parts if re.match(r"\w+:\[", part.strip("\n"))]
     count = int(found[1]) if found else len(blocks)
     if len(blocks) < count or not blocks:
-        reason = f"it announces {count} modules and holds {len(blocks)}"
+        reason = f"its header lists {count} modules, but it contains {len(blocks)}"
         raise CellspanError(f"{path}: the pipeline is incomplete ({reason}); {export} again.")
     return PipelineFile(header, tuple(blocks[:count]))
 
 
 def _kept_below_output(block: Block) -> Block:
-    """Parts that run at the same time must not write the same table, so that each gets its own output folder."""
+    """Redirect tables to each part's output folder, because parts must not write the same table."""
     if block.name not in TABLE_MODULES:
         return block
     if block.name == "ExportToDatabase":

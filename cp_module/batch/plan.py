@@ -1,4 +1,4 @@
-"""The plan of a run: CellProfiler itself stores the image sets, and what is wrong with the pipeline shows here."""
+"""Plans a run: CellProfiler stores the image sets, and errors of the pipeline show up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cellspan.cp_module.batch.state import FOLDER, Plan
 from cellspan.cp_module.batch.task import BATCH_DATA, template_folder
 from cellspan.cp_module.install import install
 
-# Everything else in the images folder is CellProfiler's to judge: it reads more formats than can be listed.
+# CellProfiler decides about all other files, because it reads more formats than can be listed.
 NOT_IMAGES = {".csv", ".txt", ".json", ".xml", ".db", ".ini", ".md", ".log", ".cppipe", ".cpproj", ".pdf", ".html"}
 PRINT_FILES = """
 import json, sys
@@ -32,13 +32,13 @@ urls = [name for name in m.get_feature_names("Image") if name.startswith("URL_")
 sets = {int(n): {u[4:]: str(m.get_measurement("Image", u, int(n))) for u in urls} for n in m.get_image_numbers()}
 print("\\n" + json.dumps(sets))
 """
-SHARED_MYSQL = "its Python lacks the package mysqlclient, without which ExportToDatabase cannot write SQLite either"
+SHARED_MYSQL = "its Python lacks the package mysqlclient, which ExportToDatabase needs even for SQLite"
 
 
 def find_files(images: Path, output: Path) -> list[str]:
-    """The files that may be images, relative to the folder, without those that the run itself writes."""
+    """Possible image files, relative to the folder, without those that the run itself writes."""
     if not images.is_dir():
-        raise CellspanError(f"{images}: there is no such images folder.")
+        raise CellspanError(f"{images}: there is no such image folder.")
     inside = output.resolve()
     files = [
         path.relative_to(images).as_posix()
@@ -54,12 +54,12 @@ def find_files(images: Path, output: Path) -> list[str]:
 
 
 def sha256_of(path: Path) -> str:
-    """The hash by which a pipeline is known again."""
+    """The hash that identifies a pipeline."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def plugins_for(pipeline: PipelineFile, given: Path | None, folder: Path) -> Path:
-    """The plugins folder that was given, or one of the run's own with our plugin."""
+    """The given plugins folder, or a temporary one with our plugin."""
     if given is None:
         own = folder / "plugins"
         own.mkdir(parents=True, exist_ok=True)
@@ -84,10 +84,10 @@ def make_plan(
     plugins: Path,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Plan:
-    """Let CellProfiler store the image sets; raises CellspanError if it cannot, or would leave modules out."""
+    """Let CellProfiler store the image sets; raises CellspanError if it cannot, or would skip modules."""
     folder = output / FOLDER
     batch = _create_batch_file(pipeline, path, images, files, folder, cellprofiler, plugins, stopped)
-    with ThreadPoolExecutor(2) as pool:  # each is a start of CellProfiler's Python, which takes seconds
+    with ThreadPoolExecutor(2) as pool:  # each starts CellProfiler's Python, which takes seconds
         asked, files_of_sets = pool.submit(_groups, cellprofiler, batch), pool.submit(_paths, cellprofiler, batch)
         groups, paths = asked.result(), files_of_sets.result()
     numbers = [numbers for _, numbers in groups]
@@ -131,7 +131,7 @@ def _create_batch_file(
     copy.write_text(pipeline.for_batch(), encoding="utf-8")
     listing.write_text("".join(f"{images / name}\n" for name in files), encoding="utf-8")
     where = ["-i", str(images), "-o", str(template), "--plugins-directory", str(plugins)]
-    # Where modules were left out, our end is missing too and CellProfiler would start to work: on one set only.
+    # If modules are skipped, our last module is missing too and CellProfiler starts to work, but only on one set.
     limits = ["--file-list", str(listing), "-f", "1", "-l", "1"]
     command = [*cellprofiler.command, "-c", "-r", "-p", str(copy), *where, *limits]
     code = run_process(command, log, environment(), stopped)
@@ -148,29 +148,29 @@ def _why_no_plan(path: Path, log: Log, code: int, file: Path) -> str:
     if log.was_cut and "is missing" in reason:
         return f"{path}: {reason} in this CellProfiler; give the folder of its plugin with --plugins DIR."
     if log.was_cut:
-        return f"{path}: CellProfiler would leave modules out ({reason or 'Failed to load pipeline'})."
+        return f"{path}: CellProfiler would skip modules ({reason or 'Failed to load pipeline'})."
     if "'MySQLdb' is not defined" in log.text or "'sqlite3' is not defined" in log.text:
         return f"{path}: this CellProfiler cannot run the pipeline, because {SHARED_MYSQL}."
     if "did not identify any image sets" in log.text or "no image sets" in log.text.lower():
-        return f"{path}: the pipeline finds no image set in the folder; check its rules in NamesAndTypes."
+        return f"{path}: the pipeline finds no image sets in the folder; check its rules in NamesAndTypes."
     return f"{path}: CellProfiler could not prepare the run ({reason or exit_words(code)}); its log is {file}."
 
 
 def _groups(cellprofiler: CellProfiler, batch: Path) -> list[tuple[dict[str, str], list[int]]]:
-    """Each group's metadata and image sets; without groups, each set by itself."""
+    """Metadata and image sets of each group; without groups, each image set is a group."""
     command = [*cellprofiler.command, "-c", "-r", "--print-groups", str(batch)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment())
-    # It goes on to complain that there is no pipeline to run.
+    # Afterwards it complains that there is no pipeline to run.
     for line in done.stdout.splitlines():
         start = line.find("[[")
         if start >= 0:
             groups, _ = json.JSONDecoder().raw_decode(line[start:])
             return [(dict(key), [int(number) for number in numbers]) for key, numbers in groups]
-    raise CellspanError(f"{batch}: CellProfiler finds no image sets in the record that it wrote itself.")
+    raise CellspanError(f"{batch}: CellProfiler finds no image sets in its own record of the run.")
 
 
 def _paths(cellprofiler: CellProfiler, batch: Path) -> dict[int, dict[str, str]]:
-    """The files of each image set; nothing where CellProfiler is an application without a Python of its own."""
+    """The files of each image set; empty if CellProfiler is an application without its own Python."""
     if cellprofiler.python is None:
         return {}
     command = [cellprofiler.python, "-c", PRINT_FILES, str(batch)]

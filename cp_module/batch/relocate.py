@@ -1,4 +1,4 @@
-"""Paths that CellProfiler wrote down while a range had a folder of its own, as they are after merging."""
+"""Corrects paths in results: from the folder of a range to the folder after merging."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.request import pathname2url
 
 from cellspan.cp_module.batch.task import OUTPUT, attempts_folder
 
-COLUMN = re.compile(r"(^|_)(PathName|URL)_")  # the measurements that hold paths, in tables and databases
+COLUMN = re.compile(r"(^|_)(PathName|URL)_")  # measurements with paths, in tables and databases
 
 
 class Relocation:
@@ -27,7 +27,7 @@ class Relocation:
         return re.compile(re.escape(attempts) + rf"[\\/]\d+-\d+\.[0-9a-f]{{8}}[\\/]{OUTPUT}")
 
     def of(self, text: str) -> str:
-        """The text with the paths as they are now."""
+        """The text with corrected paths."""
         for pattern, replacement in self._forms:
             text = pattern.sub(lambda _, new=replacement: new, text)  # type: ignore[misc]
         return text

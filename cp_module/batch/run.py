@@ -1,4 +1,4 @@
-"""Doing all ranges: in parallel, once more after a crash, around image sets that fail twice, until Ctrl-C."""
+"""Runs all ranges in parallel, retries after a crash, and skips image sets that fail twice."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ATTEMPTS = 2
 LOOK_SECONDS = 1.0
 REPORT_SECONDS = 30.0
 POLL_SECONDS = 0.2
-PATIENCE_SECONDS = 30.0  # for the processes to end after Ctrl-C
+PATIENCE_SECONDS = 30.0  # for processes to end after Ctrl-C
 
 
 @dataclass
 class Run:
-    """The work on a state: `template` is a task of any range, `executor` runs the tasks, here or elsewhere."""
+    """Runs the ranges of a state: `template` is a task of any range, `executor` runs the tasks, here or elsewhere."""
 
     state: State
     template: Task
@@ -32,12 +32,12 @@ class Run:
     progress: BatchProgress
 
     def __post_init__(self) -> None:
-        """Nothing is under way yet."""
+        """Nothing is running yet."""
         self._tasks: dict[Future[Outcome], Task] = {}
         self._reported = time.monotonic()
 
     def do(self, ranges: Iterable[Range]) -> None:
-        """Do these ranges; KeyboardInterrupt ends the processes, leaves a state to go on from, and is raised again."""
+        """Run these ranges; KeyboardInterrupt ends the processes, saves a state to resume, and is raised again."""
         try:
             for span in ranges:
                 self._submit(replace(self.template, span=span))
@@ -63,7 +63,7 @@ class Run:
             self._reported = time.monotonic()
 
     def _outcome(self, future: Future[Outcome], task: Task) -> Outcome:
-        """What run_range returned; where it could not return, its computer was lost."""
+        """What run_range returned, or a failure if its computer was lost."""
         if not future.cancelled() and future.exception() is None:
             return future.result()
         reason = "cancelled" if future.cancelled() else str(future.exception())
@@ -72,7 +72,7 @@ class Run:
         return Outcome(task.span, "failed", f"the worker was lost ({reason})", culprit)
 
     def _settle(self, task: Task, outcome: Outcome) -> list[Task]:
-        """Take note of an outcome; the tasks that follow from it."""
+        """Record an outcome; returns the tasks that follow from it."""
         if outcome.state == "done":
             self.state.done.append(task.span)
             self.progress.reach(self.state.sets_done + len(self.state.failed))
@@ -91,16 +91,16 @@ class Run:
     def _give_up(self, span: Range, outcome: Outcome) -> None:
         self.state.give_up(span, outcome.reason, outcome.culprit, outcome.log)
         named = self.state.plan.named(span.first) if span.count == 1 else str(span)
-        self.progress.note(f"{named}: FAILED twice and is left out: {outcome.reason}")
+        self.progress.note(f"{named}: FAILED twice and is skipped: {outcome.reason}")
 
     def _stop(self) -> None:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)  # once is enough: this takes seconds only
+                signal.signal(number, signal.SIG_IGN)  # ignore further signals; this takes only seconds
         stop_file(self.state.folder).touch()
         for future in self._tasks:
             future.cancel()
-        # A cluster calls a task cancelled while it still runs; the folder of an attempt is there until it has ended.
+        # A cluster reports running tasks as cancelled; the folder of an attempt exists until it has ended.
         ends = time.monotonic() + PATIENCE_SECONDS
         while any(attempts_folder(self.state.folder).glob("*")) and time.monotonic() < ends:
             time.sleep(POLL_SECONDS)
@@ -108,10 +108,10 @@ class Run:
 
 
 def follow_up(task: Task, outcome: Outcome, units: list[Range]) -> list[Task]:
-    """What to do after a failure: nothing if it was the last attempt, else a new one, of the culprit by itself.
+    """What to do after a failure: nothing after the last attempt, otherwise a new one, with the failed set on its own.
 
-    `units` are what may not be split. The sets around the culprit are done in ranges of their own, at their first
-    attempt, because nothing is known against them.
+    `units`: ranges that must not be divided. The sets around the failed one get their own ranges, as first attempts,
+    because they have not failed.
     """
     if task.attempt >= ATTEMPTS:
         if outcome.culprit is None or task.span in units:

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import make_folder
+from cellspan.core.machine.memory import available_memory
 from cellspan.cp_module.batch.cellprofiler import CellProfiler, find_cellprofiler
 from cellspan.cp_module.batch.cluster import Jobs, jobs_executor, scheduler_executor
 from cellspan.cp_module.batch.damaged import cut_short, damaged_sets
@@ -40,12 +41,12 @@ from cellspan.cp_module.batch.state import (
 from cellspan.cp_module.batch.task import Task
 
 MEMORY_OF_PROCESS = 2 * 1024**3
-SCHEDULER_WORKERS = 8  # a guess for the size of ranges; the cluster itself decides how many run
+SCHEDULER_WORKERS = 8  # a guess, to choose the size of ranges; the cluster decides how many run
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says, with absolute paths."""
+    """The options of the command line, with absolute paths."""
 
     pipeline: Path
     images: Path
@@ -60,7 +61,7 @@ class Options:
 
 
 def run_batch(options: Options) -> State:
-    """Do everything that is left to do; raises CellspanError for wrong usage, KeyboardInterrupt after Ctrl-C."""
+    """Run everything that is not done yet; raises CellspanError for wrong usage, KeyboardInterrupt after Ctrl-C."""
     pipeline = read_pipeline(options.pipeline)
     files = find_files(options.images, options.output)
     cellprofiler = find_cellprofiler(options.cellprofiler)
@@ -73,7 +74,9 @@ def run_batch(options: Options) -> State:
         with FileLock(options.output / FOLDER / "lock", timeout=0):
             return _run_locked(options, pipeline, files, cellprofiler)
     except Timeout:
-        raise CellspanError(f"{options.output}: another `cellspan batch` is writing to this folder.") from None
+        raise CellspanError(
+            f"{options.output}: another `cellspan batch` is writing to this folder; wait until it has finished."
+        ) from None
 
 
 def _run_locked(options: Options, pipeline: PipelineFile, files: list[str], cellprofiler: CellProfiler) -> State:
@@ -82,7 +85,7 @@ def _run_locked(options: Options, pipeline: PipelineFile, files: list[str], cell
     todo = _without_damaged(state, remaining(state.plan.spans, state.done))
     ranges = split(todo, options.sets_per_task or usual_size(sum(unit.count for unit in todo), workers))
     if state.done:
-        click.echo(f"{state.sets_done} of {state.plan.count} image sets are done already.", err=True)
+        click.echo(f"{state.sets_done} of {state.plan.count} image sets are already done.", err=True)
     state.report("running")
     try:
         with _executor(options, workers) as executor, BatchProgress(state.plan.count, state.sets_done) as progress:
@@ -99,9 +102,9 @@ def _run_locked(options: Options, pipeline: PipelineFile, files: list[str], cell
 
 
 def _without_damaged(state: State, todo: list[Range]) -> list[Range]:
-    """Leave out what CellProfiler would read as partly black, before it does."""
+    """Skip image sets with truncated files, which CellProfiler would read as partly black."""
     waiting = {number for unit in todo for number in unit.numbers}
-    if not state.plan.paths:  # of an application without a Python: which set a file belongs to is not known
+    if not state.plan.paths:  # applications without Python do not tell which set a file belongs to
         for fault in cut_short(f"{state.plan.images}/{name}" for name in state.plan.files).values():
             click.echo(f"Note: {fault}; CellProfiler reads them as black.", err=True)
     faults = damaged_sets({number: files for number, files in state.plan.paths.items() if number in waiting})
@@ -116,7 +119,7 @@ def _without_damaged(state: State, todo: list[Range]) -> list[Range]:
 def _prepare(
     options: Options, pipeline: PipelineFile, files: list[str], cellprofiler: CellProfiler
 ) -> tuple[State, Task]:
-    """The state of the run that the folder holds, or of a new one, and a task to make others from."""
+    """The state of the run in the folder, or of a new one, and a task as a template."""
     folder = options.output / FOLDER
     if options.restart:
         forget(options.output)
@@ -148,13 +151,13 @@ def _template(
 
 
 def _refuse_foreign_tables(options: Options) -> None:
-    """Merging would replace tables that the user made in another way."""
+    """Refuse a folder in which merging would replace other tables of the user."""
     if (options.output / FOLDER).exists() or options.restart or not options.output.is_dir():
         return
     tables = sorted(path.name for path in options.output.iterdir() if path.suffix.lower() in (".csv", ".db"))
     if tables:
         raise CellspanError(
-            f"{options.output}: it holds results of something else ({tables[0]}); choose another output folder, "
+            f"{options.output}: it contains other results ({tables[0]}); choose another output folder, "
             "or add --restart to replace them."
         )
 
@@ -179,7 +182,7 @@ def _workers(options: Options) -> int:
 
 
 def usual_workers() -> int:
-    """As many processes as there are CPU cores and memory for."""
+    """The number of processes for which there are CPU cores and memory."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     cores = min(usable, psutil.cpu_count(logical=False) or usable)
-    return max(1, min(cores, math.floor(psutil.virtual_memory().available / MEMORY_OF_PROCESS)))
+    return max(1, min(cores, math.floor(available_memory() / MEMORY_OF_PROCESS)))

@@ -1,4 +1,4 @@
-"""Splitting the image sets into the ranges that one CellProfiler process does."""
+"""Divides the image sets into ranges, each for one CellProfiler process."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-MOST_SETS = 50  # of one range: what a crash costs at most
+MOST_SETS = 50  # per range, so that a crash costs no more
 RANGES_PER_WORKER = 2  # so that all workers end at about the same time
 
 
 @dataclass(frozen=True, order=True)
 class Range:
-    """The image sets from `first` to `last`, both included, numbered from 1 as CellProfiler does."""
+    """The image sets `first` to `last` (inclusive), numbered from 1 as in CellProfiler."""
 
     first: int
     last: int
@@ -24,7 +24,7 @@ class Range:
 
     @property
     def count(self) -> int:
-        """How many sets."""
+        """Number of sets."""
         return self.last - self.first + 1
 
     @property
@@ -33,11 +33,11 @@ class Range:
         return range(self.first, self.last + 1)
 
     def __contains__(self, number: int) -> bool:
-        """Whether a set is among them."""
+        """Whether a set is in the range."""
         return self.first <= number <= self.last
 
     def __str__(self) -> str:
-        """For people."""
+        """In words."""
         return f"image set {self.first}" if self.count == 1 else f"image sets {self.first} to {self.last}"
 
 
@@ -48,7 +48,7 @@ def named(name: str) -> Range:
 
 
 def units_of(groups: Sequence[Sequence[int]]) -> list[Range]:
-    """What may not be split: each group as a range. Groups whose numbers lie between each other's become one."""
+    """Each group as a range that must not be divided; groups with interleaved numbers become one."""
     spans = sorted(Range(min(group), max(group)) for group in groups if group)
     units: list[Range] = []
     for span in spans:
@@ -60,7 +60,7 @@ def units_of(groups: Sequence[Sequence[int]]) -> list[Range]:
 
 
 def usual_size(sets: int, workers: int) -> int:
-    """A number of sets per range: a start of CellProfiler takes seconds, a crash costs the range."""
+    """Sets per range: starting CellProfiler takes seconds, but a crash costs the range."""
     return max(1, min(MOST_SETS, math.ceil(sets / (RANGES_PER_WORKER * workers))))
 
 
@@ -77,13 +77,13 @@ def split(units: Iterable[Range], size: int) -> list[Range]:
 
 
 def remaining(units: Iterable[Range], done: Iterable[Range]) -> list[Range]:
-    """The units of which no finished range holds a set."""
+    """The units without a set in any finished range."""
     finished = {number for span in done for number in span.numbers}
     return [unit for unit in units if not finished.intersection(unit.numbers)]
 
 
 def around(span: Range, culprit: int, units: Sequence[Range]) -> tuple[Range | None, Range, Range | None]:
-    """What is left of a range before, the unit with the culprit, and what is left after it."""
+    """The rest of a range before the unit with the failed set, that unit, and the rest after it."""
     unit = next(unit for unit in units if culprit in unit)
     before = Range(span.first, unit.first - 1) if span.first < unit.first else None
     after = Range(unit.last + 1, span.last) if unit.last < span.last else None

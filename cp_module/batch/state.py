@@ -1,4 +1,4 @@
-"""What is on disk about a run: which pipeline and images, which ranges are done, batch.json for people."""
+"""The state of a run on disk: its pipeline and images, the finished ranges, and batch.json."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ REPORT = "batch.json"
 
 
 class Plan(BaseModel):
-    """The image sets of a run, fixed when it starts; CellProfiler's own record of them is Batch_data.h5."""
+    """The image sets of a run, fixed at its start; CellProfiler's own record is Batch_data.h5."""
 
     pipeline: str
     pipeline_sha256: str
     images: str
     files: list[str]  # relative to `images`
     grouped: bool
-    units: list[tuple[int, int]]  # what may not be split
-    group_of: list[dict[str, str]]  # for each unit, its metadata
-    paths: dict[int, dict[str, str]]  # image set -> channel -> file, where CellProfiler's Python could tell
+    units: list[tuple[int, int]]  # ranges that must not be divided
+    group_of: list[dict[str, str]]  # the metadata of each unit
+    paths: dict[int, dict[str, str]]  # image set -> channel -> file, if CellProfiler's Python is known
 
     @property
     def spans(self) -> list[Range]:
@@ -43,18 +43,18 @@ class Plan(BaseModel):
 
     @property
     def count(self) -> int:
-        """How many image sets."""
+        """Number of image sets."""
         return sum(span.count for span in self.spans)
 
     def named(self, number: int) -> str:
-        """An image set for people: its number and its files."""
+        """An image set in words: its number and its files."""
         files = ", ".join(Path(path).name for path in self.paths.get(number, {}).values())
         return f"image set {number}" + (f" ({files})" if files else "")
 
 
 @dataclass
 class Failure:
-    """An image set that was given up."""
+    """An image set that failed."""
 
     reason: str
     log: str = ""
@@ -73,16 +73,16 @@ class State:
 
     @property
     def folder(self) -> Path:
-        """Everything that is not a result."""
+        """The folder of everything except results."""
         return self.output / FOLDER
 
     @property
     def sets_done(self) -> int:
-        """How many image sets are done."""
+        """Number of finished image sets."""
         return sum(span.count for span in self.done)
 
     def give_up(self, span: Range, reason: str, culprit: int | None = None, log: str = "") -> None:
-        """Leave these image sets out; of a group, all, because of the set that is the culprit."""
+        """Skip these image sets; all of a group, because of the set that failed."""
         for number in span.numbers:
             own = culprit in (None, number)
             why = reason if own else f"{self.plan.named(culprit or number)}, of the same group, failed: {reason}"
@@ -128,7 +128,7 @@ def _now() -> str:
 
 
 def read_plan(output: Path) -> Plan | None:
-    """The plan of the run that an output folder holds; None if there is none, or none that was finished."""
+    """The plan of the run in an output folder; None if there is no complete plan."""
     try:
         return Plan.model_validate_json((output / FOLDER / "plan.json").read_text(encoding="utf-8"))
     except (OSError, ValidationError):
@@ -136,26 +136,30 @@ def read_plan(output: Path) -> Plan | None:
 
 
 def write_plan(output: Path, plan: Plan) -> None:
-    """Its presence says that the plan is complete."""
+    """This file exists once the plan is complete."""
     write_json(output / FOLDER / "plan.json", plan.model_dump(mode="json"))
 
 
 def check_same_run(output: Path, plan: Plan, pipeline_sha256: str, images: Path, files: Sequence[str]) -> list[str]:
-    """Raise CellspanError if the folder holds another run; notes about images that have come since."""
-    again = "choose another output folder, or add --restart to forget that run"
+    """Raise CellspanError if the folder contains another run; returns notes about added images."""
+    again = "choose another output folder, or add --restart to discard that run"
     if plan.pipeline_sha256 != pipeline_sha256:
-        raise CellspanError(f"{output}: it holds the run of another pipeline ({plan.pipeline}); {again}.")
+        raise CellspanError(f"{output}: it contains a run of another pipeline ({plan.pipeline}); {again}.")
     if Path(plan.images) != images:
-        raise CellspanError(f"{output}: it holds the run of other images ({plan.images}); {again}.")
+        raise CellspanError(f"{output}: it contains a run on other images ({plan.images}); {again}.")
     gone = sorted(set(plan.files) - set(files))
     if gone:
-        raise CellspanError(f"{images / gone[0]}: this image belongs to the run and is gone; put it back, or {again}.")
+        raise CellspanError(f"{images / gone[0]}: this image of the run is missing; restore it, or {again}.")
     fresh = set(files) - set(plan.files)
-    return [f"{len(fresh)} files have come since the run began and are not in it (--restart)."] if fresh else []
+    return (
+        [f"{len(fresh)} files were added after the run began and are not included (use --restart to include them)."]
+        if fresh
+        else []
+    )
 
 
 def finished_ranges(folder: Path) -> list[Range]:
-    """The ranges that are done; what is there but damaged, for example by a power loss, is removed."""
+    """The finished ranges; damaged ones, for example after a power loss, are removed."""
     done: list[Range] = []
     for path in sorted(ranges_folder(folder).glob("*")):
         if _is_sound(path):
@@ -176,7 +180,7 @@ def _is_sound(path: Path) -> bool:
 
 
 def clear_attempts(folder: Path) -> None:
-    """End what a killed run left behind on this machine, and remove its half-done ranges."""
+    """End the processes of a killed run on this computer, and remove its unfinished ranges."""
     for record in attempts_folder(folder).glob(f"*/{RECORD}"):
         end_recorded(record)
     shutil.rmtree(attempts_folder(folder), ignore_errors=True)
@@ -185,7 +189,7 @@ def clear_attempts(folder: Path) -> None:
 
 
 def forget(output: Path) -> None:
-    """Remove what is known about an earlier run; results that were merged already stay until they are replaced."""
+    """Remove the state of an earlier run; merged results stay until they are replaced."""
     clear_attempts(output / FOLDER)
     lock = "lock"  # held by this process
     for path in (output / FOLDER).glob("*"):

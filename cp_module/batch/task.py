@@ -1,4 +1,4 @@
-"""One range of image sets: `run_range` is what a process pool and a cluster both call."""
+"""Runs one range of image sets; a process pool and a cluster both call `run_range`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cellspan.cp_module.batch.split import Range
 
 BATCH_DATA = "Batch_data.h5"
 LOG = "cellprofiler.log"
-OUTPUT = "output"  # the folder, inside a range's folder, that CellProfiler writes to
+OUTPUT = "output"  # CellProfiler's output folder in the folder of a range
 DONE = "done.json"
 RECORD = "process.json"
 SQLITE_HEADER = b"SQLite format 3\x00"
@@ -30,10 +30,10 @@ CHECK_STOP_SECONDS = 1.0  # the file may lie on a network disk
 
 @dataclass(frozen=True)
 class Task:
-    """All that a computer needs to know to do a range; it sees the same folders as the one that sends it."""
+    """Everything that a computer needs to run a range; all computers see the same folders."""
 
     span: Range
-    folder: Path  # holds everything of the run that is not a result
+    folder: Path  # everything of the run except results
     command: tuple[str, ...]
     plugins: Path
     images: Path
@@ -43,43 +43,43 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a range: done, failed or stopped (by the user)."""
+    """The outcome of a range: done, failed, or stopped by the user."""
 
     span: Range
     state: str
     reason: str = ""
-    culprit: int | None = None  # the image set that it failed in
+    culprit: int | None = None  # the image set in which it failed
     seconds: float = 0.0
-    log: str = field(default="", repr=False)  # where the log of a failure is kept
+    log: str = field(default="", repr=False)  # path of the log of a failure
 
 
 def ranges_folder(folder: Path) -> Path:
-    """Finished ranges, each in a folder of its name: what is here is never done again."""
+    """Folder of the finished ranges, each in a folder with its name; they are never repeated."""
     return folder / "ranges"
 
 
 def attempts_folder(folder: Path) -> Path:
-    """Ranges that are being worked on."""
+    """Folder of the running ranges."""
     return folder / "attempts"
 
 
 def stop_file(folder: Path) -> Path:
-    """While it exists, no computer goes on."""
+    """While this file exists, no computer continues."""
     return folder / "stop"
 
 
 def template_folder(folder: Path) -> Path:
-    """What CellProfiler wrote when it stored the image sets, such as databases without rows."""
+    """Files that CellProfiler wrote while storing the image sets, such as empty databases."""
     return folder / "plan"
 
 
 def run_range(task: Task) -> Outcome:
-    """Run CellProfiler on a range in a folder of its own, which is renamed when everything in it is right."""
+    """Run CellProfiler on a range in its own folder, which is renamed once everything in it is correct."""
     started = time.monotonic()
     if stop_file(task.folder).exists():
         return Outcome(task.span, "stopped")
     attempts = attempts_folder(task.folder)
-    # Of a worker that was killed, its CellProfiler may still be there.
+    # The CellProfiler of a killed worker may still be running.
     for record in attempts.glob(f"{task.span.name}.*/{RECORD}"):
         end_recorded(record)
     attempt = attempts / f"{task.span.name}.{uuid4().hex[:8]}"
@@ -105,7 +105,7 @@ def run_range(task: Task) -> Outcome:
 
 
 class _Stop:
-    """Looks, not too often, for the stop file, and whether the attempt was cleared away by the next run."""
+    """Checks, not too often, for the stop file and whether the next run has removed the attempt."""
 
     def __init__(self, path: Path, attempt: Path) -> None:
         self.path, self.attempt, self.asked = path, attempt, 0.0
@@ -136,20 +136,20 @@ def _command(task: Task, attempt: Path) -> list[str]:
 
 
 def _fault(task: Task, attempt: Path, log: Log, code: int) -> str:
-    """What is wrong with an attempt, or nothing. The exit code is the last thing to go by, because it lies."""
+    """The fault of an attempt, or ''; CellProfiler's exit code is checked last, because it is not reliable."""
     with contextlib.suppress(OSError):
         if (attempt / "done.txt").read_text(encoding="utf-8").strip() == "Complete" and not log.was_cut:
             return _missing_rows(task, attempt / OUTPUT, log)
     reason = log.reason()
     if log.was_cut:
-        return f"CellProfiler left modules out ({reason or 'Failed to load pipeline'})"
-    return reason or f"CellProfiler ended before its work was done ({exit_words(code)})"
+        return f"CellProfiler skipped modules ({reason or 'Failed to load pipeline'})"
+    return reason or f"CellProfiler ended too early ({exit_words(code)})"
 
 
 def _missing_rows(task: Task, output: Path, log: Log) -> str:
     unseen = [number for number in task.span.numbers if number not in {seen for seen, _ in log.steps}]
     if unseen:
-        return f"CellProfiler did nothing for image set {unseen[0]}"
+        return f"CellProfiler did not process image set {unseen[0]}"
     for name in task.image_tables:
         rows = count_rows(output / name)
         if rows != task.span.count:
@@ -171,7 +171,7 @@ def count_rows(path: Path) -> int:
 
 
 def read_rows(path: Path, delimiter: str = ",") -> Iterator[list[str]]:
-    """The rows of a table of CellProfiler, one of which may hold the whole pipeline in one cell."""
+    """The rows of a CellProfiler table; a single cell may contain the whole pipeline."""
     csv.field_size_limit(2**31 - 1)
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         yield from csv.reader(file, delimiter=delimiter)
@@ -199,7 +199,7 @@ def _keep_log(task: Task, attempt: Path) -> str:
 
 
 def _finish(task: Task, attempt: Path, seconds: float) -> None:
-    """Make a finished range visible under its name in one step, after its files have reached the disk."""
+    """Rename a finished range to its final name, after its files have reached the disk."""
     output = attempt / OUTPUT
     files = [path for path in sorted(output.rglob("*")) if path.is_file()]
     tables = {path.relative_to(output).as_posix(): path.stat().st_size for path in files if is_table(path)}
@@ -225,7 +225,7 @@ def _finish(task: Task, attempt: Path, seconds: float) -> None:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file stays with its range and is merged, rather than moved to the results."""
+    """Whether a file is merged, instead of moved to the results."""
     return path.suffix.lower() in (".csv", ".txt", ".gct", ".properties", ".workspace") or is_sqlite(path)
 
 

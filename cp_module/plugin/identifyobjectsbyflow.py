@@ -2,9 +2,9 @@
 IdentifyObjectsByFlow
 =====================
 
-**IdentifyObjectsByFlow** finds nuclei or whole cells with a trained network, also where they touch. You do not
-choose a threshold or a way to split clumps: the network tells every pixel in which direction the centre of its
-object lies, and pixels that lead to the same centre become one object.
+**IdentifyObjectsByFlow** finds nuclei or whole cells with a trained neural network, even where they touch. You do not
+need to choose a threshold or a way to split clumps: for every pixel, the network predicts the direction towards the
+centre of its object, and pixels that lead to the same centre become one object.
 
 |
 
@@ -14,32 +14,31 @@ Supports 2D? Supports 3D? Respects masks?
 YES          YES          YES
 ============ ============ ===============
 
-What you need first
-^^^^^^^^^^^^^^^^^^^
+What do I need first?
+^^^^^^^^^^^^^^^^^^^^^
 
-The network runs in a small program of its own, the cellspan engine. Install it once, in a Python of its own (3.10 or
-newer): ``pip install cellspan``, then ``cellspan install cellprofiler --to PLUGINS_FOLDER``. The module starts the
-engine when it needs it; all workers of an analysis share one, and it ends by itself when it is idle.
+The network runs in a separate program, the cellspan engine. Install it once, in its own Python (3.10 or newer):
+``pip install cellspan``, then ``cellspan install cellprofiler --to PLUGINS_FOLDER``. The module starts the engine when
+it is needed. All workers of an analysis share one engine, which stops when it is idle.
 
-Which input works
-^^^^^^^^^^^^^^^^^
+What do I need as input?
+^^^^^^^^^^^^^^^^^^^^^^^^
 
-An image with one channel, as it comes from **NamesAndTypes**; it need not be rescaled or corrected. For cells, an
-image of the nuclei may be given as well. Colour images are segmented by their luminance. Pixels outside the mask of a
-masked or cropped image never become part of an object.
+An image with one channel from **NamesAndTypes**; you do not need to rescale or correct it. For cells, you can add an
+image of the nuclei. Colour images are segmented by their brightness. If the image is masked or cropped, pixels outside
+the mask are never part of an object.
 
-Stacks become 3D objects if *Process as 3D?* is *Yes* in **NamesAndTypes**. Enter there how far the slices are apart, as
-the *Relative pixel spacing in Z*. The models are the same; the last settings of this module tell how a stack is
-segmented.
+Z-stacks give 3D objects if *Process as 3D?* is *Yes* in **NamesAndTypes**. Enter the distance between slices there, as
+*Relative pixel spacing in Z*. The models are the same as in 2D; the last settings of this module control how a stack
+is segmented.
 
-What you get
-^^^^^^^^^^^^
+What do I get as output?
+^^^^^^^^^^^^^^^^^^^^^^^^
 
-Objects for every later module (**IdentifySecondaryObjects**, **MeasureObjectSizeShape** and so on), the same that
-the command ``cellspan segment`` finds in the image file with the same settings. If you identify cells and nuclei
-together: cells, nuclei and cytoplasm, each cell with its nucleus, as **IdentifyPrimaryObjects**,
-**IdentifySecondaryObjects** and **IdentifyTertiaryObjects** give them. The probability and the flows can be saved as
-images.
+Objects for any later module (**IdentifySecondaryObjects**, **MeasureObjectSizeShape** and so on). They are identical to
+those that the command ``cellspan segment`` finds in the image file with the same settings. If you identify cells and
+nuclei together, you get cells, nuclei and cytoplasm, each cell with its nucleus, as from **IdentifyPrimaryObjects**,
+**IdentifySecondaryObjects** and **IdentifyTertiaryObjects**. You can also save the probability and the flows as images.
 
 Measurements made by this module
 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -48,16 +47,16 @@ Measurements made by this module
 
 -  *Count:* the number of objects.
 -  *Flow\\_Diameter, Flow\\_Model, Flow\\_ModelSHA256, Flow\\_Seconds, Flow\\_Device, Flow\\_Notes:* the diameter that
-   was used (given or estimated), the model and its checksum, how long it took and where, and what you should know.
+   was used (entered or estimated), the model and its checksum, the computing time, the device, and any warnings.
 
 **Object measurements:**
 
 -  *Location\\_Center\\_X, Location\\_Center\\_Y, Location\\_Center\\_Z:* the centre of mass of the object, in pixels; Z
-   counts slices, and is 0 in 2D.
+   is in slices, and 0 in 2D.
 -  *Number\\_Object\\_Number:* the object's number in the label image.
--  *Flow\\_MeanProbability:* the mean of the network's output inside the object, a logit: 0 is undecided, 5 is sure.
--  *Flow\\_FlowError:* how far the directions that the network saw are from those of an object of this shape.
--  *Flow\\_NucleiCount:* of cells that were identified together with nuclei: how many lay in the cell.
+-  *Flow\\_MeanProbability:* the mean of the network's output in the object, as a logit: 0 is undecided, 5 is certain.
+-  *Flow\\_FlowError:* how much the predicted flows differ from the flows of an ideal object of this shape.
+-  *Flow\\_NucleiCount:* the number of nuclei in a cell, if cells and nuclei were identified together.
 -  *Parent, Children:* which nucleus belongs to which cell and cytoplasm.
 
 The method: Stringer C, Wang T, Michaelos M, Pachitariu M (2021) "Cellpose: a generalist algorithm for cellular
@@ -70,6 +69,7 @@ import logging
 from typing import Any
 
 import numpy
+from cellprofiler_core.constants.measurement import COLTYPE_INTEGER
 from cellprofiler_core.image import Image
 from cellprofiler_core.module.image_segmentation import ImageSegmentation
 from cellprofiler_core.object import Objects
@@ -110,7 +110,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     variable_revision_number = REVISION
 
     def create_settings(self) -> None:
-        """Every setting of the layout becomes an attribute."""
+        """Make an attribute for every setting of the layout."""
         super().create_settings()
         for name, setting in make_settings().items():
             setattr(self, name, setting)
@@ -122,14 +122,14 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         return [getattr(self, name) for name in LABELS]
 
     def visible_settings(self) -> list[Setting]:
-        """Those settings that matter with the present choices."""
+        """The settings that matter with the current choices."""
         hidden = irrelevant(self)
         return [getattr(self, name) for name in LABELS if name not in hidden]
 
     def upgrade_settings(
         self, setting_values: list[str], variable_revision_number: int, module_name: str
     ) -> tuple[list[str], int]:
-        """Settings of older pipelines."""
+        """Convert the settings of older pipelines."""
         return upgraded(setting_values, variable_revision_number)
 
     def on_activated(self, workspace: Any) -> None:
@@ -137,12 +137,13 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         self.may_be_3d = workspace.pipeline.volumetric()
 
     def validate_module(self, pipeline: Any) -> None:
-        """Tell in the pipeline editor, before anything runs, what is missing."""
+        """Show in the pipeline editor what is missing, before anything runs."""
         if self.model.value == MODEL_CUSTOM and not self.custom_model.value.strip():
-            raise ValidationError("Enter the name or the path of the model.", self.custom_model)
+            raise ValidationError("Enter the name of the model, or the path to it.", self.custom_model)
         if self.together.value and self.model.value == MODEL_NUCLEI:
             raise ValidationError(
-                "To identify cells and nuclei together, select a model of cells; the nuclei have their own.", self.model
+                "To identify cells and nuclei together, select a model for cells; the nuclei use their own model.",
+                self.model,
             )
         try:
             self.engine_command()
@@ -150,7 +151,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             raise ValidationError(str(error), self.engine_choice) from None
 
     def volumetric(self) -> bool:
-        """Stacks become 3D objects."""
+        """Whether the module can process stacks as 3D."""
         return True
 
     @staticmethod
@@ -160,14 +161,14 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
 
     def finds_nuclei(self) -> bool:
         """Whether the nuclei are found here, and not taken from an earlier module."""
-        return self.together.value and self.nuclei_from.value != NUCLEI_EXIST
+        return bool(self.together.value and self.nuclei_from.value != NUCLEI_EXIST)
 
     def needs_nuclei_image(self) -> bool:
         """Whether a second image is read."""
         return self.finds_nuclei() or self.use_nuclei_image.value
 
     def run(self, workspace: Any) -> None:
-        """Segment the image and add objects and measurements; whatever goes wrong is raised, never swallowed."""
+        """Segment the image and add objects and measurements; any error is raised."""
         self.check_settings(workspace.pipeline)
         self.in_test_mode = bool(getattr(workspace.pipeline, "test_mode", False))
         image = workspace.image_set.get_image(self.x_name.value)
@@ -191,7 +192,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             shown.remember(workspace.display_data)
 
     def check_settings(self, pipeline: Any) -> None:
-        """Validate once more: a headless run does not, and would silently replace a number that is out of range."""
+        """Validate the settings: a headless run does not, and silently replaces numbers that are out of range."""
         self.may_be_3d = pipeline.volumetric()
         for setting in self.visible_settings():
             if not isinstance(setting, (Number, FloatRange)):
@@ -203,7 +204,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         self.validate_module(pipeline)
 
     def parameters(self) -> dict[str, Any]:
-        """The engine's options. Small objects and those at the border are left to filters.py, which says why."""
+        """The engine's options; filters.py discards small objects and those at the border, and says why."""
         return {
             "model": self.model_name(),
             "diameter": None if self.automatic_diameter.value else self.diameter.value,
@@ -218,7 +219,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         }
 
     def nuclei_parameters(self) -> dict[str, Any]:
-        """The same for nuclei that are found together with cells."""
+        """The engine's options for nuclei that are found together with cells."""
         return {
             **self.parameters(),
             "model": ENGINE_MODELS[MODEL_NUCLEI],
@@ -227,25 +228,25 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         }
 
     def model_name(self) -> str:
-        """The engine's name of the model, or its path."""
+        """The model's name in the engine, or its path."""
         if self.model.value != MODEL_CUSTOM:
             return ENGINE_MODELS[self.model.value]
         return engine.model_for_engine(self.custom_model.value)
 
     def engine_command(self) -> list[str]:
-        """What starts the engine; raises engine.NotInstalled in one sentence."""
+        """The command that starts the engine; raises engine.NotInstalled with one sentence."""
         if self.engine_choice.value == ENGINE_PATH:
             return engine.command_of(self.engine_path.value)
         return engine.engine_command()
 
     def _outputs(self) -> list[str]:
-        """What is fetched from the engine beside the labels."""
+        """The results to fetch from the engine in addition to the labels."""
         may_split = self.together.value and self.several_nuclei.value == SPLIT
         wanted = {"probability": self.save_probability.value, "flows": self.save_flows.value or may_split}
         return ["objects", *(name for name, is_wanted in wanted.items() if is_wanted)]
 
     def _segment(self, pixels: numpy.ndarray, parameters: dict[str, Any], also: list[str]) -> Any:
-        """Ask the engine; the first image also waits for its start, and the log says so."""
+        """Segment with the engine; the first image waits for its start, which is logged."""
         service = engine.connect(self.engine_command(), self.in_test_mode)
         result = service.segment(pixels, parameters, engine.tell_start(LOGGER), also)
         for note in result.notes:
@@ -268,11 +269,11 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         return (self.diameter_range.min, self.diameter_range.max) if self.discard_by_diameter.value else None
 
     def _nuclei_image(self, workspace: Any, image: Any) -> Any:
-        """The second image, or None; both must be of one size."""
+        """The image of the nuclei, or None; raises ValueError if its size differs."""
         other = workspace.image_set.get_image(self.nuclei_image.value) if self.needs_nuclei_image() else None
         if other is not None and size_of(other) != size_of(image):
             raise ValueError(
-                f"{self.nuclei_image.value} is not as large as {self.x_name.value}; crop or resize both alike."
+                f"{self.nuclei_image.value} and {self.x_name.value} differ in size; crop or resize both alike."
             )
         return other
 
@@ -285,9 +286,11 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         if exist:
             nuclei = workspace.object_set.get_objects(nuclei_name).segmented
             if image.volumetric and nuclei.ndim == 2:
-                nuclei = nuclei[None]  # as CellProfiler hands out objects of a stack of one slice
+                nuclei = nuclei[None]  # CellProfiler drops the slice axis of a stack with one slice
             if nuclei.shape != stages.segmented.shape:
-                raise ValueError(f"The objects {nuclei_name} are not as large as {self.x_name.value}; crop both alike.")
+                raise ValueError(
+                    f"The objects {nuclei_name} and {self.x_name.value} differ in size; crop them in the same way."
+                )
         else:
             parameters = {**self.nuclei_parameters(), **self._options_3d(image)}
             nuclei_result = self._segment(pixels_of(nuclei_image), parameters, also=["objects"])
@@ -324,11 +327,11 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def _add(
         self, workspace: Any, name: str, image: Any, labels: numpy.ndarray, stages: Filtered | None = None
     ) -> None:
-        """Objects, their count, numbers and places."""
+        """Add the objects, their count, numbers and locations."""
         objects = Objects()
         objects.segmented = labels
         if stages is not None:
-            # Where one of these is not set CellProfiler takes the one before it, and is spared a look at every pixel.
+            # If one is not set, CellProfiler uses the one before it without checking every pixel.
             if stages.unedited_segmented is not labels:
                 objects.unedited_segmented = stages.unedited_segmented
             if stages.small_removed_segmented is not stages.unedited_segmented:
@@ -352,7 +355,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             measurements.write_relation(workspace.measurements, self.module_num, relation)
 
     def _add_images(self, workspace: Any, image: Any, result: Any) -> None:
-        """The probability and the flows, under their names."""
+        """Add the probability and flow images."""
 
         def add(name: str, picture: numpy.ndarray) -> None:
             made = Image(picture, parent_image=image, convert=False, dimensions=image.dimensions)
@@ -364,9 +367,10 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             add(self.flows_name.value, flow_image(result.extra["flows"]))
 
     def columns(self) -> list[tuple[str, str, str]]:
-        """Everything that is measured: object or image, feature, type in the database."""
+        """All measurements: object or image, feature, database type."""
         cells = self.y_name.value
-        columns = super().get_measurement_columns(None, cells) + measurements.segmentation_columns(cells)
+        columns: list[measurements.Column] = [*super().get_measurement_columns(None, cells)]
+        columns += measurements.segmentation_columns(cells)
         if not self.together.value:
             return columns
         nuclei, cytoplasm = self.nuclei_objects.value, self.cytoplasm_name.value
@@ -374,23 +378,23 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             nuclei = self.nuclei_name.value
             columns += super().get_measurement_columns(None, nuclei) + measurements.segmentation_columns(nuclei)
         columns += super().get_measurement_columns(None, cytoplasm)
-        columns.append((cells, measurements.NUCLEI_COUNT, measurements.COLTYPE_INTEGER))
+        columns.append((cells, measurements.NUCLEI_COUNT, COLTYPE_INTEGER))
         for parent, child in ((nuclei, cells), (nuclei, cytoplasm), (cells, cytoplasm)):
             columns += measurements.relation_columns(parent, child)
         return columns
 
     def get_measurement_columns(self, pipeline: Any, object_name: str | None = None) -> list[tuple[str, str, str]]:
-        """What ExportToDatabase makes columns of."""
+        """The columns for ExportToDatabase."""
         return self.columns()
 
     def get_categories(self, pipeline: Any, object_name: str) -> list[str]:
-        """What later modules offer for choice: the kinds of measurements of these objects."""
+        """The categories of measurements that later modules offer for these objects."""
         return measurements.categories(self.columns(), object_name)
 
     def get_measurements(self, pipeline: Any, object_name: str, category: str) -> list[str]:
-        """And the measurements of one kind."""
+        """The measurements of one category."""
         return measurements.features(self.columns(), object_name, category)
 
     def display(self, workspace: Any, figure: Any) -> None:
-        """The image, the objects, the outlines and a table, as in IdentifyPrimaryObjects; in 3D, of one slice."""
+        """Show image, objects, outlines and a table, as in IdentifyPrimaryObjects; in 3D, of one slice."""
         draw(figure, workspace.display_data, f"{self.x_name.value}, cycle #{workspace.measurements.image_number}")

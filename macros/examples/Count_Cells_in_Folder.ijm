@@ -1,4 +1,4 @@
-// Counts the nuclei in every image of a folder; the numbers come into a table and into cells.csv beside the images.
+// Counts the nuclei in every image of a folder; the numbers go into a table and into cells.csv beside the images.
 // Run it from the editor, or as runMacro(PATH_OF_THIS_FILE, FOLDER).
 
 folder = getArgument();

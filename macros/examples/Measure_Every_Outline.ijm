@@ -1,4 +1,4 @@
-// Area, intensity and shape of every nucleus of the active image, by the ROI Manager's own Measure.
+// Measures area, intensity and shape of every nucleus in the active image with the ROI Manager.
 // Outlines that were in the ROI Manager before stay there and are not measured.
 
 run("Set Measurements...", "area mean integrated shape display redirect=None decimal=3");

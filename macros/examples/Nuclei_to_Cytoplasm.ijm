@@ -1,10 +1,10 @@
-// How bright channel 1 is in the nucleus and in the cytoplasm of every cell, and the ratio: a row of a table per cell.
-// For the whole of the active image, with the cells in channel 1 and the nuclei in channel 2.
+// Measures the mean intensity of channel 1 in nucleus and cytoplasm of every cell, and their ratio: one table row per cell.
+// For the whole active image, with the cells in channel 1 and the nuclei in channel 2.
 
 setBatchMode(true);
 image = getImageID();
 run("Select None");
-before = Overlay.size; // what is in the overlay already is no cell
+before = Overlay.size; // outlines that are already in the overlay are not cells
 run("cellspan Segment", "model=nuclei channel=2 results=[label image]");
 run("Macro...", "code=v=(v>0)"); // 1 in nuclei, 0 elsewhere
 run("32-bit");

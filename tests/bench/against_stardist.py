@@ -20,7 +20,7 @@ import numpy as np
 
 from cellspan.core.files.writing import write_json
 from cellspan.core.objects.metrics import THRESHOLDS, average_precision
-from cellspan.core.pictures.images import read_image, read_labels
+from cellspan.core.pictures.reading import read_image, read_labels
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.data import Pair, find_pairs
 

@@ -23,7 +23,8 @@ from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.models.registry import find_model
 from cellspan.core.objects.labels import Labels, in_reading_order, largest_pieces
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Floats, resize
+from cellspan.core.pictures.images import Floats
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_nuclei
 

@@ -19,7 +19,10 @@ from cellspan.core.models.card import card
 from cellspan.core.models.registry import find_model
 from cellspan.core.objects.labels import Labels, median_diameter, renumber, resize_labels
 from cellspan.core.objects.metrics import average_precision
-from cellspan.core.pictures.images import Image, network_input, read_image, resize
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.normalise import network_input
+from cellspan.core.pictures.reading import read_image
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.pictures import Example, draw_examples
 from cellspan.core.training.simulate import simulate_cells
@@ -95,8 +98,8 @@ def model_card(name: str) -> None:
     draw_examples([worst_place(segmenter, source) for source in sources], picture, SIDE)
     text = (
         f"{card(find_model(name))}\n## Pictures of failures\n\n"
-        "For each kind of image the place where the model does worst on the validation images: true outlines on the\n"
-        f"left, found ones on the right, diameters estimated.\n\n![Where {name} does worst]({picture.name})\n"
+        "For each type of image, the region of the validation images with the lowest score: true outlines on the\n"
+        f"left, found outlines on the right, with estimated diameters.\n\n![Where {name} does worst]({picture.name})\n"
     )
     write_atomically(DOCS / f"model_{name}.md", lambda part: part.write_text(text, encoding="utf-8"))
 

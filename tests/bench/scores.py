@@ -27,7 +27,9 @@ from cellspan.core.models.registry import DESCRIPTION, Model, find_model
 from cellspan.core.objects.labels import Labels, diameters, median_diameter, renumber, resize_labels
 from cellspan.core.objects.metrics import THRESHOLDS, Matches, best_overlaps, intersection_over_union, match
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image, read_image, read_labels, resize
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.reading import read_image, read_labels
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.data import find_pairs
 from cellspan.core.training.simulate import simulate_cells
@@ -236,7 +238,7 @@ def agreement(segmenter: Segmenter, python: Path) -> dict[str, dict[str, float]]
         table[Path(pipeline).stem] = {
             "cells of CellProfiler": cells,
             "cells of cellspan": total.true_positives + total.false_positives,
-            "of CellProfiler's cells, found": round(total.recall, 4),
+            "fraction of CellProfiler's cells found": round(total.recall, 4),
             "AP@0.5": round(total.average_precision, 4),
         }
     return table
@@ -261,24 +263,24 @@ def _plane(path: Path) -> np.ndarray:
 
 INTRODUCTION = """# Scores
 
-Written by `python -m tests.bench.scores`: validation images that no model was trained on (they did choose among
-checkpoints), diameters estimated, default parameters. AP is TP / (TP + FP + FN), the mean over images; *pooled* counts
-all objects of a source together. *True diameter* is AP@0.5 when the diameter is given; *diameter error* is the median
-relative error of the estimated one.
+Written by `python -m tests.bench.scores`: validation images that no model was trained on (they were used to choose
+among checkpoints), estimated diameters, default parameters. AP is TP / (TP + FP + FN), averaged over images; *pooled*
+counts all objects of a source together. *True diameter* is AP@0.5 with the true diameter given; *diameter error* is the
+median relative error of the estimated diameter.
 
-Not all of these images are independent of those that were trained on, so that scores on new ones may be lower: that of
-yeastvision_phase is a later frame of the movie that was trained on, that of codex_expert another quadrant of the field,
-that of ecoli_fluo_tractatus another part of the image, and one of the five of bbbc039 (H06_s4) is from a well of which
-another image was trained on.
+Some of these images are not independent of the training images, so scores on new images may be lower:
+yeastvision_phase is a later frame of a movie used in training, codex_expert another quadrant of the same field,
+ecoli_fluo_tractatus another part of the same image, and one of the five images of bbbc039 (H06_s4) is from a well with
+another image in the training set.
 """
 BY_SIZE = f"""## By size and shape
 
-Fraction of the true objects that are found (IoU >= 0.5), by diameter in pixels; *elongated* objects are at least
+Fraction of the true objects that were found (IoU >= 0.5), by diameter in pixels; *elongated* objects are at least
 {ELONGATED:g} times as long as wide.
 """
 MAGNIFICATIONS = """## At other magnifications
 
-The same validation images, resized so that their objects have these diameters.
+The same validation images, rescaled so that their objects have these diameters.
 """
 
 
@@ -368,7 +370,7 @@ def main() -> None:
     extra: dict[str, dict[str, Any]] = {}
     if "cyto" in names and arguments.only is None:
         segmenter = Segmenter(model_of("cyto"))
-        extra["Tissue (codex_expert): people and the model"] = experts(segmenter)
+        extra["Tissue (codex_expert): experts and the model"] = experts(segmenter)
         if arguments.cellprofiler:
             extra["Agreement with CellProfiler's example pipelines"] = agreement(segmenter, arguments.cellprofiler)
     text = as_markdown(scores, magnifications, extra)

@@ -35,9 +35,9 @@ DEPTH, SIDE = 56, 160  # pixels along x of a simulated stack
 STITCH = 0.25
 HEADER = """# Scores in 3D
 
-Written by `python -m tests.bench.volume_scores`. AP is TP / (TP + FP + FN) with the overlap counted in voxels. No model
-was trained on any stack. *True diameter*: the median diameter of the true objects in slices is given. *Joined slices*:
-`stitch_threshold` 0.25. *Found*: true objects with IoU >= 0.5. Simulated stacks are those of
+Written by `python -m tests.bench.volume_scores`. AP is TP / (TP + FP + FN), with the overlap measured in voxels. No
+model was trained on stacks. *True diameter*: with the median diameter of the true objects in slices given. *Joined
+slices*: `stitch_threshold` 0.25. *Found*: true objects with IoU >= 0.5. Simulated stacks are from
 `cellspan.core.training.simulate.volumes`, two of each kind.
 """
 

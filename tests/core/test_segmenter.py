@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import tifffile
 
-from cellspan.core.errors import DeviceMemoryError
+from cellspan.core.errors import CellspanError, DeviceMemoryError
 from cellspan.core.objects.labels import Labels, median_diameter
 from cellspan.core.objects.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import image_from_array, read_image
+from cellspan.core.pictures.images import image_from_array
+from cellspan.core.pictures.reading import read_image
 from cellspan.core.planes.pixels import Pixels
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_nuclei
@@ -90,3 +92,17 @@ def test_a_full_device_gets_fewer_tiles_and_then_the_cpu_goes_on(segmenter: Segm
     assert np.array_equal(result.labels, segmenter.segment(image, parameters).labels)
     crowded.segment(image, parameters)
     assert FullCard.tried == 2 * [4, 2, 1], "one full moment does not mean the CPU for ever"
+
+
+def test_one_of_several_images_in_a_file_is_chosen(segmenter: Segmenter, tmp_path: Path) -> None:
+    planes = np.random.default_rng(0).integers(0, 60_000, (2, 40, 50), dtype=np.uint16)
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as file:
+        for plane in planes:
+            file.write(plane, metadata={"axes": "YX"})
+    parameters = Parameters(diameter=20)
+    with pytest.raises(CellspanError, match=r"a\.ome\.tif: the file holds 2 images.*series= in Python"):
+        segmenter.segment(tmp_path / "a.ome.tif", parameters)
+    found = segmenter.segment(tmp_path / "a.ome.tif", parameters, series=1)
+    np.testing.assert_array_equal(found.probability, segmenter.segment(planes[1], parameters).probability)
+    with pytest.raises(CellspanError, match="what was given is no file"):
+        segmenter.segment(planes[0], parameters, series=0)

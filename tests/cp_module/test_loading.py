@@ -34,11 +34,11 @@ def test_the_plugin_has_no_faults() -> None:
 @pytest.mark.parametrize(
     ("source", "fault"),
     [
-        (b"match x:\n    case 1: pass\n", "the file is not Python 3.8"),
-        (b"def f(:\n", "the file is not Python 3.8"),
+        (b"match x:\n    case 1: pass\n", "the file is not valid Python 3.8"),
+        (b"def f(:\n", "the file is not valid Python 3.8"),
         (b"class Thing: pass\nimport torch.nn\nfrom cellpose import models\n", "does not have (cellpose, torch)"),
-        (b"import numpy\n", "the file needs one class of its own name"),
-        (b"class Thing: pass\nclass THING: pass\n", "the file needs one class of its own name"),
+        (b"import numpy\n", "the file needs a class with the same name"),
+        (b"class Thing: pass\nclass THING: pass\n", "the file needs a class with the same name"),
     ],
 )
 def test_what_cellprofiler_could_not_load(source: bytes, fault: str) -> None:
@@ -55,7 +55,9 @@ def test_a_module_may_use_its_own_package() -> None:
 def test_faults_are_told_without_a_cellprofiler(tmp_path: Path) -> None:
     (finding,) = check_loading(tmp_path, {"thing.py": b"import torch\nclass Thing: pass\n"}, None)
     assert finding.good is False
-    assert finding.text.startswith(f"{tmp_path / 'thing.py'}: the file imports what CellProfiler does not have (torch)")
+    assert finding.text.startswith(
+        f"{tmp_path / 'thing.py'}: the file imports packages that CellProfiler does not have (torch)"
+    )
 
 
 def test_nothing_is_found_where_there_is_none() -> None:
@@ -83,7 +85,9 @@ def test_the_python_beside_a_command(tmp_path: Path) -> None:
     assert find_python(program(tmp_path / "bin" / "cellprofiler")) == python
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("gone", "no such program"), ("CellProfiler", "no Python belongs to")])
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("gone", "no such program"), ("CellProfiler", "this program has no Python")]
+)
 def test_a_named_program_that_cannot_be_asked(tmp_path: Path, name: str, sentence: str) -> None:
     program(tmp_path / "CellProfiler")
     with pytest.raises(CellspanError, match=sentence) as caught:
@@ -94,5 +98,5 @@ def test_a_named_program_that_cannot_be_asked(tmp_path: Path, name: str, sentenc
 def test_a_python_without_cellprofiler(tmp_path: Path) -> None:
     (finding,) = check_loading(tmp_path, {"thing.py": b"class Thing: pass\n"}, Path(sys.executable))
     assert finding.good is False
-    assert "CellProfiler cannot be asked there" in finding.text
+    assert "CellProfiler cannot be started with it" in finding.text
     assert "No module named 'cellprofiler_core'" in finding.text

@@ -110,7 +110,7 @@ def test_models_by_what_they_find(tmp_path: Path, mode: str, model: str) -> None
     assert settings["model"] == model
     assert settings["custom_model"] == ""
     assert f"the model {mode} becomes {model}" in report
-    assert ("Omnipose has no counterpart" in report) == ("omni" in mode)
+    assert ("Omnipose has no equivalent" in report) == ("omni" in mode)
 
 
 @quick
@@ -153,13 +153,13 @@ def test_a_model_of_ones_own_keeps_its_path(tmp_path: Path, folder: str, path: s
     settings, report = migrated(old)
     assert settings["model"] == "Custom"
     assert settings["custom_model"] == path
-    assert ("enter its whole path" in report) == ("/" not in path)
+    assert ("enter its full path" in report) == ("/" not in path)
 
 
 @quick
 def test_models_of_another_network_are_named(tmp_path: Path) -> None:
     old = changed(tmp_path, LAST, Detection_mode="custom", Select_Cellpose_version="v4")
-    assert "/models/ours/my_model is of Cellpose 4" in migrated(old)[1]
+    assert "/models/ours/my_model is a Cellpose 4 model" in migrated(old)[1]
 
 
 @quick
@@ -220,12 +220,12 @@ def test_the_graphics_card_is_used_where_it_was(tmp_path: Path, gpu: str, device
 @pytest.mark.parametrize(
     ("changes", "note"),
     [
-        ({}, "the container cellprofiler/cellpose:3.1.1.2 is not needed"),
-        ({}, "preprocessing with deblur_cyto3 has no counterpart"),
-        ({}, "the image Deblurred is not made any more"),
-        ({}, "averaging is over flipped copies"),
-        ({}, "the image Prob goes from 0 to 1"),
-        ({"Select_Cellpose_version": "omnipose"}, "Omnipose has no counterpart"),
+        ({}, "the container cellprofiler/cellpose:3.1.1.2 is no longer needed"),
+        ({}, "preprocessing with deblur_cyto3 has no equivalent"),
+        ({}, "the image Deblurred is no longer created"),
+        ({}, "averaging now uses flipped copies"),
+        ({}, "the image Prob now ranges from 0 to 1"),
+        ({"Select_Cellpose_version": "omnipose"}, "Omnipose has no equivalent"),
     ],
 )
 def test_what_has_no_counterpart_is_named(tmp_path: Path, changes: dict[str, str], note: str) -> None:
@@ -302,7 +302,7 @@ def test_several_steps_are_all_replaced(tmp_path: Path) -> None:
     assert content.count(b"IdentifyObjectsByFlow:[") == 2
     assert b"RunCellpose" not in content
     assert any(line.startswith("module 2 (Others): ") for line in report)
-    assert report[-1] == "The header counts 3 modules, but the file has 2: is it complete?"
+    assert report[-1] == "The header lists 3 modules, but the file has 2; check that the file is complete."
 
 
 def bad(folder: Path, content: bytes) -> str:
@@ -317,7 +317,7 @@ def bad(folder: Path, content: bytes) -> str:
 
 @quick
 def test_a_pipeline_without_runcellpose(tmp_path: Path) -> None:
-    assert "has no step RunCellpose" in bad(tmp_path, (PIPELINES / "nuclei.cppipe").read_bytes())
+    assert "has no RunCellpose step" in bad(tmp_path, (PIPELINES / "nuclei.cppipe").read_bytes())
 
 
 @quick
@@ -340,7 +340,7 @@ def test_an_unknown_layout_is_named_by_revision_and_number(tmp_path: Path) -> No
         (b"\x89HDF\r\n\x1a\n\0\0", "a project \\(HDF5\\); open it in CellProfiler"),
         (b"MATLAB 5.0 MAT-file", "an old .cp pipeline \\(MATLAB\\); open it in CellProfiler"),
         (HEADER.replace("ModuleCount:3\n", "").encode(), "its header has no ModuleCount"),
-        (HEADER.replace("Version:5", "Version:7").encode(), "format version '7' are not known"),
+        (HEADER.replace("Version:5", "Version:7").encode(), "format version '7' are not supported"),
     ],
 )  # fmt: skip
 def test_what_is_no_pipeline(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -354,10 +354,10 @@ def test_what_is_no_pipeline(tmp_path: Path, content: bytes, sentence: str) -> N
         (
             "Expected_object_diameter",
             "large",
-            "'Expected object diameter' of RunCellpose is 'large', which is no number",
+            "'Expected object diameter' of RunCellpose is 'large', which is not a number",
         ),
-        ("Flow_threshold", "nan", "'Flow threshold' of RunCellpose is 'nan', which is no number"),
-        ("Use_3D", "perhaps", "'Use 3D' of RunCellpose is 'perhaps', neither Yes nor No"),
+        ("Flow_threshold", "nan", "'Flow threshold' of RunCellpose is 'nan', which is not a number"),
+        ("Use_3D", "perhaps", "'Use 3D' of RunCellpose is 'perhaps' instead of Yes or No"),
         ("Select_Cellpose_version", "v9", "'Select Cellpose version' of RunCellpose is 'v9'"),
     ],
 )

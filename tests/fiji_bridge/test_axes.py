@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.pictures.axes import axes_of_names, in_order
 from cellspan.fiji_bridge import axes as axes_module
-from cellspan.fiji_bridge.axes import array_and_axes, axes_of_names, in_order, planes_of, spacing_of, volumes_of
+from cellspan.fiji_bridge.axes import array_and_axes, planes_of, spacing_of, volumes_of
 
 xarray = pytest.importorskip("xarray")
 pytestmark = pytest.mark.quick

@@ -58,7 +58,7 @@ def test_an_endpoint_that_does_not_exist(in_imagej) -> None:
 
 def test_an_endpoint_of_plain_imagej_and_what_is_logged(in_imagej) -> None:
     done = in_imagej("check_log.py")
-    assert "Java is taken from" in done.stderr
+    assert "Using the Java in" in done.stderr
     assert "ImageJ 1.54p from net.imagej:ij:1.54p started in" in done.stderr
     assert "without windows" in done.stderr
 

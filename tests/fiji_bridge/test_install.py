@@ -22,7 +22,7 @@ pytestmark = pytest.mark.quick
 
 MACRO = {"plugins/cellspan_Segment.ijm", "plugins/cellspan/engine.txt", "plugins/cellspan/installed.json"}
 COMMANDS = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Engine_Status", "Stop_Engine")
-SHARED = {"plugins/cellspan/engine.groovy", "plugins/cellspan/colours.groovy"}
+SHARED = {f"plugins/cellspan/{name}.groovy" for name in ("engine", "places", "colours")}
 SCRIPTS = {f"scripts/Plugins/cellspan/{name}.groovy" for name in COMMANDS} | SHARED
 
 

@@ -70,8 +70,8 @@ def test_an_unfit_java_home_is_passed_over_and_said(
     monkeypatch.setenv("JAVA_HOME", str(java(tmp_path / "old", version) if version else tmp_path))
     fiji = java(tmp_path / "Fiji.app" / "java" / "linux-amd64" / "zulu21", "21")
     assert taken(tmp_path / "Fiji.app") == str(fiji)
-    assert f"(JAVA_HOME) is not taken: {reason}" in caplog.text
-    assert f"Java is taken from {fiji} (the Fiji's own)." in caplog.text
+    assert f"(JAVA_HOME) is not used: {reason}" in caplog.text
+    assert f"Using the Java in {fiji} (the Fiji's own)." in caplog.text
 
 
 def test_without_any_java_one_is_fetched(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
+import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 import tifffile
 
+from cellspan.core.cli.programs import problem_line
+from cellspan.core.errors import CellspanError, missing_channel
 from cellspan.core.models.registry import BUNDLED, user_models
 from cellspan.core.training.simulate import simulate_nuclei
 from cellspan.fiji_bridge.install import install
@@ -18,7 +23,16 @@ pytestmark = pytest.mark.end_to_end
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "fiji.md"
 PROGRAMS = Path(__file__).parent / "programs"
+ROI_PLACES = Path(__file__).parents[1] / "roi_places.csv"
 PROGRAM = PROGRAMS / "run_script.groovy"
+ENGINE_WITH_A_PROBLEM = """
+import sys
+print("[1/1] FAILED words that nobody looks into", file=sys.stderr)
+print(r'''{line}''', file=sys.stderr)
+print("NOTE something to know", file=sys.stderr)
+print("0 objects in 0 of 1 images")
+sys.exit(1)
+"""
 display_or_not = pytest.mark.parametrize("with_display", [True, False], ids=["window", "headless"])
 
 
@@ -63,9 +77,9 @@ def test_settings_reach_the_engine(imagej, engine_home: Path, cellspan, nuclei: 
     ("engine", "settings", "message"),
     [
         (None, ["model=none such"], "ERROR There is no model 'none such'"),
-        ("", [], "ERROR cellspan's engine is not known here"),
+        ("", [], "ERROR The cellspan engine was not found"),
         ("/no such/python\n", [], "ERROR The engine did not start"),
-        ("java\n-version\n", [], "ERROR The engine gave no answer"),
+        ("java\n-version\n", [], "ERROR The engine did not answer"),
     ],
 )
 def test_errors_are_one_line_and_no_roi(
@@ -86,7 +100,7 @@ def test_without_the_shared_file(imagej, tmp_path: Path) -> None:
     imagej.engine.with_name("engine.groovy").unlink()
     tifffile.imwrite(tmp_path / "i.tif", np.zeros((9, 9), np.uint8))
     printed = imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "i.tif", tmp_path / "painted.tif", display=False)
-    assert "ERROR cellspan's engine is not known here: in a terminal, run" in printed
+    assert "ERROR The cellspan engine was not found: in a terminal, run" in printed
     assert printed.splitlines()[-2:] == ["own true", "names "]
 
 
@@ -204,3 +218,48 @@ def test_fiji_records_every_setting_and_asks_for_none_of_them_again(imagej) -> N
     lines = printed.splitlines()
     assert [line.split('"')[1] for line in lines] == ["Segment Cells", "Segment Folder", "Train from ROIs"]
     assert "\n".join(lines) in DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_outlines_have_places_and_names_as_in_python(imagej) -> None:
+    rows = list(csv.DictReader(ROI_PLACES.read_text(encoding="ascii").splitlines()))
+    places = imagej.engine.with_name("places.groovy")
+    printed = imagej.groovy(PROGRAMS / "check_places.groovy", places, ROI_PLACES, display=False)
+    written = sum(row["way"] == "both" for row in rows)
+    named = sum(row["name"] != "" for row in rows)
+    assert printed.startswith(f"[written:{written}, read:{len(rows)}, named:{named}, shown:")
+
+
+def test_the_commands_read_errors_by_their_codes(imagej, tmp_path: Path) -> None:
+    path = Path('/b "new"/\\n {é}: 細.tif')
+    errors = [missing_channel("channel", 2, 1).within(path), CellspanError('a "code": "x"\tand\nmore')]
+    file = tmp_path / "errors.txt"
+    file.write_text("".join(problem_line(error) + "\n" for error in errors) + "ERROR {}\n", encoding="ascii")
+    shared = imagej.engine.with_name("engine.groovy")
+    printed = imagej.groovy(PROGRAMS / "check_problems.groovy", shared, file, display=False).splitlines()
+    assert printed == [
+        "missing_channel",
+        str(errors[0]),
+        "option String channel",
+        "index Integer 2",
+        "count Integer 1",
+        f"file String {path}",
+        "",
+        str(errors[1]).replace("\n", "\\n"),
+        "no problem",
+    ]
+
+
+def test_a_stack_in_a_folder_is_told_in_words_of_the_dialog(imagej, tmp_path: Path) -> None:
+    """Whatever the engine's sentence for the command line says: the code decides."""
+    problem = CellspanError("use --do-3d", "several_planes").within(Path("stack.tif"))
+    (tmp_path / "images").mkdir()
+    engine = tmp_path / "engine.py"
+    engine.write_text(ENGINE_WITH_A_PROBLEM.format(line=problem_line(problem)), encoding="ascii")
+    imagej.engine.write_text(f"{sys.executable}\n{quote(str(engine))}\n")
+    program = PROGRAMS / "check_folder.groovy"
+    printed = imagej.groovy(program, PROGRAMS, tmp_path / "images", display=False)
+    assert printed.splitlines() == [
+        "NOTE something to know",
+        "NOTE 0 objects in 0 of 1 images",
+        "ERROR 1 image(s) failed, the others are done. stack.tif: this is a stack; open it and use Segment Cells.",
+    ]

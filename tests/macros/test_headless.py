@@ -49,7 +49,7 @@ def test_errors_are_one_line_and_no_roi(imagej, engine_home: Path) -> None:
         ("Diameter=30", "There is no setting 'Diameter'"),
         ("model=[my own model] diamter=30", "There is no setting 'diamter'"),
         ("exclude_on_edges=yes", "exclude_on_edges = 'yes' is not possible"),
-        ("results=table", "results = 'table' is not possible; choose among: ROI Manager"),
+        ("results=table", "results = 'table' is not possible; choose one of: ROI Manager"),
         ("channel=2", "channel = 2, but the image has 1 channel(s)"),
     ],
 )
@@ -115,7 +115,7 @@ def test_channels_stacks_and_selections(imagej, engine_home: Path, tmp_path: Pat
 def test_without_the_file_that_names_the_engine(imagej) -> None:
     imagej.engine.unlink()
     printed = imagej.headless(CALLER, imagej.macro, "model=nuclei")
-    assert printed.startswith("ERROR cellspan's engine is not known here")
+    assert printed.startswith("ERROR The cellspan engine was not found")
 
 
 QUOTING = """

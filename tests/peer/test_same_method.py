@@ -22,7 +22,7 @@ from cellspan.core.models.registry import find_model
 from cellspan.core.objects.labels import as_labels, median_diameter, renumber, resize_labels
 from cellspan.core.objects.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import read_labels
+from cellspan.core.pictures.reading import read_labels
 from cellspan.core.training.data import Pair, find_pairs, read_pair
 from cellspan.core.training.simulate import simulate_nuclei
 

@@ -1,9 +1,33 @@
-"""Simulated microscope fields with true labels: nuclei alone, and cells of many kinds in many looks."""
+"""Simulated microscope fields with true labels: nuclei alone, and cells of many kinds in many looks.
 
-from cellspan.core.training.simulate.cells import simulate_cells
-from cellspan.core.training.simulate.field import SimulatedField
-from cellspan.core.training.simulate.looks import LOOKS
-from cellspan.core.training.simulate.nuclei import simulate_nuclei
-from cellspan.core.training.simulate.shapes import SHAPES
+The names are loaded when they are first used, because cells need OpenCV, which comes with the extra `train`, and nuclei
+do not.
+"""
 
-__all__ = ["LOOKS", "SHAPES", "SimulatedField", "simulate_cells", "simulate_nuclei"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cellspan.core.training.simulate.cells import simulate_cells as simulate_cells
+    from cellspan.core.training.simulate.field import SimulatedField as SimulatedField
+    from cellspan.core.training.simulate.looks import LOOKS as LOOKS
+    from cellspan.core.training.simulate.nuclei import simulate_nuclei as simulate_nuclei
+    from cellspan.core.training.simulate.shapes import SHAPES as SHAPES
+
+_HOMES = {
+    "LOOKS": "looks",
+    "SHAPES": "shapes",
+    "SimulatedField": "field",
+    "simulate_cells": "cells",
+    "simulate_nuclei": "nuclei",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the file that defines it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,4 +1,4 @@
-"""What a simulation gives: an image and the labels that are true of it."""
+"""The result of a simulation: an image and its true labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cellspan.core.objects.labels import Labels
 
 @dataclass(frozen=True)
 class SimulatedField:
-    """A simulated image, its true labels (Y, X), and in words how it looks and what shape its cells have.
+    """A simulated image, its true labels (Y, X), and the names of its look and of the shape of its cells.
 
     `image` is (Y, X) of 16 bit for `simulate_nuclei`; for `simulate_cells` it is (2, Y, X) of float32 in grey values:
     what to segment, and the nuclei (zeros where the microscope had no such channel).

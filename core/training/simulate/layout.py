@@ -1,4 +1,4 @@
-"""Where cells lie: packing them into a field, painting them so that upper cells hide lower ones, and their nuclei."""
+"""Places cells in a field, paints them so that upper cells hide lower ones, and adds nuclei."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from cellspan.core.machine.compiled import njit
 from cellspan.core.objects.labels import Labels, diameters, drop_on_edges, largest_pieces, median_diameter
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.shapes import (
+    ARMED,
+    BEND,
+    COS,
     EXTENT,
     KIND,
     LENGTH,
     RADIAL,
+    SIN,
+    WAVE,
     WIDTH,
     Outlines,
     Values,
@@ -26,10 +31,12 @@ from cellspan.core.training.simulate.shapes import (
 )
 from cellspan.core.training.simulate.textures import noise
 
-CORRECTIONS = 2  # times that radii are corrected until the median diameter is as asked
-ENOUGH = 6  # whole cells that a median is taken of
-STRIDE = 2  # packing looks at every second pixel
-SMALLEST = 12  # pixels that a visible cell has at least
+CORRECTIONS = 2  # number of corrections of the radii to reach the median diameter
+ENOUGH = 6  # whole cells needed for a median
+STRIDES = (2, 12)  # packing looks at every second pixel, and at every twelfth of a diameter of large cells
+HOPELESS = 150  # candidates in a row without room, after which no more are tried
+SMALLEST = 12  # pixels of the smallest visible cell
+BLURRED_AWAY = 0.6  # diameters out of focus, from which on nobody would draw the outline of a cell
 
 
 @dataclass(frozen=True)
@@ -37,32 +44,44 @@ class Plan:
     """How the cells of a field are shaped and arranged."""
 
     shape: str  # one of SHAPES
-    second_shape: str  # of some cells
+    second_shape: str  # shape of some cells
     second_part: float  # fraction of the cells with the second shape
     spread: float  # of the logarithm of the radii
-    coverage: float  # fraction of the area under cells that is aimed at; 1 = as many as fit
+    coverage: float  # target fraction of the area under cells; 1 = as many as fit
     islands: float  # 0 = everywhere; otherwise the fraction of the area with islands
     overlap: float  # fraction of a cell that may lie over or under others
     growth: float  # how far cells grow beyond their outline to meet their neighbours; 1 = not at all
     aligned: bool  # neighbours point the same way
-    ruffled: float  # how far outlines are pushed about, in diameters
+    ruffled: float  # distortion of outlines, in diameters
     nuclei: tuple[float, float] = (0.35, 0.75)  # smallest and largest nuclei of fields, in diameters of their cells
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The cells of a field, before anybody looks at them; tables have one entry a label, the first for background."""
+    """The cells of a field before imaging; tables have one entry per label, the first for background."""
 
     labels: Labels  # (Y, X)
-    under: Labels  # (Y, X): the cell below the uppermost one, 0 without
-    nuclei: Labels  # (Y, X): the label of the cell whose nucleus is here
+    under: Labels  # (Y, X): the cell below the uppermost one, 0 if none
+    nuclei: Labels  # (Y, X): the label of the cell of a nucleus
     edge: Floats  # (Y, X): pixels to the cell's outline, 0 outside
-    radius: Values  # (n + 1,): pixels to the outline at most
+    radius: Values  # (n + 1,): largest distance to the outline, pixels
     angle: Values  # (n + 1,): of the long axis
     diameter: float  # median, pixels
+    outlines: Outlines  # n: of the cells as they were meant, label - 1 after label - 1
+    depth: Values  # (n + 1,): diameters out of focus; infinite for cells that are not there after all
+    vessels: Floats | None = None  # (Y, X): 1 where a vessel of the tissue is, 0 elsewhere
+
+    @property
+    def annotated(self) -> Labels:
+        """The labels (Y, X), 1..n, of the cells that an annotator would draw: those near the focus."""
+        wanted = self.depth < BLURRED_AWAY
+        wanted[0] = False
+        table = np.zeros(len(wanted), np.int32)
+        table[wanted] = np.arange(1, np.count_nonzero(wanted) + 1)
+        return table[self.labels]
 
     def of_cell(self, values: Values) -> Floats:
-        """A picture (Y, X) of numbers (n + 1,) that belong to cells."""
+        """An image (Y, X) of values (n + 1,) per cell."""
         return np.asarray(values, np.float32)[self.labels]
 
 
@@ -71,7 +90,7 @@ def arrange(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.
     seed = int(rng.integers(2**62))
     asked = diameter
     for _ in range(1 + CORRECTIONS):
-        # The same random numbers again, so that only the size changes.
+        # The same random numbers, so that only the size changes.
         outlines, labels, under = _attempt(shape, asked, plan, np.random.default_rng(seed))
         found = _whole_diameter(labels, diameter)
         if abs(found / diameter - 1) < 0.08:
@@ -81,11 +100,12 @@ def arrange(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.
     radius = _largest_of_each(edge, labels, len(outlines.rows))
     nuclei = _nuclei(labels, edge, outlines, plan, rng)
     angle = np.concatenate(([0.0], np.arctan2(outlines.rows[:, 3], outlines.rows[:, 2])))
-    return Scene(labels, under, nuclei, edge, radius, angle, median_diameter(labels) or diameter)
+    found = median_diameter(labels) or diameter
+    return Scene(labels, under, nuclei, edge, radius, angle, found, outlines, np.zeros(len(radius)))
 
 
 def _whole_diameter(labels: Labels, otherwise: float) -> float:
-    """Median diameter of the cells that the field's border does not cut; `otherwise` where they are too few to tell."""
+    """Median diameter of the cells that the field's border does not cut; `otherwise` if there are too few."""
     whole = drop_on_edges(labels)
     return median_diameter(whole) if whole.max(initial=0) >= ENOUGH else otherwise
 
@@ -93,12 +113,13 @@ def _whole_diameter(labels: Labels, otherwise: float) -> float:
 def _attempt(
     shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.Generator
 ) -> tuple[Outlines, Labels, Labels]:
-    """Outlines of the cells that are visible, their labels (Y, X), and the labels under those."""
+    """Outlines of the visible cells, their labels (Y, X), and the labels below them."""
     outlines = _candidates(shape, diameter, plan, rng)
     warp = np.stack([_push(shape, diameter, plan.ruffled, rng) for _ in range(2)])
     room = float(np.abs(warp).max(initial=0)) + 1
     parts = (outlines.rows, outlines.tables, outlines.arms)
-    chosen = _pack(*parts, warp, room, plan.overlap, plan.coverage * shape[0] * shape[1])
+    stride = max(STRIDES[0], int(diameter) // STRIDES[1])
+    chosen = _pack(*parts, warp, room, plan.overlap, plan.coverage * shape[0] * shape[1], stride)
     outlines = outlines.some(chosen)
     labels, under = _paint(outlines.rows, outlines.tables, outlines.arms, warp, room, plan.growth)
     labels = largest_pieces(labels)
@@ -113,7 +134,7 @@ def _attempt(
 
 
 def _candidates(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.random.Generator) -> Outlines:
-    """Many more cells than fit, at random places where the plan has cells."""
+    """Many more cells than fit, at random positions where the plan has cells."""
     margin = diameter
     height, width = (side + 2 * margin for side in shape)
     tries = 4 if plan.coverage == 1 else 2
@@ -143,7 +164,7 @@ def _candidates(shape: tuple[int, int], diameter: float, plan: Plan, rng: np.ran
 
 
 def _with_buds(mothers: Outlines, rng: np.random.Generator) -> Outlines:
-    """Beside half of the cells a smaller one that touches them; the mothers come first."""
+    """Add a smaller, touching cell to half of the cells; the mothers come first."""
     chosen = rng.random(len(mothers.rows)) < 0.5
     rows = mothers.rows[chosen]
     size = np.sqrt(rows[:, LENGTH] * rows[:, WIDTH])
@@ -172,36 +193,52 @@ def _box(row: Any, room: float, growth: float, height: int, width: int) -> tuple
 
 
 @njit(cache=True, fastmath=True)
-def _pack(rows: Any, tables: Any, arms: Any, warp: Any, room: float, overlap: float, wanted: float) -> Any:
-    """Which of the candidates, taken in turn, find room: at most `overlap` of each lies on others."""
+def _span(row: Any, dy: float, room: float, growth: float, x0: int, x1: int) -> tuple[int, int]:
+    """The part of x0 to x1 in which a row of pixels, `dy` from the centre, may meet a cell: long cells fill few."""
+    kind = int(row[KIND])
+    if kind in (RADIAL, ARMED) or abs(row[SIN]) < 0.05:
+        return x0, x1
+    width = growth * row[WIDTH] * 1.3 + growth * growth * row[LENGTH] * (abs(row[BEND]) + 2 * abs(row[WAVE])) + 2 * room
+    # Across the long axis, a point (dy, dx) is cos * dy - sin * dx away from it.
+    middle, half = row[X] + row[COS] * dy / row[SIN], width / abs(row[SIN])
+    return max(x0, int(middle - half)), min(x1, int(middle + half) + 2)
+
+
+@njit(cache=True, fastmath=True)
+def _pack(rows: Any, tables: Any, arms: Any, warp: Any, room: float, overlap: float, wanted: float, stride: int) -> Any:
+    """The candidates that fit, in order: at most `overlap` of each covers others."""
     height, width = warp.shape[1:]
     taken = np.zeros((height, width), np.bool_)
     chosen = np.zeros(len(rows), np.bool_)
     mine = np.zeros((height, width), np.bool_)
-    covered = 0
+    covered = missed = 0
     for k in range(len(rows)):
-        if covered >= wanted:
+        if covered >= wanted or missed > HOPELESS:
             break
         y0, x0, y1, x1 = _box(rows[k], room, 1.0, height, width)
         y, x = int(rows[k, Y]), int(rows[k, X])
-        if overlap < 0.3 and 0 <= y < height and 0 <= x < width and taken[y // STRIDE * STRIDE, x // STRIDE * STRIDE]:
+        if overlap < 0.3 and 0 <= y < height and 0 <= x < width and taken[y // stride * stride, x // stride * stride]:
+            missed += 1
             continue
         reach = rows[k, EXTENT] ** 2
         inside = hidden = 0
-        y0, x0 = y0 // STRIDE * STRIDE, x0 // STRIDE * STRIDE
-        for y in range(y0, y1, STRIDE):
-            for x in range(x0, x1, STRIDE):
+        y0, x0 = y0 // stride * stride, x0 // stride * stride
+        for y in range(y0, y1, stride):
+            left, right = _span(rows[k], y - rows[k, Y], room, 1.0, x0, x1)
+            for x in range(left // stride * stride, right, stride):
                 dy, dx = y + warp[0, y, x] - rows[k, Y], x + warp[1, y, x] - rows[k, X]
                 near = dy * dy + dx * dx < reach
                 mine[y, x] = near and distance(dy, dx, rows[k], tables[k], arms[k]) < 1
                 inside += mine[y, x]
                 hidden += mine[y, x] and taken[y, x]
         if inside == 0 or hidden > overlap * inside:
+            missed += 1
             continue
-        chosen[k] = True
-        covered += (inside - hidden) * STRIDE * STRIDE
-        for y in range(y0, y1, STRIDE):
-            for x in range(x0, x1, STRIDE):
+        chosen[k], missed = True, 0
+        covered += (inside - hidden) * stride * stride
+        for y in range(y0, y1, stride):
+            left, right = _span(rows[k], y - rows[k, Y], room, 1.0, x0, x1)
+            for x in range(left // stride * stride, right, stride):
                 taken[y, x] |= mine[y, x]
     return chosen
 
@@ -217,7 +254,8 @@ def _paint(rows: Any, tables: Any, arms: Any, warp: Any, room: float, growth: fl
         y0, x0, y1, x1 = _box(rows[k], room, growth, height, width)
         reach = (rows[k, EXTENT] * growth) ** 2
         for y in range(y0, y1):
-            for x in range(x0, x1):
+            left, right = _span(rows[k], y - rows[k, Y], room, growth, x0, x1)
+            for x in range(left, right):
                 dy, dx = y + warp[0, y, x] - rows[k, Y], x + warp[1, y, x] - rows[k, X]
                 if dy * dy + dx * dx > reach:
                     continue
@@ -262,7 +300,7 @@ def _largest_of_each(values: Any, labels: Any, count: int) -> Any:
 
 
 def _edge_distance(labels: Labels) -> Floats:
-    """Pixels to the nearest pixel of another label or of the background, for pixels of cells."""
+    """Distance in pixels from each cell pixel to the nearest pixel of another label or the background."""
     inner = labels > 0
     same = labels[:, 1:] == labels[:, :-1]
     inner[:, 1:] &= same
@@ -270,14 +308,14 @@ def _edge_distance(labels: Labels) -> Floats:
     same = labels[1:] == labels[:-1]
     inner[1:] &= same
     inner[:-1] &= same
-    # Cells go on beyond the field, so its border is no outline.
+    # Cells continue beyond the field, so its border is not an outline.
     away = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, 3)
-    # Without any outline in the field the distance would be endless.
+    # Without any outline in the field, the distance would be infinite.
     return np.where(labels > 0, np.minimum(away, max(labels.shape)) + 0.5, 0).astype(np.float32)
 
 
 def _nuclei(labels: Labels, edge: Floats, cells: Outlines, plan: Plan, rng: np.random.Generator) -> Labels:
-    """One nucleus, seldom two or none, in each cell."""
+    """One nucleus, rarely two or none, in each cell."""
     rows, n = cells.rows, len(cells.rows)
     if n == 0:
         return np.zeros_like(labels)
@@ -298,4 +336,7 @@ def _nuclei(labels: Labels, edge: Floats, cells: Outlines, plan: Plan, rng: np.r
     both.rows[long, LENGTH] *= 1.3
     both.rows[long, EXTENT] *= 1.3
     rim = 1.0 + 0.03 * float(np.median(size))
-    return _paint_nuclei(np.concatenate((owners, owners[two])), both.rows, both.tables, both.arms, labels, edge, rim)
+    result: Labels = _paint_nuclei(
+        np.concatenate((owners, owners[two])), both.rows, both.tables, both.arms, labels, edge, rim
+    )
+    return result

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from cellspan.core.objects.labels import Labels, renumber
 from cellspan.core.pictures.images import Floats
@@ -30,7 +30,7 @@ def simulate_nuclei(
 
 
 def _add_nucleus(labels: Labels, light: Floats, label: int, diameter: float, rng: np.random.Generator) -> None:
-    """Paint one nucleus into free space; one that would be mostly hidden is left out."""
+    """Paint one nucleus into free space; skip it if it would be mostly hidden."""
     centre = rng.uniform(0, labels.shape)
     radius = diameter / 2 * np.exp(rng.normal(0, 0.18))
     y, x = np.ogrid[: labels.shape[0], : labels.shape[1]]
@@ -42,26 +42,31 @@ def _add_nucleus(labels: Labels, light: Floats, label: int, diameter: float, rng
     if not inside.any() or free.sum() < 0.8 * inside.sum():
         return
     labels[box][free] = label
-    texture = cv2.GaussianBlur(rng.normal(0, 1, free.shape).astype(np.float32), (0, 0), max(1.0, radius / 6))
+    texture = _blurred(rng.normal(0, 1, free.shape).astype(np.float32), max(1.0, radius / 6))
     texture /= max(float(texture.std()), 1e-6)
     light[box][free] += np.exp(rng.normal(0, 0.4)) * (1 + 0.2 * texture[free])
 
 
 def _shape(angle: NDArray[np.float64], radius: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Distance of the border from the centre at each angle: an ellipse with soft lobes."""
+    """Radius at each angle: an ellipse with soft lobes."""
     ratio = rng.uniform(0.6, 1.0)
     turned = angle - rng.uniform(0, np.pi)
-    border = radius * np.sqrt(ratio) / np.hypot(ratio * np.cos(turned), np.sin(turned))
+    border: NDArray[np.float64] = radius * np.sqrt(ratio) / np.hypot(ratio * np.cos(turned), np.sin(turned))
     for lobes in (2, 3, 4):
         border = border * (1 + rng.normal(0, 0.05) * np.cos(lobes * angle + rng.uniform(0, 2 * np.pi)))
     return border
 
 
 def _optics(light: Floats, diameter: float, rng: np.random.Generator) -> Floats:
-    """Haze of what is out of focus, uneven illumination, and the blur of the objective."""
-    haze = cv2.GaussianBlur(light, (0, 0), diameter)
+    """Out-of-focus haze, uneven illumination, and the blur of the objective."""
+    haze = _blurred(light, diameter)
     y, x = np.ogrid[-1 : 1 : light.shape[0] * 1j, -1 : 1 : light.shape[1] * 1j]
     y0, x0 = rng.uniform(-0.5, 0.5, 2)
     illumination = 1 - 0.25 * ((y - y0) ** 2 + (x - x0) ** 2) / 2
-    sharp = cv2.GaussianBlur(light, (0, 0), 1.2)
-    return ((0.85 * sharp + 0.3 * haze + 0.05) * illumination).astype(np.float32)
+    sharp = _blurred(light, 1.2)
+    result: Floats = ((0.85 * sharp + 0.3 * haze + 0.05) * illumination).astype(np.float32)
+    return result
+
+
+def _blurred(light: Floats, sigma: float) -> Floats:
+    return np.asarray(gaussian_filter(light, sigma, mode="mirror"), np.float32)

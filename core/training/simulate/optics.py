@@ -9,10 +9,13 @@ from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.textures import blurred, noise, spots
 
 WHITE = 255.0  # grey values
+# Decimal logarithms, least and most:
+BACKGROUND = (-2.5, -0.3)  # light beside cells, cells having about 1
+PHOTONS = (0.9, 3.2)  # that come from a pixel of a cell
 
 
 def focus(light: Floats, diameter: float, rng: np.random.Generator) -> Floats:
-    """What the objective makes of light (Y, X): blur, and the haze of what lies above and below."""
+    """The effect of the objective on light (Y, X): blur, and haze from above and below."""
     sharpness = np.exp(rng.uniform(*np.log((0.5, max(0.8, 0.05 * diameter)))))
     image = blurred(light, float(sharpness))
     if rng.random() < 0.6:
@@ -26,7 +29,7 @@ def focus(light: Floats, diameter: float, rng: np.random.Generator) -> Floats:
 
 
 def illumination(shape: tuple[int, int], strength: float, rng: np.random.Generator) -> Floats:
-    """A picture (Y, X) around 1: brighter on one side or in the middle; a `strength` of 1 shows clearly."""
+    """Illumination (Y, X) around 1: brighter on one side or in the middle; a `strength` of 1 is clearly visible."""
     y = np.linspace(-1, 1, shape[0], dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, shape[1], dtype=np.float32)[None]
     tilt, centre = rng.normal(0, 0.12 * strength, 2), rng.uniform(-0.6, 0.6, 2)
@@ -52,25 +55,33 @@ def debris(shape: tuple[int, int], diameter: float, rng: np.random.Generator) ->
 
 
 def empty_field(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
-    """Grey values (Y, X) of a place without cells, in fluorescence or transmitted light, with dust or without."""
-    diameter = float(np.exp(rng.uniform(*np.log((8, 60)))))  # that cells would have
+    """Grey values (Y, X) of a field without cells, in fluorescence or transmitted light, with or without dust."""
+    diameter = float(np.exp(rng.uniform(*np.log((8, 60)))))  # of imaginary cells
     dust = rng.uniform(0, 0.2) * debris(shape, diameter, rng) if rng.random() < 0.5 else np.zeros(shape, np.float32)
     if rng.random() < 0.7:
         return fluorescence_camera(np.asarray(dust, np.float32), rng)
     return transmission_camera(np.asarray(0.5 - dust, np.float32), rng)
 
 
-def fluorescence_camera(light: Floats, rng: np.random.Generator) -> Floats:
-    """Grey values of light (Y, X, cells about 1): offset, background, photons, read noise, saturation."""
-    background = 10 ** rng.uniform(-2.5, -0.3)
-    photons = 10 ** rng.uniform(0.9, 3.2)
-    light = np.maximum(light, 0) * illumination(light.shape, 10 ** rng.uniform(-0.7, 0.2), rng) + background * (
+def fluorescence_camera(
+    light: Floats,
+    rng: np.random.Generator,
+    background: tuple[float, float] = BACKGROUND,
+    photons: tuple[float, float] = PHOTONS,
+) -> Floats:
+    """Grey values of light (Y, X, cells about 1): offset, background, photons, read noise, saturation.
+
+    `background` and `photons` are ranges like BACKGROUND and PHOTONS.
+    """
+    ground = 10 ** rng.uniform(*background)
+    gain = 10 ** rng.uniform(*photons)
+    light = np.maximum(light, 0) * illumination(light.shape, 10 ** rng.uniform(-0.7, 0.2), rng) + ground * (
         1 + 0.3 * noise(light.shape, 0.3 * min(light.shape), rng)
     )
-    electrons = _poisson(np.asarray(np.maximum(light, 0) * photons, np.float32), rng)
+    electrons = _poisson(np.asarray(np.maximum(light, 0) * gain, np.float32), rng)
     read_noise = rng.uniform(0.5, 4)
     electrons += rng.standard_normal(light.shape, np.float32) * read_noise
-    if rng.random() < 0.5:  # else the software took the offset away, and what is darker is black
+    if rng.random() < 0.5:  # otherwise the software subtracted the offset, and darker pixels are black
         electrons += 3 * read_noise
     full = float(np.percentile(electrons[::4, ::4], rng.uniform(97, 99.9))) if rng.random() < 0.25 else electrons.max()
     return _stored(electrons / max(float(full), 1e-6), rng)
@@ -89,12 +100,12 @@ def transmission_camera(light: Floats, rng: np.random.Generator) -> Floats:
 def _poisson(mean: Floats, rng: np.random.Generator) -> Floats:
     if mean.mean() < 30:
         return rng.poisson(mean).astype(np.float32)
-    # Many photons: the normal distribution, five times as fast.
+    # The normal distribution for many photons is five times as fast.
     return np.asarray(mean + np.sqrt(mean) * rng.standard_normal(mean.shape, np.float32), np.float32)
 
 
 def _stored(image: Floats, rng: np.random.Generator) -> Floats:
-    """As the file keeps it: cut off at black and white, sometimes 8 bit, sometimes JPEG."""
+    """As stored in the file: clipped to black and white, sometimes 8 bit, sometimes JPEG."""
     grey = np.clip(image, 0, 1) * WHITE
     kind = rng.random()
     if kind < 0.12:

@@ -19,7 +19,7 @@ from cellspan.core.machine.compiled import njit
 
 Values = NDArray[np.float64]
 
-# What a row holds: centre, unit vector of the long axis, half length and half width, bend, wave, how far it reaches.
+# Columns: centre, unit vector of the long axis, half length and half width, bend, wave, reach.
 Y, X, COS, SIN, LENGTH, WIDTH, BEND, WAVE, PHASE, POINTED, KIND, EXTENT = range(12)
 COLUMNS = 12
 TABLE, ARMS = 64, 4
@@ -28,7 +28,28 @@ AROUND = np.arange(TABLE) * 4 / TABLE
 ANGLES = np.arctan2(1 - np.abs((AROUND + 1) % 4 - 2), np.abs(AROUND - 2) - 1)
 RADIAL, SPINDLE, ROD, ARMED = range(4)  # the kinds of distance function
 
-SHAPES = ("round", "epithelial", "lobed", "spread", "spindle", "neurite", "rod", "filament", "budding")
+SHAPES = (
+    "round",
+    "epithelial",
+    "lobed",
+    "spread",
+    "spindle",
+    "bipolar",
+    "myoblast",
+    "neurite",
+    "neuron",
+    "rod",
+    "filament",
+    "budding",
+)
+# Of the shapes with pointed ends: aspect ratio, and how far the body stays thick towards the ends (least, most).
+SPINDLES = {
+    "spindle": ((2.0, 8.0), (1.0, 2.5)),
+    "bipolar": ((4.0, 10.0), (0.5, 1.0)),  # a small body with two long, thin processes
+    "myoblast": ((4.0, 10.0), (1.2, 4.0)),
+}
+# Of the shapes with arms: their length in radii, and half width (least, most).
+ARMED_SHAPES = {"neurite": ((1.5, 5.0), (0.1, 0.25)), "neuron": ((1.2, 2.2), (0.2, 0.45))}
 
 
 @dataclass
@@ -40,11 +61,11 @@ class Outlines:
     arms: Values
 
     def some(self, chosen: NDArray[Any]) -> Outlines:
-        """Those of the cells that an index or a mask chooses."""
+        """The cells selected by an index or a mask."""
         return Outlines(self.rows[chosen], self.tables[chosen], self.arms[chosen])
 
     def followed_by(self, others: Outlines) -> Outlines:
-        """These cells and then the others."""
+        """These cells followed by the others."""
         return Outlines(
             np.concatenate((self.rows, others.rows)),
             np.concatenate((self.tables, others.tables)),
@@ -61,8 +82,8 @@ def draw_outlines(shape: str, centres: Values, angles: Values, radii: Values, rn
     outlines = Outlines(rows, np.ones((n, TABLE)), np.zeros((n, ARMS, 4)))
     if shape in {"rod", "filament"}:
         _draw_rods(outlines, radii, shape == "filament", rng)
-    elif shape == "spindle":
-        _draw_spindles(outlines, radii, rng)
+    elif shape in SPINDLES:
+        _draw_spindles(outlines, shape, radii, rng)
     else:
         _draw_radial(outlines, shape, radii, rng)
     return outlines
@@ -70,16 +91,16 @@ def draw_outlines(shape: str, centres: Values, angles: Values, radii: Values, rn
 
 def _draw_radial(outlines: Outlines, shape: str, radii: Values, rng: np.random.Generator) -> None:
     rows, n = outlines.rows, len(radii)
-    flattest = {"round": 0.75, "budding": 0.8, "epithelial": 0.6, "lobed": 0.5, "spread": 0.5, "neurite": 0.7}[shape]
+    flattest = {"round": 0.75, "budding": 0.8, "epithelial": 0.6, "lobed": 0.5, "spread": 0.5}.get(shape, 0.7)
     ratio = rng.uniform(flattest, 1.0, n)
     rows[:, LENGTH], rows[:, WIDTH] = radii / np.sqrt(ratio), radii * np.sqrt(ratio)
-    rows[:, KIND] = ARMED if shape == "neurite" else RADIAL
-    lobes = {"round": 0.03, "budding": 0.015, "epithelial": 0.08, "lobed": 0.12, "spread": 0.08, "neurite": 0.08}[shape]
+    rows[:, KIND] = ARMED if shape in ARMED_SHAPES else RADIAL
+    lobes = {"round": 0.03, "budding": 0.015, "epithelial": 0.08, "lobed": 0.12}.get(shape, 0.08)
     outlines.tables[:] = _lobed(n, lobes, rng)
     if shape == "spread":
         outlines.tables[:] = _spiky(outlines.tables, rng)
-    if shape == "neurite":
-        _draw_arms(outlines.arms, radii, rng)
+    if shape in ARMED_SHAPES:
+        _draw_arms(outlines.arms, shape, radii, rng)
     reach = outlines.tables.max(axis=1) * rows[:, LENGTH]
     rows[:, EXTENT] = np.maximum(reach, outlines.arms[:, :, 1].max(axis=1) * 1.1)
 
@@ -104,12 +125,13 @@ def _spiky(tables: Values, rng: np.random.Generator) -> Values:
     return np.asarray(tables / np.sqrt((tables**2).mean(axis=1, keepdims=True)))
 
 
-def _draw_arms(arms: Values, radii: Values, rng: np.random.Generator) -> None:
+def _draw_arms(arms: Values, shape: str, radii: Values, rng: np.random.Generator) -> None:
     n = len(radii)
+    length, width = ARMED_SHAPES[shape]
     present = rng.random((n, ARMS)) < 0.7
     arms[:, :, 0] = rng.uniform(-np.pi, np.pi, (n, ARMS))
-    arms[:, :, 1] = present * rng.uniform(1.5, 5.0, (n, ARMS)) * radii[:, None]
-    arms[:, :, 2] = np.maximum(rng.uniform(0.1, 0.25, (n, ARMS)) * radii[:, None], 1.2)
+    arms[:, :, 1] = present * rng.uniform(*length, (n, ARMS)) * radii[:, None]
+    arms[:, :, 2] = np.maximum(rng.uniform(*width, (n, ARMS)) * radii[:, None], 1.2)
     arms[:, :, 3] = rng.normal(0, 0.2, (n, ARMS))
 
 
@@ -126,10 +148,11 @@ def _draw_rods(outlines: Outlines, radii: Values, long: bool, rng: np.random.Gen
     rows[:, EXTENT] = rows[:, LENGTH] * 1.15 + half
 
 
-def _draw_spindles(outlines: Outlines, radii: Values, rng: np.random.Generator) -> None:
+def _draw_spindles(outlines: Outlines, shape: str, radii: Values, rng: np.random.Generator) -> None:
     rows, n = outlines.rows, len(radii)
-    aspect = np.exp(rng.uniform(np.log(2.0), np.log(8.0), n))
-    rows[:, POINTED] = rng.uniform(1.0, 2.5, n)
+    (shortest, longest), (thin, thick) = SPINDLES[shape]
+    aspect = np.exp(rng.uniform(np.log(shortest), np.log(longest), n))
+    rows[:, POINTED] = rng.uniform(thin, thick, n)
     half = radii * np.sqrt(np.pi / 4 * (rows[:, POINTED] + 1) / rows[:, POINTED] / aspect)
     rows[:, WIDTH], rows[:, LENGTH] = half, half * aspect
     rows[:, BEND] = rng.normal(0, 0.15, n)
@@ -141,12 +164,14 @@ def _draw_spindles(outlines: Outlines, radii: Values, rng: np.random.Generator) 
 
 @njit(cache=True, fastmath=True)
 def distance(dy: float, dx: float, row: Any, table: Any, arms: Any) -> float:
-    """How far a point at (dy, dx) from the centre lies outwards: 0 at the centre, 1 on the outline."""
+    """Distance function of a point at (dy, dx) from the centre: 0 at the centre, 1 on the outline."""
+    result: float
     u = row[COS] * dx + row[SIN] * dy
     v = row[COS] * dy - row[SIN] * dx
     kind = int(row[KIND])
     if kind in (RADIAL, ARMED):
-        return _radial(u, v, row, table, arms)
+        result = _radial(u, v, row, table, arms)
+        return result
     length, width = row[LENGTH], row[WIDTH]
     along = u / length
     turn = 3 * math.pi
@@ -156,10 +181,13 @@ def distance(dy: float, dx: float, row: Any, table: Any, arms: Any) -> float:
     v = abs(v) / math.sqrt(1 + slope * slope)
     if kind == ROD:
         beyond = max(abs(u) - (length - width), 0.0)
-        return math.sqrt(beyond * beyond + v * v) / width
+        result = math.sqrt(beyond * beyond + v * v) / width
+        return result
     if abs(along) >= 1:
-        return abs(along) + v / width
-    return max(abs(along), v / (width * (1 - abs(along) ** row[POINTED]) + 0.3))
+        result = abs(along) + v / width
+        return result
+    result = max(abs(along), v / (width * (1 - abs(along) ** row[POINTED]) + 0.3))
+    return result
 
 
 @njit(cache=True, fastmath=True)
@@ -174,7 +202,7 @@ def _radial(u: float, v: float, row: Any, table: Any, arms: Any) -> float:
     low = int(place)
     part = place - low
     outline = (1 - part) * table[low % TABLE] + part * table[(low + 1) % TABLE]
-    result = math.sqrt(sy * sy + sx * sx) / outline
+    result: float = math.sqrt(sy * sy + sx * sx) / outline
     if int(row[KIND]) == ARMED:
         for k in range(ARMS):
             reach = arms[k, 1]

@@ -12,7 +12,7 @@ DIRECTIONS = 4  # of fibres, evenly over half a turn
 
 def noise(shape: tuple[int, int], scale: float, rng: np.random.Generator) -> Floats:
     """Noise of mean 0 and spread 1 whose grains are about `scale` pixels wide."""
-    # Made coarse and magnified: as smooth, and many times faster than a wide blur.
+    # Computed at low resolution and magnified: just as smooth, and many times faster than a wide blur.
     step = max(1.0, scale / 3)
     height, width = (int(np.ceil(side / step)) + 4 for side in shape)
     coarse = rng.standard_normal((height, width), np.float32)
@@ -23,7 +23,7 @@ def noise(shape: tuple[int, int], scale: float, rng: np.random.Generator) -> Flo
 
 
 def rough_noise(shape: tuple[int, int], scale: float, rng: np.random.Generator) -> Floats:
-    """Noise with coarse and fine grains, as most stains look: each octave is half as wide and weaker."""
+    """Noise with coarse and fine grains, as in most stains: each octave is half as wide and weaker."""
     total = noise(shape, scale, rng)
     for octave in (1, 2):
         if scale / 2**octave >= 1:
@@ -59,7 +59,7 @@ def spots(shape: tuple[int, int], density: float, width: float, rng: np.random.G
 
 
 def blurred(plane: Floats, sigma: float) -> Floats:
-    """Gaussian blur; wide ones at a lower resolution, which is as smooth and much faster."""
+    """Gaussian blur; wide blurs at a lower resolution, which is just as smooth and much faster."""
     if sigma < 0.2:
         return plane
     step = int(sigma // 4)

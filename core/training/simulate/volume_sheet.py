@@ -1,4 +1,4 @@
-"""A sheet of simulated stacks, to look at: `python -m cellspan.core.training.simulate.volume_sheet SHEET.png`."""
+"""A figure of simulated stacks: `python -m cellspan.core.training.simulate.volume_sheet SHEET.png`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEEDS = (5, 3)  # two rows of each kind
 
 
 def sheet() -> NDArray[np.uint8]:
-    """Cuts along three pairs of axes, RGB (Y, X, 3): kinds from top to bottom, anisotropies from left to right.
+    """Sections along three pairs of axes, RGB (Y, X, 3): kinds from top to bottom, anisotropies from left to right.
 
     Every second row has the true outlines.
     """
@@ -42,13 +42,13 @@ def _tile(seed: int, anisotropy: float, kind: str, outlined: bool) -> NDArray[np
 
 
 def _in_few_shades(image: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Noise makes large files."""
+    """Fewer shades, because noise makes large files."""
     low, high = np.percentile(image, (1, 99.8))
     return np.asarray(np.clip((image - low) / (high - low), 0, 1) * (SHADES - 1), np.uint16)
 
 
 def write_sheet(path: Path) -> None:
-    """Write the sheet as PNG."""
+    """Write the figure as PNG."""
     picture = cv2.cvtColor(sheet(), cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     write_atomically(path, lambda part: part.write_bytes(data.tobytes()))

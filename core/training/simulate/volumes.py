@@ -1,4 +1,4 @@
-"""Simulated z-stacks with true labels: touching ellipsoid nuclei or lumpy cells, seen with less focus along z."""
+"""Simulated z-stacks with true labels: touching ellipsoid nuclei or lumpy cells, with lower resolution along z."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from cellspan.core.training.simulate.textures import blurred
 
 Shape = tuple[int, int, int]
 
-FINEST = 2.0  # pixels at most between the planes that light is worked out in, however far the slices are apart
-STRIDE = 2.0  # pixels; packing looks no closer
+FINEST = 2.0  # largest distance between the planes in which light is computed, in pixels, whatever the slice spacing
+STRIDE = 2.0  # pixels; resolution of packing
 ELONGATION = 2.5  # of the point spread function along z
-VISIBLE = 0.05  # part of a typical object that is in the volume, or it is left out
+VISIBLE = 0.05  # fraction of a typical object that must be in the volume to keep it
 REACH = 12  # column of a table of bodies; before it the centre (3) and a matrix (9)
 
 
@@ -32,9 +32,9 @@ class Plan:
     coverage: tuple[float, float]  # fraction of the volume under objects, least and most
     spread: float  # of the logarithm of the radii
     stretch: float  # of the logarithm of each axis
-    overlap: float  # part of an object that may be cut off by its neighbours
+    overlap: float  # fraction of an object that neighbours may cut off
     growth: float  # how far objects grow beyond their surface to meet their neighbours; 1 = not at all
-    lumps: float  # how far surfaces are pushed about, in diameters
+    lumps: float  # distortion of surfaces, in diameters
 
 
 KINDS = {
@@ -45,7 +45,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class _Scene:
-    """The objects before anybody looks at them, in planes that are at least as close as the slices."""
+    """The objects before imaging, in planes at least as close as the slices."""
 
     labels: Labels  # (Z', Y, X)
     depth: Floats  # (Z', Y, X): 0 in the centre of an object, 1 on its surface
@@ -54,7 +54,7 @@ class _Scene:
 
     @property
     def slices(self) -> slice:
-        """Which of the planes the microscope is focused on."""
+        """The planes on which the microscope is focused."""
         return slice(self.stride // 2, None, self.stride)
 
 
@@ -68,16 +68,18 @@ def simulated_volume(
     stained within, on their membranes, or both. Raises CellspanError for what cannot be simulated.
     """
     if kind not in KINDS:
-        raise CellspanError(f"There are simulated volumes of {' and '.join(KINDS)}, not of '{kind}'.")
+        raise CellspanError(f"There are simulated volumes of {' and '.join(KINDS)}, but not of '{kind}'.")
     if min(shape) < 1 or anisotropy <= 0 or diameter <= 2:
-        raise CellspanError("A simulated volume needs slices, rows and columns, anisotropy above 0, diameter above 2.")
+        raise CellspanError(
+            "A simulated volume needs at least one slice, row and column, an anisotropy above 0 and a diameter above 2."
+        )
     rng = np.random.default_rng(seed)
     scene = _arrange(shape, anisotropy, diameter, KINDS[kind], rng)
     light = (_nuclear_light if kind == "nuclei" else _cellular_light)(scene, diameter, rng)
     return _microscope(light, scene, diameter, rng), np.ascontiguousarray(scene.labels[scene.slices])
 
 
-# ---- where the objects are
+# ---- positions of objects
 
 
 def _arrange(shape: Shape, anisotropy: float, diameter: float, plan: Plan, rng: np.random.Generator) -> _Scene:
@@ -105,7 +107,7 @@ def _candidates(fine: Shape, step: float, diameter: float, plan: Plan, rng: np.r
     centres = rng.uniform(-margin, size + margin, (count, 3))
     stretch = rng.normal(0, plan.stretch, (count, 3))
     stretch += rng.normal(0, plan.spread, (count, 1)) - stretch.mean(axis=1, keepdims=True)
-    # What neighbours cut off, and what objects grow into free space, is made up for.
+    # Corrects for parts cut off by neighbours and for growth into free space.
     radii = diameter / 2 * np.exp(stretch) * (1 + 0.2 * plan.overlap) / np.sqrt(plan.growth)
     turned = Rotation.from_quat(rng.normal(size=(count, 4))).as_matrix()
     matrices = turned / radii[:, :, None]
@@ -113,7 +115,7 @@ def _candidates(fine: Shape, step: float, diameter: float, plan: Plan, rng: np.r
 
 
 def _visible(scene: _Scene, typical: float) -> Labels:
-    """Without objects of which too little is in the slices; renumbered."""
+    """Without objects that are mostly outside the slices; renumbered."""
     sizes = np.zeros(int(scene.labels.max(initial=0)) + 1, np.int64)
     found = areas(np.ascontiguousarray(scene.labels[scene.slices]))
     sizes[1 : len(found) + 1] = found
@@ -132,15 +134,19 @@ def _distance(row: Any, z: float, y: float, x: float) -> float:
     for i in range(3):
         part = row[3 + 3 * i] * dz + row[4 + 3 * i] * dy + row[5 + 3 * i] * dx
         total += part * part
-    return np.sqrt(total)
+    result: float = np.sqrt(total)
+    return result
 
 
 @njit(cache=True, fastmath=True)
 def _at(row: Any, warp: Any, step: float, z: int, y: int, x: int) -> float:
     """Distance of a voxel from a lumpy ellipsoid's centre; see _distance."""
+    result: float
     if len(warp) == 0:
-        return _distance(row, z * step, float(y), float(x))
-    return _distance(row, z * step + warp[0, z, y, x], y + warp[1, z, y, x], x + warp[2, z, y, x])
+        result = _distance(row, z * step, float(y), float(x))
+        return result
+    result = _distance(row, z * step + warp[0, z, y, x], y + warp[1, z, y, x], x + warp[2, z, y, x])
+    return result
 
 
 @njit(cache=True)
@@ -151,7 +157,7 @@ def _range(centre: float, reach: float, size: int, step: float) -> tuple[int, in
 
 @njit(cache=True, fastmath=True)
 def _pack(rows: Any, warp: Any, shape: Shape, step: float, room: float, overlap: float, wanted: float) -> Any:
-    """Which of the candidates, taken in turn, find room: at most `overlap` of each lies in others."""
+    """The candidates that fit, in order: at most `overlap` of each is inside others."""
     taken = np.zeros(shape, np.bool_)
     mine = np.zeros(shape, np.bool_)
     chosen = np.zeros(len(rows), np.bool_)
@@ -189,7 +195,7 @@ def _pack(rows: Any, warp: Any, shape: Shape, step: float, room: float, overlap:
 
 @njit(cache=True, fastmath=True)
 def _paint(rows: Any, warp: Any, shape: Shape, step: float, room: float, growth: float) -> Any:
-    """Labels and depth: every voxel belongs to the object in which it lies deepest, so neighbours touch in a face."""
+    """Labels and depth: every voxel belongs to the object in which it is deepest, so neighbours share a face."""
     labels = np.zeros(shape, np.int32)
     depth = np.full(shape, np.float32(growth))
     for k in range(len(rows)):
@@ -217,12 +223,12 @@ def _noise(fine: Shape, step: float, grain: float, rng: np.random.Generator) -> 
         spread.append((weights / np.sqrt((weights**2).sum(axis=1, keepdims=True))).astype(np.float32))
     z, y, x = spread
     coarse = rng.standard_normal((z.shape[1], y.shape[1], x.shape[1]), np.float32)
-    # One axis after the other: as smooth as a blur, and many times faster.
+    # One axis after the other: as smooth as a blur, but many times faster.
     planes = y @ (coarse @ x.T)
     return np.asarray(np.tensordot(z, planes, 1), np.float32)
 
 
-# ---- how they look
+# ---- appearance
 
 
 def _nuclear_light(scene: _Scene, diameter: float, rng: np.random.Generator) -> Floats:
@@ -256,7 +262,7 @@ def _brightness(scene: _Scene, spread: float, rng: np.random.Generator) -> Float
 
 
 def _surfaces(labels: Labels) -> NDArray[np.bool_]:
-    """Voxels of objects beside something else."""
+    """Voxels of objects next to another label or the background."""
     found = np.zeros(labels.shape, bool)
     for axis in range(3):
         change = np.diff(labels, axis=axis) != 0
@@ -268,16 +274,16 @@ def _surfaces(labels: Labels) -> NDArray[np.bool_]:
     return found & (labels > 0)
 
 
-# ---- how the microscope sees them
+# ---- imaging
 
 
 def _microscope(light: Floats, scene: _Scene, diameter: float, rng: np.random.Generator) -> NDArray[np.uint16]:
-    """Grey values (Z, Y, X): blur, haze of what is out of focus, less light from the depth, noise of the camera."""
+    """Grey values (Z, Y, X): blur, out-of-focus haze, less light from deep slices, camera noise."""
     sharpness = rng.uniform(0.9, 1.5)
     sharp = _focused(light, scene, ELONGATION * sharpness)
     haze = _focused(light, scene, ELONGATION * diameter / 2)
     share, background = rng.uniform(0.1, 0.3), rng.uniform(0.02, 0.08)
-    length = rng.uniform(12, 40) * diameter  # pixels to a depth from which a third of the light arrives
+    length = rng.uniform(12, 40) * diameter  # depth in pixels from which a third of the light arrives
     photons = rng.uniform(60, 250)
     image = np.empty(sharp.shape, np.uint16)
     for z in range(len(image)):

@@ -1,1 +1,1 @@
-"""What IdentifyObjectsByFlow needs beside CellProfiler: only the standard library and numpy, Python 3.8 or newer."""
+"""Helpers of IdentifyObjectsByFlow; they use only the standard library, numpy and CellProfiler, on Python 3.8+."""

@@ -1,4 +1,4 @@
-"""What the module shows in its window: image, labels, outlines and a table; of a 3D image, one slice."""
+"""The module's window: image, labels, outlines and a table; one slice of a 3D image."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from cellspan_plugin.volumes import fullest_slice
 
 
 class Shown:
-    """What was found in one image, gathered for the display."""
+    """The results of one image, collected for display."""
 
     def __init__(self, image: np.ndarray, anisotropy: float = 1.0) -> None:
-        """`image` is (Y, X) or (Y, X, 3), with slices before both in 3D."""
+        """`image` is (Y, X) or (Y, X, 3); in 3D with a leading Z axis."""
         self.image, self.anisotropy = image, anisotropy
         self.labels: dict[str, np.ndarray] = {}
         self.results: dict[str, Any] = {}
         self.discarded: Filtered | None = None
 
     def add(self, name: str, stages: Filtered | None, result: Any = None, labels: np.ndarray | None = None) -> None:
-        """Objects, first those of the module's own name; `labels` where they have no stages."""
+        """Add objects, first those with the module's own name; `labels` if there are no stages."""
         shown = stages.segmented if stages is not None else labels
         assert shown is not None, f"{name} has neither stages nor labels"
         self.labels[name] = shown
@@ -32,7 +32,7 @@ class Shown:
             self.discarded = stages
 
     def remember(self, display_data: Any) -> None:
-        """Leave what `draw` shows; arrays and text only, because it may travel between processes."""
+        """Store what `draw` shows; only arrays and text, because it may be sent between processes."""
         stages = self.discarded
         assert stages is not None, "nothing was added"
         display_data.statistics = statistics(self.labels, self.results, self.anisotropy)

@@ -1,4 +1,4 @@
-"""Where the engine is: the installer leaves its command in engine.json beside this file."""
+"""Finds the engine: the installer writes its command to engine.json beside this file."""
 
 from __future__ import annotations
 
@@ -16,53 +16,53 @@ HERE = Path(__file__).resolve().parent
 
 
 class NotInstalled(Exception):
-    """The plugin was copied without its engine, or the engine is gone; its text tells what to run."""
+    """The plugin has no engine, or the engine is missing; the message says what to run."""
 
 
 def connect(command: list[str], interactive: bool = False) -> Engine:
-    """The engine, started on first use, and the same for every image: its connection is kept.
+    """The engine, started on first use; the connection is kept for later images.
 
-    `interactive` says that somebody sits and waits, as in test mode.
+    `interactive`: a person is waiting for the result, as in test mode.
     """
     return _connect(tuple(command), interactive)
 
 
 @lru_cache(maxsize=None)
 def _connect(command: tuple[str, ...], interactive: bool) -> Engine:
-    from cellspan_plugin.client import Engine  # the installer adds it, so it can be missing from a plain copy
+    from cellspan_plugin.client import Engine  # added by the installer, so a plain copy lacks it
 
     return Engine(command, interactive)
 
 
 def model_for_engine(name: str) -> str:
-    """A model as the engine finds it: its name, or its path made absolute."""
+    """The model's name, or its absolute path."""
     from cellspan_plugin.client import model_for_engine as as_found
 
     return as_found(name)
 
 
 def engine_command(folder: Path = HERE) -> list[str]:
-    """The command that starts the engine, after a look at whether it can; cheap enough for every click."""
+    """The command that starts the engine; raises NotInstalled. Cheap enough for every click in the editor."""
     record = _record(folder)
     if record is None or not (folder / "client.py").is_file():
         raise NotInstalled(f"The cellspan engine is not connected to CellProfiler: {_remedy(folder)}.")
-    command = record["command"]
+    command: list[str] = record["command"]
     if shutil.which(command[0]) is None:
-        raise NotInstalled(f"The cellspan engine is not at {command[0]} any more: {_remedy(folder)}.")
+        raise NotInstalled(f"The cellspan engine is no longer at {command[0]}: {_remedy(folder)}.")
     return command
 
 
 def command_of(path: str) -> list[str]:
-    """The command that starts the engine of a program `cellspan`, or of a Python that has it; raises NotInstalled."""
+    """The command that starts the engine of this `cellspan` program or Python; raises NotInstalled."""
     program = Path(path.strip()).expanduser()
     if not path.strip() or shutil.which(str(program)) is None:
-        raise NotInstalled(f"There is no program '{path.strip()}': enter the path of cellspan, or of its Python.")
+        raise NotInstalled(f"There is no program '{path.strip()}': enter the path to cellspan or to its Python.")
     is_python = program.name.lower().startswith("python")
     return [str(program), "-m", "cellspan.core.cli", "serve"] if is_python else [str(program), "serve"]
 
 
 def tell_start(logger: logging.Logger) -> Callable[[float, str], None]:
-    """A listener that logs, once a second, that the engine is being started; silent while it works."""
+    """A listener that logs the start of the engine, and nothing afterwards."""
     told: list[str] = []
 
     def listen(fraction: float, message: str) -> None:

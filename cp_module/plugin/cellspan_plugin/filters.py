@@ -1,7 +1,7 @@
 """Which of the engine's objects are kept: inside the mask, large enough, clear of the border.
 
-CellProfiler's later modules want to know the discarded objects too (IdentifySecondaryObjects keeps them from being
-overgrown), so the module filters here and not in the engine. Both give the same labels, and a test compares them.
+Later modules of CellProfiler also need the discarded objects (IdentifySecondaryObjects does not grow cells into them),
+so objects are filtered here and not in the engine. Both give the same labels, and a test compares them.
 Images are (Y, X) or (Z, Y, X).
 """
 
@@ -15,10 +15,10 @@ import numpy as np
 class Filtered(NamedTuple):
     """Label images of the stages; the names are those of CellProfiler's Objects."""
 
-    segmented: np.ndarray  # what the user gets, numbered 1..n
+    segmented: np.ndarray  # the final objects, numbered 1..n
     unedited_segmented: np.ndarray  # everything that was found inside the mask
     small_removed_segmented: np.ndarray  # the same without the small ones, but with large ones and those at the border
-    found: np.ndarray  # (n,) which label of unedited_segmented each one of segmented was
+    found: np.ndarray  # (n,) the label in unedited_segmented of each object in segmented
 
 
 def filter_objects(
@@ -43,7 +43,7 @@ def filter_objects(
     kept = large & (diameter <= high)
     if discard_border:
         kept &= ~_touching(found, None if everywhere else mask, len(areas))
-    # What discards nothing gives the same array again: each pass over the image that is saved counts.
+    # A step that discards nothing returns the same array, to save passes over the image.
     present = areas > 0
     small_removed = found if large[present].all() else only(found, large)
     is_complete = bool(kept[1:].all())
@@ -52,7 +52,7 @@ def filter_objects(
 
 
 def across(areas: np.ndarray, dimensions: int, anisotropy: float = 1.0) -> np.ndarray:
-    """Diameters of circles of these areas, or in 3D of balls of as many voxels, in pixels along X and Y."""
+    """Diameters of circles of these areas or, in 3D, of spheres of these volumes, in pixels along X and Y."""
     if dimensions == 2:
         return np.asarray(2 * np.sqrt(areas / np.pi))
     return np.asarray(2 * np.cbrt(0.75 * areas * anisotropy / np.pi))
@@ -64,11 +64,11 @@ def discarded(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def renumber(labels: np.ndarray) -> np.ndarray:
-    """Labels 1..n without gaps, in their old order."""
+    """Consecutive labels 1..n in the same order."""
     present = np.bincount(labels.ravel(), minlength=1) > 0
     present[0] = False
     numbers = np.cumsum(present, dtype=np.int32)
-    return np.where(present, numbers, 0).astype(np.int32)[labels]
+    return np.asarray(np.where(present, numbers, 0)[labels], np.int32)
 
 
 def border_of(mask: np.ndarray) -> np.ndarray:
@@ -79,11 +79,11 @@ def border_of(mask: np.ndarray) -> np.ndarray:
         kept[1:] &= own[:-1]
         kept[:-1] &= own[1:]
         kept[0] = kept[-1] = False
-    return mask & ~inside
+    return np.asarray(mask & ~inside)
 
 
 def _touching(labels: np.ndarray, mask: np.ndarray | None, count: int) -> np.ndarray:
-    """For each label 0 <= k < count, whether a pixel of it lies on the border of the mask; None = of the image."""
+    """For each label 0 <= k < count, whether it touches the border of the mask; None = of the image."""
     touching = np.zeros(count, bool)
     if mask is not None:
         touching[labels[border_of(mask)]] = True
@@ -95,7 +95,7 @@ def _touching(labels: np.ndarray, mask: np.ndarray | None, count: int) -> np.nda
 
 
 def only(labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The objects k with wanted[k], under their old numbers."""
+    """The objects k with wanted[k], with unchanged numbers."""
     numbers = np.where(wanted, np.arange(len(wanted)), 0).astype(np.int32)
     numbers[0] = 0
-    return numbers[labels]
+    return np.asarray(numbers[labels])

@@ -1,6 +1,7 @@
-"""The module's settings in the order of the pipeline file, with their texts, for module, upgrade and migration.
+"""The module's settings in the order of the pipeline file, with their labels, for module, upgrade and migration.
 
-To append to LABELS is possible; to reorder or to rename takes a new REVISION and a step in `upgraded`.
+Settings may be appended to LABELS, and labels may be reworded, because CellProfiler loads settings by position.
+Reordering settings takes a new REVISION and a step in `upgraded`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ ENGINE_AUTOMATIC, ENGINE_PATH = "Automatic", "Enter its path"
 DEVICE_AUTOMATIC, DEVICE_CPU, DEVICE_GPU = "Automatic", "CPU", "GPU"
 ONE_VOLUME, SLICES = "As one volume", "Slice by slice, joined by overlap"
 
-# attribute of the module -> text of the setting
+# attribute of the module -> label of the setting
 LABELS: dict[str, str] = {
     "x_name": "Select the input image",
     "y_name": "Name the objects to be identified",
@@ -24,8 +25,8 @@ LABELS: dict[str, str] = {
     "use_nuclei_image": "Use an image of the nuclei as well?",
     "nuclei_image": "Select the image of the nuclei",
     "together": "Identify cells and nuclei together?",
-    "nuclei_from": "How shall the nuclei be found?",
-    "nuclei_objects": "Select the objects that are the nuclei",
+    "nuclei_from": "How should the nuclei be found?",
+    "nuclei_objects": "Select the nuclei objects",
     "nuclei_name": "Name the nuclei to be identified",
     "nuclei_diameter": "Typical diameter of nuclei, in pixels (0 = estimate it)",
     "cytoplasm_name": "Name the cytoplasm to be identified",
@@ -50,12 +51,12 @@ LABELS: dict[str, str] = {
     "engine_choice": "Where is the cellspan engine?",
     "engine_path": "Path of the cellspan program",
     "device": "Run the network on",
-    "method_3d": "How shall 3D images be segmented?",
-    "anisotropy": "Distance of the slices of 3D images, in pixels (0 = as in NamesAndTypes)",
-    "stitch_threshold": "Overlap from which objects of two slices are joined",
+    "method_3d": "How should 3D images be segmented?",
+    "anisotropy": "Slice spacing of 3D images, in pixels (0 = from NamesAndTypes)",
+    "stitch_threshold": "Minimum overlap to join objects in adjacent slices",
 }
 
-# what a new module starts with, as the pipeline file has it
+# default values, as written in the pipeline file
 DEFAULTS: dict[str, str] = {
     "x_name": "None",
     "y_name": "None",
@@ -111,7 +112,7 @@ SINCE_3 = ("method_3d", "anisotropy", "stitch_threshold")
 
 
 def setting_values(**changes: str) -> list[str]:
-    """The values of a module in the order of the file: the defaults, less what is given here."""
+    """The values of a module in the order of the file: the defaults with these changes."""
     unknown = set(changes) - set(LABELS)
     if unknown:
         raise KeyError(sorted(unknown)[0])
@@ -119,7 +120,7 @@ def setting_values(**changes: str) -> list[str]:
 
 
 def upgraded(values: list[str], revision: int) -> tuple[list[str], int]:
-    """The values of an older revision in the order and number of this one."""
+    """The values of an older revision, in the order and number of this revision."""
     if revision == 1:
         return setting_values(**dict(zip(REVISION_1, values))), REVISION
     if revision == 2:

@@ -1,8 +1,8 @@
-"""What the module measures: declared and written from the same table, so that the database has every column."""
+"""The module's measurements, declared and written from one table so that the database has every column."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Tuple
+from typing import Any, Callable, NamedTuple, Tuple
 
 import numpy as np
 from cellprofiler_core.constants.measurement import (
@@ -24,8 +24,8 @@ from cellspan_plugin.filters import across
 
 Column = Tuple[str, str, str]  # object or image, feature, type in the database
 NUCLEI_COUNT = "Flow_NucleiCount"
-# of each segmentation: feature, type, how it comes out of the engine's result
-IMAGE_FEATURES = {
+# per segmentation: feature, type, value from the engine's result
+IMAGE_FEATURES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "Flow_Diameter_%s": (COLTYPE_FLOAT, lambda result: result.diameter),
     "Flow_Seconds_%s": (COLTYPE_FLOAT, lambda result: result.seconds),
     "Flow_Model_%s": (COLTYPE_VARCHAR_FORMAT % 255, lambda result: result.model),
@@ -33,12 +33,12 @@ IMAGE_FEATURES = {
     "Flow_Device_%s": (COLTYPE_VARCHAR_FORMAT % 64, lambda result: result.device),
     "Flow_Notes_%s": (COLTYPE_VARCHAR_FORMAT % 1024, lambda result: " ".join(result.notes)),
 }
-# of each object, in the order of the engine's table `objects`
+# per object, in the order of the engine's table `objects`
 OBJECT_FEATURES = ("Flow_MeanProbability", "Flow_FlowError")
 
 
 class Relation(NamedTuple):
-    """Names of parents and children, and for each child the number of its parent; 0 = none."""
+    """Names of parents and children, and the parent's number for each child; 0 = none."""
 
     parent: str
     child: str
@@ -47,13 +47,13 @@ class Relation(NamedTuple):
 
 
 def segmentation_columns(name: str) -> list[Column]:
-    """What is measured of objects that the engine found."""
+    """The columns of objects that the engine found."""
     columns = [(IMAGE, feature % name, kind) for feature, (kind, _) in IMAGE_FEATURES.items()]
     return columns + [(name, feature, COLTYPE_FLOAT) for feature in OBJECT_FEATURES]
 
 
 def relation_columns(parent: str, child: str) -> list[Column]:
-    """What tells parents and children."""
+    """The columns that relate parents and children."""
     return [
         (parent, FF_CHILDREN_COUNT % child, COLTYPE_INTEGER),
         (child, FF_PARENT % parent, COLTYPE_INTEGER),
@@ -61,18 +61,18 @@ def relation_columns(parent: str, child: str) -> list[Column]:
 
 
 def categories(columns: list[Column], owner: str) -> list[str]:
-    """The parts before the first underscore of everything that is measured of `owner`."""
+    """The categories (before the first underscore) of all measurements of `owner`."""
     return sorted({feature.partition("_")[0] for name, feature, _ in columns if name == owner})
 
 
 def features(columns: list[Column], owner: str, category: str) -> list[str]:
-    """The parts behind it, in one category."""
+    """The features (after the underscore) in one category."""
     parts = [feature.partition("_") for name, feature, _ in columns if name == owner]
     return [rest for head, _, rest in parts if head == category]
 
 
 def write_objects(measurements: Any, name: str, labels: np.ndarray) -> None:
-    """Count, places and numbers of the objects 1..n, as ImageSegmentation.add_measurements gives them, but faster."""
+    """Write count, locations and numbers of the objects 1..n; a faster ImageSegmentation.add_measurements."""
     count = int(labels.max(initial=0))
     inside = np.flatnonzero(labels)
     numbers = labels.ravel()[inside]
@@ -87,7 +87,7 @@ def write_objects(measurements: Any, name: str, labels: np.ndarray) -> None:
 
 
 def write_segmentation(measurements: Any, name: str, result: Any, found: np.ndarray) -> None:
-    """Of the image and of each object; `found` are the engine's labels of the objects 1..n."""
+    """Write the measurements of the image and of each object; `found`: the engine's labels of objects 1..n."""
     for feature, (_, value) in IMAGE_FEATURES.items():
         measurements.add_image_measurement(feature % name, value(result))
     for feature, values in zip(OBJECT_FEATURES, result.extra["objects"]):
@@ -95,7 +95,7 @@ def write_segmentation(measurements: Any, name: str, result: Any, found: np.ndar
 
 
 def write_relation(measurements: Any, module_number: int, relation: Relation) -> None:
-    """Parent_*, Children_*_Count and the relationship that ExportToDatabase writes."""
+    """Write Parent_*, Children_*_Count and the relationship for ExportToDatabase."""
     children = np.flatnonzero(relation.parents > 0) + 1
     parents = relation.parents[children - 1]
     counts = np.bincount(parents, minlength=relation.parent_count + 1)[1:]

@@ -1,4 +1,4 @@
-"""Cells and their nuclei, one to one: each cell gets the nucleus that lies in it; the rest of it is cytoplasm."""
+"""Pairs each cell with the nucleus inside it; the rest of the cell is cytoplasm."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from cellspan_plugin.filters import Filtered, discarded, only, renumber
 from cellspan_plugin.layout import DISCARD, SPLIT
 from cellspan_plugin.splitting import owners
 
-INSIDE = 0.5  # a nucleus belongs to the cell that covers at least this part of it
+INSIDE = 0.5  # a nucleus belongs to the cell that covers at least this fraction of it
 
 
 class Pairs(NamedTuple):
-    """Label images (Y, X) or (Z, Y, X), and for each label 1..n where it comes from."""
+    """Label images (Y, X) or (Z, Y, X), and the origin of each label 1..n."""
 
     cells: np.ndarray  # paired ones first, in the order of their nuclei, then those without a nucleus
     nuclei: np.ndarray  # paired ones first, so that a cell and its nucleus have the same number
     cytoplasm: np.ndarray  # numbered 1..n; a cell that is all nucleus has none
     nucleus_of_cell: np.ndarray  # (cells,) number in `nuclei`; 0 = none
-    nuclei_in_cell: np.ndarray  # (cells,) how many nuclei lie in the cell as it was found
+    nuclei_in_cell: np.ndarray  # (cells,) number of nuclei in the cell as found
     cell_of_cytoplasm: np.ndarray  # (cytoplasm,) number in `cells`
-    found_cell: np.ndarray  # (cells,) label in the cells that were given
-    found_nucleus: np.ndarray  # (nuclei,) label in the nuclei that were given
+    found_cell: np.ndarray  # (cells,) label in the input cells
+    found_nucleus: np.ndarray  # (nuclei,) label in the input nuclei
 
 
 def pair(
@@ -78,13 +78,13 @@ def pair(
 
 
 def nuclei_of_discarded_cells(cells: Filtered, nuclei: np.ndarray) -> np.ndarray:
-    """The pixels of nuclei that lie in a cell which was found but discarded: they go with it."""
+    """The pixels of nuclei in cells that were discarded; these nuclei are discarded too."""
     gone = discarded(cells.unedited_segmented, cells.segmented)
-    return (_cell_of_nucleus(gone, nuclei) > 0)[nuclei]
+    return np.asarray((_cell_of_nucleus(gone, nuclei) > 0)[nuclei])
 
 
 def _cell_of_nucleus(cells: np.ndarray, nuclei: np.ndarray) -> np.ndarray:
-    """For each nucleus 0..n the cell that covers at least INSIDE of it; 0 = none."""
+    """For each nucleus 0..n, the cell that covers at least INSIDE of it; 0 = none."""
     count = int(nuclei.max(initial=0)) + 1
     result = np.zeros(count, np.int64)
     both = (cells > 0) & (nuclei > 0)
@@ -118,8 +118,8 @@ def _split(
     flows: np.ndarray,
     anisotropy: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Share each crowded cell among its nuclei: cells, the cell of each nucleus, and what each cell was found as."""
-    split = np.flatnonzero(crowded[cell_of])  # nuclei, each of which gets a cell of its own
+    """Divide each crowded cell among its nuclei: cells, the cell of each nucleus, each cell's original label."""
+    split = np.flatnonzero(crowded[cell_of])  # nuclei that each get their own cell
     own_cell = np.zeros(len(cell_of), np.int64)
     own_cell[split] = len(crowded) + np.arange(len(split))
     part = owners(cells, np.where(cell_of[nuclei] == cells, nuclei, 0), crowded, flows, anisotropy)
@@ -131,7 +131,7 @@ def _split(
 def _nuclei_in_order(
     nuclei: np.ndarray, paired: np.ndarray, cell_of: np.ndarray, without_cell: str, keep_all: bool
 ) -> np.ndarray:
-    """The labels of the nuclei that stay, in their new order."""
+    """The labels of the kept nuclei, in their new order."""
     present = np.bincount(nuclei.ravel(), minlength=len(cell_of)) > 0
     present[0] = False
     if keep_all:
@@ -143,14 +143,14 @@ def _nuclei_in_order(
 
 
 def _numbers(order: np.ndarray, count: int) -> np.ndarray:
-    """The table old label -> its place 1..n in `order`; 0 for all others."""
+    """The table old label -> new label 1..n in `order`; 0 for all others."""
     table = np.zeros(count, np.int32)
     table[order] = np.arange(1, len(order) + 1)
     return table
 
 
 def _cytoplasm(cells: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What of each cell is not nucleus, numbered 1..n, and the cell of each."""
+    """The cells without nuclei, numbered 1..n, and the cell of each."""
     outside = np.where(nuclei > 0, 0, cells)
     present = np.bincount(outside.ravel(), minlength=1) > 0
     present[0] = False

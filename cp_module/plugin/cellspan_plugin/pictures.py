@@ -13,10 +13,10 @@ def probability_image(logits: np.ndarray) -> np.ndarray:
 def flow_image(flows: np.ndarray) -> np.ndarray:
     """Flow field (2, Y, X) -> colours (Y, X, 3) from 0 to 1: the hue is the direction, the brightness the length.
 
-    Of a volume, (3, Z, Y, X) or (2, Z, Y, X), what lies within the slices becomes (Z, Y, X, 3).
+    For volumes (3, Z, Y, X) or (2, Z, Y, X), the flow within the slices becomes (Z, Y, X, 3).
     """
     down, right = flows[-2:]
     length = np.clip(np.hypot(down, right), 0, 1)[..., None]
     angle = np.arctan2(down, right)[..., None]
     waves = 0.5 + 0.5 * np.cos(angle - np.array([0, 2, 4], np.float32) * np.pi / 3)
-    return (length * waves).astype(np.float32)
+    return np.asarray(length * waves, np.float32)

@@ -1,4 +1,4 @@
-"""CellProfiler's intensities back to the pixels of the file, so that every door of cellspan sees the same image."""
+"""Converts CellProfiler's intensities back to the file's pixel values, so that labels match the other programs."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, as the engine takes it
-LARGEST = 65535  # integer that is looked for
+LUMINANCE = (0.299, 0.587, 0.114)  # weights of red, green and blue, as in the engine
+LARGEST = 65535  # largest integer to look for
 SAMPLE = 1000  # pixels
-COMMON_SCALES = (255, 4095, 65535)  # what CellProfiler divides 8 bit, 12 bit and 16 bit pixels by
+COMMON_SCALES = (255, 4095, 65535)  # CellProfiler divides 8-, 12- and 16-bit pixels by these
 
 
 def engine_pixels(pixels: Any, scale: float | None = None) -> np.ndarray:
-    """The image as the engine wants it: (Y, X), (Y, X, 3) for colour, (C, Y, X) for other numbers of channels.
+    """The image in the form that the engine takes: (Y, X), (Y, X, 3) for colour, (C, Y, X) for other channel counts.
 
-    CellProfiler divides the integers of a file by `scale` (its `image.scale`). They come back as uint8 or uint16
-    where they can be told for certain; what was computed inside the pipeline goes as float32.
+    CellProfiler divides the integers of a file by `scale` (its `image.scale`). They are restored as uint8 or uint16 if
+    that is certain; images computed in the pipeline are sent as float32.
     """
     array = np.asarray(pixels)
     if array.ndim == 3 and array.shape[2] == 1:
@@ -27,7 +27,7 @@ def engine_pixels(pixels: Any, scale: float | None = None) -> np.ndarray:
 
 
 def engine_volume(pixels: Any, scale: float | None = None) -> np.ndarray:
-    """The same of a 3D image: (Z, Y, X), colours by their luminance; raises ValueError for other channels."""
+    """A 3D image as (Z, Y, X), colour as luminance; raises ValueError for other channels."""
     array = np.asarray(pixels)
     if array.ndim == 4 and array.shape[3] == 1:
         array = array[..., 0]
@@ -36,12 +36,12 @@ def engine_volume(pixels: Any, scale: float | None = None) -> np.ndarray:
 
 
 def two_volumes(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Two volumes of one size as (Z, 2, Y, X)."""
+    """Two volumes of the same size as (Z, 2, Y, X)."""
     return np.stack(_of_one_type(first, second), axis=1)
 
 
 def two_channels(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Two images of one size as (2, Y, X); colour images by their luminance, as the engine takes it."""
+    """Two images of the same size as (2, Y, X); colour as luminance."""
     planes = [_luminance(image) if image.ndim == 3 else image for image in (first, second)]
     return np.stack(_of_one_type(*planes))
 
@@ -54,12 +54,12 @@ def _of_one_type(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.
 
 def _luminance(colour: np.ndarray) -> np.ndarray:
     if colour.shape[-1] != 3:
-        raise ValueError("The image has several channels that are no colours; select one channel.")
+        raise ValueError("The image has several channels that are not colours; select a single channel.")
     return (colour.astype(np.float32) @ np.array(LUMINANCE, np.float32)).astype(np.float32)
 
 
 def file_integers(pixels: np.ndarray, scale: float | None = None) -> np.ndarray:
-    """Intensities -> the integers that they were in the file, or float32 if they were none."""
+    """Intensities -> the integers in the file, or float32 if the file had none."""
     if pixels.dtype == bool:
         return pixels.astype(np.uint8)
     if pixels.dtype in (np.uint8, np.uint16):
@@ -72,7 +72,7 @@ def file_integers(pixels: np.ndarray, scale: float | None = None) -> np.ndarray:
 
 
 def _candidates(scale: float | None) -> tuple[float, ...]:
-    """The scales to try: the image's own first. A file of floats has scale 1 and no integers to look for."""
+    """The scales to try, the image's own first; a float file has scale 1 and no integers."""
     if scale == 1:
         return ()
     own = (scale,) if scale is not None and np.isfinite(scale) and scale > 1 else ()
@@ -82,7 +82,7 @@ def _candidates(scale: float | None) -> tuple[float, ...]:
 def _integers_at(pixels: np.ndarray, scale: float) -> np.ndarray | None:
     """The integers if every pixel is one of them divided by `scale`, to the last bit of a float32; else None."""
     if pixels.size > 4 * SAMPLE and _integers_at(pixels.flat[:: pixels.size // SAMPLE], scale) is None:
-        return None  # as for every image that was computed: a look at some pixels is enough
+        return None  # a sample of pixels is enough to reject computed images
     values = pixels.astype(np.float32, copy=False)
     highest = float(values.max(initial=0))
     if not (values.min(initial=0) >= 0 and highest * scale < LARGEST + 0.5):  # True for NaN as well

@@ -1,4 +1,4 @@
-"""The module's settings with their help; texts, order and defaults are those of layout.py."""
+"""The module's settings with their help; labels, order and defaults come from layout.py."""
 
 from __future__ import annotations
 
@@ -32,140 +32,139 @@ from cellspan_plugin.layout import (
 )
 
 HELP = {
-    "x_name": "Select the image that shows the objects: one channel, or a colour image.",
-    "y_name": "Enter the name that the objects shall have in later modules. If you identify cells and nuclei together, "
-    "these are the cells.",
+    "x_name": "Select the image to segment: a single channel or a colour image.",
+    "y_name": "Enter the name of the objects for later modules. If you identify cells and nuclei together, this is the "
+    "name of the cells.",
     "model": f"""\
-What the network was trained to find:
+Select what to find:
 
 -  *{MODEL_NUCLEI}:* nuclei.
 -  *{MODEL_CELLS}:* whole cells.
--  *{MODEL_CUSTOM}:* a model of your own, trained or imported with cellspan.
+-  *{MODEL_CUSTOM}:* the objects of a model that you trained or imported with cellspan.
 """,
     "custom_model": """\
-Enter the name of a model that you imported, or the path of a model's folder or file. The command
+Enter the name of a model that you imported, or the path to a model's folder or file. The command
 ``cellspan models list`` shows the names.
 """,
     "use_nuclei_image": """\
-Select *Yes* if a second channel shows the nuclei: the network looks at both, which helps where cells touch. For
-nuclei alone, leave it at *No*.
+Select *Yes* if another channel shows the nuclei. The network then uses both channels, which helps to separate
+touching cells. Select *No* to segment nuclei alone.
 """,
-    "nuclei_image": "Select the image that shows the nuclei. It must be as large as the input image.",
+    "nuclei_image": "Select the image of the nuclei. It must have the same size as the input image.",
     "together": """\
-Select *Yes* to get cells, nuclei and cytoplasm in one step. Each cell is paired with the nucleus that lies in it, and
-both have the same number, as after **IdentifyPrimaryObjects**, **IdentifySecondaryObjects** and
-**IdentifyTertiaryObjects**.
+Select *Yes* to get cells, nuclei and cytoplasm in one step. Each cell is paired with its nucleus and both get the same
+number, as after **IdentifyPrimaryObjects**, **IdentifySecondaryObjects** and **IdentifyTertiaryObjects**.
 """,
     "nuclei_from": f"""\
--  *{NUCLEI_BY_MODEL}:* in the image of the nuclei, with the same thresholds as the cells.
--  *{NUCLEI_EXIST}:* objects of an earlier module. They keep their numbers, and none of them is discarded.
+-  *{NUCLEI_BY_MODEL}:* find them in the image of the nuclei, with the same thresholds as the cells.
+-  *{NUCLEI_EXIST}:* use objects from an earlier module. They keep their numbers, and none is discarded.
 """,
-    "nuclei_objects": "Select the objects of an earlier module that shall be paired with the cells as their nuclei.",
-    "nuclei_name": "Enter the name that the nuclei shall have in later modules.",
+    "nuclei_objects": "Select the nuclei from an earlier module to pair with the cells.",
+    "nuclei_name": "Enter the name of the nuclei for later modules.",
     "nuclei_diameter": """\
-Enter the typical diameter of the nuclei, or 0 to let the network estimate it for each image anew.
+Enter the typical diameter of the nuclei, or 0 to estimate it for each image.
 """,
-    "cytoplasm_name": "Enter a name for what remains of the cells without their nuclei.",
+    "cytoplasm_name": "Enter the name of the cytoplasm: the cells without their nuclei.",
     "without_nucleus": f"""\
-What to do with a cell in which no nucleus lies (a nucleus lies in a cell if at least half of it does):
+What to do with a cell that contains no nucleus (a cell contains a nucleus if at least half of the nucleus is in it):
 
--  *{DISCARD}:* every cell then has a nucleus, as in **IdentifySecondaryObjects**.
--  *{KEEP}:* it comes after the paired cells and has no parent.
+-  *{DISCARD}:* every remaining cell has a nucleus, as in **IdentifySecondaryObjects**.
+-  *{KEEP}:* the cell is numbered after the paired cells and has no parent.
 """,
     "several_nuclei": f"""\
-What to do with a cell in which several nuclei lie:
+What to do with a cell that contains several nuclei:
 
--  *{SPLIT}:* each nucleus gets the pixels that lead to it, so that the nuclei's cells are separate. Pixels that lead
-   to none go to the nearest.
--  *{KEEP}:* the cell stays whole, for tissues with binucleate cells. It is paired with its largest nucleus; the
-   measurement *Flow_NucleiCount* tells how many there are.
--  *{DISCARD}:* the cell and its nuclei are discarded.
+-  *{SPLIT}:* divide the cell. Each nucleus gets the pixels whose flow leads to it; pixels that lead to no nucleus go
+   to the nearest one.
+-  *{KEEP}:* keep the cell whole, for tissues with binucleate cells. It is paired with its largest nucleus, and the
+   measurement *Flow_NucleiCount* gives the number of nuclei.
+-  *{DISCARD}:* discard the cell and its nuclei.
 """,
     "without_cell": f"""\
-What to do with a nucleus that lies in no cell:
+What to do with a nucleus that is in no cell:
 
--  *{DISCARD}:* every nucleus then has a cell.
--  *{KEEP}:* it comes after the paired nuclei and has no child.
+-  *{DISCARD}:* every remaining nucleus has a cell.
+-  *{KEEP}:* the nucleus is numbered after the paired nuclei and has no child.
 """,
     "automatic_diameter": """\
-Select *Yes* to let the network estimate the typical diameter, for each image anew. Select *No* to enter it: that
-is faster, and better if the images show few objects or are all alike.
+Select *Yes* to estimate the typical diameter for each image. Select *No* to enter it: this is faster, and more
+reliable if the images contain few objects or are all alike.
 """,
     "diameter": """\
-The image is scaled so that objects of this diameter have the size that the network knows. If objects are split,
-enter a larger number; if neighbours are merged, a smaller one. To measure a diameter, use the *Measure Length* tool
-in the toolbar of an image window.
+The image is rescaled so that objects of this diameter have the size that the network was trained on. Increase it if
+objects are split; decrease it if neighbours are merged. To measure a diameter, use the *Measure Length* tool in the
+toolbar of an image window.
 """,
     "discard_by_diameter": """\
-Select *Yes* to discard objects that are smaller or larger than you expect, such as debris and clumps.
+Select *Yes* to discard objects that are smaller or larger than expected, such as debris and clumps.
 """,
     "diameter_range": """\
-Enter the smallest and the largest diameter that an object may have: the diameter of a circle of the same area, or in
-3D images of a ball of the same volume, in pixels along X and Y.
+Enter the smallest and the largest diameter to keep, in pixels along X and Y. The diameter is that of a circle with the
+same area or, in 3D images, of a sphere with the same volume.
 """,
     "discard_border": """\
-Select *Yes* to discard objects that are cut by the border and thus cannot be measured fully. If the image is masked
-or cropped, this includes objects that touch the border of the mask. The first and the last slice of a 3D image are
-borders too.
+Select *Yes* to discard objects that are cut off by the image border and cannot be measured completely. If the image is
+masked or cropped, objects that touch the edge of the mask are discarded too. The first and last slices of a 3D image
+count as borders.
 """,
-    "min_size": "Objects that cover fewer pixels (area, not diameter; in 3D images voxels) are discarded.",
-    "fill_holes": "Select *Yes* to fill holes inside objects. Select *No* for rings and for cells that lie in cells.",
+    "min_size": "Discard objects with fewer pixels (area, not diameter; voxels in 3D). Increase it to remove debris.",
+    "fill_holes": "Select *Yes* to fill holes inside objects. Select *No* for rings and for cells inside other cells.",
     "flow_threshold": """\
-An object is kept if its shape fits the directions that the network saw; this is the largest error that it may
-have. Increase it if good objects are missing; decrease it if there are objects of odd shapes. 0 keeps all.
+The largest flow error that an object may have. The flow error compares the shape of an object with the flows that the
+network predicted. Increase the threshold if good objects are missing; decrease it if objects have odd shapes. 0 keeps
+all objects.
 """,
     "cellprob_threshold": """\
 Pixels above this value belong to objects. Decrease it to find fainter objects and to get larger outlines; increase
-it to get fewer and smaller ones. Useful values lie between -6 and 6.
+it to get fewer and smaller objects. Useful values are between -6 and 6.
 """,
-    "invert": "Select *Yes* if the objects are dark on a bright background, as stained tissue in a bright field.",
+    "invert": "Select *Yes* for dark objects on a bright background, such as stained tissue in bright field.",
     "augment": """\
-Select *Yes* to run the network on mirror images too and to average what it sees: about four times slower, a little
-better for elongated and for crowded objects.
+Select *Yes* to run the network on mirrored copies of the image and to average the results. This is about four times
+slower and slightly better for elongated and crowded objects.
 """,
     "save_probability": """\
-Select *Yes* to use the probability of each pixel to belong to an object (0 to 1) in later modules, such as
-**SaveImages**.
+Select *Yes* to use an image of the probability (0 to 1) that each pixel belongs to an object in later modules, such
+as **SaveImages**.
 """,
-    "probability_name": "Enter the name that the probability image shall have in later modules.",
+    "probability_name": "Enter the name of the probability image for later modules.",
     "save_flows": """\
-Select *Yes* to use a colour image of the flows in later modules: the hue is the direction in which the centre of the
-object lies. It shows why objects were split or merged. Of 3D images it shows the direction within the slice.
+Select *Yes* to use a colour image of the flows in later modules. The hue shows the direction towards the centre of the
+object, which helps to see why objects were split or merged. For 3D images it shows the direction within the slice.
 """,
-    "flows_name": "Enter the name that the flow image shall have in later modules.",
+    "flows_name": "Enter the name of the flow image for later modules.",
     "engine_choice": f"""\
--  *{ENGINE_AUTOMATIC}:* the engine that installed this module.
--  *{ENGINE_PATH}:* another one, for example on a computer where the pipeline runs without the installer.
+-  *{ENGINE_AUTOMATIC}:* use the engine that installed this module.
+-  *{ENGINE_PATH}:* use another engine, for example on a computer where the installer was not run.
 """,
-    "engine_path": "Enter the path of the program ``cellspan``, or of the Python that has it.",
+    "engine_path": "Enter the path to the program ``cellspan``, or to the Python in which it is installed.",
     "device": f"""\
--  *{DEVICE_AUTOMATIC}:* the graphics card if there is one that the engine can use, else the CPU.
--  *{DEVICE_CPU}:* never the graphics card.
--  *{DEVICE_GPU}:* the graphics card; the run stops if there is none.
+-  *{DEVICE_AUTOMATIC}:* use the graphics card if the engine can use one, otherwise the CPU.
+-  *{DEVICE_CPU}:* always use the CPU.
+-  *{DEVICE_GPU}:* always use the graphics card; the run stops if there is none.
 """,
     "method_3d": f"""\
-Matters only if *Process as 3D?* is *Yes* in **NamesAndTypes**:
+Only used if *Process as 3D?* is *Yes* in **NamesAndTypes**:
 
--  *{ONE_VOLUME}:* the network looks at slices along all three axes, and objects are found in the whole stack at once.
-   Right for most stacks, also where slices are far apart.
--  *{SLICES}:* each slice is segmented, and objects that overlap from one slice to the next become one. Faster, because
-   the network looks at each voxel once instead of three times. Choose it for stacks of a few slices and for flat cells.
+-  *{ONE_VOLUME}:* the network sees slices along all three axes, and objects are found in the whole stack at once. Best
+   for most stacks, including those with widely spaced slices.
+-  *{SLICES}:* each slice is segmented, and objects that overlap in adjacent slices become one. Faster, because the
+   network sees each voxel once instead of three times. Choose it for stacks with few slices and for flat cells.
 """,
     "anisotropy": """\
-Enter how far the slices are apart, divided by the size of a pixel: 4 for slices at 2 micrometers and pixels of 0.5.
-With 0 it is *Relative pixel spacing in Z* of **NamesAndTypes**, divided by that in X and Y. It is worth the look: if it
-is wrong, the network sees objects squashed or drawn out, and splits or merges them.
+Enter the distance between slices divided by the pixel size: 4 for a z-step of 2 micrometers and pixels of 0.5
+micrometers. With 0, it is *Relative pixel spacing in Z* from **NamesAndTypes** divided by the spacing in X and Y. Check
+this value: if it is wrong, objects look squashed or stretched to the network and are split or merged.
 """,
     "stitch_threshold": f"""\
-Matters only for *{SLICES}*: the overlap of two objects (the area that both share, divided by the area that they cover
-together) from which they are one. Decrease it if objects fall apart from slice to slice; increase it if different
-objects are joined.
+Only used with *{SLICES}*: the overlap (shared area divided by combined area) at which objects in adjacent slices become
+one. Decrease it if objects fall apart between slices; increase it if different objects are joined.
 """,
 }
 
 
 def make_settings() -> dict[str, Setting]:
-    """A new setting for each name of the layout, in its order; limits are the engine's (a test compares them)."""
+    """A new setting for each name of the layout, in its order; limits are the engine's (tested)."""
     low, high = (float(part) for part in DEFAULTS["diameter_range"].split(","))
     special: dict[str, Any] = {
         "x_name": lambda text, **more: ImageSubscriber(text, **more),
@@ -197,7 +196,7 @@ def make_settings() -> dict[str, Setting]:
 
 
 def irrelevant(module: Any) -> list[str]:
-    """The names of the settings that do nothing with the present choices."""
+    """Names of the settings that have no effect with the current choices."""
     together, nuclei_exist = module.together.value, module.nuclei_from.value == NUCLEI_EXIST
     hidden = {
         "custom_model": module.model.value != MODEL_CUSTOM,
@@ -218,13 +217,13 @@ def irrelevant(module: Any) -> list[str]:
         "use_nuclei_image": together and not nuclei_exist,
         "stitch_threshold": module.method_3d.value != SLICES,
     }
-    # Where only images in 2D are possible; behind all others, because CellProfiler knows settings by their place.
+    # 3D settings are hidden in 2D pipelines; they come last because CellProfiler stores settings by position.
     flat = () if module.may_be_3d else SINCE_3
     return [*flat, *(name for name, is_hidden in hidden.items() if is_hidden)]
 
 
 def _plain(name: str) -> Any:
-    """Yes or No, or text, as the default says."""
+    """A Yes/No setting or a text, depending on the default."""
     default = DEFAULTS[name]
     if default in ("Yes", "No"):
         return lambda text, **more: Binary(text, default == "Yes", **more)

@@ -1,11 +1,11 @@
-"""Shares a cell among the nuclei that lie in it: each gets the pixels, or voxels, whose flows lead to it."""
+"""Divides a cell among its nuclei: each nucleus gets the pixels or voxels whose flow leads to it."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, find_objects
 
-STEPS = 400  # along the flows of a cell that is split; more than any path in a cell takes
+STEPS = 400  # along the flows; longer than any path in a cell
 
 
 def owners(
@@ -13,7 +13,7 @@ def owners(
 ) -> np.ndarray:
     """For each pixel of a cell k with shared[k], the nucleus that gets it; 0 elsewhere.
 
-    `nuclei` are those that lie in the cells, each only where it covers its own cell. `flows` are (2, Y, X); of volumes
+    `nuclei`: nuclei in the cells, each only where it covers its own cell. `flows` are (2, Y, X); of volumes
     (3, Z, Y, X) in pixels along X and Y, or (2, Z, Y, X) within the slices.
     """
     result = np.zeros(cells.shape, np.int64)
@@ -27,10 +27,10 @@ def owners(
 
 
 def _followed(inside: np.ndarray, nuclei: np.ndarray, flows: np.ndarray, anisotropy: float) -> np.ndarray:
-    """For each pixel inside: the first nucleus on its path along the flows, else the nearest one.
+    """For each pixel inside: the first nucleus on its path along the flows, otherwise the nearest one.
 
-    All paths of a cell end in one centre, which lies between its nuclei or in one of them; so a path that has not met
-    a nucleus after a nucleus' distance is cut off, and the nearest nucleus takes the pixel.
+    All paths of a cell end in one centre, between its nuclei or in one of them. A path that has not met a nucleus
+    within the distance to the nearest one is therefore cut off, and the nearest nucleus gets the pixel.
     """
     start = np.nonzero(inside)
     owner = nuclei[start].astype(np.int64)
@@ -54,7 +54,7 @@ def _followed(inside: np.ndarray, nuclei: np.ndarray, flows: np.ndarray, anisotr
 
 
 def _nearest(inside: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance in steps through `inside` to the nearest nucleus, and which it is; nuclei grow by one pixel a round."""
+    """Distance in steps through `inside` to the nearest nucleus, and its label; nuclei grow by one pixel per round."""
     nearest = np.where(nuclei > 0, nuclei, 0).astype(np.int64)
     distance = np.zeros(inside.shape)
     for round_ in range(1, sum(inside.shape)):
@@ -74,7 +74,7 @@ def _nearest(inside: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _nearest_in_space(nuclei: np.ndarray, anisotropy: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which nucleus is the nearest as the crow flies, and the way to it along the axes, in pixels along X and Y."""
+    """The nearest nucleus by straight-line distance, and the offset to it along the axes, in pixels along X and Y."""
     sampling = (anisotropy, 1, 1)
     at = distance_transform_edt(nuclei == 0, sampling=sampling, return_distances=False, return_indices=True)
     way = np.abs(at - np.indices(nuclei.shape)) * np.array(sampling)[:, None, None, None]

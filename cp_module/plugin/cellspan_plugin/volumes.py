@@ -1,4 +1,4 @@
-"""What is special about 3D images: how far their slices are apart, what the engine is told, which slice is shown."""
+"""3D images: slice spacing, options for the engine, and the slice to display."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from cellspan_plugin.layout import SLICES
 from cellspan_plugin.pixels import engine_pixels, engine_volume, two_channels, two_volumes
 
-LARGEST_ANISOTROPY = 100.0  # that the engine takes
+LARGEST_ANISOTROPY = 100.0  # the engine's limit
 
 
 def size_of(image: Any) -> tuple[int, ...]:
-    """Height and width, of a 3D image slices first."""
+    """(Y, X), or (Z, Y, X) of a 3D image."""
     return tuple(image.pixel_data.shape[: image.dimensions])
 
 
 def anisotropy_of(image: Any, given: float) -> float:
-    """Distance of the slices in pixels: the given one, or with 0 that of NamesAndTypes; 1 for images in 2D."""
+    """Slice spacing in pixels: the given one or, with 0, that of NamesAndTypes; 1 for 2D images."""
     if not image.volumetric:
         return 1.0
     if given > 0:
@@ -26,12 +26,12 @@ def anisotropy_of(image: Any, given: float) -> float:
     slices, *within = (float(part) for part in image.spacing)
     found = slices / float(np.sqrt(np.prod(within)))
     if not 0 < found <= LARGEST_ANISOTROPY:
-        raise ValueError(f"The slices are {found:g} pixels apart by their spacing in NamesAndTypes; correct it there.")
+        raise ValueError(f"The slice spacing in NamesAndTypes, {found:g} pixels, is not possible; correct it there.")
     return found
 
 
 def options(image: Any, method: str, anisotropy: float, stitch_threshold: float) -> dict[str, Any]:
-    """The engine's options of a 3D image; none for one in 2D."""
+    """The engine's options for a 3D image; none for a 2D image."""
     if not image.volumetric:
         return {}
     way = {"stitch_threshold": stitch_threshold} if method == SLICES else {"do_3d": True}
@@ -39,7 +39,7 @@ def options(image: Any, method: str, anisotropy: float, stitch_threshold: float)
 
 
 def pixels_of(image: Any) -> np.ndarray:
-    """The image as the engine wants it."""
+    """The image in the form that the engine takes."""
     return (engine_volume if image.volumetric else engine_pixels)(image.pixel_data, image.scale)
 
 
@@ -50,6 +50,6 @@ def with_nuclei(image: Any, nuclei_image: Any) -> np.ndarray:
 
 
 def fullest_slice(labels: np.ndarray) -> int:
-    """The slice with the most objects; of several, the one that they fill most, and the first of these."""
+    """The slice with the most objects; among equals, the first in which they cover the most pixels."""
     areas = [np.bincount(plane.ravel())[1:] for plane in labels]
     return max(range(len(labels)), key=lambda z: (np.count_nonzero(areas[z]), areas[z].sum()))

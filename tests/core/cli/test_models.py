@@ -132,10 +132,10 @@ def test_fetch_from_a_mirror(cellpose_models: Path, mirror: str) -> None:
     result = run("fetch", "livecell_cp3", "--url", mirror)
     assert result.exit_code == 0, result.stderr
     sha256 = hashlib.sha256((cellpose_models / "livecell_cp3").read_bytes()).hexdigest()
-    assert f"SHA-256 {sha256} (nobody vouches for it" in result.stdout
+    assert f"SHA-256 {sha256} (not verified" in result.stdout
     assert "Use it with --model livecell_cp3" in result.stdout
     again = run("fetch", "livecell_cp3", "--sha256", sha256, CELLSPAN_MODELS_URL="http://127.0.0.1:1")
-    assert "was there already" in again.stdout
+    assert "is already here" in again.stdout
     assert "vouches" not in again.stdout
 
 

@@ -38,7 +38,7 @@ def test_every_output_of_one_image(tmp_path: Path, picture: Path, cellspan: Call
     assert labels.dtype == np.uint16
     assert np.array_equal(rois_to_labels(roifile.roiread(out / "cells_rois.zip"), labels.shape), labels)
     assert imageio.imread(out / "cells_overlay.png").shape == (160, 200, 3)
-    rows = list(csv.DictReader((out / "cells_objects.csv").open()))
+    rows = list(csv.DictReader((out / "cells_objects.csv").read_text(encoding="utf-8").splitlines()))
     assert [int(row["area"]) for row in rows] == np.bincount(labels.ravel())[1:].tolist()
     assert tifffile.imread(out / "cells_flows.tif").shape == (2, 160, 200)
     assert tifffile.imread(out / "cells_probability.tif").shape == (160, 200)
@@ -178,11 +178,35 @@ def test_doctor_models_and_service_status(engine_home: Path, cellspan: Callable)
     assert "not running" in cellspan("service", "status").stdout
 
 
-def test_the_names_in_the_help_are_those_of_the_outputs() -> None:
-    from cellspan.core.cli.segment import OUTPUT_NAMES
+def test_the_names_in_the_help_are_those_of_the_outputs(cellspan: Callable) -> None:
     from cellspan.core.results.outputs import ENDINGS
 
-    assert ", ".join(ENDINGS) == OUTPUT_NAMES
+    assert ", ".join(ENDINGS) in " ".join(cellspan("segment", "--help").stdout.split())
+
+
+def test_names_as_people_have_them(tmp_path: Path, picture: Path, cellspan: Callable) -> None:
+    data, out = tmp_path / "data[cond 1]", tmp_path / "data[cond 1]" / "out"
+    data.mkdir()
+    odd = os.fsdecode(b"b_\xe4.tif")
+    names = ["a[1].tif", "c\nd.tif", "exp_labels488.tif", "t .tif", "a[1]_masks.tif", "x.vsi", "l" * 245 + ".tif", odd]
+    for name in names:
+        (data / name).write_bytes(picture.read_bytes())
+    options = ("-o", out, "--model", "nuclei", "--diameter", "26", "--save", "labels,table")
+    done = cellspan("segment", data / "*", *options, check=False)
+    assert done.returncode == 1
+    assert "in 5 of 6 images" in done.stdout
+    [failed] = [line for line in done.stderr.splitlines() if "FAILED" in line]
+    assert "this name is too long" in failed
+    assert "(a[1]_masks.tif)" in done.stderr
+    assert "x.vsi; save them as TIFF" in done.stderr
+    assert "c\\nd.tif: " in done.stderr
+    assert (out / os.fsdecode(b"b_\xe4_labels.tif")).exists()
+    (data / ("l" * 245 + ".tif")).unlink()
+    (data / "new.tif").write_bytes(picture.read_bytes())
+    done = cellspan("segment", data, *options, "--resume")
+    assert "in 1 of 6 images, 5 more were there already" in done.stdout
+    scores = cellspan("evaluate", out, out).stdout
+    assert "b_\\udce4" in scores
 
 
 def test_help_has_examples(cellspan: Callable) -> None:

@@ -143,4 +143,4 @@ def test_a_full_disk(images: Path, tmp_path: Path, cellspan: Callable) -> None:
 def test_both_ways_at_once_are_refused(images: Path, tmp_path: Path, cellspan: Callable) -> None:
     done = cellspan("segment", images, "-o", tmp_path / "o", "--overwrite", "--skip-existing", check=False)
     assert done.returncode == 2
-    assert "give one of the two" in done.stderr
+    assert "give only one of them" in done.stderr

@@ -41,7 +41,7 @@ def test_outlines_become_a_model_in_the_list(corrected: Path, cellspan: Callable
     done = train(cellspan, corrected, "out", "--register", "my nuclei")
     assert done.returncode == 0, done.stderr
     assert re.search(r"AP@0.5 on 2 annotated images: [01]\.\d\d before, [01]\.\d\d after", done.stderr), done.stderr
-    assert "The model is 'my nuclei' in every program now" in done.stdout
+    assert "The model 'my nuclei' is now available in every program" in done.stdout
     assert "my nuclei" in cellspan("models", "list").stdout
     image = corrected / "field 0.tif"
     assert cellspan("segment", image, "-o", corrected.parent / "r", "--model", "my nuclei").returncode == 0
@@ -50,14 +50,14 @@ def test_outlines_become_a_model_in_the_list(corrected: Path, cellspan: Callable
 
     taken = train(cellspan, corrected, "other", "--register", "my nuclei")
     assert taken.returncode == 2
-    assert "There is a model 'my nuclei' already" in taken.stderr
+    assert "A model named 'my nuclei' already exists" in taken.stderr
     assert not (corrected.parent / "other").exists()  # refused before the training
 
 
 def test_what_cannot_be_learnt_from_is_refused_in_one_sentence(corrected: Path, cellspan: Callable) -> None:
     rois = corrected / "field 1_RoiSet.zip"
     write_roi_zip(rois, [])
-    assert "there are no ROIs in it" in refused(cellspan, corrected)
+    assert "it contains no ROIs" in refused(cellspan, corrected)
     far = np.zeros((400, 400), np.int32)
     far[300:320, 300:320] = 1
     write_roi_zip(rois, labels_to_rois(far))

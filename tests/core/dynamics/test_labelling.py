@@ -1,4 +1,4 @@
-"""Objects with their flow errors, and dynamics that end when nobody wants the result any more."""
+"""From flows to labels: there and back, objects with their flow errors, and an end when nobody wants the result."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 from cellspan.core.dynamics import flows, following, grouping, volume_flows, volume_following, volume_grouping
 from cellspan.core.dynamics.flows import flow_errors, labels_to_flows
 from cellspan.core.dynamics.labelling import flows_to_labels, flows_to_objects
-from cellspan.core.errors import Cancelled
+from cellspan.core.errors import Cancelled, CellspanError
 from cellspan.core.machine.cancelling import cancelled_by
 from cellspan.core.objects import labels, pieces, runs
-from cellspan.core.objects.labels import fill_holes, largest_pieces
+from cellspan.core.objects.labels import Labels, fill_holes, largest_pieces
+from cellspan.core.objects.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
 from cellspan.core.training.simulate import simulate_nuclei
 
@@ -53,6 +55,49 @@ def parameters(draw: st.DrawFn) -> Parameters:
         exclude_on_edges=draw(st.booleans()),
         max_size_fraction=draw(st.sampled_from([0.05, 1])),
     )
+
+
+def certain(labels: np.ndarray) -> np.ndarray:
+    return np.where(labels > 0, 6.0, -6.0).astype(np.float32)
+
+
+@pytest.mark.quick
+def test_round_trip_of_simulated_nuclei() -> None:
+    true = simulate_nuclei((256, 256), coverage=0.4, seed=3).labels
+    iou = best_overlaps(true, flows_to_labels(labels_to_flows(true), certain(true)))
+    big = np.bincount(true.ravel())[1:] >= 50
+    assert iou[big].min() >= 0.95
+
+
+@pytest.mark.data
+def test_round_trip_of_ten_real_images(nuclei_images: list[Path], nuclei_labels: list[Labels]) -> None:
+    assert len(nuclei_images) == 10
+    for image, true in zip(nuclei_images, nuclei_labels, strict=True):
+        iou = best_overlaps(true, flows_to_labels(labels_to_flows(true), certain(true)))
+        big = np.bincount(true.ravel())[1:] >= 50
+        assert iou[big].min() >= 0.95, image.name
+
+
+@pytest.mark.quick
+def test_labels_are_consecutive_int32(disks: np.ndarray) -> None:
+    labels = flows_to_labels(labels_to_flows(disks), certain(disks))
+    assert labels.dtype == np.int32
+    assert np.array_equal(np.unique(labels), [0, 1, 2, 3])
+
+
+@pytest.mark.quick
+def test_empty_and_wrong_shapes() -> None:
+    nothing = flows_to_labels(np.zeros((2, 5, 7)), np.full((5, 7), -1.0))
+    assert nothing.shape == (5, 7)
+    assert nothing.max() == 0
+    with pytest.raises(CellspanError, match=r"\(2, Y, X\)"):
+        flows_to_labels(np.zeros((3, 5, 5)), np.zeros((5, 5)))
+
+
+@pytest.mark.quick
+def test_shapes_that_do_not_fit_are_named() -> None:
+    with pytest.raises(CellspanError, match=r"or \(3, Z, Y, X\) and \(Z, Y, X\), not \(2, 4, 4, 4\) and \(4, 4, 4\)"):
+        flows_to_labels(np.zeros((2, 4, 4, 4)), np.zeros((4, 4, 4)))
 
 
 @pytest.mark.quick
@@ -154,25 +199,6 @@ assert found.labels.max() == 3 and found.labels[30, 30] == 1
 assert compiled() == before, (before, compiled())
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.quick
-def test_odd_numbers_of_steps_are_taken_in_full() -> None:
-    flow = np.zeros((2, 3, 60), np.float32)
-    flow[1] = 1
-    for steps in (1, 2, 3, 8):
-        arrivals = following.follow(flow, np.ones((3, 60), np.float32), 0.0, steps)
-        assert np.array_equal(arrivals % 60, np.minimum(np.arange(60) + steps, 59)[None].repeat(3, 0))
-
-
-@pytest.mark.quick
-def test_a_square_that_nothing_leaves_ends_the_way_where_it_would_end() -> None:
-    true = simulate_nuclei((120, 130), 20, coverage=0.5, seed=2).labels
-    flow, logits = outputs(true, 2, 0.1)
-    flow *= 0.7  # so that there are many such squares
-    ends = following.follow(flow, logits, 0.0, 400)
-    still_there = following.follow(flow, logits, 0.0, 402)
-    assert np.mean(ends == still_there) > 0.999
 
 
 def seconds_to_end(work: Callable[[], object], after: float) -> float:

@@ -19,7 +19,6 @@ torch = pytest.importorskip("torch")
 
 from cellspan.core.dynamics import tensors as dynamics_torch  # noqa: E402
 from cellspan.core.dynamics.tensors import flow_errors_torch, flows_to_labels_torch  # noqa: E402
-from cellspan.core.machine.device_memory import explains_full_memory  # noqa: E402
 
 pytestmark = pytest.mark.quick
 NO_CARD = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA graphics card")
@@ -130,25 +129,3 @@ def test_empty_tiny_and_wrong_shapes(device: str) -> None:
     assert found.all()  # 35 pixels go to one corner
     with pytest.raises(CellspanError, match=r"\(2, Y, X\)"):
         flows_to_labels_torch(*on(device, np.zeros((3, 5, 5, 5)), np.zeros((5, 5, 5))))
-
-
-@pytest.mark.parametrize(
-    "error", [torch.cuda.OutOfMemoryError(), RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)")]
-)
-def test_a_full_memory_is_explained(error: RuntimeError) -> None:
-    @explains_full_memory
-    def fill() -> None:
-        raise error
-
-    with pytest.raises(CellspanError, match=r"smaller tile.*--device cpu") as raised:
-        fill()
-    assert raised.value.__context__ is None  # else the tensors of the failed call stay on the device
-
-
-def test_other_errors_are_left_alone() -> None:
-    @explains_full_memory
-    def fail() -> None:
-        raise RuntimeError("shapes differ")
-
-    with pytest.raises(RuntimeError, match="shapes differ"):
-        fail()

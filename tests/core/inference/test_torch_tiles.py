@@ -7,7 +7,7 @@ from cellspan.core.inference.tiles import predict_augmented, predict_tiled
 from cellspan.core.models.registry import find_model
 from cellspan.core.objects.metrics import intersection_over_union
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import resize
+from cellspan.core.pictures.resizing import resize
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_nuclei
 

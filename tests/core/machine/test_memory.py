@@ -1,4 +1,4 @@
-"""The memory that is left: in cgroups of both versions, under `ulimit`, and the sentence when it does not suffice."""
+"""The memory that is left: in cgroups of both versions, in a job, under `ulimit`; the sentence if it is little."""
 
 from __future__ import annotations
 
@@ -68,6 +68,36 @@ def test_containers_see_their_own_cgroup_as_the_root(tmp_path: Path) -> None:
     root = system(tmp_path / "outside", "0::/../../other", V2)
     limits(root / "sys/fs/cgroup", GIB, 0, 0, v2=True)
     assert left(root) == [GIB]
+
+
+def test_version_2_slows_a_program_down_before_it_ends_it(tmp_path: Path) -> None:
+    root = system(tmp_path, "0::/a/b", V2)
+    outer, inner = root / "sys/fs/cgroup/a", root / "sys/fs/cgroup/a/b"
+    limits(outer, "max", 3 * GIB, 0, v2=True)
+    limits(inner, 8 * GIB, GIB, 0, v2=True)
+    write(outer / "memory.high", 4 * GIB)
+    write(inner / "memory.high", "max")
+    assert left(root) == [7 * GIB, GIB]
+
+
+def test_a_container_of_version_1_within_a_limit_that_it_does_not_see(tmp_path: Path) -> None:
+    root = system(tmp_path, "4:memory:/pod/abc", V1.format(top="/pod/abc"))
+    own = root / "sys/fs/cgroup/memory"
+    limits(own, 9223372036854771712, GIB, 0, v2=False)
+    write(own / "memory.stat", f"hierarchical_memory_limit {2 * GIB}\ntotal_inactive_file {GIB // 2}")
+    assert left(root) == [3 * GIB // 2]
+
+
+def test_what_a_job_of_slurm_was_granted() -> None:
+    taken = memory.psutil.Process().memory_info().rss
+
+    def granted(**variables: str) -> list[int]:
+        # The test itself takes more memory, or less, between two looks.
+        return [round((number + taken) / GIB) for number in memory._left_of_job(variables)]
+
+    assert granted(SLURM_MEM_PER_NODE="16384") == [16]
+    assert granted(SLURM_MEM_PER_CPU="4096", SLURM_CPUS_ON_NODE="3") == [12]
+    assert granted() == granted(SLURM_MEM_PER_NODE="0") == granted(SLURM_MEM_PER_CPU="4096") == []
 
 
 def test_systems_without_cgroups(tmp_path: Path) -> None:

@@ -101,9 +101,9 @@ def set_one(name: str, value: float) -> Callable[[dict[str, np.ndarray]], object
         (set_one("downsample.down.res_down_0.conv.conv_0.2.weight", np.inf), "are NaN, infinite"),
         (set_one("output.0.running_var", -1), "variances below 0"),
         (lambda state: state.update({"output.2.bias": np.full(3, 1e300)}), "too large"),
-        (lambda state: state.update({"output.2.bias": np.zeros(4, np.float32)}), r"'output\.2\.bias' differs"),
-        (lambda state: state.pop("output.2.bias"), r"'output\.2\.bias' differs"),
-        (lambda state: state.update(more=np.zeros(4, np.float32)), "'more' differs"),
+        (lambda state: state.update({"output.2.bias": np.zeros(4, np.float32)}), r"'output\.2\.bias' does not match"),
+        (lambda state: state.pop("output.2.bias"), r"'output\.2\.bias' does not match"),
+        (lambda state: state.update(more=np.zeros(4, np.float32)), "'more' does not match"),
     ],
     ids=["nan", "inf", "variance", "1e300", "shape", "missing", "more"],
 )

@@ -66,7 +66,7 @@ def test_other_contents_are_refused(tmp_path: Path) -> None:
     objects = {"a": np.array([None, "text"], object)}
     for content in (Harmful(tmp_path / "trace"), {"a": Harmful(tmp_path / "trace")}, [1], np.zeros(3), objects):
         (tmp_path / "f.npy").write_bytes(saved(content))
-        with pytest.raises(CellspanError, match=r"f\.npy: this file of numpy cannot be read"):
+        with pytest.raises(CellspanError, match=r"f\.npy: this NumPy file cannot be read"):
             read_numbers(tmp_path / "f.npy")
     assert not (tmp_path / "trace").exists()
 

@@ -9,15 +9,18 @@ from scipy import ndimage
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.objects.labels import (
+    areas,
     as_labels,
+    diameters,
     drop_on_edges,
     fill_holes,
     largest_pieces,
     median_diameter,
+    object_means,
     renumber,
     resize_labels,
 )
-from cellspan.core.pictures.images import resize
+from cellspan.core.pictures.resizing import resize
 
 pytestmark = pytest.mark.quick
 small_labels = arrays(np.int32, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 4))
@@ -98,3 +101,22 @@ def test_resized_labels_are_whole_numbers_of_any_size() -> None:
 def test_what_is_no_label_image_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(CellspanError, match="label image"):
         as_labels(wrong)
+
+
+def ball(shape: tuple[int, int, int], centre: tuple[float, float, float], radius: float) -> np.ndarray:
+    z, y, x = np.ogrid[: shape[0], : shape[1], : shape[2]]
+    return (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 < radius**2
+
+
+def test_diameters_are_those_of_balls() -> None:
+    labels = ball((40, 40, 40), (20, 20, 20), 12).astype(np.int32)
+    assert diameters(labels)[0] == pytest.approx(24, rel=0.02)
+
+
+def test_means_are_taken_over_all_slices() -> None:
+    touching = np.zeros((12, 9, 20), np.int32)
+    for k in range(8):
+        touching[k : k + 4, k : k + 2, 2 * k : 2 * k + 2] = k + 1
+    z = np.broadcast_to(np.arange(len(touching))[:, None, None], touching.shape)
+    means = object_means(touching, z, areas(touching))
+    np.testing.assert_allclose(means, [np.nonzero(touching == k)[0].mean() for k in range(1, 9)])

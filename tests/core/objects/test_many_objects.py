@@ -15,9 +15,11 @@ from cellspan.core.objects.labels import areas
 from cellspan.core.objects.metrics import average_precision
 from cellspan.core.objects.outlines import labels_to_rois, rois_to_labels
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import image_from_array, read_labels
+from cellspan.core.pictures.images import image_from_array
+from cellspan.core.pictures.reading import read_labels
 from cellspan.core.planes.result import Result
-from cellspan.core.results.outputs import output_paths, save_outputs
+from cellspan.core.results.outputs import output_paths
+from cellspan.core.results.plane_files import save_plane_outputs
 
 SIDE = 265
 COUNT = SIDE * SIDE  # 70,225
@@ -49,7 +51,7 @@ def test_files(found: np.ndarray, tmp_path: Path) -> None:
     nothing = np.zeros((2, *found.shape), np.float32)
     result = Result(found, nothing, nothing[0], 5.0, np.zeros(64, np.float32), "m", "0", "cpu", 0.0)
     paths = output_paths(tmp_path, Path("many"), ["labels", "rois", "table"])
-    save_outputs(paths, result, image, Parameters())
+    save_plane_outputs(paths, result, image, Parameters())
     assert np.array_equal(read_labels(paths["labels"]), found)
     assert read_labels(paths["labels"]).dtype == np.uint32
     rows = list(csv.DictReader(paths["table"].open()))

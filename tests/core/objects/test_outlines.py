@@ -1,7 +1,5 @@
 """Outlines: exact there and back, for any label image."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import roifile
@@ -10,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.objects.outlines import labels_to_rois, polygon, rois_to_labels, trace_outlines, write_roi_zip
+from cellspan.core.objects.outlines import labels_to_rois, polygon, rois_to_labels, trace_outlines
 
 pytestmark = pytest.mark.quick
 small_labels = arrays(np.int32, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3))
@@ -80,12 +78,6 @@ def test_a_ring_is_one_roi_with_a_hole() -> None:
     labels[3:6, 3:6] = 0
     [roi] = labels_to_rois(labels)
     assert np.array_equal(rois_to_labels([roi], (9, 9)), labels)
-
-
-def test_a_zip_comes_back_as_it_was(tmp_path: Path, disks: np.ndarray) -> None:
-    disks[30, 30] = 0  # a hole makes a composite ROI
-    write_roi_zip(tmp_path / "set.zip", labels_to_rois(disks))
-    assert np.array_equal(rois_to_labels(roifile.roiread(tmp_path / "set.zip"), disks.shape), disks)
 
 
 def test_no_objects_give_no_rois() -> None:

@@ -19,9 +19,9 @@ import tifffile
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.decoding import decode
-from cellspan.core.pictures.images import decode_image, network_input, read_image
-from cellspan.core.pictures.volume import decode_volume, read_volume
+from cellspan.core.pictures.normalise import network_input
+from cellspan.core.pictures.opening import decode
+from cellspan.core.pictures.reading import decode_image, decode_volume, read_image, read_volume
 
 pytestmark = [pytest.mark.quick, pytest.mark.filterwarnings("ignore")]
 RNG = np.random.default_rng(0)
@@ -191,7 +191,7 @@ def test_under_ulimit(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png(40_000, 40_000))
     (tmp_path / "a.tif").write_bytes(tiff(40_000, 40_000, zlib.compress(bytes(4_000_000)), 100))
     code = (
-        "import sys; from cellspan.core.pictures.images import read_image\n"
+        "import sys; from cellspan.core.pictures.reading import read_image\n"
         "from cellspan.core.errors import CellspanError\n"
         "import cellspan.core.machine.memory\n"
         "for honest in (True, False):\n"

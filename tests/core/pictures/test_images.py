@@ -8,8 +8,9 @@ import pytest
 import tifffile
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import image_from_array, network_input, read_image, resize
+from cellspan.core.pictures.images import image_from_array
+from cellspan.core.pictures.reading import read_image
+from cellspan.core.pictures.resizing import resize
 
 pytestmark = pytest.mark.quick
 
@@ -41,67 +42,11 @@ def test_axes_become_channels(tmp_path: Path, ramp: np.ndarray) -> None:
     assert np.array_equal(image_from_array(two[:, None], "CZYX").channels, two)
 
 
-def test_rgb_is_segmented_by_its_luminance() -> None:
-    rgb = np.zeros((20, 20, 3), np.uint8)
-    rgb[5:10, 5:10] = 100, 50, 10
-    image = image_from_array(rgb)
-    assert image.is_rgb
-    planes, _ = network_input(image, Parameters(normalize=None))
-    assert planes[0, 6, 6] == pytest.approx(0.299 * 100 + 0.587 * 50 + 0.114 * 10)
-    transparent = np.concatenate([rgb, np.full((20, 20, 1), 255, np.uint8)], axis=2)
-    assert np.array_equal(network_input(image_from_array(transparent), Parameters(normalize=None))[0], planes)
-
-
 def test_tiny_colour_pictures_are_colour(tmp_path: Path) -> None:
     imageio.imwrite(tmp_path / "a.png", np.full((1, 1, 3), 9, np.uint8))
     image = read_image(tmp_path / "a.png")
     assert image.is_rgb
     assert image.shape == (1, 1)
-
-
-def test_numbers_beyond_float32_are_refused() -> None:
-    plane = np.ones((5, 5))
-    plane[0, 0] = 1e300
-    with pytest.raises(CellspanError, match="too large"):
-        network_input(image_from_array(plane), Parameters(normalize=None))
-
-
-def test_channels_are_chosen_and_missing_ones_named(ramp: np.ndarray) -> None:
-    image = image_from_array(np.stack([ramp, ramp * 0, ramp[::-1]]))
-    planes, notes = network_input(image, Parameters(channel=2, nuclei_channel=0))
-    assert notes == []
-    assert planes[1, -1, -1] > planes[0, -1, -1]
-    assert "channel 0" in network_input(image, Parameters())[1][0]
-    with pytest.raises(CellspanError, match="nuclei_channel = 3, but the image has 3"):
-        network_input(image, Parameters(nuclei_channel=3))
-
-
-def test_percentiles_become_zero_and_one(ramp: np.ndarray) -> None:
-    planes, _ = network_input(image_from_array(ramp), Parameters(normalize=(10, 90)))
-    assert np.percentile(planes[0], [10, 90]) == pytest.approx([0, 1], abs=1e-3)
-    inverted, _ = network_input(image_from_array(ramp), Parameters(normalize=(10, 90), invert=True))
-    assert inverted[0] == pytest.approx(1 - planes[0])
-
-
-def test_large_integers_keep_their_contrast() -> None:
-    plane = np.full((20, 20), 4_000_000_000, np.uint32)
-    plane[5:10] += 3
-    planes, _ = network_input(image_from_array(plane), Parameters())
-    assert planes[0].max() == pytest.approx(1)
-
-
-def test_constant_images_are_flat_and_said_to_be() -> None:
-    planes, notes = network_input(image_from_array(np.full((5, 5), 7)), Parameters())
-    assert not planes.any()
-    assert "constant" in notes[0]
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_pixels_that_are_no_numbers_are_refused(bad: float) -> None:
-    plane = np.ones((5, 5), np.float32)
-    plane[2, 2] = bad
-    with pytest.raises(CellspanError, match="1 pixels are NaN or infinite"):
-        network_input(image_from_array(plane), Parameters())
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((0, 5)), np.zeros((5, 5), complex), np.zeros(7), np.zeros((20, 30, 40))])

@@ -9,7 +9,8 @@ import pytest
 import tifffile
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.pictures.volume import decode_volume, read_volume, volume_from_array
+from cellspan.core.pictures.reading import decode_volume, read_volume
+from cellspan.core.pictures.volume import volume_from_array
 
 pytestmark = pytest.mark.quick
 STACK = np.arange(5 * 2 * 12 * 16, dtype=np.uint16).reshape(5, 2, 12, 16)

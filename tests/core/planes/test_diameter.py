@@ -6,7 +6,8 @@ import pytest
 
 from cellspan.core.objects.labels import median_diameter
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import image_from_array, network_input
+from cellspan.core.pictures.images import image_from_array
+from cellspan.core.pictures.normalise import network_input
 from cellspan.core.planes.diameter import DiameterSearch
 from cellspan.core.planes.looking import Looker
 from cellspan.core.planes.pixels import Pixels

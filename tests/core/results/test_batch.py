@@ -16,9 +16,10 @@ import tifffile
 
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Image
-from cellspan.core.pictures.inputs import Input
+from cellspan.core.pictures.inputs import Input, find_inputs
+from cellspan.core.pictures.several import every_series
 from cellspan.core.planes.result import Result
-from cellspan.core.results import outputs
+from cellspan.core.results import plane_files
 from cellspan.core.results.batch import Batch, Existing, Outcome, segment_files
 from cellspan.core.results.outputs import ENDINGS
 
@@ -92,7 +93,7 @@ def test_no_kind_appears_if_one_cannot_be_written(
         path.write_text("label")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(outputs, "write_table", full)
+    monkeypatch.setattr(plane_files, "write_table", full)
     outcome = segment(images, tmp_path / "out")
     assert fates(outcome) == ["failed"] * 3
     assert "a_objects.csv: the file cannot be written (No space left on device)" in outcome.records[0]["error"]
@@ -186,3 +187,89 @@ def test_names_that_are_too_long_or_no_text(tmp_path: Path) -> None:
     recorded = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))["inputs"]
     assert recorded[1]["input"] == str(images[1])
     assert (tmp_path / "out" / recorded[1]["outputs"]["labels"]).exists()
+
+
+def test_results_of_another_image_are_not_taken_for_those_of_this_one(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = write_images(tmp_path / "in", "a.tif")
+    second = write_images(tmp_path / "in", "a.tiff")
+    segment(first, out)
+    outcome = segment(second, out, "skip")
+    assert fates(outcome) == ["failed"]
+    assert f"it was made from {first[0]}" in outcome.records[0]["error"]
+    elsewhere = write_images(tmp_path / "in2", "a.tif")
+    os.utime(elsewhere[0], (1e9, 1e9))
+    outcome = segment(elsewhere, out, "skip")
+    assert fates(outcome) == ["skipped"]
+    [note] = outcome.records[0]["notes"]
+    assert f"images in {tmp_path / 'in'}{os.sep}" in note
+
+
+def test_names_that_differ_by_their_suffix_or_folder_collide_with_a_sentence(tmp_path: Path) -> None:
+    images = [*write_images(tmp_path / "in", "a.tif", "a.tiff"), *write_images(tmp_path / "in2", "a.tif")]
+    outcome = segment(images, tmp_path / "out", "overwrite")
+    assert fates(outcome) == ["done", "failed", "failed"]
+    assert all(f"would have the names of those of {images[0]}" in record["error"] for record in outcome.records[1:])
+
+
+@pytest.mark.parametrize("existing", ["refuse", "overwrite", "skip"])
+def test_no_result_replaces_an_input(tmp_path: Path, existing: Existing) -> None:
+    images = write_images(tmp_path / "in", "a.tif", "a_labels.tif")
+    before = images[1].read_bytes()
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    outcome = segment(images, tmp_path / "link", existing)
+    assert fates(outcome) == ["failed", "done"]
+    assert "its result a_labels.tif would replace an image" in outcome.records[0]["error"]
+    assert images[1].read_bytes() == before
+
+
+def test_a_folder_that_has_grown_gets_the_rest(images: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "in"  # beside the images
+    segment(images, out)
+    notes: list[str] = []
+    more = write_images(tmp_path / "in", "d.tif")
+    inputs = find_inputs([str(tmp_path / "in")], notes.append)
+    assert [item.path for item in inputs] == [*images, *more]
+    assert "6 files were left out" in notes[0]
+    outcome = segment([item.path for item in inputs], out, "skip")
+    assert fates(outcome) == ["skipped"] * 3 + ["done"]
+    assert outcome.records[0]["notes"] == []
+
+
+def test_the_record_tells_what_was_left_out(images: list[Path], tmp_path: Path) -> None:
+    batch = Batch(FakeSegmenter(), tmp_path / "out", Parameters(), KINDS, notes=["1 file was left out."])  # type: ignore[arg-type]
+    segment_files(batch, [Input(images[0], Path())])
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["notes"] == ["1 file was left out."]
+    assert record["inputs"][0]["bytes"] == images[0].stat().st_size
+
+
+def test_the_size_of_a_pixel_reaches_every_result(
+    images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calibrated(path: Path, series: int | None = None) -> Image:
+        return Image(tifffile.imread(path)[None], False, (0.5, 0.25), "µm")
+
+    monkeypatch.setattr(plane_files, "read_image", calibrated)
+    assert fates(segment(images[:1], tmp_path / "out")) == ["done"]
+    assert "area_um2,diameter_um" in (tmp_path / "out" / "a_objects.csv").read_text()
+    with tifffile.TiffFile(tmp_path / "out" / "a_labels.tif") as tiff:
+        assert tiff.pages[0].get_resolution() == (4, 2)  # type: ignore[union-attr]
+
+
+def test_every_image_of_a_file_has_its_results_and_its_record(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as file:
+        for k in range(2):
+            file.write(np.full((10, 12 + k), k + 1, np.uint8), metadata={"axes": "YX"})
+    inputs = every_series([Input(tmp_path / "a.ome.tif", Path())])
+    segmenter: Any = FakeSegmenter()
+    out = tmp_path / "out"
+    outcome = segment_files(Batch(segmenter, out, Parameters(), ["labels"]), inputs)
+    assert [(Path(record["input"]).name, record["series"]) for record in outcome.records] == [
+        ("a.ome.tif", 0),
+        ("a.ome.tif", 1),
+    ]
+    for k in range(2):
+        assert tifffile.imread(out / f"a.ome_s{k}_labels.tif").shape == (10, 12 + k)
+    again = segment_files(Batch(segmenter, out, Parameters(), ["labels"], "skip"), inputs)
+    assert [(record["series"], "skipped" in record) for record in again.records] == [(0, True), (1, True)]

@@ -51,7 +51,7 @@ def test_the_client_gets_what_it_likes_best(accept: str, media: str) -> None:
     "accept", ["text/html", "*/*;q=0", "nonsense", "/", ";", ",", "image/png", "application/x-npy;q=0", "\xff"]
 )
 def test_what_is_not_there_is_406(accept: str) -> None:
-    with pytest.raises(Refusal, match=r"labels are given as application/x-npy or image/tiff") as refused:
+    with pytest.raises(Refusal, match=r"labels are available as application/x-npy or image/tiff") as refused:
         encode("labels", RESULT, accept)
     assert refused.value.status == 406
 

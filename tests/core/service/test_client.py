@@ -115,7 +115,7 @@ def test_an_image_that_ends_two_engines_is_named(engine_home: Path) -> None:
         if message == "running the network":
             os.kill(about()["pid"], signal.SIGKILL)
 
-    with pytest.raises(EngineError, match=r"This image ended the engine 2 times"):
+    with pytest.raises(EngineError, match=r"This image crashed the engine 2 times"):
         Engine(SERVE).segment(np.tile(IMAGE, (8, 8)), {"model": "nuclei", "diameter": 26}, kill)
 
 

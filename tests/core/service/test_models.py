@@ -124,7 +124,7 @@ def test_a_place_that_does_not_answer_is_a_sentence_and_holds_one_thread() -> No
     try:
         for _ in range(3):
             began = time.monotonic()
-            with pytest.raises(CellspanError, match="does not answer"):
+            with pytest.raises(CellspanError, match="does not respond"):
                 in_time("A dead disk", gate.wait, 0.05)
             assert time.monotonic() - began < 5
         assert attempts() == before + 1
@@ -193,7 +193,7 @@ def test_the_number_of_places_that_do_not_answer_is_bounded(monkeypatch: pytest.
     monkeypatch.setattr(module, "MOST_PLACES", 2)
     gate = threading.Event()
     for name in "ab":
-        with pytest.raises(CellspanError, match=f"{name} does not answer"):
+        with pytest.raises(CellspanError, match=f"{name} does not respond"):
             in_time(name, gate.wait, 0.01)
     with pytest.raises(CellspanError, match="Too many"):
         in_time("c", gate.wait, 0.01)

@@ -291,13 +291,13 @@ def test_places_that_cannot_be_used_are_one_sentence(
     file.write_text("")
     monkeypatch.setenv("CELLSPAN_RUNTIME_DIR", str(file))
     done = cellspan("serve", check=False)
-    assert (done.returncode, "this is no folder" in done.stderr) == (2, True)
+    assert (done.returncode, "this is not a folder" in done.stderr) == (2, True)
     monkeypatch.setenv("CELLSPAN_RUNTIME_DIR", str(engine_home))
 
 
 def test_other_computers_are_let_in_on_purpose_only(engine_home: Path, cellspan: Callable, tmp_path: Path) -> None:
     done = cellspan("serve", "--host", "0.0.0.0", check=False)
-    assert (done.returncode, "add --allow-remote if that is meant" in done.stderr) == (2, True)
+    assert (done.returncode, "add --allow-remote if you want this" in done.stderr) == (2, True)
     done = cellspan("serve", "--tls-certificate", tmp_path / "none.pem", check=False)
     assert (done.returncode, "TLS needs both files" in done.stderr) == (2, True)
     certificate, key = tmp_path / "engine.pem", tmp_path / "engine.key"

@@ -125,7 +125,7 @@ def test_an_image_that_ended_two_engines_is_refused_by_name_and_its_neighbour_is
         guilty, neighbour = submitted(engine, "guilty"), submitted(engine, "neighbour")
         until(lambda: guilty.over and neighbour.over)
         assert (guilty.state, guilty.code, neighbour.state) == ("failed", "ends_the_engine", "done")
-        assert "ended the engine 2 times" in guilty.message
+        assert "crashed the engine 2 times" in guilty.message
         assert engine.uploads.used("memory") == 0
         assert submitted(engine, "guilty") is guilty
     finally:

@@ -58,6 +58,8 @@ def test_many_images_share_a_bounded_memory() -> None:
     first.write(b"x" * 1000)
     second.write(b"y" * 1000)
     assert (first.on_disk, second.on_disk) == (False, True)
+    first.close()
+    second.close()
 
 
 def test_when_the_images_that_wait_take_all_the_disk_others_come_later() -> None:
@@ -108,7 +110,7 @@ def test_a_disk_that_is_full_at_the_last_byte_is_a_sentence_too(monkeypatch: pyt
 
 
 def test_an_empty_body_is_a_sentence() -> None:
-    with pytest.raises(CellspanError, match="no bytes came"):
+    with pytest.raises(CellspanError, match="no bytes were received"):
         Uploads().begin(NPY, 0).decode(False)
 
 
@@ -157,7 +159,10 @@ def test_compressed_bodies_are_refused(http: TestClient, encoding: str, status: 
 
 def test_an_empty_body_is_a_job_that_fails_in_a_sentence(http: TestClient, engine: Engine) -> None:
     job = http.post("/v1/jobs", headers={"Content-Type": NPY}).json()
-    assert http.get(f"/v1/jobs/{job['id']}?wait=20").json()["error"]["sentence"] == "The image is empty: no bytes came."
+    assert (
+        http.get(f"/v1/jobs/{job['id']}?wait=20").json()["error"]["sentence"]
+        == "The image is empty: no bytes were received."
+    )
     until(lambda: engine.uploads.used("memory") == 0)
 
 

@@ -129,7 +129,7 @@ def test_a_second_volume_waits_for_the_first() -> None:
 
 def test_a_full_queue_asks_to_come_again_later() -> None:
     waiting = filled(a_job(), a_job(), most=2)
-    with pytest.raises(Refusal, match="2 images wait") as refused:
+    with pytest.raises(Refusal, match="2 images are waiting") as refused:
         waiting.put(a_job())
     assert (refused.value.status, refused.value.code) == (503, "queue_full")
     assert float(refused.value.headers["Retry-After"]) > 0

@@ -44,6 +44,6 @@ def test_validation_images_are_scored_where_there_are_some(tmp_path: Path) -> No
 
 def test_the_line_says_what_was_scored() -> None:
     assert str(Comparison(0.5, 0.75, 1, False)) == (
-        "AP@0.5 on 1 annotated image: 0.50 before, 0.75 after (the images that it learnt from)"
+        "AP@0.5 on 1 annotated image: 0.50 before, 0.75 after (on the training images)"
     )
     assert str(Comparison(0.5, 0.75, MOST_IMAGES, True)) == ("AP@0.5 on 24 validation images: 0.50 before, 0.75 after")

@@ -12,6 +12,7 @@ from cellspan.core.objects.labels import median_diameter
 from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.training.data import (
     Field,
+    chosen_series,
     divided,
     find_pairs,
     licence,
@@ -81,7 +82,7 @@ def test_a_split_folder_that_is_named_itself(tmp_path: Path, monkeypatch: pytest
     assert [(pair.split, pair.source) for pair in pairs] == [(split, "yeast") for split in ("train", "val", "test")]
     monkeypatch.chdir(tmp_path / "yeast" / "val")
     assert [(pair.split, pair.source) for pair in find_pairs(".")] == [("val", "yeast")]
-    with pytest.raises(CellspanError, match=r"yeast/test: there is nothing to learn from.*named val or test"):
+    with pytest.raises(CellspanError, match=r"yeast/test: there are no training images.*named val or test"):
         divided(pairs[2:])
 
 
@@ -137,10 +138,10 @@ def test_too_few_objects_are_refused(tmp_path: Path) -> None:
     one = np.zeros((128, 128), np.uint8)
     one[10:30, 10:30] = 1
     imageio.imwrite(tmp_path / "a_masks.png", one)
-    with pytest.raises(CellspanError, match=r"hold 1 annotated object; annotate at least 5"):
+    with pytest.raises(CellspanError, match=r"contain 1 annotated object; annotate at least 5"):
         require_objects(load_fields(find_pairs(tmp_path), 20))
     imageio.imwrite(tmp_path / "a_masks.png", 0 * one)
-    with pytest.raises(CellspanError, match="hold 0 annotated objects"):
+    with pytest.raises(CellspanError, match="contain 0 annotated objects"):
         require_objects(load_fields(find_pairs(tmp_path), 20))
 
 
@@ -160,7 +161,7 @@ def test_specks_are_refused(tmp_path: Path) -> None:
     specks = np.zeros((128, 128), np.uint8)
     specks[::20, ::20] = np.arange(1, 50).reshape(7, 7)
     imageio.imwrite(tmp_path / "a_masks.png", specks)
-    with pytest.raises(CellspanError, match=r"a_masks\.png: .* median diameter of 1\.1 pixels only; remove the specks"):
+    with pytest.raises(CellspanError, match=r"a_masks\.png: .* median diameter of only 1\.1 pixels; remove the specks"):
         load_fields(find_pairs(tmp_path), 24)
     assert load_fields(find_pairs(tmp_path), 16)[0].image.shape[1] > 128 * 14
 
@@ -177,9 +178,9 @@ def test_notes_on_channels_say_what_is_learnt_from(tmp_path: Path) -> None:
     fields = load_fields(find_pairs(tmp_path), 20)
     assert [field.image[1].any() for field in fields] == [False, True, True, False, False]
     two, more = notes_on_channels(fields)
-    assert two.startswith("2 images have two channels: the first is learnt from as the cells, the second as the nuclei")
+    assert two.startswith("2 images have two channels: the first is used as the cells, the second as the nuclei")
     assert "--nuclei-channel 1" in two
-    assert more == "1 image has three or more channels: only the first, channel 0, is learnt from."
+    assert more == "1 image has three or more channels: only the first, channel 0, is used."
     assert notes_on_channels([fields[0], fields[4]]) == []
 
 
@@ -221,7 +222,7 @@ def test_masks_win_over_outlines_and_results_are_no_images(tmp_path: Path) -> No
 def test_one_roi_set_for_several_images_is_refused(tmp_path: Path) -> None:
     write_outlined(tmp_path, "a.png", "RoiSet.zip")
     write_outlined(tmp_path, "b.png", "RoiSet.zip")
-    with pytest.raises(CellspanError, match=r"RoiSet\.zip: which of the 2 images.*a_rois\.zip"):
+    with pytest.raises(CellspanError, match=r"RoiSet\.zip: it is unclear which of the 2 images.*a_rois\.zip"):
         find_pairs(tmp_path)
 
 
@@ -231,3 +232,42 @@ def test_one_outline_in_two_parts_is_one_object(tmp_path: Path) -> None:
     imageio.imwrite(tmp_path / "a.png", labels.astype(np.uint8))
     write_roi_zip(tmp_path / "a_rois.zip", labels_to_rois(labels))
     np.testing.assert_array_equal(read_pair(find_pairs(tmp_path)[0])[1], labels)
+
+
+def test_images_in_files_of_several_have_annotations_of_their_own(tmp_path: Path) -> None:
+    fields = [simulate_nuclei((96, 96), seed=seed) for seed in range(3)]
+    for name in ("a_img.ome.tif", "b.ome.tif"):
+        with tifffile.TiffWriter(tmp_path / name) as file:
+            for field in fields:
+                file.write(field.image, metadata={"axes": "YX"})
+    for number in (0, 2):
+        imageio.imwrite(tmp_path / f"a_img.ome_s{number}_masks.png", fields[number].labels.astype(np.uint16))
+    rois = labels_to_rois(fields[1].labels)
+    write_roi_zip(tmp_path / "b.ome_s1_rois.zip", rois)
+    write_pair(tmp_path, "c_s1")
+    pairs = find_pairs(tmp_path)
+    assert [(pair.image.name, pair.series) for pair in pairs] == [
+        ("a_img.ome.tif", 0),
+        ("a_img.ome.tif", 2),
+        ("b.ome.tif", 1),
+        ("c_s1_img.png", None),
+    ]
+    for pair, number in zip(pairs[:3], (0, 2, 1), strict=True):
+        _, labels = read_pair(pair)
+        assert labels.max() == fields[number].labels.max()
+    assert [pair.series for pair in chosen_series(pairs[:3], (2, 1))] == [2, 1]
+    with pytest.raises(CellspanError, match="--series 7: none of these images is annotated"):
+        chosen_series(pairs[:3], (7,))
+
+
+def test_masks_of_an_image_that_is_one_of_several_must_say_which(tmp_path: Path) -> None:
+    fields = [simulate_nuclei((96, 96), seed=seed) for seed in range(2)]
+    with tifffile.TiffWriter(tmp_path / "a_img.tif", ome=True) as file:
+        for field in fields:
+            file.write(field.image, metadata={"axes": "YX"})
+    imageio.imwrite(tmp_path / "a_masks.png", fields[1].labels.astype(np.uint16))
+    pairs = find_pairs(tmp_path)
+    with pytest.raises(CellspanError, match=r"a_img\.tif: the file holds 2 images"):
+        read_pair(pairs[0])
+    [chosen] = chosen_series(pairs, (1,))
+    assert read_pair(chosen)[1].max() == fields[1].labels.max()

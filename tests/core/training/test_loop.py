@@ -220,7 +220,7 @@ def test_the_command_checks_widths_and_looks(folder: Path, cellspan: Callable) -
     for extra, words in (
         (("--widths", "4"), "2 to 6 whole numbers"),
         (("--widths", "4,x"), "2 to 6 whole numbers"),
-        (("--widths", "4,8", "--from", "nuclei"), "leave --widths out"),
+        (("--widths", "4,8", "--from", "nuclei"), "leave out --widths"),
         (("--simulated", "0.5", "--looks", "nuclei, colourful"), "no look 'colourful'"),
         (("--looks", "nuclei"), "add --simulated"),
         (("--seed", "-1"), "-1 is not in the range"),
@@ -258,7 +258,7 @@ def test_fine_tuning_starts_from_a_model_and_checks_its_widths(folder: Path) -> 
     assert tuned.description.training["before"][0].startswith("the model nuclei: ")
     assert {"data", "bbbc039"} <= set(tuned.description.training["sources"])
     assert tuned.description.training["licences"]["bbbc039"].startswith("CC0")
-    with pytest.raises(CellspanError, match="other widths"):
+    with pytest.raises(CellspanError, match="does not have the widths"):
         train(RECIPE, find_pairs(folder / "data"), folder / "wrong", nuclei, report=silent)
 
 
@@ -279,8 +279,8 @@ def test_what_is_not_looked_at_is_said(folder: Path) -> None:
     image.unlink()
     lines: list[str] = []
     train(changed(RECIPE, epochs=1), find_pairs(folder / "data"), folder / "out", report=lines.append)
-    assert lines[0] == "Reading 4 training and 1 validation images; 2 in folders named test are left out."
-    assert lines[1].startswith("1 image has two channels: the first is learnt from as the cells")
+    assert lines[0] == "Reading 4 training and 1 validation images; 2 in folders named test are not used."
+    assert lines[1].startswith("1 image has two channels: the first is used as the cells")
 
 
 def crop_of(magnification: float) -> Crop:

@@ -104,7 +104,7 @@ def test_the_overlay_of_a_tiff(tmp_path: Path) -> None:
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CellspanError, match=r"é_RoiSet\.zip: there are no ROIs"):
+    with pytest.raises(CellspanError, match=r"é_RoiSet\.zip: it contains no ROIs"):
         read_annotation(saved(tmp_path, []), SHAPE)
     with pytest.raises(CellspanError, match="lines, points or text, which enclose no pixels"):
         read_annotation(saved(tmp_path, [line()]), SHAPE)

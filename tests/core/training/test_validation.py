@@ -10,7 +10,8 @@ import pytest
 
 from cellspan.core.models.registry import find_model
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image, network_input
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.normalise import network_input
 from cellspan.core.training.data import Field
 from cellspan.core.training.simulate import simulate_nuclei
 

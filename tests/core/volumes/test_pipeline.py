@@ -126,7 +126,7 @@ def test_sizes_edges_and_constant_volumes(segmenter: Segmenter, stack: Stack, wh
 
 def test_what_is_no_volume_is_said_so(segmenter: Segmenter) -> None:
     volume = np.zeros((4, 20, 20), np.float32)
-    volume[1, 2, 3:6] = np.nan
+    volume[1, 2, 3:6] = np.inf
     with pytest.raises(CellspanError, match="3 voxels are NaN or infinite"):
         segmenter.segment(volume, IN_3D)
     with pytest.raises(CellspanError, match="a volume has the axes Z, Y, X"):
@@ -168,3 +168,13 @@ def test_no_object_is_a_ring(segmenter: Segmenter, anisotropy: float) -> None:
     for label in range(1, int(found.max()) + 1):
         z, y, x = (int(axis.mean().round()) for axis in np.nonzero(found == label))
         assert found[z, y, x] == label
+
+
+def test_nan_outside_a_mask_is_background(segmenter: Segmenter) -> None:
+    volume = np.random.default_rng(0).normal(100, 10, (4, 30, 30)).astype(np.float32)
+    volume[:, :10] = np.nan
+    found = segmenter.segment(volume, IN_3D)
+    assert "1200 of 3600 voxels are NaN" in found.notes[0]
+    assert np.isfinite(found.probability).all()
+    with pytest.raises(CellspanError, match="all voxels are NaN"):
+        segmenter.segment(np.full((4, 30, 30), np.nan, np.float32), IN_3D)

@@ -113,7 +113,7 @@ def test_the_script_of_an_installation_tells_its_python(tmp_path: Path) -> None:
     ("code", "words"),
     [
         (1, "exit code 1"),
-        (-9, "killed by SIGKILL, perhaps because the memory was full"),
+        (-9, "killed by SIGKILL, perhaps because memory ran out"),
         (-100, "killed by signal 100"),
     ],
 )

@@ -48,11 +48,11 @@ def call(*arguments: object) -> Result:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--scheduler", "tcp://a:1", "--jobs", "slurm"], "--scheduler and --jobs exclude each other"),
+        (["--scheduler", "tcp://a:1", "--jobs", "slurm"], "Give --scheduler or --jobs, not both"),
         (["--queue", "short"], "need --jobs"),
         (["--job-option", "--account=lab"], "need --jobs"),
         (["--workers", "0"], "--workers"),
-        (["--cellprofiler", "/no/such/program"], "CellProfiler was not found there"),
+        (["--cellprofiler", "/no/such/program"], "CellProfiler was not found here"),
     ],
 )
 def test_options_that_cannot_be(options: list[str], words: str, images: Path, tmp_path: Path) -> None:
@@ -90,5 +90,5 @@ def test_tables_that_somebody_else_made_are_not_replaced(images: Path, program: 
     (tmp_path / "out" / "Nuclei.csv").write_text("mine")
     done = call(MEASURE, "--images", images, "-o", tmp_path / "out", "--cellprofiler", program)
     assert done.exit_code == 2
-    assert "it holds results of something else (Nuclei.csv)" in done.output
+    assert "it contains other results (Nuclei.csv)" in done.output
     assert (tmp_path / "out" / "Nuclei.csv").read_text() == "mine"

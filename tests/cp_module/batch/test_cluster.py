@@ -41,7 +41,7 @@ def test_a_queue_that_is_not_there_is_said_so(monkeypatch: pytest.MonkeyPatch) -
     pytest.importorskip("dask_jobqueue")
     monkeypatch.setenv("PATH", "")
     with (
-        pytest.raises(CellspanError, match=r"^--jobs slurm: there is no sbatch here"),
+        pytest.raises(CellspanError, match=r"^--jobs slurm: sbatch was not found"),
         jobs_executor(Jobs("slurm", 1), Path("/none")),
     ):
         pass

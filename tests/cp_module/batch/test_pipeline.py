@@ -62,7 +62,7 @@ def test_tables_go_below_the_output_folder_and_databases_are_made_anew(tmp_path:
     assert "/data/tables" not in text
     assert "Overwrite without warning?:Data and schema" in text
     assert pipeline.notes() == [
-        f"{name}: its tables are written into the output folder, not where its settings say."
+        f"{name}: its tables are written to the output folder, not to the folder in its settings."
         for name in ("ExportToDatabase", "ExportToSpreadsheet")
     ]
 
@@ -102,7 +102,7 @@ def test_modules_that_need_all_sets_at_once_are_known(tmp_path: Path) -> None:
     pipeline = changed(tmp_path, ("MeasureObjectSizeShape:[", "TrackObjects:["))
     assert pipeline.across_sets == ["TrackObjects"]
     assert pipeline.notes() == [
-        "TrackObjects needs all image sets at once and there are no groups: one process does everything."
+        "TrackObjects needs all image sets at once and there are no groups, so one process does everything."
     ]
 
 
@@ -116,5 +116,5 @@ def test_what_is_no_pipeline_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(CellspanError, match=r"x\.txt: this is not a \.cppipe file"):
         read_pipeline(tmp_path / "x.txt")
     (tmp_path / "half.cppipe").write_text(MEASURE.read_text()[:5000])
-    with pytest.raises(CellspanError, match=r"incomplete \(it announces 10 modules and holds 8\)"):
+    with pytest.raises(CellspanError, match=r"incomplete \(its header lists 10 modules, but it contains 8\)"):
         read_pipeline(tmp_path / "half.cppipe")

@@ -37,7 +37,7 @@ def test_a_folder_without_images_is_said_so(tmp_path: Path) -> None:
     touch(tmp_path, "notes.txt")
     with pytest.raises(CellspanError, match="there are no images in this folder"):
         find_files(tmp_path, tmp_path / "out")
-    with pytest.raises(CellspanError, match="there is no such images folder"):
+    with pytest.raises(CellspanError, match="there is no such image folder"):
         find_files(tmp_path / "none", tmp_path / "out")
 
 

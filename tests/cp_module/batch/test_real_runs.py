@@ -183,7 +183,7 @@ def test_broken_images_are_left_out_and_tried_again_once_they_are_repaired(
         path.write_bytes(content)
     again = batch(MEASURE, "--workers", "2")
     assert again.returncode == 0, again.stderr
-    assert "2 of 4 image sets are done already" in again.stderr
+    assert "2 of 4 image sets are already done" in again.stderr
     check_all_done(output)
     assert set(states(output).values()) == {"done"}
     assert kept.items() <= finished(output).items()
@@ -222,7 +222,7 @@ def test_what_is_done_is_not_done_again_after_ctrl_c_and_after_a_power_loss(
     first.send_signal(signal.SIGINT)
     _, said = first.communicate(timeout=WAIT_SECONDS)
     assert first.returncode == 130, said
-    assert said.rstrip().endswith("Stopped. The same command goes on from here.")
+    assert said.rstrip().endswith("Stopped. Run the same command again to resume.")
     assert not psutil.pid_exists(worker)
     assert json.loads((output / "batch.json").read_text())["state"] == "interrupted"
     after_stop = finished(output)

@@ -110,18 +110,18 @@ def test_another_pipeline_is_refused(state: State) -> None:
 
 
 def test_other_images_are_refused(state: State) -> None:
-    with pytest.raises(CellspanError, match=r"run of other images \(/images\); .*--restart"):
+    with pytest.raises(CellspanError, match=r"run on other images \(/images\); .*--restart"):
         check(state, state.plan, Path("/elsewhere"))
 
 
 def test_an_image_that_is_gone_is_named(state: State) -> None:
-    with pytest.raises(CellspanError, match=r"^/images/3\.tif: this image belongs to the run and is gone"):
+    with pytest.raises(CellspanError, match=r"^/images/3\.tif: this image of the run is missing"):
         check(state, state.plan.model_copy(update={"files": [name for name in state.plan.files if name != "3.tif"]}))
 
 
 def test_images_that_have_come_since_are_counted(state: State) -> None:
     (note,) = check(state, state.plan.model_copy(update={"files": [*state.plan.files, "9.tif", "10.tif"]}))
-    assert note.startswith("2 files have come")
+    assert note.startswith("2 files were added")
 
 
 def test_batch_json_has_the_state_of_every_set(state: State) -> None:
@@ -155,6 +155,7 @@ def test_half_done_ranges_and_their_processes_are_cleared_away(state: State) -> 
     write_json(attempt / RECORD, {"host": host(), "pid": left.pid, "started": psutil.Process(left.pid).create_time()})
     clear_attempts(state.folder)
     assert not psutil.pid_exists(left.pid)
+    left.wait()
     assert not attempt.exists()
     assert not stop_file(state.folder).exists()
 

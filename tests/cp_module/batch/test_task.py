@@ -91,13 +91,13 @@ def test_an_exit_code_of_failure_after_all_was_done_does_not_count(task: Task) -
 @pytest.mark.parametrize(
     ("behaviour", "reason", "culprit"),
     [
-        ("", "CellProfiler ended before its work was done (exit code 0)", 3),
+        ("", "CellProfiler ended too early (exit code 0)", 3),
         ("step(3, 'Crop')\nraise ValueError('no image')", "ValueError: no image", 3),
         ("step(3, 'CreateBatchFiles')\nimport os; os.kill(os.getpid(), 9)", "killed by SIGKILL", 4),
-        ("print('Failed to load pipeline')\n" + GOES_WELL, "CellProfiler left modules out", None),
+        ("print('Failed to load pipeline')\n" + GOES_WELL, "CellProfiler skipped modules", None),
         (GOES_WELL.replace("table(sets)", "table(list(sets)[1:])"), "Image.csv has 2 rows for 3 image sets", None),
         (GOES_WELL.replace("table(sets)", ""), "Image.csv has 0 rows for 3 image sets", None),
-        (GOES_WELL.replace("in sets:", "in list(sets)[:2]:"), "CellProfiler did nothing for image set 5", 5),
+        (GOES_WELL.replace("in sets:", "in list(sets)[:2]:"), "CellProfiler did not process image set 5", 5),
     ],
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

@@ -30,7 +30,7 @@ assert "no_such_model" in unknown, unknown
 assert is_one_sentence(unknown), unknown
 
 holes = IMAGE / 255.0
-holes[5, 5] = numpy.nan
+holes[5, 5] = numpy.inf
 undefined = message_of(holes)
 assert "NaN" in undefined, undefined
 assert is_one_sentence(undefined), undefined
@@ -44,7 +44,7 @@ assert "5000" in too_large
 module = with_settings(model="Cells", use_nuclei_image=True, nuclei_image="Other")
 for other in (IMAGE[:-1], Image(numpy.stack([IMAGE] * 2), dimensions=3)):
     unequal = message_of(IMAGE, module, Other=other)
-    assert unequal == "Other is not as large as DNA; crop or resize both alike.", unequal
+    assert unequal == "Other and DNA differ in size; crop or resize both alike.", unequal
 
 flat = message_of(Image(numpy.zeros((4, 32, 32), numpy.uint8), dimensions=3, spacing=(0.0, 1.0, 1.0)))
 assert "NamesAndTypes" in flat, flat

@@ -65,7 +65,9 @@ module.nuclei_from.value = NUCLEI_EXIST
 assert LABELS["nuclei_objects"] in shown(module)
 assert not {LABELS[name] for name in ("nuclei_image", "nuclei_name", "without_cell")} & set(shown(module))
 module.model.value = "Nuclei"
-assert complaint(module).startswith("To identify cells and nuclei together, select a model of cells"), complaint(module)
+assert complaint(module).startswith("To identify cells and nuclei together, select a model for cells"), complaint(
+    module
+)
 module.model.value = "Custom"
 module.together.value = False
 
@@ -86,7 +88,7 @@ for is_3d in (False, True):
     }
 
 # A custom model needs a name
-assert complaint(module) == "Enter the name or the path of the model."
+assert complaint(module) == "Enter the name of the model, or the path to it."
 module.custom_model.value = "cellpose/cyto"  # what migrated pipelines have
 assert module.model_name() == "cellpose/cyto"
 module.custom_model.value = "mine"

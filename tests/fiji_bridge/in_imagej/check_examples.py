@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.pictures.images import read_image
+from cellspan.core.pictures.reading import read_image
 from cellspan.core.training.data import find_pairs, labels_of
 from cellspan.fiji_bridge import connect, image_to_imagej, rois_to_imagej
 from cellspan.fiji_bridge.training import write_examples
@@ -54,6 +54,15 @@ assert read.is_rgb
 np.testing.assert_array_equal(read.channels, np.moveaxis(colours, 2, 0))
 np.testing.assert_array_equal(read_image(second.image).channels[0], pixels[0, 1, 0])
 np.testing.assert_array_equal(labels_of(second, (20, 30)), labels[0, 1])
+
+# So have frames alone.
+frames = image_to_imagej(pixels[:, 0, 0], "frames", axes="TYX")
+rois_to_imagej(labels[:, 2], frames, to="overlay")
+write_examples(frames, frames.getOverlay(), folder / "frames")
+assert [pair.image.name for pair in find_pairs(folder / "frames")] == ["frames_t0002.tif"]
+frames.getOverlay().get(0).setPosition(5)
+with pytest.raises(CellspanError, match="is on slice 1 and frame 5, but the image has"):
+    write_examples(frames, frames.getOverlay(), folder / "none")
 
 # A later image joins those that are there.
 write_examples(picture, picture.getOverlay(), folder / "planes")

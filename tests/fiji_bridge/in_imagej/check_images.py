@@ -81,7 +81,7 @@ def what_imagej_has_no_image_for() -> None:
     refused(lambda: image_to_imagej(np.zeros((0, 2), np.uint8)), "(0, 2)")
     refused(lambda: image_to_imagej(np.zeros((2, 2, 3), np.uint16), axes="YXS"), "uint16")
     refused(lambda: image_to_imagej(np.zeros((2, 2, 3), np.uint16), axes="ZZX"), "ZZX")
-    refused(lambda: image_to_imagej(np.zeros((2, 2, 2, 3), np.uint8), axes="CYXS"), "channels or colours")
+    refused(lambda: image_to_imagej(np.zeros((2, 2, 2, 3), np.uint8), axes="CYXS"), "either channels or colours")
     refused(
         lambda: image_to_imagej(xarray.DataArray(np.zeros((2, 2, 2), np.uint8), dims=("row", "col", "spam"))), "spam"
     )

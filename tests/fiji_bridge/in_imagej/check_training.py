@@ -51,7 +51,7 @@ def refused(call: Callable[[], object], words: str) -> None:
 
 
 # What cannot be learnt from is refused before any training.
-refused(lambda: train_from_rois(image, manager, "nuclei"), "There is a model 'nuclei' already")
+refused(lambda: train_from_rois(image, manager, "nuclei"), "A model named 'nuclei' already exists")
 refused(lambda: train_from_rois([image, image], manager, "new"), "2 images, but ROIs of 1")
 roi, overlay = imagej.java_class("ij.gui.Roi"), imagej.java_class("ij.gui.Overlay")
 refused(lambda: train_from_rois(image, overlay(), "new"), "Kerne_1_: there are no ROIs")

@@ -239,7 +239,7 @@ def refused = { Map settings, ImagePlus image ->
 assert refused(channel: 5, stack) == "channel = 5, but the image has 2 channel(s), counted from 1."
 assert refused(nuclei: -1, stack) == "nuclei = -1, but the image has 2 channel(s), counted from 1."
 assert refused(planes: "every frame", plain).startsWith("The image has one frame and 3 slices: choose 'every slice'")
-assert refused(planes: "whole volume (3D)", single).startsWith("The image has one slice, so it is no volume")
+assert refused(planes: "whole volume (3D)", single).startsWith("The image has only one slice, so it is not a volume")
 assert refused(roi_manager: false, single).startsWith("Choose at least one result")
 assert refused(model: "none such", single).startsWith("There is no model 'none such'")
 // What Fiji would leave out of a macro's options in silence.

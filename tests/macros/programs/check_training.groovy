@@ -22,7 +22,7 @@ def refused = { Map settings ->
     fiji.messages[0]
 }
 assert refused([:]).startsWith("There are no outlines in the ROI Manager")
-assert refused(minutes: 0).startsWith("For 0 minutes there is nothing to do")
+assert refused(minutes: 0).startsWith("With 0 minutes there is nothing to do")
 
 fiji.ok("Segment_Cells", image, model: "nuclei", diameter: 26)
 def manager = RoiManager.instance

@@ -20,3 +20,12 @@ def test_half_of_the_fields_have_outlines(tmp_path: Path, monkeypatch: pytest.Mo
     assert not outlined[:, :96].any()
     assert outlined[:, 96:].any()
     assert np.ptp(picture) > 100
+
+
+def test_a_sheet_of_looks_has_a_row_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet, "SIDE", 64)
+    rows = sheet.sheet_of(["yeast", "two-photon"], columns=2)
+    assert rows.shape == (128, 128, 3)
+    # The names of the looks stand in the first fields.
+    for name in (rows[:20, :60].astype(int), rows[64:84, :60].astype(int)):
+        assert ((name[..., 0] - name[..., 2]) > 100).any()  # yellow

@@ -45,7 +45,7 @@ def test_a_record_without_a_client_is_no_engine(tmp_path: Path) -> None:
 
 def test_a_python_that_is_gone_is_named(tmp_path: Path) -> None:
     gone = str(tmp_path / "gone" / "python")
-    with pytest.raises(NotInstalled, match="any more") as caught:
+    with pytest.raises(NotInstalled, match="no longer") as caught:
         engine_command(connected(tmp_path, {"command": [gone, "-m", "x"]}))
     assert gone in str(caught.value)
     assert "\n" not in str(caught.value)

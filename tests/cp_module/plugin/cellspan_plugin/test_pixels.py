@@ -96,5 +96,5 @@ def test_colours_of_a_volume_become_their_luminance() -> None:
     colours = np.zeros((2, 4, 5, 3), np.uint8)
     colours[..., 1] = 100
     np.testing.assert_allclose(engine_volume(colours), np.full((2, 4, 5), 58.7), rtol=1e-6)
-    with pytest.raises(ValueError, match="select one channel"):
+    with pytest.raises(ValueError, match="select a single channel"):
         engine_volume(np.zeros((2, 4, 5, 2), np.uint8))

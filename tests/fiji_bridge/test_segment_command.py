@@ -15,14 +15,17 @@ import pytest
 import roifile
 import tifffile
 
-from cellspan.core.cli.fiji import _is_single_plane, _parameters
 from cellspan.core.errors import CellspanError
+from cellspan.core.machine import memory
 from cellspan.core.objects.outlines import rois_to_labels
 from cellspan.core.training.simulate import simulate_nuclei
+from cellspan.fiji_bridge.segment_command import SMALL, _content, is_single_plane
+from cellspan.fiji_bridge.through_engine import parameters_from
 
 SHAPE = (128, 144)
 end_to_end = pytest.mark.end_to_end
 quick = pytest.mark.quick
+SLOW = {"imagej", "jpype", "numba", "numpy", "openvino", "scipy", "scyjava", "torch"}  # to import
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +212,48 @@ def test_errors_are_one_line(
 
 
 @end_to_end
+def test_errors_have_codes_for_programs(tmp_path: Path, engine_home: Path, cellspan: Callable) -> None:
+    image = tmp_path / "nan.tif"
+    tifffile.imwrite(image, np.full((9, 9), np.nan, np.float32))
+    for option, code in (("--diametre=3", "refused"), ("--at=3", "usage")):
+        done = cellspan("--for-programs", "fiji-segment", "--input", image, "--rois", tmp_path / "r.zip", option)
+        first, second = done.stdout.splitlines()
+        problem = json.loads(second)
+        assert first == f"ERROR {problem['sentence']}"
+        assert problem["code"] == code
+
+
+@quick
+def test_what_people_wait_for_loads_little() -> None:
+    """Neither Java's packages nor the compilers and networks."""
+    check = (
+        "import sys\nfrom cellspan.core.cli import main\n"
+        "main.main(['fiji-segment', '--input', 'none.tif', '--rois', 'r.zip'], standalone_mode=False)"
+    )
+    watched = f"import atexit, sys\natexit.register(lambda: print(sorted({SLOW!r} & set(sys.modules))))\n"
+    shown = subprocess.run([sys.executable, "-c", watched + check], capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines() == ["ERROR none.tif: the file cannot be read (No such file or directory).", "[]"]
+
+
+@quick
+def test_stacks_load_no_compiler() -> None:
+    check = f"import sys, cellspan.fiji_bridge.stack_segmenting\nprint(sorted({SLOW - {'numpy'}!r} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+@quick
+def test_a_file_larger_than_the_memory_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sparse.png"
+    with path.open("wb") as file:
+        file.truncate(2 * SMALL)
+    assert len(_content(path, 100)) == 100
+    monkeypatch.setattr(memory, "available_memory", lambda: SMALL)
+    with pytest.raises(CellspanError, match=r"sparse\.png: .* needs 134 MB of memory, and 67 MB are free"):
+        _content(path)
+
+
+@end_to_end
 def test_closing_standard_input_cancels_the_job(tmp_path: Path, engine_home: Path) -> None:
     image = tmp_path / "large.tif"
     tifffile.imwrite(image, np.random.default_rng(0).integers(0, 255, (3000, 3000), np.uint8))
@@ -239,17 +284,17 @@ def test_closing_standard_input_cancels_the_job(tmp_path: Path, engine_home: Pat
 @quick
 def test_options_reach_the_engine_by_their_names() -> None:
     words = ("--flow-threshold", "0.9", "--invert", "--no-resample", "--cellprob-threshold", "-1.5", "--min-size=7")
-    assert _parameters(words) == {
+    assert parameters_from(words) == {
         "flow_threshold": "0.9",
         "invert": True,
         "resample": False,
         "cellprob_threshold": "-1.5",
         "min_size": "7",
     }
-    assert Path(_parameters(("--model", "my models/m"))["model"]).is_absolute()
-    assert _parameters(("--model", "cellpose/cyto")) == {"model": "cellpose/cyto"}
+    assert Path(parameters_from(("--model", "my models/m"))["model"]).is_absolute()
+    assert parameters_from(("--model", "cellpose/cyto")) == {"model": "cellpose/cyto"}
     with pytest.raises(CellspanError, match="begin with two hyphens"):
-        _parameters(("30",))
+        parameters_from(("30",))
 
 
 @quick
@@ -258,7 +303,7 @@ def test_imagej_says_how_many_planes_there_are(tmp_path: Path) -> None:
     several = {"ZYX": (3, 9, 8), "TZCYX": (2, 2, 2, 9, 8), "ZCYX": (2, 3, 9, 8)}
     for axes, shape in {**single, **several}.items():
         tifffile.imwrite(tmp_path / "i.tif", np.zeros(shape, np.uint8), imagej=True, metadata={"axes": axes})
-        assert _is_single_plane((tmp_path / "i.tif").read_bytes(), "image/tiff") is (axes in single)
+        assert is_single_plane((tmp_path / "i.tif").read_bytes(), "image/tiff") is (axes in single)
     tifffile.imwrite(tmp_path / "i.tif", np.zeros((9, 8), np.uint8))
-    assert not _is_single_plane((tmp_path / "i.tif").read_bytes(), "image/tiff")  # it does not say
-    assert _is_single_plane(b"", "image/png")
+    assert not is_single_plane((tmp_path / "i.tif").read_bytes(), "image/tiff")  # it does not say
+    assert is_single_plane(b"", "image/png")

@@ -1,4 +1,4 @@
-"""Labels to flows and back in three dimensions; pieces, holes, edges and sizes of volumes."""
+"""Flows of volumes: unit length, inwards, turning with the volume, there and back; what an object differs by."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 from cellspan.core import Parameters, average_precision, flows_to_labels, labels_to_flows
 from cellspan.core.dynamics.flows import flow_errors
-from cellspan.core.dynamics.judging import drop_unwanted
-from cellspan.core.errors import CellspanError
-from cellspan.core.objects.labels import areas, diameters, fill_holes, largest_pieces, object_means
 
 pytestmark = pytest.mark.quick
 Labels = NDArray[np.int32]
@@ -74,48 +71,3 @@ def test_an_object_against_its_flows_is_dropped(touching: Labels) -> None:
     assert np.delete(errors, 2).max() < 1e-5
     short = flow_errors(touching, labels_to_flows(touching) * 0.3)
     assert short.max() < 1e-5, "only directions count"
-
-
-def test_the_largest_piece_stays() -> None:
-    labels = np.zeros((6, 8, 8), np.int32)
-    labels[0:3, 0:3, 0:3] = 1
-    labels[3, 3, 3] = 1  # touches by a corner only
-    labels[5, 5:7, 5:7] = 2
-    kept = largest_pieces(labels)
-    assert areas(kept).tolist() == [27, 4]
-    assert kept[3, 3, 3] == 0
-
-
-def test_a_cavity_is_filled_but_a_tunnel_is_not() -> None:
-    labels = np.zeros((9, 9, 20), np.int32)
-    labels[1:8, 1:8, 1:8] = 1
-    labels[4, 4, 4] = 0
-    labels[1:8, 1:8, 10:17] = 2
-    labels[:, 4, 13] = 0
-    filled = fill_holes(labels)
-    assert filled[4, 4, 4] == 1
-    assert (filled[:, 4, 13] == 0).all()
-
-
-def test_edges_and_sizes(touching: Labels) -> None:
-    touching[0, 0, 0] = 9
-    touching[-1, 5:8, 5:8] = 10
-    inner = drop_unwanted(touching, Parameters(min_size=0, exclude_on_edges=True))
-    assert inner.max() == 8
-    assert drop_unwanted(touching, Parameters(min_size=5)).max() == 9
-
-
-def test_diameters_are_those_of_balls() -> None:
-    labels = ball((40, 40, 40), (20, 20, 20), 12).astype(np.int32)
-    assert diameters(labels)[0] == pytest.approx(24, rel=0.02)
-
-
-def test_means_are_taken_over_all_slices(touching: Labels) -> None:
-    z = np.broadcast_to(np.arange(len(touching))[:, None, None], touching.shape)
-    means = object_means(touching, z, areas(touching))
-    np.testing.assert_allclose(means, [np.nonzero(touching == k)[0].mean() for k in range(1, 9)])
-
-
-def test_shapes_that_do_not_fit_are_named() -> None:
-    with pytest.raises(CellspanError, match=r"or \(3, Z, Y, X\) and \(Z, Y, X\), not \(2, 4, 4, 4\) and \(4, 4, 4\)"):
-        flows_to_labels(np.zeros((2, 4, 4, 4)), np.zeros((4, 4, 4)))

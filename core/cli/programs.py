@@ -1,0 +1,29 @@
+"""What other programs read of `cellspan`: with `cellspan --for-programs VERB`, errors and notes have a fixed form.
+
+An error is a line of JSON, {"code", "sentence", "fields"}, as in the answers of the service. A note is a line
+`NOTE <sentence>`. So no program has to look for English words.
+"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from cellspan.core.errors import CellspanError
+
+
+def are_listening() -> bool:
+    """Whether a program runs this command, and not a person."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.find_root().params.get("for_programs"))
+
+
+def problem_line(error: CellspanError) -> str:
+    """An error as one line of ASCII."""
+    return json.dumps(error.as_json())
+
+
+def note_line(sentence: str) -> str:
+    """Something to know that is no error."""
+    return "NOTE " + " ".join(sentence.split())

@@ -1,0 +1,15 @@
+"""The names of what cellspan writes for an image: by them, results are told apart from images."""
+
+from __future__ import annotations
+
+ENDINGS = {
+    "labels": "_labels.tif",
+    "rois": "_rois.zip",
+    "overlay": "_overlay.png",
+    "table": "_objects.csv",
+    "flows": "_flows.tif",
+    "probability": "_probability.tif",
+    "network": "_network.npz",  # what other thresholds need
+}
+VIEWS = "_orthogonal.png"  # beside the overlay of a volume
+OWN_ENDINGS = (*ENDINGS.values(), VIEWS)

@@ -1,0 +1,42 @@
+"""Which channel of a picture is looked at, and the luminance of those in colour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellspan.core.errors import missing_channel
+from cellspan.core.pictures.images import Image
+
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, what ImageJ and CellProfiler users expect
+
+
+def main_channel(image: Image, channel: int | None) -> tuple[NDArray[Any], list[str]]:
+    """The plane (Y, X) to segment, and the note that there are others; raises CellspanError for a missing channel."""
+    if channel is not None:
+        return one_channel(image, channel, "channel"), []
+    if image.is_rgb:
+        return np.tensordot(LUMINANCE, image.channels.astype(np.float32), axes=1), []
+    return image.channels[image.main], first_of_several(len(image.channels), image.main)
+
+
+def one_channel(image: Image, index: int, option: str) -> NDArray[Any]:
+    """A channel (Y, X) that the value of `option` asks for; raises CellspanError if the image lacks it."""
+    check_channel(len(image.channels), index, option)
+    result: NDArray[Any] = image.channels[index]
+    return result
+
+
+def first_of_several(count: int, main: int = 0) -> list[str]:
+    """The note that one channel was taken although there are others."""
+    if count < 2:
+        return []
+    return [f"The image has {count} channels; channel {main} is segmented (choose with channel)."]
+
+
+def check_channel(count: int, index: int, option: str) -> None:
+    """Refuse a channel that an image with `count` of them lacks; raises CellspanError."""
+    if index >= count:
+        raise missing_channel(option, index, count)

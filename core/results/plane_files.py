@@ -1,0 +1,73 @@
+"""A plane from its file to the files of its results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cellspan.core.errors import CellspanError
+from cellspan.core.files.together import Write, write_together
+from cellspan.core.machine.cancelling import checkpoint
+from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
+from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.reading import read_image
+from cellspan.core.planes.result import Result
+from cellspan.core.results.kept_outputs import result_from, save_outputs_of_network
+from cellspan.core.results.label_files import write_labels, write_stack
+from cellspan.core.results.outputs import OnFiles
+from cellspan.core.results.overlays import plane_overlay, write_picture
+from cellspan.core.results.tables import plane_table, write_table
+from cellspan.core.segmenter import Segmenter
+
+
+def segment_plane_file(
+    segmenter: Segmenter,
+    path: Path,
+    outputs: dict[str, Path],
+    parameters: Parameters,
+    reuse_flows: bool = False,
+    write: OnFiles = write_together,
+    series: int | None = None,
+) -> dict[str, Any]:
+    """Segment an image and write the asked kinds of results; its record for run.json. Raises CellspanError."""
+    image = read_image(path, series)
+    try:
+        result, notes = _result(segmenter, image, parameters, outputs["network"] if reuse_flows else None)
+    except CellspanError as error:
+        raise error.within(path) from None
+    save_plane_outputs(outputs, result, image, parameters, write)
+    return {
+        "objects": result.count,
+        "diameter": round(result.diameter, 2),
+        "seconds": round(result.seconds, 3),
+        "notes": [*result.notes, *notes],
+    }
+
+
+def _result(segmenter: Segmenter, image: Image, parameters: Parameters, kept: Path | None) -> tuple[Result, list[str]]:
+    """The objects of an image, and why the network was asked although its earlier outputs were to be used."""
+    notes = []
+    if kept is not None:
+        result, why = result_from(kept, image, parameters, segmenter)
+        if result is not None:
+            return result, []
+        notes = [f"The network was asked again: {why}."] if why else []
+    return segmenter.segment(image, parameters, lambda fraction, words: checkpoint()), notes
+
+
+def save_plane_outputs(
+    paths: dict[str, Path], result: Result, image: Image, parameters: Parameters, write: OnFiles = write_together
+) -> None:
+    """Write each asked kind of result to its path, all or none; raises CellspanError that names the file."""
+    size = (image.spacing, image.unit)
+    writers: dict[str, Write] = {
+        "labels": lambda path: write_labels(path, result.labels, *size),
+        "rois": lambda path: write_roi_zip(path, labels_to_rois(result.labels)),
+        "overlay": lambda path: write_picture(path, plane_overlay(image, result.labels, parameters), *size),
+        "network": lambda path: save_outputs_of_network(path, result, image),
+        "table": lambda path: write_table(path, plane_table(image, result, parameters)),
+        "flows": lambda path: write_stack(path, result.flows, "CYX", spacing=image.spacing, unit=image.unit),
+        "probability": lambda path: write_stack(path, result.probability, "YX", spacing=image.spacing, unit=image.unit),
+    }
+    write({path: writers[kind] for kind, path in paths.items()})

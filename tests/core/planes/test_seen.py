@@ -1,0 +1,36 @@
+"""What the network said leads to objects at the size of the image, with any thresholds."""
+
+import numpy as np
+import pytest
+
+from cellspan.core.dynamics.flows import labels_to_flows
+from cellspan.core.objects.metrics import best_overlaps
+from cellspan.core.parameters import Parameters
+from cellspan.core.planes.seen import Seen
+from cellspan.core.planes.stages import ArrayStages
+
+pytestmark = pytest.mark.quick
+
+
+@pytest.fixture
+def seen(disks: np.ndarray) -> Seen:
+    """The network looked at the image at its own size, and the image is 1.5 times as large as that."""
+    outputs = np.concatenate([labels_to_flows(disks), np.where(disks > 0, 5, -5).astype(np.float32)[None]])
+    return Seen(outputs, (120, 150), 40.0, 1 / 1.5, np.ones(4, np.float32) / 2, ArrayStages())
+
+
+@pytest.mark.parametrize("resample", [True, False])
+def test_objects_have_the_size_of_the_image(seen: Seen, resample: bool, disks: np.ndarray) -> None:
+    found, outputs = seen.objects(Parameters(resample=resample))
+    assert found.labels.shape == (120, 150)
+    assert outputs.shape == (3, 120, 150)
+    rows, columns = (np.arange(120) / 1.5).astype(int), (np.arange(150) / 1.5).astype(int)
+    assert best_overlaps(disks[np.ix_(rows, columns)], found.labels).min() > 0.85
+    assert (found.errors is None) == (not resample)
+
+
+@pytest.mark.parametrize("resample", [True, False])
+def test_everything_is_more_than_what_is_wanted(seen: Seen, resample: bool) -> None:
+    strict = Parameters(resample=resample, min_size=500, exclude_on_edges=True)
+    assert seen.objects(strict)[0].labels.max() == 2
+    assert seen.everything(strict)[0].max() == 3

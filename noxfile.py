@@ -199,8 +199,8 @@ def tests(session: nox.Session) -> None:
         "CELLSPAN_CELLPROFILER_PYTHON": str(cellprofiler_python(session, "cellprofiler", "cellprofiler311")),
         "CELLSPAN_SCREENSHOTS": os.environ.get("CELLSPAN_SCREENSHOTS", "screenshots"),  # of ImageJ, to look at
     }
-    # Compiles the loops once, instead of once in each of the processes that begin together. Not into session.create_tmp,
-    # which moves the tests' own files below .nox: CellProfiler takes no images from folders whose names begin with a dot.
+    # Compiles the loops once, instead of once in each of the processes that begin together. Not into the folder of
+    # session.create_tmp, below which the tests would then put their images: CellProfiler takes none from hidden folders.
     session.run("cellspan", "demo", "-o", str(Path(session.cache_dir) / "demo"))
     session.run("pytest", *WORKERS, *session.posargs, env=environment)
 

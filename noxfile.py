@@ -200,7 +200,7 @@ def tests(session: nox.Session) -> None:
         "CELLSPAN_SCREENSHOTS": os.environ.get("CELLSPAN_SCREENSHOTS", "screenshots"),  # of ImageJ, to look at
     }
     # Compiles the loops once, instead of once in each of the processes that begin together. Not into the folder of
-    # session.create_tmp, below which the tests would then put their images: CellProfiler takes none from hidden folders.
+    # session.create_tmp, below which the tests would then put their images: CellProfiler reads no hidden folders.
     session.run("cellspan", "demo", "-o", str(Path(session.cache_dir) / "demo"))
     session.run("pytest", *WORKERS, *session.posargs, env=environment)
 

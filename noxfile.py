@@ -160,6 +160,7 @@ def lint(session: nox.Session) -> None:
     # The plugin as it is installed: there its parts find each other, and the engine's client beside them.
     plugin = Path(session.create_tmp()) / "plugin"
     shutil.rmtree(plugin, ignore_errors=True)
+    plugin.mkdir()
     session.run("cellspan", "install", "cellprofiler", "--to", str(plugin))
     session.run("mypy", "--config-file", str(Path("pyproject.toml").absolute()), str(plugin))
     session.run("lint-imports")
@@ -198,8 +199,9 @@ def tests(session: nox.Session) -> None:
         "CELLSPAN_CELLPROFILER_PYTHON": str(cellprofiler_python(session, "cellprofiler", "cellprofiler311")),
         "CELLSPAN_SCREENSHOTS": os.environ.get("CELLSPAN_SCREENSHOTS", "screenshots"),  # of ImageJ, to look at
     }
-    # Compiles the loops once, instead of once in each of the processes that begin together.
-    session.run("cellspan", "demo", "-o", session.create_tmp())
+    # Compiles the loops once, instead of once in each of the processes that begin together. Not into the folder of
+    # session.create_tmp, below which the tests would then put their images: CellProfiler reads no hidden folders.
+    session.run("cellspan", "demo", "-o", str(Path(session.cache_dir) / "demo"))
     session.run("pytest", *WORKERS, *session.posargs, env=environment)
 
 

@@ -66,7 +66,8 @@ def require_channels(axes: str, shape: Sequence[int]) -> None:
         found = several_of("".join(letter for letter, _ in long), [length for _, length in long])
         raise CellspanError(
             f"the file holds {found} where one plane is needed: save its planes as files of their own, or segment a "
-            "z-stack as a volume (do_3d or stitch_threshold; --do-3d or --stitch-threshold 0.25)."
+            "z-stack as a volume (do_3d or stitch_threshold; --do-3d or --stitch-threshold 0.25).",
+            "several_planes",
         )
 
 

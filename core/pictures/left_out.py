@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mimetypes
 import os
 import re
@@ -80,9 +81,21 @@ class Results:
         return self._listed[folder]
 
     def _is_below_record(self, folder: Path) -> bool:
-        """Whether a run has left its record in this folder or above: then it is one of results."""
-        places = (folder, *folder.absolute().parents)
-        return any(RECORDS.fullmatch(name) for place in places for name in self._beside(place))
+        """Whether a run has left its record in this folder, or above it with results for this subfolder."""
+        for place in (folder, *folder.absolute().parents):
+            records = [place / name for name in self._beside(place) if RECORDS.fullmatch(name)]
+            if records:
+                below = os.path.relpath(folder, place)
+                return below == "." or any(_names(record, below) for record in records)
+        return False
+
+
+def _names(record: Path, subfolder: str) -> bool:
+    """Whether the record of a run names results in a subfolder."""
+    try:
+        return json.dumps(f"{subfolder}{os.sep}")[1:-1] in record.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 def _owners(stem: str) -> set[str]:

@@ -26,6 +26,7 @@ from cellspan.core.pictures.reading import read_labels
 from cellspan.core.training.data import Pair, find_pairs, read_pair
 from cellspan.core.training.simulate import simulate_nuclei
 
+pytestmark = pytest.mark.filterwarnings("default")  # cellpose, and what it loads, are not ours to mend
 CPU = torch.device("cpu")
 FLOW_THRESHOLD = Parameters().flow_threshold
 

@@ -64,8 +64,9 @@ def test_planes_of_microscopes(tmp_path: Path, suffix: str) -> None:
     assert (image.spacing, image.unit, image.is_rgb) == (pytest.approx((0.25, 0.25)), "µm", False)
     stack = write(tmp_path / "..", suffix, [LEFT]) if suffix != ".czi" else None
     if stack is not None:
-        with pytest.raises(CellspanError, match="3 z-slices and 2 channels where one plane is needed"):
+        with pytest.raises(CellspanError, match="3 z-slices and 2 channels where one plane is needed") as refused:
             read_image(stack)
+        assert refused.value.code == "several_planes"  # by which Segment Folder knows it
 
 
 @pytest.mark.parametrize("suffix", NAMES)

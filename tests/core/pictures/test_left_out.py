@@ -39,6 +39,7 @@ def test_only_the_end_of_a_name_counts(stem: str, parts: tuple[str, str] | None)
         (["a_rois.zip"], True),
         (["run.json"], True),
         (["../run-2026.jsonl"], True),
+        (["../run.json"], False),  # of another run, which left nothing in this folder
         (["run.json", "a_labels_objects.csv"], False),  # it has results of its own
         (["a.tif", "a_labels_objects.csv"], True),
     ],
@@ -50,6 +51,8 @@ def test_what_lies_beside_a_file_tells_whether_it_is_a_result(
     path = tmp_path / "in" / "a_labels.tif"
     for name in ("a_labels.tif", *beside):
         (tmp_path / "in" / name).touch()
+    if "../run-2026.jsonl" in beside:
+        (tmp_path / "run-2026.jsonl").write_text('{"outputs": {"labels": "in/a_labels.tif"}}\n')
     assert Results([path], [], SUFFIXES).holds(path) is is_result
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import psutil
 import pytest
 
+import cellspan
 import cellspan.core
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Segmenter
@@ -154,6 +155,7 @@ def copied(tmp_path: Path) -> tuple[list[str], Path]:
     """A program of its own that can be replaced: the command, and one of its files."""
     site = tmp_path / "site"
     shutil.copytree(Path(cellspan.core.__file__).parent, site / "cellspan" / "core")
+    shutil.copy(cellspan.__file__, site / "cellspan")
     start = f"import sys; sys.path.insert(0, {str(site)!r}); from cellspan.core.cli import main; main()"
     return [sys.executable, "-c", start, "serve"], site / "cellspan" / "core" / "errors.py"
 

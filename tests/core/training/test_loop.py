@@ -225,8 +225,8 @@ def test_the_command_checks_widths_and_looks(folder: Path, cellspan: Callable) -
         (("--looks", "nuclei"), "add --simulated"),
         (("--seed", "-1"), "-1 is not in the range"),
         (("--learning-rate", "0"), "0.0 is not in the range"),
-        (("--learning-rate", "nan"), "nan is no number"),
-        (("--minutes", "inf"), "inf is no number"),
+        (("--learning-rate", "nan"), "nan is not a finite number"),
+        (("--minutes", "inf"), "inf is not a finite number"),
     ):
         refused = cellspan("train", folder / "data", "--out", folder / "other", *extra, check=False)
         assert refused.returncode == 2

@@ -91,7 +91,7 @@ def test_light_fades_with_depth() -> None:
 
 
 def test_what_cannot_be_simulated() -> None:
-    with pytest.raises(CellspanError, match="nuclei and cells, not of 'worms'"):
+    with pytest.raises(CellspanError, match="nuclei and cells, but not of 'worms'"):
         simulated_volume(0, (4, 20, 20), kind="worms")
     with pytest.raises(CellspanError, match="anisotropy above 0"):
         simulated_volume(0, (4, 20, 20), anisotropy=0)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.pictures.images import Floats
-from cellspan.core.pictures.inputs import IMAGE_SUFFIXES, RESULT_MARKS
+from cellspan.core.pictures.inputs import IMAGE_SUFFIXES
+from cellspan.core.pictures.left_out import marked
 from cellspan.core.pictures.reading import read_image
 from cellspan.core.training.simulate.field import SimulatedField
 from cellspan.core.training.simulate.textures import blurred
@@ -76,7 +77,7 @@ def read_textures(folder: str | Path) -> Textures:
 
 def _is_picture(path: Path) -> bool:
     usable = path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    return usable and not any(mark in path.stem for mark in RESULT_MARKS)
+    return usable and marked(path.stem) is None
 
 
 def _kept(plane: NDArray[np.generic]) -> Picture:

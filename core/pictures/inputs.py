@@ -100,6 +100,11 @@ class _Search:
             self.others.append(path)
 
 
+def is_image_file(path: Path) -> bool:
+    """Whether a file has a known type of images and is not hidden."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
 def _is_searched(path: Path) -> bool:
     return is_folder(path) and not is_zarr(path)
 

@@ -5,8 +5,9 @@ The public names are loaded when they are first used, so that importing the pack
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cellspan.core.machine.public_names import loader
 
 if TYPE_CHECKING:
     from cellspan.core.dynamics.flows import labels_to_flows as labels_to_flows
@@ -29,10 +30,4 @@ _HOMES = {
     "labels_to_rois": "objects.outlines",
 }
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from the file that defines it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = loader(__name__, _HOMES)

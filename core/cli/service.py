@@ -154,14 +154,11 @@ def _signal(pid: int, number: int) -> None:
 
 def _ended(pid: int, seconds: float) -> bool:
     """Whether the process ends within this many seconds."""
-    import psutil
+    from cellspan.core.machine.processes import has_ended
 
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
+        if has_ended(pid):
             return True
         time.sleep(0.05)
     return False

@@ -23,15 +23,11 @@ def group(arrivals: NDArray[np.int32]) -> Labels:
     """Labels from points of arrival: local maxima of their histogram found objects and gather what lies around."""
     height, width = arrivals.shape
     rows = PIXELS // max(width, 1)
-    histogram = np.zeros(arrivals.shape, np.int32)
-    for first, end in parts(arrivals.size, PIXELS):
-        _count(arrivals.ravel(), first, end, histogram.ravel())
+    histogram = histogram_of(arrivals, PIXELS)
     is_seed = np.zeros(arrivals.shape, bool)
     for first, end in parts(height, rows):
         _find_seeds(histogram, first, end, is_seed)
-    seeds = np.flatnonzero(is_seed)
-    # The strongest seed last, because it takes what it shares with others; among equals the first in reading order.
-    seeds = seeds[np.lexsort((-seeds, histogram.ravel()[seeds]))]
+    seeds = strongest_last(is_seed, histogram)
     catchment = np.zeros(arrivals.shape, np.int32)
     for first, end in parts(len(seeds), SEEDS):
         _gather_all(histogram, seeds, first, end, catchment)
@@ -41,9 +37,26 @@ def group(arrivals: NDArray[np.int32]) -> Labels:
     return labels
 
 
+def histogram_of(arrivals: NDArray[np.int32], size: int) -> NDArray[np.int32]:
+    """How many points arrive at each pixel or voxel; `size` of them are counted between two looks, see `parts`."""
+    histogram = np.zeros(arrivals.shape, np.int32)
+    for first, end in parts(arrivals.size, size):
+        _count(arrivals.ravel(), first, end, histogram.ravel())
+    return histogram
+
+
+def strongest_last(is_seed: NDArray[np.bool_], histogram: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Flat indices of the seeds: the strongest last, because it takes what it shares with others.
+
+    Among equals, the first in reading order comes last.
+    """
+    seeds = np.flatnonzero(is_seed)
+    return seeds[np.lexsort((-seeds, histogram.ravel()[seeds]))]
+
+
 @njit
 def _count(arrivals: Any, first: int, end: int, histogram: Any) -> None:
-    """How many pixels arrive at each."""
+    """See histogram_of."""
     for i in range(first, end):
         if arrivals[i] >= 0:
             histogram[arrivals[i]] += 1

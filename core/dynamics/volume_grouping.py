@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cellspan.core.dynamics.grouping import histogram_of, strongest_last
 from cellspan.core.dynamics.steps import REACH, SEED, TAIL
 from cellspan.core.machine.compiled import PARALLEL, njit, parts, prange
 
@@ -18,16 +19,12 @@ SEEDS = 2**14
 def group(arrivals: NDArray[np.int32]) -> NDArray[np.int32]:
     """Labels from points of arrival: local maxima of their histogram found objects and gather what lies around."""
     depth, height, width = arrivals.shape
-    histogram = np.zeros(arrivals.shape, np.int32)
-    for first, end in parts(arrivals.size, VOXELS):
-        _count(arrivals.ravel(), first, end, histogram.ravel())
+    histogram = histogram_of(arrivals, VOXELS)
     is_seed = np.zeros(arrivals.shape, bool)
     for first, end in parts(depth, VOXELS // max(height * width, 1)):
         with PARALLEL:
             _find_seeds(histogram, first, end, is_seed)
-    seeds = np.flatnonzero(is_seed)
-    # The strongest seed last, because it takes what it shares with others; among equals the first in reading order.
-    seeds = seeds[np.lexsort((-seeds, histogram.ravel()[seeds]))]
+    seeds = strongest_last(is_seed, histogram)
     catchment = np.zeros(arrivals.shape, np.int32)
     for first, end in parts(len(seeds), SEEDS):
         _gather_all(histogram, seeds, first, end, catchment)
@@ -35,14 +32,6 @@ def group(arrivals: NDArray[np.int32]) -> NDArray[np.int32]:
     for first, end in parts(arrivals.size, VOXELS):
         _catch(arrivals.ravel(), catchment.ravel(), first, end, labels.ravel())
     return labels
-
-
-@njit
-def _count(arrivals: Any, first: int, end: int, histogram: Any) -> None:
-    """How many voxels arrive at each."""
-    for i in range(first, end):
-        if arrivals[i] >= 0:
-            histogram[arrivals[i]] += 1
 
 
 @njit(parallel=True)

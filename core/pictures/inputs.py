@@ -12,14 +12,12 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files.folders import folders_below
 from cellspan.core.files.patterns import expand
 from cellspan.core.files.regular import is_folder, is_regular
-from cellspan.core.pictures.left_out import OWN_MARKS, Results, is_other_picture, marked, notes_on
+from cellspan.core.pictures.left_out import Results, is_other_picture, marked, notes_on
 
 TIFF_SUFFIXES = {".tif", ".tiff", ".stk", ".lsm"}
 MICROSCOPE_SUFFIXES = {".nd2", ".czi", ".lif", ".oir"}  # read with `pip install "cellspan[formats]"`
 IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp"} | MICROSCOPE_SUFFIXES
 ZARR_SUFFIX = ".zarr"  # a folder that is one image
-# What cellspan itself writes, and annotations, are not images to segment.
-RESULT_MARKS = ("_masks", *OWN_MARKS)
 
 
 @dataclass(frozen=True)
@@ -100,6 +98,11 @@ class _Search:
             self.images.append(Input(path, subfolder))
         elif is_other_picture(path, IMAGE_SUFFIXES):
             self.others.append(path)
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a file has a known type of images and is not hidden."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _is_searched(path: Path) -> bool:

@@ -46,6 +46,7 @@ class Results:
         self._stems = {path.stem.casefold() for path in searched if not marked(path.stem)}
         self._named = {(path.parent, path.stem.casefold()) for path in named}
         self._listed: dict[Path, frozenset[str]] = {}
+        self._recorded: dict[Path, bool] = {}
 
     def holds_named(self, path: Path) -> bool:
         """Whether a file that the user named is a result: only if its image was named as well, as `*.tif` does it."""
@@ -82,6 +83,11 @@ class Results:
 
     def _is_below_record(self, folder: Path) -> bool:
         """Whether a run has left its record in this folder, or above it with results for this subfolder."""
+        if folder not in self._recorded:
+            self._recorded[folder] = self._has_record(folder)
+        return self._recorded[folder]
+
+    def _has_record(self, folder: Path) -> bool:
         for place in (folder, *folder.absolute().parents):
             records = [place / name for name in self._beside(place) if RECORDS.fullmatch(name)]
             if records:

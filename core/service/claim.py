@@ -14,10 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
 from filelock import FileLock, Timeout
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.machine.processes import has_ended
 from cellspan.core.service.client import (
     LOCK,
     MARKS,
@@ -131,7 +131,7 @@ def _remove_sockets(folder: Path) -> None:
     """Remove sockets of engines that died; an engine that released its claim may still use its own."""
     for path in folder.glob("engine-*.sock"):
         with contextlib.suppress(OSError, ValueError):
-            if not psutil.pid_exists(int(path.stem.partition("-")[2])):
+            if has_ended(int(path.stem.partition("-")[2])):
                 path.unlink()
 
 

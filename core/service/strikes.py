@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
+from cellspan.core.machine.processes import has_ended
 
 MOST = 2  # engines that an image may crash
 KEPT_SECONDS = 3600.0  # lifetime of a mark whose job is not sent again
@@ -52,7 +52,7 @@ class Strikes:
         if mark.pid is None:
             if time.time() - path.stat().st_mtime > KEPT_SECONDS:
                 path.unlink()
-        elif mark.pid == self._pid or _has_ended(mark.pid):  # in a container, each engine has the same number
+        elif mark.pid == self._pid or has_ended(mark.pid):  # in a container, each engine has the same number
             struck = path.with_name(f"{mark.name}.{mark.strikes + 1}")
             path.replace(struck)
             os.utime(struck)  # it may have been running for hours
@@ -89,14 +89,6 @@ class Strikes:
         finally:
             with contextlib.suppress(OSError):
                 mark.unlink(missing_ok=True)
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether a process has ended, even if the program that started it has not asked for its exit status yet."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def _meaning(path: Path) -> _Mark | None:

@@ -18,7 +18,8 @@ from cellspan.core.models.sizing import LARGEST_ENLARGEMENT
 from cellspan.core.objects.labels import Labels, as_labels, median_diameter, renumber, resize_labels
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats, Image
-from cellspan.core.pictures.inputs import IMAGE_SUFFIXES, RESULT_MARKS
+from cellspan.core.pictures.inputs import IMAGE_SUFFIXES, is_image_file
+from cellspan.core.pictures.left_out import marked
 from cellspan.core.pictures.normalise import network_input
 from cellspan.core.pictures.reading import read_image, read_labels
 from cellspan.core.pictures.resizing import resize
@@ -150,8 +151,7 @@ def _pair(image: Path, masks: Path, top: Path, series: int | None) -> Pair:
 
 def _is_image(path: Path) -> bool:
     """Whether a file may be an annotated image; not results, annotations or hidden files."""
-    usable = path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    return usable and (path.stem.endswith("_img") or not any(mark in path.stem for mark in RESULT_MARKS))
+    return is_image_file(path) and (path.stem.endswith("_img") or marked(path.stem) is None)
 
 
 def _annotation_of(image: Path, masks: dict[Path, Path], roi_sets: dict[Path, Path]) -> Path | None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.pictures.images import Floats
-from cellspan.core.pictures.inputs import IMAGE_SUFFIXES, RESULT_MARKS
+from cellspan.core.pictures.inputs import is_image_file
+from cellspan.core.pictures.left_out import marked
 from cellspan.core.pictures.reading import read_image
 from cellspan.core.training.simulate.field import SimulatedField
 from cellspan.core.training.simulate.textures import blurred
@@ -64,7 +65,7 @@ def read_textures(folder: str | Path) -> Textures:
     folder = Path(folder)
     if not folder.is_dir():
         raise CellspanError(f"{folder}: there is no such folder of pictures to take textures from.")
-    files = [file for file in sorted(folder.rglob("*")) if _is_picture(file)]
+    files = [file for file in sorted(folder.rglob("*")) if is_image_file(file) and marked(file.stem) is None]
     if not files:
         raise CellspanError(f"{folder}: there are no pictures to take textures from, such as TIFF, PNG or JPEG files.")
     chosen = np.unique(np.linspace(0, len(files) - 1, min(len(files), MOST)).round().astype(int))
@@ -72,11 +73,6 @@ def read_textures(folder: str | Path) -> Textures:
     if not any(picture.any() for picture in pictures):
         raise CellspanError(f"{folder}: all its pictures have the same grey value everywhere; take others.")
     return Textures(tuple(picture for picture in pictures if picture.any()))
-
-
-def _is_picture(path: Path) -> bool:
-    usable = path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    return usable and not any(mark in path.stem for mark in RESULT_MARKS)
 
 
 def _kept(plane: NDArray[np.generic]) -> Picture:

@@ -68,7 +68,7 @@ def test_what_cannot_be_learnt_from_is_refused_in_one_sentence(corrected: Path, 
     few = np.zeros((160, 160), np.int32)
     few[10:30, 10:30] = 1
     write_roi_zip(rois, labels_to_rois(few))
-    assert "hold 1 annotated object; annotate at least 5" in refused(cellspan, corrected)
+    assert "contain 1 annotated object; annotate at least 5" in refused(cellspan, corrected)
 
 
 def refused(cellspan: Callable, folder: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cellspan.core.files.result_names import ENDINGS, OWN_ENDINGS
-from cellspan.core.pictures.inputs import RESULT_MARKS
+from cellspan.core.pictures.left_out import OWN_MARKS
 
 pytestmark = pytest.mark.quick
 
@@ -17,4 +17,4 @@ def test_no_ending_is_the_end_of_another_one() -> None:
 
 def test_results_that_are_pictures_are_told_from_images() -> None:
     pictures = {"_labels", "_overlay", "_flows", "_probability", "_orthogonal"}
-    assert set(RESULT_MARKS) == pictures | {"_masks"}
+    assert set(OWN_MARKS) == pictures

@@ -219,6 +219,11 @@ def test_masks_win_over_outlines_and_results_are_no_images(tmp_path: Path) -> No
     assert [pair.masks.name for pair in find_pairs(tmp_path)] == ["a_masks.png", "b_rois.zip"]
 
 
+def test_a_mark_inside_a_name_makes_no_result(tmp_path: Path) -> None:
+    write_outlined(tmp_path, "exp_labels488.png", "exp_labels488_rois.zip")
+    assert [pair.image.name for pair in find_pairs(tmp_path)] == ["exp_labels488.png"]
+
+
 def test_one_roi_set_for_several_images_is_refused(tmp_path: Path) -> None:
     write_outlined(tmp_path, "a.png", "RoiSet.zip")
     write_outlined(tmp_path, "b.png", "RoiSet.zip")

@@ -108,6 +108,7 @@ def batches_from(batches: Batches, first: int, pinned: bool) -> Generator[Batch]
         prefetch_factor=AHEAD,
         pin_memory=pinned,
         worker_init_fn=_one_thread,
+        multiprocessing_context="spawn",  # compiled loops end a process that was forked from one that used them
     )
     yield from loader
 

@@ -26,16 +26,26 @@ TRAINING, VALIDATION, SIZES_TRAINING, SIZES_HELD_OUT = range(4)  # streams of ra
 
 
 class SimulatedPool:
-    """At each step the next POOL fields of an endless sequence; field i comes from the seed and i alone."""
+    """At each step the next fields of an endless sequence; field i comes from the seed and i alone."""
 
-    def __init__(self, seed: int, mean_diameter: float, looks: Sequence[str] = (), textures: str = "") -> None:
+    def __init__(
+        self,
+        seed: int,
+        mean_diameter: float,
+        looks: Sequence[str] = (),
+        textures: str = "",
+        size: int | None = None,
+        side: int | None = None,
+    ) -> None:
         """`mean_diameter`: the model's, in pixels; `looks`: some of LOOKS, or () for all.
 
         `textures` is a folder of unannotated images, whose noise and backgrounds go into some of the training fields;
-        "" for none. Raises CellspanError if it has no images.
+        "" for none. There are `size` fields at a time, `side` pixels wide at the model's resolution. Raises
+        CellspanError if the folder has no images.
         """
         self.seed, self.mean_diameter, self.looks = seed, mean_diameter, tuple(looks)
         self.textures = read_textures(textures) if textures else None
+        self.size, self.side = size or POOL, side or SIDE
         self._fields: dict[int, Field] = {}
 
     def at(self, step: int, shares: int = 1) -> list[Field]:
@@ -44,9 +54,9 @@ class SimulatedPool:
         Of `shares` processes that take steps in turn, each has its own part of the pool.
         """
         first = step // EVERY
-        for old in [i for i in self._fields if not first <= i < first + POOL]:
+        for old in [i for i in self._fields if not first <= i < first + self.size]:
             del self._fields[old]
-        own = [i for i in range(first, first + POOL) if i % shares == step % shares]
+        own = [i for i in range(first, first + self.size) if i % shares == step % shares]
         for i in own:
             if i not in self._fields:
                 self._fields[i] = self._field(TRAINING, i)
@@ -67,7 +77,7 @@ class SimulatedPool:
             return _empty_field(rng)
         while True:
             diameter = float(np.exp(rng.uniform(*np.log(DIAMETERS))))
-            side = round(SIDE * diameter / self.mean_diameter)
+            side = round(self.side * diameter / self.mean_diameter)
             field = self._simulated(side, diameter, self.mean_diameter, rng, stream == TRAINING)
             if field is not None:
                 return field

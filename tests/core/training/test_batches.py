@@ -25,7 +25,7 @@ def fields() -> list[Field]:
 
 def batches(fields: list[Field], shares: int = 1, simulated: float = 0.0) -> Batches:
     recipe = Recipe("test", batch=3, crop=64, simulated=simulated)
-    pool = SimulatedPool(0, 20.0) if simulated else None
+    pool = SimulatedPool(0, 20.0, size=4, side=96) if simulated else None
     return Batches(recipe, fields, np.full(len(fields), 1 / len(fields)), pool, shares)
 
 
@@ -56,9 +56,7 @@ def test_crops_without_objects_have_no_magnification() -> None:
     assert batch.magnifications.tolist() == [0.0, 1.5]
 
 
-def test_processes_cut_what_one_alone_would_cut(fields: list[Field], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cellspan.core.training.simulated.POOL", 4)
-    monkeypatch.setattr("cellspan.core.training.simulated.SIDE", 96)
+def test_processes_cut_what_one_alone_would_cut(fields: list[Field]) -> None:
     shared = batches(fields, shares=2, simulated=0.5)
     from_processes = list(islice(batches_from(shared, 5, pinned=False), 4))
     alone = batches(fields, shares=2, simulated=0.5)

@@ -1,8 +1,8 @@
 """The network and its optimiser: training steps and checkpoints.
 
 Stringer et al. 2021, Methods, "Training": mean squared error of 5 times the flows plus the binary cross-entropy of the
-cell probability. Here with AdamW and a cosine schedule over the budget, and with a third term: a linear map of the
-style must predict the magnification, so that the style contains the information for the size model.
+cell probability. Here the latter weighs more, with AdamW and a cosine schedule over the budget, and with a third term:
+a linear map of the style must predict the magnification, so that the style contains the information for the size model.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ from cellspan.core.training.recipe import Recipe
 
 WARM_UP = 0.02  # fraction of the budget
 SIZE_WEIGHT = 0.3  # weight of the squared error of log magnification in the loss
+# The paper has 1. With the true foreground in place of the predicted one, AP@0.75 rises from 0.29 to 0.73 (adherent cells)
+# and to 0.76 (bacteria), with true flows to 0.73 and 0.71 only; but with 1, the foreground makes up a fifth of the loss.
+PROBABILITY_WEIGHT = 3.0
 LONGEST_MEMORY = 0.999  # the averaged weights span about 1,000 steps
 
 
@@ -115,12 +118,12 @@ class Learner:
 
 
 def flow_loss(outputs: Tensor, flows: Tensor, foreground: Tensor) -> Tensor:
-    """Half the mean squared error of 5 x flows plus the cross-entropy of the probability.
+    """Half the mean squared error of 5 x flows plus the weighted cross-entropy of the probability.
 
     Shapes: outputs (N, 3, Y, X), flows (N, 2, Y, X), foreground (N, Y, X).
     """
     squared = functional.mse_loss(outputs[:, :2], FLOW_SCALE * flows) / 2
-    return squared + functional.binary_cross_entropy_with_logits(outputs[:, 2], foreground)
+    return squared + PROBABILITY_WEIGHT * functional.binary_cross_entropy_with_logits(outputs[:, 2], foreground)
 
 
 def save_weights(network: torch.nn.Module, path: Path, half: bool = False) -> None:

@@ -24,7 +24,7 @@ torch = pytest.importorskip("torch")
 from cellspan.core.models.network import FlowNetwork  # noqa: E402 - these need torch
 from cellspan.core.training import learner  # noqa: E402
 from cellspan.core.training.data import load_fields  # noqa: E402
-from cellspan.core.training.learner import Learner, flow_loss  # noqa: E402
+from cellspan.core.training.learner import PROBABILITY_WEIGHT, Learner, flow_loss  # noqa: E402
 from cellspan.core.training.loop import train  # noqa: E402
 from cellspan.core.training.recipe import Recipe  # noqa: E402
 from cellspan.core.training.validation import validate  # noqa: E402
@@ -299,8 +299,8 @@ def test_a_torch_that_does_not_tell_of_16_bits(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.quick
-def test_the_loss_is_that_of_the_paper() -> None:
+def test_the_loss_is_that_of_the_paper_but_for_the_weight_of_the_probability() -> None:
     flows, foreground = torch.ones(1, 2, 4, 4), torch.ones(1, 4, 4)
-    assert float(flow_loss(torch.zeros(1, 3, 4, 4), flows, foreground)) == pytest.approx(25 / 2 + np.log(2))
+    assert float(flow_loss(torch.zeros(1, 3, 4, 4), flows, foreground)) == pytest.approx(25 / 2 + PROBABILITY_WEIGHT * np.log(2))
     perfect = torch.cat([5 * flows, 100 * foreground[None]], dim=1)
     assert float(flow_loss(perfect, flows, foreground)) == pytest.approx(0, abs=1e-6)

@@ -15,6 +15,7 @@ from roifile import ROI_TYPE, ImagejRoi
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.machine.compiled import njit
+from cellspan.core.objects.boundaries import border_pixels
 from cellspan.core.objects.labels import Labels, as_labels
 from cellspan.core.objects.roi_places import digits_for
 from cellspan.core.objects.roi_zip import write_roi_zip as write_roi_zip
@@ -250,16 +251,7 @@ def outlined(plane: Floats, labels: Labels) -> NDArray[np.uint8]:
 
 def draw_outlines(picture: NDArray[np.uint8], labels: Labels, colour: tuple[int, int, int] = (255, 230, 0)) -> None:
     """Draw each object's border pixels into an RGB picture (Y, X, 3)."""
-    borders = np.zeros(labels.shape, bool)
-    for axis in (0, 1):
-        change = np.diff(labels, axis=axis) != 0
-        if axis == 0:
-            borders[1:] |= change
-            borders[:-1] |= change
-        else:
-            borders[:, 1:] |= change
-            borders[:, :-1] |= change
-    picture[borders & (labels > 0)] = colour
+    picture[border_pixels(labels)] = colour
 
 
 __all__ = [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cellspan.core.files.result_names import OWN_ENDINGS
 
-MASKS = ("_cp_masks", "_masks")  # annotations, also those of Cellpose; the longer one first
+MASKS = re.compile(r"(_cp_masks|_masks)\d*$")  # annotations, also those of Cellpose and of a second expert
 PICTURES = (".tif", ".png")  # the types of results that could be taken for images
 OWN_MARKS = tuple(Path(ending).stem for ending in OWN_ENDINGS if Path(ending).suffix in PICTURES)
 RECORDS = re.compile(r"run(-.*)?\.jsonl?")
@@ -31,7 +31,8 @@ SHOWN = 3  # names in a sentence
 def marked(stem: str) -> tuple[str, str] | None:
     """The name of the image and the mark, if a name ends like a result or an annotation; else None."""
     folded = stem.casefold()
-    for mark in (*MASKS, *OWN_MARKS):
+    masks = MASKS.search(folded)
+    for mark in (*([masks[0]] if masks else ()), *OWN_MARKS):
         if folded.endswith(mark) and len(stem) > len(mark):
             return stem[: -len(mark)], mark
     return None

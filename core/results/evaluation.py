@@ -12,6 +12,7 @@ import numpy as np
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.folders import folders_below
 from cellspan.core.files.regular import is_folder
+from cellspan.core.objects.boundaries import BoundaryScore, boundary_score
 from cellspan.core.objects.metrics import THRESHOLDS, Matches, intersection_over_union, match
 from cellspan.core.pictures.inputs import IMAGE_SUFFIXES
 from cellspan.core.pictures.reading import read_labels
@@ -19,17 +20,19 @@ from cellspan.core.pictures.reading import read_labels
 
 @dataclass(frozen=True)
 class ImageScore:
-    """One image's matches at each IoU threshold, and how many objects it has."""
+    """One image's matches at each IoU threshold, how many objects it has, and how well borders agree, if asked."""
 
     name: str
     true: int
     predicted: int
     matches: tuple[Matches, ...]
+    boundary: BoundaryScore | None = None
 
     def as_row(self) -> dict[str, Any]:
         """For tables and JSON."""
         precisions = {f"ap@{t:g}": round(m.average_precision, 4) for t, m in zip(THRESHOLDS, self.matches, strict=True)}
-        first = self.matches[0]
+        first, borders = self.matches[0], self.boundary
+        of_borders = {} if borders is None else {"boundary F1": round(borders.f1, 4), "pixels off": _rounded(borders)}
         return {
             "image": self.name,
             "true": self.true,
@@ -37,16 +40,25 @@ class ImageScore:
             **precisions,
             "precision@0.5": round(first.precision, 4),
             "recall@0.5": round(first.recall, 4),
+            **of_borders,
         }
 
 
+def _rounded(borders: BoundaryScore) -> float | None:
+    """The distance between borders, for tables and JSON, which knows no NaN."""
+    return None if np.isnan(borders.distance) else round(borders.distance, 2)
+
+
 def evaluate_folders(
-    predicted: Path, true: Path, on_score: Callable[[int, int], None] | None = None
+    predicted: Path,
+    true: Path,
+    on_score: Callable[[int, int], None] | None = None,
+    tolerance: float | None = None,
 ) -> list[ImageScore]:
     """Score every true image `<id>_masks.*` against `<id>_labels.*`, `<id>_img_labels.*` or `<id>_masks.*`.
 
-    Subfolders must agree. `on_score` gets how many are done, and how many there are. Raises CellspanError if a true
-    image has no prediction.
+    Subfolders must agree. `on_score` gets how many are done, and how many there are. With a `tolerance` in pixels,
+    borders are compared as well. Raises CellspanError if a true image has no prediction.
     """
     # Results may lie beside the annotations, so each side has its preference.
     found = _by_id(predicted, ("_labels", "_masks"))
@@ -60,7 +72,7 @@ def evaluate_folders(
         )
     scores = []
     for key, path in sorted(wanted.items()):
-        scores.append(_score(key, found[key], path))
+        scores.append(_score(key, found[key], path, tolerance))
         if on_score:
             on_score(len(scores), len(wanted))
     return scores
@@ -91,13 +103,15 @@ def _id(stem: str) -> str:
     return next((stem[: -len(end)] for end in ("_img", "_cp") if folded.endswith(end)), stem)
 
 
-def _score(key: str, predicted: Path, true: Path) -> ImageScore:
+def _score(key: str, predicted: Path, true: Path, tolerance: float | None) -> ImageScore:
     labels = read_labels(true), read_labels(predicted)
     try:
         iou = intersection_over_union(*labels)
     except CellspanError as error:
         raise CellspanError(f"{predicted}: {error}") from None
-    return ImageScore(key, iou.shape[0], iou.shape[1], tuple(match(iou, threshold) for threshold in THRESHOLDS))
+    matches = tuple(match(iou, threshold) for threshold in THRESHOLDS)
+    borders = None if tolerance is None else boundary_score(*labels, tolerance)
+    return ImageScore(key, iou.shape[0], iou.shape[1], matches, borders)
 
 
 def summary(scores: list[ImageScore]) -> dict[str, Any]:
@@ -109,6 +123,9 @@ def summary(scores: list[ImageScore]) -> dict[str, Any]:
         tuple(sum((score.matches[i] for score in scores), Matches(0, 0, 0)) for i in range(len(THRESHOLDS))),
     )
     rows = [score.as_row() for score in scores]
-    numbers = [name for name in rows[0] if "@" in name]
-    mean = {name: round(float(np.mean([row[name] for row in rows])), 4) for name in numbers}
+    numbers = [name for name in rows[0] if name not in ("image", "true", "predicted")]
+    mean = {}
+    for name in numbers:
+        known = [row[name] for row in rows if row[name] is not None]
+        mean[name] = round(float(np.mean(known)), 4) if known else None
     return {"images": len(scores), "mean": mean, "pooled": pooled.as_row()}

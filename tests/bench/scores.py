@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from cellspan.core.files.writing import write_atomically, write_json
 from cellspan.core.models.registry import DESCRIPTION, Model, find_model
+from cellspan.core.objects.boundaries import BoundaryScore, boundary_score
 from cellspan.core.objects.labels import Labels, diameters, median_diameter, renumber, resize_labels
 from cellspan.core.objects.metrics import THRESHOLDS, Matches, best_overlaps, intersection_over_union, match
 from cellspan.core.parameters import Parameters
@@ -38,6 +39,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 SIZES = (0.0, 15.0, 30.0, 60.0, np.inf)  # pixels: limits of the classes of object size
 ELONGATED = 3.0  # length over width of the ellipse with an object's moments
 SIMULATED_FIELDS, SIMULATED_SIDE, SIMULATED_STREAM = 40, 320, 77
+NEAR = 2.0  # pixels between borders that count as one
 MAGNIFIED = (8.0, 15.0, 30.0, 60.0, 120.0)  # pixels: diameters to which validation images are brought
 MAGNIFIED_SIDE = 640  # pixels: larger views are cut
 
@@ -65,6 +67,8 @@ class Score:
     sizes: list[np.ndarray] = field(default_factory=list)  # diameters of the true objects, pixels
     elongations: list[np.ndarray] = field(default_factory=list)
     overlaps: list[np.ndarray] = field(default_factory=list)  # best IoU of each true object
+    borders: list[BoundaryScore] = field(default_factory=list)
+    before: list[list[float]] = field(default_factory=list)  # like per_image, of the model to compare with
 
     def add(self, case: Case, segmenter: Segmenter) -> None:
         """Segment one image twice: with the estimated and with the true diameter."""
@@ -81,6 +85,12 @@ class Score:
         self.sizes.append(diameters(case.true))
         self.elongations.append(elongations(case.true))
         self.overlaps.append(best_overlaps(case.true, found.labels))
+        self.borders.append(boundary_score(case.true, found.labels, NEAR))
+
+    def add_before(self, case: Case, segmenter: Segmenter) -> None:
+        """Segment one image with the model to compare with."""
+        iou = intersection_over_union(case.true, segmenter.segment(case.image, case.parameters).labels)
+        self.before.append([match(iou, threshold).average_precision for threshold in THRESHOLDS])
 
     @property
     def mean(self) -> list[float]:
@@ -102,6 +112,7 @@ class Score:
             **scores,
             "ap50_true_diameter": round(float(np.mean(self.with_true_diameter)), 4),
             "diameter_error": round(float(np.median(self.diameter_errors)), 4),
+            "boundary_f1": round(float(np.mean([one.f1 for one in self.borders])), 4),
         }
 
 
@@ -188,8 +199,11 @@ def score_sources(names: list[str], only: str | None) -> list[Score]:
         if model not in names or only not in (None, source):
             continue
         segmenter, score = Segmenter(model_of(model)), Score(model, source, asked)
+        earlier = Segmenter(find_model(BEFORE[model])) if model in BEFORE else None
         for case in tqdm(list(simulated() if source == "simulated" else validation(source)), f"{model} on {source}"):
             score.add(case, segmenter)
+            if earlier:
+                score.add_before(case, earlier)
         scores.append(score)
     return scores
 
@@ -261,12 +275,13 @@ def _plane(path: Path) -> np.ndarray:
     return read_image(path).channels[0]
 
 
-INTRODUCTION = """# Scores
+INTRODUCTION = f"""# Scores
 
 Written by `python -m tests.bench.scores`: validation images that no model was trained on (they were used to choose
 among checkpoints), estimated diameters, default parameters. AP is TP / (TP + FP + FN), averaged over images; *pooled*
 counts all objects of a source together. *True diameter* is AP@0.5 with the true diameter given; *diameter error* is the
-median relative error of the estimated diameter.
+median relative error of the estimated diameter. *Boundary F1* is how much of the outlines lies within {NEAR:g} pixels
+of the true ones, and the other way round. *Before* is the same for the models of the release before.
 
 Some of these images are not independent of the training images, so scores on new images may be lower:
 yeastvision_phase is a later frame of a movie used in training, codex_expert another quadrant of the same field,
@@ -296,13 +311,15 @@ def as_markdown(scores: list[Score], magnifications: list[Score], extra: dict[st
 
 
 def _main_table(scores: list[Score]) -> str:
-    header = ["model", "images of", "AP@0.5", "asked", "AP@0.75", "AP@0.9"]
-    header += ["pooled 0.5", "pooled 0.75", "pooled 0.9", "true diameter", "diameter error"]
+    header = ["model", "images of", "AP@0.5", "before", "asked", "AP@0.75", "before", "AP@0.9"]
+    header += ["pooled 0.5", "pooled 0.75", "pooled 0.9", "true diameter", "diameter error", "boundary F1"]
     rows = []
     for score in scores:
         n, asked = score.numbers(), "" if score.asked is None else f"{score.asked:.2f}"
-        names = ("ap75", "ap90", "pooled_ap50", "pooled_ap75", "pooled_ap90", "ap50_true_diameter")
-        numbers = [f"{n['ap50']:.3f}", asked, *(f"{n[name]:.3f}" for name in names), _per_cent(n["diameter_error"])]
+        earlier = [f"{value:.3f}" for value in np.mean(score.before, axis=0)] if score.before else ["", ""]
+        names = ("ap90", "pooled_ap50", "pooled_ap75", "pooled_ap90", "ap50_true_diameter")
+        numbers = [f"{n['ap50']:.3f}", earlier[0], asked, f"{n['ap75']:.3f}", earlier[1]]
+        numbers += [*(f"{n[name]:.3f}" for name in names), _per_cent(n["diameter_error"]), f"{n['boundary_f1']:.3f}"]
         rows.append([score.model, f"{score.source} ({n['images']})", *numbers])
     return _table(header, rows)
 
@@ -346,6 +363,7 @@ def record(model: Model, scores: list[Score]) -> None:
 
 
 MODELS: dict[str, str] = {}  # a bundled model's name: the path of what stands in for it
+BEFORE: dict[str, str] = {}  # a bundled model's name: the path of an earlier one, to compare with
 
 
 def model_of(name: str) -> Model:
@@ -357,6 +375,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="nuclei,cyto", help="which of the bundled models")
     parser.add_argument("--in-place-of", default="", metavar="NAME=FOLDER", help="score another model as if it were it")
+    parser.add_argument("--before", default="", metavar="NAME=FOLDER", help="an earlier model, for the column 'before'")
     parser.add_argument("--only", help="one source")
     parser.add_argument("--quick", action="store_true", help="without the magnifications")
     parser.add_argument("--cellprofiler", type=Path, metavar="PYTHON", help="a Python that has CellProfiler")
@@ -364,6 +383,7 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help="put the scores into the bundled models' model.json")
     arguments = parser.parse_args()
     MODELS.update(pair.split("=", 1) for pair in arguments.in_place_of.split(",") if pair)
+    BEFORE.update(pair.split("=", 1) for pair in arguments.before.split(",") if pair)
     names = arguments.models.split(",")
     scores = score_sources(names, arguments.only)
     magnifications = [] if arguments.quick else score_magnifications(names)

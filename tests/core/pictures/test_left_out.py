@@ -18,6 +18,7 @@ SUFFIXES = (".tif", ".png")
         ("a_labels", ("a", "_labels")),
         ("A_LABELS", ("A", "_labels")),
         ("a_cp_masks", ("a", "_cp_masks")),
+        ("a_masks2", ("a", "_masks2")),  # of a second expert
         ("a_labels_overlay", ("a_labels", "_overlay")),
         ("a_labels488", None),
         ("_labels", None),

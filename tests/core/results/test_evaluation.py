@@ -66,6 +66,21 @@ def test_means_and_pooled_counts(tmp_path: Path, labels: np.ndarray) -> None:
     assert total["pooled"]["precision@0.5"] == 1
 
 
+def test_borders_are_compared_if_asked(tmp_path: Path, labels: np.ndarray) -> None:
+    shifted = write(tmp_path / "p", "a_labels.tif", labels=np.roll(labels, 3, axis=1))
+    write(shifted, "b_labels.tif", labels=np.zeros_like(labels))
+    true = write(tmp_path / "t", "a_masks.tif", "b_masks.tif", labels=labels)
+    scores = evaluate_folders(shifted, true, tolerance=3)
+    first, second = (score.as_row() for score in scores)
+    assert first["boundary F1"] == 1
+    assert 0 <= first["pixels off"] <= 3
+    assert second["boundary F1"] == 0
+    assert second["pixels off"] is None
+    assert summary(scores)["mean"]["boundary F1"] == 0.5
+    assert summary(scores)["mean"]["pixels off"] == first["pixels off"]
+    assert "boundary F1" not in evaluate_folders(shifted, true)[0].as_row()
+
+
 def test_what_does_not_fit_is_named(tmp_path: Path, labels: np.ndarray) -> None:
     true, predicted = tmp_path / "t", tmp_path / "p"
     with pytest.raises(CellspanError, match=r"p: there is no such folder"):

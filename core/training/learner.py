@@ -30,8 +30,8 @@ from cellspan.core.training.recipe import Recipe
 
 WARM_UP = 0.02  # fraction of the budget
 SIZE_WEIGHT = 0.3  # weight of the squared error of log magnification in the loss
-# The paper has 1. With the true foreground in place of the predicted one, AP@0.75 rises from 0.29 to 0.73 (adherent cells)
-# and to 0.76 (bacteria), with true flows to 0.73 and 0.71 only; but with 1, the foreground makes up a fifth of the loss.
+# The paper has 1. With the true foreground in place of the predicted one, AP@0.75 rises from 0.29 to 0.73 (adherent
+# cells) and to 0.76 (bacteria), with true flows to 0.73 and 0.71; but with 1, the foreground is a fifth of the loss.
 PROBABILITY_WEIGHT = 3.0
 LONGEST_MEMORY = 0.999  # the averaged weights span about 1,000 steps
 

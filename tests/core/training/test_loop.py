@@ -301,6 +301,8 @@ def test_a_torch_that_does_not_tell_of_16_bits(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.quick
 def test_the_loss_is_that_of_the_paper_but_for_the_weight_of_the_probability() -> None:
     flows, foreground = torch.ones(1, 2, 4, 4), torch.ones(1, 4, 4)
-    assert float(flow_loss(torch.zeros(1, 3, 4, 4), flows, foreground)) == pytest.approx(25 / 2 + PROBABILITY_WEIGHT * np.log(2))
+    assert float(flow_loss(torch.zeros(1, 3, 4, 4), flows, foreground)) == pytest.approx(
+        25 / 2 + PROBABILITY_WEIGHT * np.log(2)
+    )
     perfect = torch.cat([5 * flows, 100 * foreground[None]], dim=1)
     assert float(flow_loss(perfect, flows, foreground)) == pytest.approx(0, abs=1e-6)

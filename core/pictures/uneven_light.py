@@ -2,8 +2,8 @@
 
 As Cellpose does it (`cellpose.transforms.normalize99_tile`): tiles without contrast take the values of the nearest one
 that has some, the values are evened out along y, and between the tiles they are interpolated. Two things differ from
-there: every row of tiles counts (of a plane, 3.1.1.2 scales all rows as the first one), and slices without contrast take
-the values of the nearest slice that has some (there they weaken the contrast of the others).
+there: every row of tiles counts (of a plane, 3.1.1.2 takes the first row for all), and slices without contrast take the
+values of the nearest slice that has some (there they weaken the contrast of the others).
 """
 
 from __future__ import annotations

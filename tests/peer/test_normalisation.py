@@ -90,6 +90,29 @@ def test_smoothing_and_sharpening(smooth: float, sharpen: float) -> None:
     assert moved > 3 * difference
 
 
+def test_faults_of_theirs_that_are_not_followed() -> None:
+    """What docs/intensities.md says of them."""
+    point = np.zeros((200, 400), np.float32)
+    point[100, 200] = 1
+    spreads = []
+    for blurred in (ours(point, smooth=5, normalize=None), theirs(point, smooth_radius=5, normalize=False)):
+        y, x = np.indices(point.shape)
+        middle = np.average(y, weights=blurred), np.average(x, weights=blurred)
+        spreads.append(
+            [np.average((axis - at) ** 2, weights=blurred) ** 0.5 for axis, at in zip((y, x), middle, strict=True)]
+        )
+    assert spreads[0] == [pytest.approx(5, rel=0.02)] * 2
+    assert spreads[1][1] > 1.8 * spreads[1][0]
+    edge = np.zeros((200, 200), np.float32)
+    edge[:, :5] = 1
+    assert theirs(edge, smooth_radius=5, normalize=False)[:, -1].min() > 0.1
+    assert ours(edge, smooth=5, normalize=None)[:, -1].max() < 1e-6
+    pixels = plane((128, 128))
+    plain, inverted = (theirs(pixels, tile_norm_blocksize=50, invert=invert) for invert in (False, True))
+    np.testing.assert_array_equal(plain, inverted)
+    np.testing.assert_allclose(ours(pixels, tile_norm=50, invert=True), 1 - plain, atol=CLOSE)
+
+
 @pytest.mark.parametrize("peer", [{}, {"tile_norm_blocksize": 60}, {"lowhigh": (100, 900)}])
 def test_volumes(peer: dict[str, Any]) -> None:
     stack = np.stack([plane((120, 150)) * weight for weight in (0.7, 1.0, 1.3, 0.9)])

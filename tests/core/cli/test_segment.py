@@ -250,7 +250,7 @@ def test_masks_that_cannot_be_are_refused(tmp_path: Path, picture: Path, cellspa
     out, mask = ("-o", tmp_path / "out", "--model", "nuclei"), ("--mask", tmp_path / "mask.tif")
     done = cellspan("segment", picture, *out, *mask, check=False)
     assert done.returncode == 1
-    assert f"{picture}: the mask has the size 20 x 30, but the image 160 x 200" in done.stdout + done.stderr
+    assert f"{picture}: the mask has 30 x 20 pixels, but the image 200 x 160" in done.stdout + done.stderr
     done = cellspan("segment", picture, tmp_path / "other.tif", *out, *mask, check=False)
     assert "this is one mask, but there are 2 images" in done.stderr
     done = cellspan("segment", picture, *out, "--mask", tmp_path / "none.tif", check=False)

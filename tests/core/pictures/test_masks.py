@@ -47,8 +47,8 @@ def test_a_mask_that_is_everywhere_is_none() -> None:
 @pytest.mark.parametrize(
     ("mask", "words"),
     [
-        (np.ones((8, 6)), "the mask has the size 8 x 6, but the image 6 x 8"),
-        (np.ones((4, 6, 8)), "4 x 6 x 8, but the image 6 x 8"),
+        (np.ones((8, 6)), "the mask has 6 x 8 pixels, but the image 8 x 6"),
+        (np.ones((4, 6, 8)), "8 x 6 x 4 pixels, but the image 8 x 6"),
         (np.zeros((6, 8)), "0 everywhere"),
         (np.full((6, 8), np.nan), "NaN"),
         (np.ones(8), "one number for each pixel"),

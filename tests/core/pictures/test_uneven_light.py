@@ -18,11 +18,11 @@ def maps(plane: np.ndarray, side: int, inside: np.ndarray | None = None) -> tupl
 
 def test_light_that_falls_off_is_followed() -> None:
     light = np.linspace(1, 5, 300)[None]
-    low, high = maps(np.random.default_rng(0).random((200, 300)) * light + 10 * light, 50)
+    low, high = maps(np.random.default_rng(0).random((200, 300)) * light, 50)
     assert low.shape == high.shape == (200, 300)
-    # A tile's percentiles are those of its darkest and of its brightest side.
-    np.testing.assert_allclose(low[:, 40:-40], np.broadcast_to(10 * light, low.shape)[:, 40:-40] - 3, atol=1.5)
-    assert (high - low)[:, -30:].mean() > 3 * (high - low)[:, :30].mean()
+    assert low.max() < 0.2
+    middle = (slice(None), slice(40, -40))
+    np.testing.assert_allclose(high[middle], np.broadcast_to(light, high.shape)[middle], rtol=0.2)
 
 
 def test_a_tile_as_large_as_the_plane_is_the_whole_plane() -> None:

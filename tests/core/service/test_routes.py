@@ -113,7 +113,7 @@ def test_a_mask_of_another_size_fails_in_one_sentence(http: TestClient) -> None:
     mask = as_npy(np.ones((3, 4)))
     headers = {"Content-Type": NPY, MASK_HEADER: str(len(mask))}
     job = finished(http, http.post("/v1/jobs", content=as_npy(IMAGE) + mask, headers=headers))
-    assert job["message"] == "the mask has the size 3 x 4, but the image 32 x 32; they must be alike."
+    assert job["message"] == "the mask has 4 x 3 pixels, but the image 32 x 32; they must be alike."
 
 
 def test_parameters_and_device_are_in_the_query(http: TestClient, post: Post) -> None:

@@ -5,6 +5,7 @@ Stringer et al. 2021, Methods, "Size model".
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,7 @@ class DiameterSearch:
     def _affordable(self, pixels: Pixels, diameter: float) -> float:
         """The diameter, or the smallest one for which the image need not be enlarged beyond what is afforded."""
         area = pixels.shape[0] * pixels.shape[1]
-        smallest = self.looker.model.description.mean_diameter * (area / max(AFFORDED * area, CHEAP)) ** 0.5
+        smallest = self.looker.model.description.mean_diameter * math.sqrt(area / max(AFFORDED * area, CHEAP))
         return max(diameter, smallest)
 
     def _note(self, pixels: Pixels, diameter: float) -> list[str]:

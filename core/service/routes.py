@@ -175,7 +175,7 @@ async def models(engine: TheEngine) -> ModelList:
                 "name": MASK_BYTES,
                 "in": "query",
                 "schema": {"type": "integer", "minimum": 0, "default": 0},
-                "description": "How many bytes at the end of the body are a mask (npy, TIFF or PNG), which is 0 outside.",
+                "description": "How many bytes at the end of the body are a mask (npy, TIFF or PNG; 0 outside).",
             },
         ],
         "requestBody": {

@@ -71,7 +71,7 @@ def test_http(image: Path, expected: np.ndarray, engine_home: Path) -> None:
 
 
 SCALED = {"limits": (300, 9000), "channel": (0, 2), "combine": "maximum"}
-IN_TILES = {"tile_norm": 64, "smooth": 1, "sharpen": 8, "channel": (0, 2), "combine": "mean", "nuclei_channel": 1}
+IN_TILES = {"tile_norm": 64, "smooth": 1, "sharpen": 8, "channel": (0, 2), "combine": "mean"}
 
 
 @pytest.mark.parametrize("options", [SCALED, IN_TILES, {**SCALED, "tile_norm": 64}])

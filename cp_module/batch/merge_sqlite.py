@@ -55,8 +55,11 @@ def _append(database: sqlite3.Connection, path: Path) -> None:
 
 def _correct(database: sqlite3.Connection, table: str, relocation: Relocation, group_length: int | None) -> None:
     columns = _columns(database, "main", table)
-    database.create_function("relocated", 1, lambda text: relocation.of(text) if isinstance(text, str) else text)
-    changes = [f"{_quoted(name)} = relocated({_quoted(name)})" for name in columns if COLUMN.search(name)]
+    about_run = not IMAGE_NUMBERS & {column.lower() for column in columns}
+    corrected = relocation.of_run if about_run else relocation.of
+    database.create_function("relocated", 1, lambda text: corrected(text) if isinstance(text, str) else text)
+    hold_paths = [name for name in columns if about_run or COLUMN.search(name)]
+    changes = [f"{_quoted(name)} = relocated({_quoted(name)})" for name in hold_paths]
     if group_length is not None and "ImageNumber" in columns:
         corrections = {"Image_Group_Index": "ImageNumber", "Image_Group_Length": str(group_length)}
         changes += [f"{_quoted(name)} = {value}" for name, value in corrections.items() if name in columns]

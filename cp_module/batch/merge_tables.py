@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +15,8 @@ from cellspan.cp_module.batch.relocate import COLUMN, Relocation
 from cellspan.cp_module.batch.task import read_rows
 
 IMAGE_NUMBER = "ImageNumber"
-NUMBER_COLUMNS = (IMAGE_NUMBER, "First Image Number")  # the latter in "Object relationships.csv"
+# The others are in "Object relationships.csv" and in the graph files of MeasureObjectSkeleton.
+NUMBER_COLUMNS = (IMAGE_NUMBER, "First Image Number", "image_number")
 EXPERIMENT = ["Key", "Value"]
 
 Column = tuple[str, ...]  # the names in the header rows, from top to bottom
@@ -39,8 +43,10 @@ def is_mergeable(paths: Sequence[Path]) -> bool:
     return all(_header(path) is not None for path in paths)
 
 
-def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
-    """Write the rows of all tables, in this order, into one.
+def merge_tables(
+    paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None, mixed: bool = False
+) -> None:
+    """Write the rows of all tables into one, in this order, or by their image sets if those of the parts are `mixed`.
 
     Without groups, all image sets are one group of `group_length`, which CellProfiler numbered from 1 in each range.
     """
@@ -48,27 +54,44 @@ def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, gr
     if tables[0].columns == [(name,) for name in EXPERIMENT]:
         tables = tables[:1]  # about the whole run; identical in every range except for the time
     columns = list(dict.fromkeys(column for table in tables for column in table.columns))
-    write_atomically(target, lambda part: _write(part, tables, columns, relocation, group_length))
+    rows = _rows(tables, columns)
+    if mixed and len(tables) > 1:
+        rows = _by_image_set(rows, [column[-1] for column in columns])
+
+    def write(part: Path) -> None:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter=tables[0].delimiter, lineterminator="\n")
+            for level in range(tables[0].header_rows):
+                writer.writerow([column[level] for column in columns])
+            writer.writerows(_corrected(values, columns, relocation, group_length) for values in rows)
+
+    write_atomically(target, write)
 
 
-def _write(
-    part: Path, tables: list[Table], columns: list[Column], relocation: Relocation, group_length: int | None
-) -> None:
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, delimiter=tables[0].delimiter, lineterminator="\n")
-        for level in range(tables[0].header_rows):
-            writer.writerow([column[level] for column in columns])
-        for table in tables:
-            place = {column: index for index, column in enumerate(table.columns)}
-            order = [place.get(column) for column in columns]
-            for row in table.rows():
-                # Columns missing in a range, for example because it has no objects, stay empty.
-                values = [row[index] if index is not None and index < len(row) else "" for index in order]
-                writer.writerow(_corrected(values, columns, relocation, group_length))
+def _rows(tables: list[Table], columns: list[Column]) -> Iterator[list[str]]:
+    """The rows of all tables under these columns."""
+    for table in tables:
+        place = {column: index for index, column in enumerate(table.columns)}
+        order = [place.get(column) for column in columns]
+        for row in table.rows():
+            # Columns missing in a range, for example because it has no objects, stay empty.
+            yield [row[index] if index is not None and index < len(row) else "" for index in order]
+
+
+def _by_image_set(rows: Iterator[list[str]], names: list[str]) -> Iterator[list[str]]:
+    """The rows in the order of their image sets; sorted on disk, because a table may be larger than the memory."""
+    number = next(names.index(name) for name in NUMBER_COLUMNS if name in names)
+    with contextlib.closing(sqlite3.connect("")) as store:
+        store.execute("CREATE TABLE sorted (image_set INTEGER, row TEXT)")
+        store.executemany("INSERT INTO sorted VALUES (?, ?)", ((int(row[number]), json.dumps(row)) for row in rows))
+        for (row,) in store.execute("SELECT row FROM sorted ORDER BY image_set, rowid"):
+            yield json.loads(row)
 
 
 def _corrected(values: list[str], columns: list[Column], relocation: Relocation, group_length: int | None) -> list[str]:
     names = [column[-1] for column in columns]
+    if names == EXPERIMENT:
+        return [relocation.of_run(value) for value in values]
     if group_length is not None and IMAGE_NUMBER in names:
         number = values[names.index(IMAGE_NUMBER)]
         corrections = {"Group_Index": number, "Group_Length": str(group_length)}

@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from cellspan.core.errors import CellspanError
+from cellspan.cp_module.batch.asking import ask_modules
 from cellspan.cp_module.batch.cellprofiler import CellProfiler, environment, exit_words, run_process
+from cellspan.cp_module.batch.dependence import Needs
 from cellspan.cp_module.batch.log import Log, read_log
 from cellspan.cp_module.batch.pipeline import OUR_MODULE, PipelineFile
-from cellspan.cp_module.batch.split import Range, units_of
+from cellspan.cp_module.batch.refusing import refuse_faults
+from cellspan.cp_module.batch.split import Range, units_apart, units_of
 from cellspan.cp_module.batch.state import FOLDER, Plan
 from cellspan.cp_module.batch.task import BATCH_DATA, template_folder
 from cellspan.cp_module.install import install
@@ -32,6 +37,7 @@ urls = [name for name in m.get_feature_names("Image") if name.startswith("URL_")
 sets = {int(n): {u[4:]: str(m.get_measurement("Image", u, int(n))) for u in urls} for n in m.get_image_numbers()}
 print("\\n" + json.dumps(sets))
 """
+Group = tuple[dict[str, str], list[int]]  # metadata, image sets
 SHARED_MYSQL = "its Python lacks the package mysqlclient, which ExportToDatabase needs even for SQLite"
 
 
@@ -82,21 +88,29 @@ def make_plan(
     output: Path,
     cellprofiler: CellProfiler,
     plugins: Path,
-    stopped: Callable[[], bool] = lambda: False,
+    keep_going: bool = False,
 ) -> Plan:
-    """Let CellProfiler store the image sets; raises CellspanError if it cannot, or would skip modules."""
+    """Let CellProfiler store the image sets; raises CellspanError if it cannot, or would skip modules.
+
+    Settings that CellProfiler finds wrong are an error too, except with `keep_going`.
+    """
     folder = output / FOLDER
-    batch = _create_batch_file(pipeline, path, images, files, folder, cellprofiler, plugins, stopped)
     with ThreadPoolExecutor(2) as pool:  # each starts CellProfiler's Python, which takes seconds
+        told = pool.submit(ask_modules, cellprofiler, path, plugins, images, template_folder(folder))
+        ended = threading.Event()
+        stored = pool.submit(
+            _create_batch_file, pipeline, path, images, files, folder, cellprofiler, plugins, ended.is_set
+        )
+        try:
+            pipeline = replace(pipeline, told=told.result())
+            if not keep_going:
+                refuse_faults(pipeline, path)
+            batch = stored.result()
+        finally:
+            ended.set()
         asked, files_of_sets = pool.submit(_groups, cellprofiler, batch), pool.submit(_paths, cellprofiler, batch)
         groups, paths = asked.result(), files_of_sets.result()
-    numbers = [numbers for _, numbers in groups]
-    if pipeline.is_grouped:
-        units = units_of(numbers)
-    else:
-        everything = sorted(number for group in numbers for number in group)
-        whole = bool(pipeline.across_sets)
-        units = units_of([everything] if whole else [[number] for number in everything])
+    units, notes = units_in(pipeline, groups)
     keys = {number: key for key, group in groups for number in group} if pipeline.is_grouped else {}
     return Plan(
         pipeline=str(path),
@@ -107,7 +121,25 @@ def make_plan(
         units=[(unit.first, unit.last) for unit in units],
         group_of=[_shared_key(unit, keys) for unit in units],
         paths=paths,
+        apart={unit.first: (unit.only, unit.group) for unit in units if unit.only},
+        notes=[*pipeline.notes(), *notes],
     )
+
+
+def units_in(pipeline: PipelineFile, groups: Sequence[Group]) -> tuple[list[Range], list[str]]:
+    """The image sets that must stay together, as the modules of the pipeline need it, and notes for the user."""
+    everything = sorted(number for _, group in groups for number in group)
+    if pipeline.parts is Needs.RUN or (pipeline.parts is Needs.GROUP and not pipeline.is_grouped):
+        return units_of([everything]), []
+    if not pipeline.is_grouped:
+        return units_of([[number] for number in everything]), []
+    units = units_apart(groups)
+    if len(units) < len(groups):
+        return units, [
+            "The image sets of some groups lie between each other, and their metadata have a comma or an equals sign, "
+            "which CellProfiler does not accept in the name of a group, so one process does these groups together."
+        ]
+    return units, []
 
 
 def _shared_key(unit: Range, keys: dict[int, dict[str, str]]) -> dict[str, str]:
@@ -136,7 +168,7 @@ def _create_batch_file(
     command = [*cellprofiler.command, "-c", "-r", "-p", str(copy), *where, *limits]
     code = run_process(command, log, environment(), stopped)
     if code is None:
-        raise KeyboardInterrupt
+        raise CellspanError(f"{path}: the preparation of the run was stopped.")
     batch, text = template / BATCH_DATA, read_log(log)
     if text.was_cut or not batch.is_file():
         raise CellspanError(_why_no_plan(path, text, code, log))
@@ -156,7 +188,7 @@ def _why_no_plan(path: Path, log: Log, code: int, file: Path) -> str:
     return f"{path}: CellProfiler could not prepare the run ({reason or exit_words(code)}); its log is {file}."
 
 
-def _groups(cellprofiler: CellProfiler, batch: Path) -> list[tuple[dict[str, str], list[int]]]:
+def _groups(cellprofiler: CellProfiler, batch: Path) -> list[Group]:
     """Metadata and image sets of each group; without groups, each image set is a group."""
     command = [*cellprofiler.command, "-c", "-r", "--print-groups", str(batch)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment())

@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -35,11 +35,13 @@ class Plan(BaseModel):
     units: list[tuple[int, int]]  # ranges that must not be divided
     group_of: list[dict[str, str]]  # the metadata of each unit
     paths: dict[int, dict[str, str]]  # image set -> channel -> file, if CellProfiler's Python is known
+    apart: dict[int, tuple[tuple[int, ...], str]] = {}  # for units between others, by `first`: sets, CellProfiler's -g
+    notes: list[str] = []  # why it is not divided more finely, and what else CellProfiler told
 
     @property
     def spans(self) -> list[Range]:
         """The units as ranges."""
-        return [Range(first, last) for first, last in self.units]
+        return [Range(first, last, *self.apart.get(first, ())) for first, last in self.units]
 
     @property
     def count(self) -> int:
@@ -88,11 +90,19 @@ class State:
             why = reason if own else f"{self.plan.named(culprit or number)}, of the same group, failed: {reason}"
             self.failed[number] = Failure(why, log)
 
-    def report(self, condition: str) -> None:
-        """Write batch.json: `condition` is running, interrupted, failed or done."""
+    def report_end(self, condition: str, error: str = "") -> None:
+        """Write how the run ended; if even that is impossible, as on a full disk, no batch.json is left to mislead."""
+        try:
+            self.report(condition, error)
+        except (OSError, CellspanError):
+            (self.output / REPORT).unlink(missing_ok=True)
+
+    def report(self, condition: str, error: str = "") -> None:
+        """Write batch.json: `condition` is running, interrupted, failed or done; `error`: why the run ended early."""
         counts = {"total": self.plan.count, "done": self.sets_done, "failed": len(self.failed)}
         content = {
             "state": condition,
+            **({"error": error} if error else {}),
             "started": self.started,
             "written": _now(),
             "pipeline": self.plan.pipeline,
@@ -163,7 +173,8 @@ def finished_ranges(folder: Path) -> list[Range]:
     done: list[Range] = []
     for path in sorted(ranges_folder(folder).glob("*")):
         if _is_sound(path):
-            done.append(named(path.name))
+            only = json.loads((path / DONE).read_text(encoding="utf-8")).get("only", [])
+            done.append(replace(named(path.name), only=tuple(only)))
         else:
             shutil.rmtree(path, ignore_errors=True)
     return done

@@ -51,6 +51,8 @@ class Outcome:
     culprit: int | None = None  # the image set in which it failed
     seconds: float = 0.0
     log: str = field(default="", repr=False)  # path of the log of a failure
+    kind: str = ""  # the module and the kind of error in which it failed, if it is known
+    any_completed: bool = False  # whether an image set went through the whole pipeline before the failure
 
 
 def ranges_folder(folder: Path) -> Path:
@@ -93,9 +95,8 @@ def run_range(task: Task) -> Outcome:
         fault = _fault(task, attempt, log, code)
         if fault:
             kept = _keep_log(task, attempt)
-            return Outcome(
-                task.span, "failed", fault, log.culprit(task.span.first, task.span.last), _since(started), kept
-            )
+            culprit = log.culprit(task.span.numbers)
+            return Outcome(task.span, "failed", fault, culprit, _since(started), kept, log.kind(), bool(log.completed))
         _finish(task, attempt, _since(started))
     except (OSError, sqlite3.Error, CellspanError) as error:
         return Outcome(task.span, "failed", f"the results could not be written ({error})", None, _since(started))
@@ -122,9 +123,14 @@ def _since(started: float) -> float:
 
 
 def _prepare(task: Task, attempt: Path) -> None:
+    """Begin with the empty databases of the plan; other files of it each part makes for itself."""
     template = template_folder(task.folder)
-    attempt.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(template, attempt / OUTPUT, ignore=shutil.ignore_patterns(BATCH_DATA))
+    for path in template.rglob("*"):
+        if path.is_file() and path.name != BATCH_DATA and is_sqlite(path):
+            copy = attempt / OUTPUT / path.relative_to(template)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    (attempt / OUTPUT).mkdir(parents=True, exist_ok=True)
 
 
 def _command(task: Task, attempt: Path) -> list[str]:
@@ -132,7 +138,8 @@ def _command(task: Task, attempt: Path) -> list[str]:
     batch = str(template_folder(task.folder) / BATCH_DATA)
     folders = ["-i", str(task.images), "-o", str(attempt / OUTPUT), "--plugins-directory", str(task.plugins)]
     done = ["--done-file", str(attempt / "done.txt")]
-    return [*task.command, "-c", "-r", "-p", batch, "-f", first, "-l", last, *folders, *done]
+    group = ["-g", task.span.group] if task.span.group else []
+    return [*task.command, "-c", "-r", "-p", batch, "-f", first, "-l", last, *group, *folders, *done]
 
 
 def _fault(task: Task, attempt: Path, log: Log, code: int) -> str:
@@ -210,6 +217,7 @@ def _finish(task: Task, attempt: Path, seconds: float) -> None:
         {
             "first": task.span.first,
             "last": task.span.last,
+            "only": list(task.span.only),
             "seconds": seconds,
             "attempt": task.attempt,
             "tables": tables,

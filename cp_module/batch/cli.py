@@ -27,7 +27,7 @@ INTERRUPTED = 130  # the shell's exit code after Ctrl-C
 @click.option(
     "--keep-going",
     is_flag=True,
-    help="Run all image sets, even if the first ones all fail or the pipeline has a fault.",
+    help="Run all image sets, even if the first all fail or a setting of a module is wrong.",
 )
 @click.option("--restart", is_flag=True, help="Discard the earlier run in this output folder and start again.")
 @click.option(
@@ -69,7 +69,8 @@ def batch(
 
     Several CellProfiler processes work at the same time and share one warm engine for IdentifyObjectsByFlow. An image
     set that fails twice is skipped and named; the others are completed. If the first ones all fail in the same way, the
-    run stops, unless you add --keep-going. Ctrl-C stops the run, and the same command resumes it. Tables and databases of all parts are merged; batch.json records the state of every image set.
+    run stops, unless you add --keep-going. Ctrl-C stops the run, and the same command resumes it. Tables and databases
+    of all parts are merged; batch.json records the state of every image set.
 
     \b
     Examples:
@@ -77,7 +78,7 @@ def batch(
       cellspan batch nuclei.cppipe --images plate1/ --output results --workers 8
       cellspan batch nuclei.cppipe --images plate1/ --output results --jobs slurm --queue short --workers 40
 
-    Exit code 0: done; 1: some image sets failed and are named; 2: wrong usage; 130: stopped by Ctrl-C.
+    Exit code 0: done; 1: image sets failed and are named; 2: wrong usage; 130: stopped by Ctrl-C.
     """
     from cellspan.core.errors import CellspanError
     from cellspan.cp_module.batch.cluster import Jobs, option_words

@@ -81,9 +81,10 @@ def run_range(task: Task) -> Outcome:
     if stop_file(task.folder).exists():
         return Outcome(task.span, "stopped")
     attempts = attempts_folder(task.folder)
-    # The CellProfiler of a killed worker may still be running.
-    for record in attempts.glob(f"{task.span.name}.*/{RECORD}"):
-        end_recorded(record)
+    # The CellProfiler of a killed worker may still be running; what it did does not count.
+    for left in attempts.glob(f"{task.span.name}.*"):
+        end_recorded(left / RECORD)
+        shutil.rmtree(left, ignore_errors=True)
     attempt = attempts / f"{task.span.name}.{uuid4().hex[:8]}"
     try:
         _prepare(task, attempt)

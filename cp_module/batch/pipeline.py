@@ -114,12 +114,9 @@ class PipelineFile:
                 change = f" (to divide the run, change its setting '{need.setting}')" if need.setting else ""
                 yield f"{need.name} {need.reason}, so one process does everything{change}."
         if self.parts is Needs.GROUP and not self.is_grouped:
-            names = list(dict.fromkeys(self.across_sets))
-            verb = "needs" if len(names) == 1 else "need"
-            yield (
-                f"{' and '.join(names)} {verb} all image sets at once and there are no groups, "
-                "so one process does everything."
-            )
+            *others, last = dict.fromkeys(self.across_sets)
+            subject = f"{', '.join(others)} and {last} need" if others else f"{last} needs"
+            yield f"{subject} all image sets at once and there are no groups, so one process does everything."
 
 
 def read_pipeline(path: Path) -> PipelineFile:

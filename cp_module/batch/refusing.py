@@ -31,14 +31,17 @@ def refuse_hopeless(pipeline: PipelineFile, path: Path, plugins: Path | None) ->
         )
 
 
-def refuse_missing_models(pipeline: PipelineFile) -> None:
+def refuse_missing_models(pipeline: PipelineFile, path: Path) -> None:
     """Raise CellspanError if a module names a model that the engine here does not have."""
     if not wants_engine(pipeline):  # another engine may have other models
         return
     for block in pipeline.named(OUR_MODULE):
         name = block.value("Name or path of the custom model")
         if block.value("Select the model") == "Custom" and name:
-            find_model(name)
+            try:
+                find_model(name)
+            except CellspanError as error:
+                raise CellspanError(f"{path}: {error}") from None
 
 
 def refuse_faults(pipeline: PipelineFile, path: Path) -> None:

@@ -68,12 +68,13 @@ class Run:
 
     def _look(self) -> None:
         ended, _ = wait(self._tasks, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
-        for future in ended:
-            task = self._tasks.pop(future)
-            for following in self._settle(task, self._outcome(future, task)):
-                self._submit(following)
+        outcomes = [(task := self._tasks.pop(future), self._outcome(future, task)) for future in ended]
         underway = sets_underway(self.state.folder, [task.span for task in self._tasks.values()])
-        self._proven = self._proven or underway > 0
+        well = any(outcome.state == "done" or outcome.any_completed for _, outcome in outcomes)
+        self._proven = self._proven or well or underway > 0
+        for task, outcome in outcomes:
+            for following in self._settle(task, outcome):
+                self._submit(following)
         self.progress.reach(self.state.sets_done + underway, len(self.state.failed))
         if time.monotonic() - self._reported > REPORT_SECONDS:
             self.state.report("running")
@@ -95,7 +96,6 @@ class Run:
         """Record an outcome; returns the tasks that follow from it."""
         if outcome.state == "done":
             self.state.done.append(task.span)
-            self._proven = True
             self.progress.reach(self.state.sets_done, len(self.state.failed))
             self.progress.note(f"{task.span}: done in {outcome.seconds:.0f} s", important=False)
             return []
@@ -112,7 +112,6 @@ class Run:
 
     def _check_pipeline(self, outcome: Outcome) -> None:
         """Raise PipelineFault if the first image sets fail alike in one module and none goes well."""
-        self._proven = self._proven or outcome.any_completed
         if self._proven or self.keep_going or not outcome.kind:
             return
         alike = self._alike[outcome.kind]

@@ -76,7 +76,7 @@ def run_batch(options: Options) -> State:
     if plugins_for_check is not None:
         plugins_for(pipeline, plugins_for_check, options.output / FOLDER)
     if not options.scheduler and not options.jobs:  # other computers may have other models
-        refuse_missing_models(pipeline)
+        refuse_missing_models(pipeline, options.pipeline)
     _refuse_foreign_tables(options)
     make_folder(options.output / FOLDER)
     try:
@@ -116,9 +116,13 @@ def _run_locked(options: Options, pipeline: PipelineFile, files: list[str], cell
 
 def _in_words(options: Options, ranges: list[Range], workers: int) -> str:
     """What is about to be done: image sets, ranges and workers."""
-    sets = sum(span.count for span in ranges)
-    where = "on the Dask cluster" if options.scheduler else f"{min(workers, max(1, len(ranges)))} at a time"
-    return f"{sets} image sets to do, in {len(ranges)} ranges, {where}."
+    sets, parts = sum(span.count for span in ranges), len(ranges)
+    where = "the Dask cluster" if options.scheduler else _number(max(1, min(workers, parts)), "worker")
+    return f"To do: {_number(sets, 'image set')} in {_number(parts, 'range')}, with {where}."
+
+
+def _number(count: int, name: str) -> str:
+    return f"{count} {name}" + ("" if count == 1 else "s")
 
 
 def _without_damaged(state: State, todo: list[Range]) -> list[Range]:

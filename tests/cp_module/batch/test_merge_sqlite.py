@@ -12,7 +12,7 @@ import pytest
 from cellspan.core.errors import CellspanError
 from cellspan.cp_module.batch.merge_sqlite import merge_databases
 from cellspan.cp_module.batch.relocate import Relocation
-from cellspan.cp_module.batch.task import attempts_folder
+from cellspan.cp_module.batch.task import attempts_folder, template_folder
 
 pytestmark = pytest.mark.quick
 
@@ -24,6 +24,7 @@ CREATE TABLE E_Per_Object (ImageNumber INTEGER, ObjectNumber INTEGER, "Nuclei ""
 CREATE TABLE E_Per_RelationshipTypes (relationship_type_id INTEGER PRIMARY KEY, relationship TEXT);
 CREATE TABLE E_Per_Relationships (relationship_type_id INTEGER, image_number1 INTEGER, object_number1 INTEGER);
 CREATE TABLE Experiment (experiment_id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT);
+CREATE TABLE Experiment_Properties (experiment_id INTEGER, field TEXT, value TEXT);
 CREATE VIEW E_View AS SELECT ImageNumber FROM E_Per_Image;
 """
 
@@ -35,6 +36,8 @@ def database(folder: Path, name: str, images: range, *, objects: int = 2) -> Pat
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(SCHEMA)
         connection.execute("INSERT INTO Experiment (name) VALUES ('E')")
+        planned = ("db_sqlite_file", str(template_folder(folder / "run") / "all.db"))
+        connection.execute("INSERT INTO Experiment_Properties VALUES (1, ?, ?)", planned)
         connection.execute("INSERT INTO E_Per_RelationshipTypes VALUES (1, 'Parent')")
         for index, number in enumerate(images, 1):
             row = (number, index, len(images), str(output))
@@ -79,6 +82,11 @@ def test_keys_and_views_stay(merged: Path) -> None:
 def test_all_sets_are_one_group_and_paths_lead_to_the_results(merged: Path) -> None:
     found = rows(merged, "SELECT Image_Group_Index, Image_Group_Length, Image_PathName_Labels FROM E_Per_Image")
     assert found == [(number, 6, str(merged.parent)) for number in range(1, 7)]
+
+
+def test_what_the_experiment_names_is_the_merged_database(merged: Path) -> None:
+    """Not the empty one that the plan made, in a folder which may be deleted."""
+    assert rows(merged, "SELECT field, value FROM Experiment_Properties") == [("db_sqlite_file", str(merged))]
 
 
 def test_with_groups_their_numbers_stay(tmp_path: Path) -> None:

@@ -25,12 +25,14 @@ def write(path: Path, rows: Rows, delimiter: str = ",") -> Path:
     return path
 
 
-def merged(folder: Path, *tables: Rows, name: str = "Image.csv", group_length: int | None = None) -> Rows:
+def merged(
+    folder: Path, *tables: Rows, name: str = "Image.csv", group_length: int | None = None, mixed: bool = False
+) -> Rows:
     """The rows of the table that these become."""
     delimiter = "\t" if name.endswith(".txt") else ","
     paths = [write(folder / str(index) / name, rows, delimiter) for index, rows in enumerate(tables)]
     assert is_mergeable(paths)
-    merge_tables(paths, folder / name, Relocation(folder / "run", folder), group_length)
+    merge_tables(paths, folder / name, Relocation(folder / "run", folder), group_length, mixed)
     with (folder / name).open(newline="") as file:
         return list(csv.reader(file, delimiter=delimiter))
 
@@ -116,3 +118,25 @@ def test_other_tables_are_not_touched(tmp_path: Path, name: str) -> None:
 def test_an_empty_file_is_not_a_table(tmp_path: Path) -> None:
     (tmp_path / "Image.csv").write_text("")
     assert not is_mergeable([tmp_path / "Image.csv"])
+
+
+def test_rows_of_parts_that_lie_between_each_other_are_in_the_order_of_the_image_sets(tmp_path: Path) -> None:
+    first = [["ImageNumber", "ObjectNumber"], ["1", "1"], ["1", "2"], ["3", "1"], ["11", "1"]]
+    second = [["ImageNumber", "ObjectNumber"], ["2", "1"], ["10", "1"], ["10", "2"]]
+    rows = merged(tmp_path, first, second, name="Nuclei.csv", mixed=True)
+    assert rows[1:] == [["1", "1"], ["1", "2"], ["2", "1"], ["3", "1"], ["10", "1"], ["10", "2"], ["11", "1"]]
+
+
+def test_graph_files_with_image_numbers_are_joined(tmp_path: Path) -> None:
+    """MeasureObjectSkeleton writes them itself, with another name for the image set."""
+    first = [["image_number", "v1", "v2"], ["1", "1", "2"]]
+    second = [["image_number", "v1", "v2"], ["2", "1", "2"]]
+    assert merged(tmp_path, first, second, name="edges.csv") == [*first, second[1]]
+
+
+def test_the_experiment_does_not_name_the_folder_of_the_parts(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    attempt = attempts_folder(run) / "000001-000002.01234567" / "output"
+    text = f"Output folder path:{attempt}\nDatabase:{run / 'plan' / 'DB.db'}"
+    rows = merged(tmp_path, [["Key", "Value"], ["Pipeline_Pipeline", text]], name="Experiment.csv")
+    assert rows[1][1] == f"Output folder path:{tmp_path}\nDatabase:{tmp_path / 'DB.db'}"

@@ -8,7 +8,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from cellspan.core.files.writing import make_folder, write_atomically
@@ -47,7 +46,7 @@ def merge(state: State) -> list[str]:
         elif is_sqlite(paths[0]):
             merge_databases(paths, target, relocation, group_length)
         elif is_mergeable(paths):
-            merge_tables(paths, target, relocation, group_length, _are_mixed(parts))
+            merge_tables(paths, target, relocation, group_length)
         elif target.suffix in SETTINGS_OF_ANALYST:
             _relocate_text(paths[0], target, relocation)
         else:
@@ -75,11 +74,6 @@ def _statistics_again(output: Path, results: Iterable[str], parts: list[str]) ->
         elif path.suffix.lower() not in DELIMITERS and path.is_file() and is_table(path) and is_sqlite(path):
             notes += correct_database(path)
     return notes
-
-
-def _are_mixed(parts: list[Part]) -> bool:
-    """Whether image sets of one part lie between those of another."""
-    return any(later.span.first <= part.span.last for part, later in pairwise(parts))
 
 
 def _by_name(state: State) -> dict[str, list[Part]]:

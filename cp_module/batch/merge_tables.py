@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +40,8 @@ def is_mergeable(paths: Sequence[Path]) -> bool:
     return all(_header(path) is not None for path in paths)
 
 
-def merge_tables(
-    paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None, mixed: bool = False
-) -> None:
-    """Write the rows of all tables into one, in this order, or by their image sets if those of the parts are `mixed`.
+def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
+    """Write the rows of all tables, in this order, into one.
 
     Without groups, all image sets are one group of `group_length`, which CellProfiler numbered from 1 in each range.
     """
@@ -55,8 +50,6 @@ def merge_tables(
         tables = tables[:1]  # about the whole run; identical in every range except for the time
     columns = list(dict.fromkeys(column for table in tables for column in table.columns))
     rows = _rows(tables, columns)
-    if mixed and len(tables) > 1:
-        rows = _by_image_set(rows, [column[-1] for column in columns])
 
     def write(part: Path) -> None:
         with part.open("w", newline="", encoding="utf-8") as file:
@@ -76,16 +69,6 @@ def _rows(tables: list[Table], columns: list[Column]) -> Iterator[list[str]]:
         for row in table.rows():
             # Columns missing in a range, for example because it has no objects, stay empty.
             yield [row[index] if index is not None and index < len(row) else "" for index in order]
-
-
-def _by_image_set(rows: Iterator[list[str]], names: list[str]) -> Iterator[list[str]]:
-    """The rows in the order of their image sets; sorted on disk, because a table may be larger than the memory."""
-    number = next(names.index(name) for name in NUMBER_COLUMNS if name in names)
-    with contextlib.closing(sqlite3.connect("")) as store:
-        store.execute("CREATE TABLE sorted (image_set INTEGER, row TEXT)")
-        store.executemany("INSERT INTO sorted VALUES (?, ?)", ((int(row[number]), json.dumps(row)) for row in rows))
-        for (row,) in store.execute("SELECT row FROM sorted ORDER BY image_set, rowid"):
-            yield json.loads(row)
 
 
 def _corrected(values: list[str], columns: list[Column], relocation: Relocation, group_length: int | None) -> list[str]:

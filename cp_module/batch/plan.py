@@ -20,7 +20,7 @@ from cellspan.cp_module.batch.dependence import Needs
 from cellspan.cp_module.batch.log import Log, read_log
 from cellspan.cp_module.batch.pipeline import OUR_MODULE, PipelineFile
 from cellspan.cp_module.batch.refusing import refuse_faults
-from cellspan.cp_module.batch.split import Range, units_apart, units_of
+from cellspan.cp_module.batch.split import Range, units_of
 from cellspan.cp_module.batch.state import FOLDER, Plan
 from cellspan.cp_module.batch.task import BATCH_DATA, template_folder
 from cellspan.cp_module.install import install
@@ -110,7 +110,9 @@ def make_plan(
             ended.set()
         asked, files_of_sets = pool.submit(_groups, cellprofiler, batch), pool.submit(_paths, cellprofiler, batch)
         groups, paths = asked.result(), files_of_sets.result()
-    units, notes = units_in(pipeline, groups)
+    new = numbers_in_runs(pipeline, groups)
+    groups = [(key, sorted(new[number] for number in group)) for key, group in groups]
+    units = units_in(pipeline, groups)
     keys = {number: key for key, group in groups for number in group} if pipeline.is_grouped else {}
     return Plan(
         pipeline=str(path),
@@ -120,26 +122,29 @@ def make_plan(
         grouped=pipeline.is_grouped,
         units=[(unit.first, unit.last) for unit in units],
         group_of=[_shared_key(unit, keys) for unit in units],
-        paths=paths,
-        apart={unit.first: (unit.only, unit.group) for unit in units if unit.only},
-        notes=[*pipeline.notes(), *notes],
+        paths={new[number]: files_of_set for number, files_of_set in sorted(paths.items()) if number in new},
+        notes=pipeline.notes(),
     )
 
 
-def units_in(pipeline: PipelineFile, groups: Sequence[Group]) -> tuple[list[Range], list[str]]:
-    """The image sets that must stay together, as the modules of the pipeline need it, and notes for the user."""
+def units_in(pipeline: PipelineFile, groups: Sequence[Group]) -> list[Range]:
+    """The image sets that must stay together, as the modules of the pipeline need it."""
     everything = sorted(number for _, group in groups for number in group)
     if pipeline.parts is Needs.RUN or (pipeline.parts is Needs.GROUP and not pipeline.is_grouped):
-        return units_of([everything]), []
-    if not pipeline.is_grouped:
-        return units_of([[number] for number in everything]), []
-    units = units_apart(groups)
-    if len(units) < len(groups):
-        return units, [
-            "The image sets of some groups lie between each other, and their metadata have a comma or an equals sign, "
-            "which CellProfiler does not accept in the name of a group, so one process does these groups together."
-        ]
-    return units, []
+        return units_of([everything])
+    return units_of([group for _, group in groups] if pipeline.is_grouped else [[number] for number in everything])
+
+
+def numbers_in_runs(pipeline: PipelineFile, groups: Sequence[Group]) -> dict[int, int]:
+    """The number that each image set of the plan gets when CellProfiler runs it.
+
+    LoadData stores the image sets in the order of its table, but in each run CellProfiler numbers them anew, one group
+    after the other (`Pipeline.prepare_run`, for what it calls legacy loaders).
+    """
+    stored = [number for _, group in groups for number in group]
+    if pipeline.is_grouped and pipeline.named("LoadData"):
+        return {number: place for place, number in enumerate(stored, start=1)}
+    return {number: number for number in stored}
 
 
 def _shared_key(unit: Range, keys: dict[int, dict[str, str]]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MOST_SETS = 50  # per range, so that a crash costs no more
@@ -12,16 +12,10 @@ RANGES_PER_WORKER = 2  # so that all workers end at about the same time
 
 @dataclass(frozen=True, order=True)
 class Range:
-    """The image sets `first` to `last` (inclusive), numbered from 1 as in CellProfiler.
-
-    A group whose sets lie between those of others has only some of them: `only`, which CellProfiler picks by the
-    metadata of the `group`, as it is written on its command line.
-    """
+    """The image sets `first` to `last` (inclusive), numbered from 1 as in CellProfiler."""
 
     first: int
     last: int
-    only: tuple[int, ...] = ()
-    group: str = ""
 
     @property
     def name(self) -> str:
@@ -31,21 +25,19 @@ class Range:
     @property
     def count(self) -> int:
         """Number of sets."""
-        return len(self.numbers)
+        return self.last - self.first + 1
 
     @property
-    def numbers(self) -> Sequence[int]:
-        """The numbers of the sets, in order."""
-        return self.only or range(self.first, self.last + 1)
+    def numbers(self) -> range:
+        """The numbers of the sets."""
+        return range(self.first, self.last + 1)
 
     def __contains__(self, number: int) -> bool:
         """Whether a set is in the range."""
-        return number in self.numbers
+        return self.first <= number <= self.last
 
     def __str__(self) -> str:
         """In words."""
-        if self.only:
-            return f"{self.count} image sets between {self.first} and {self.last}"
         return f"image set {self.first}" if self.count == 1 else f"image sets {self.first} to {self.last}"
 
 
@@ -53,31 +45,6 @@ def named(name: str) -> Range:
     """The range of this name; raises ValueError."""
     first, last = name.split("-")
     return Range(int(first), int(last))
-
-
-def group_argument(key: Mapping[str, str]) -> str:
-    """A group's metadata as CellProfiler's option -g takes them; '' if their text would be cut wrongly."""
-    words = [word for pair in key.items() for word in pair]
-    if any(not word or "," in word or "=" in word for word in words):
-        return ""
-    return ",".join(f"{name}={value}" for name, value in key.items())
-
-
-def units_apart(groups: Sequence[tuple[Mapping[str, str], Sequence[int]]]) -> list[Range]:
-    """Each group as a range that must not be divided; those that lie between others stay apart, if -g can name them."""
-    units = []
-    for key, group in groups:
-        numbers = tuple(sorted(group))
-        if not numbers:
-            continue
-        whole, argument = Range(numbers[0], numbers[-1]), group_argument(key)
-        if whole.count == len(numbers):
-            units.append(whole)
-        elif argument:
-            units.append(Range(whole.first, whole.last, numbers, argument))
-        else:
-            return units_of([numbers for _, numbers in groups])
-    return sorted(units)
 
 
 def units_of(groups: Sequence[Sequence[int]]) -> list[Range]:
@@ -102,8 +69,7 @@ def split(units: Iterable[Range], size: int) -> list[Range]:
     ranges: list[Range] = []
     for unit in sorted(units):
         before = ranges[-1] if ranges else None
-        apart = before is None or before.only or unit.only or before.last + 1 != unit.first
-        if before and not apart and before.count + unit.count <= size:
+        if before and before.last + 1 == unit.first and before.count + unit.count <= size:
             ranges[-1] = Range(before.first, unit.last)
         else:
             ranges.append(unit)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -35,13 +35,12 @@ class Plan(BaseModel):
     units: list[tuple[int, int]]  # ranges that must not be divided
     group_of: list[dict[str, str]]  # the metadata of each unit
     paths: dict[int, dict[str, str]]  # image set -> channel -> file, if CellProfiler's Python is known
-    apart: dict[int, tuple[tuple[int, ...], str]] = {}  # for units between others, by `first`: sets, CellProfiler's -g
     notes: list[str] = []  # why it is not divided more finely, and what else CellProfiler told
 
     @property
     def spans(self) -> list[Range]:
         """The units as ranges."""
-        return [Range(first, last, *self.apart.get(first, ())) for first, last in self.units]
+        return [Range(first, last) for first, last in self.units]
 
     @property
     def count(self) -> int:
@@ -173,8 +172,7 @@ def finished_ranges(folder: Path) -> list[Range]:
     done: list[Range] = []
     for path in sorted(ranges_folder(folder).glob("*")):
         if _is_sound(path):
-            only = json.loads((path / DONE).read_text(encoding="utf-8")).get("only", [])
-            done.append(replace(named(path.name), only=tuple(only)))
+            done.append(named(path.name))
         else:
             shutil.rmtree(path, ignore_errors=True)
     return done

@@ -139,8 +139,7 @@ def _command(task: Task, attempt: Path) -> list[str]:
     batch = str(template_folder(task.folder) / BATCH_DATA)
     folders = ["-i", str(task.images), "-o", str(attempt / OUTPUT), "--plugins-directory", str(task.plugins)]
     done = ["--done-file", str(attempt / "done.txt")]
-    group = ["-g", task.span.group] if task.span.group else []
-    return [*task.command, "-c", "-r", "-p", batch, "-f", first, "-l", last, *group, *folders, *done]
+    return [*task.command, "-c", "-r", "-p", batch, "-f", first, "-l", last, *folders, *done]
 
 
 def _fault(task: Task, attempt: Path, log: Log, code: int) -> str:
@@ -218,7 +217,6 @@ def _finish(task: Task, attempt: Path, seconds: float) -> None:
         {
             "first": task.span.first,
             "last": task.span.last,
-            "only": list(task.span.only),
             "seconds": seconds,
             "attempt": task.attempt,
             "tables": tables,

@@ -25,14 +25,12 @@ def write(path: Path, rows: Rows, delimiter: str = ",") -> Path:
     return path
 
 
-def merged(
-    folder: Path, *tables: Rows, name: str = "Image.csv", group_length: int | None = None, mixed: bool = False
-) -> Rows:
+def merged(folder: Path, *tables: Rows, name: str = "Image.csv", group_length: int | None = None) -> Rows:
     """The rows of the table that these become."""
     delimiter = "\t" if name.endswith(".txt") else ","
     paths = [write(folder / str(index) / name, rows, delimiter) for index, rows in enumerate(tables)]
     assert is_mergeable(paths)
-    merge_tables(paths, folder / name, Relocation(folder / "run", folder), group_length, mixed)
+    merge_tables(paths, folder / name, Relocation(folder / "run", folder), group_length)
     with (folder / name).open(newline="") as file:
         return list(csv.reader(file, delimiter=delimiter))
 
@@ -118,13 +116,6 @@ def test_other_tables_are_not_touched(tmp_path: Path, name: str) -> None:
 def test_an_empty_file_is_not_a_table(tmp_path: Path) -> None:
     (tmp_path / "Image.csv").write_text("")
     assert not is_mergeable([tmp_path / "Image.csv"])
-
-
-def test_rows_of_parts_that_lie_between_each_other_are_in_the_order_of_the_image_sets(tmp_path: Path) -> None:
-    first = [["ImageNumber", "ObjectNumber"], ["1", "1"], ["1", "2"], ["3", "1"], ["11", "1"]]
-    second = [["ImageNumber", "ObjectNumber"], ["2", "1"], ["10", "1"], ["10", "2"]]
-    rows = merged(tmp_path, first, second, name="Nuclei.csv", mixed=True)
-    assert rows[1:] == [["1", "1"], ["1", "2"], ["2", "1"], ["3", "1"], ["10", "1"], ["10", "2"], ["11", "1"]]
 
 
 def test_graph_files_with_image_numbers_are_joined(tmp_path: Path) -> None:

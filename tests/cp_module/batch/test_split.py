@@ -6,18 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellspan.cp_module.batch.split import (
-    MOST_SETS,
-    Range,
-    around,
-    group_argument,
-    named,
-    remaining,
-    split,
-    units_apart,
-    units_of,
-    usual_size,
-)
+from cellspan.cp_module.batch.split import MOST_SETS, Range, around, named, remaining, split, units_of, usual_size
 
 pytestmark = pytest.mark.quick
 
@@ -79,39 +68,6 @@ def test_few_sets_are_shared_among_all_workers() -> None:
 def test_groups_that_lie_between_each_other_are_done_together() -> None:
     assert units_of([[1, 3, 5], [2, 4, 6], [7, 8], []]) == [Range(1, 6), Range(7, 8)]
     assert units_of([[9], [7, 8], [1, 2]]) == [Range(1, 2), Range(7, 8), Range(9, 9)]
-
-
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(1, 60))
-def test_groups_that_lie_between_each_other_are_done_apart(group_of: list[int], size: int) -> None:
-    """However the image sets are dealt out to groups: each is in one range, and no group is divided."""
-    sets = {name: [number for number, of in enumerate(group_of, 1) if of == name] for name in sorted(set(group_of))}
-    units = units_apart([({"Metadata_Well": f"A{name}"}, numbers) for name, numbers in sets.items()])
-    assert sorted(list(unit.numbers) for unit in units) == sorted(sets.values())
-    for unit in units:
-        assert unit.only == () or unit.group == f"Metadata_Well=A{group_of[unit.first - 1]}"
-    ranges = split(units, size)
-    assert sorted(number for span in ranges for number in span.numbers) == list(range(1, len(group_of) + 1))
-    assert len({span.name for span in ranges}) == len(ranges)
-    for unit in units:
-        assert any(set(unit.numbers) <= set(span.numbers) for span in ranges)
-
-
-def test_a_group_between_others_counts_only_its_own_sets() -> None:
-    first, second = units_apart([({"Well": "A01"}, [1, 3, 5]), ({"Well": "A02"}, [2, 4])])
-    assert (first, second) == (Range(1, 5, (1, 3, 5), "Well=A01"), Range(2, 4, (2, 4), "Well=A02"))
-    assert first.count == 3
-    assert 3 in first
-    assert 2 not in first
-    assert str(first) == "3 image sets between 1 and 5"
-    assert remaining([first, second], [second]) == [first]
-
-
-def test_a_group_whose_name_cellprofiler_would_cut_wrongly_is_done_with_the_others() -> None:
-    assert group_argument({"Metadata_Plate": "P 1", "Metadata_Well": "A01"}) == "Metadata_Plate=P 1,Metadata_Well=A01"
-    for value in ("a,b", "a=b", ""):
-        assert group_argument({"Metadata_Dose": value}) == ""
-    groups = [({"Dose": "1,5"}, [1, 3]), ({"Dose": "2"}, [2, 4]), ({"Dose": "3"}, [5, 6])]
-    assert units_apart(groups) == [Range(1, 4), Range(5, 6)]
 
 
 @given(st.integers(1, 999_999), st.integers(0, 500))

@@ -159,16 +159,6 @@ def test_how_a_run_ended_is_written_even_on_a_full_disk(state: State, monkeypatc
     assert not (state.output / "batch.json").exists(), "rather nothing than what is not true"
 
 
-def test_a_plan_with_groups_between_each_other_is_read_as_it_was_written(state: State) -> None:
-    apart = {1: ((1, 3), "Well=A"), 2: ((2, 4), "Well=B")}
-    plan = state.plan.model_copy(update={"units": [(1, 3), (2, 4)], "group_of": [{}, {}], "apart": apart})
-    state.folder.mkdir(parents=True)
-    write_plan(state.output, plan)
-    assert read_plan(state.output) == plan
-    assert plan.spans == [Range(1, 3, (1, 3), "Well=A"), Range(2, 4, (2, 4), "Well=B")]
-    assert plan.count == 4
-
-
 def test_a_set_is_named_by_its_files(state: State) -> None:
     assert state.plan.named(4) == "image set 4 (4.tif)"
     assert state.plan.model_copy(update={"paths": {}}).named(4) == "image set 4"

@@ -215,17 +215,6 @@ def test_two_attempts_at_a_range_do_not_share_a_folder(task: Task) -> None:
     assert os.listdir(attempts_folder(task.folder)) == []
 
 
-def test_a_group_between_others_is_named_to_cellprofiler(task: Task) -> None:
-    """Its program sees the option, does only the group's sets, and a missing one is noticed."""
-    group = Range(3, 7, (3, 5, 7), "Metadata_Well=A 01")
-    checks = "assert sys.argv[sys.argv.index('-g') + 1] == 'Metadata_Well=A 01'\nsets = [3, 5, 7]\n"
-    assert run(replace(task, span=group), checks + GOES_WELL).state == "done"
-    assert finished_ranges(task.folder) == [Range(3, 7, (3, 5, 7))]
-    other = Range(4, 6, (4, 6), "Metadata_Well=B")
-    outcome = run(replace(task, span=other), "sets = [4]\n" + GOES_WELL)
-    assert (outcome.reason, outcome.culprit) == ("CellProfiler did not process image set 6", 6)
-
-
 def test_a_part_begins_with_the_databases_of_the_plan_only(task: Task) -> None:
     """Other files, such as the headers of MeasureObjectSkeleton, make CellProfiler ask whether to replace them."""
     plan = template_folder(task.folder)

@@ -34,7 +34,6 @@ class Part:
 def merge(state: State) -> list[str]:
     """Move the results of the finished ranges to the output folder; returns notes about what was not merged."""
     relocation = Relocation(state.folder, state.output)
-    group_length = None if state.plan.grouped else state.plan.count
     notes: list[str] = []
     results = set(moved_files(state))
     for name, parts in sorted(_by_name(state).items()):
@@ -44,9 +43,9 @@ def merge(state: State) -> list[str]:
         if not is_table(paths[0]):
             os.replace(paths[-1], target)
         elif is_sqlite(paths[0]):
-            merge_databases(paths, target, relocation, group_length)
+            merge_databases(paths, target, relocation, state.plan.place)
         elif is_mergeable(paths):
-            merge_tables(paths, target, relocation, group_length)
+            merge_tables(paths, target, relocation, state.plan.place)
         elif target.suffix in SETTINGS_OF_ANALYST:
             _relocate_text(paths[0], target, relocation)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,10 @@ IMAGE_NUMBER = "ImageNumber"
 # The others are in "Object relationships.csv" and in the graph files of MeasureObjectSkeleton.
 NUMBER_COLUMNS = (IMAGE_NUMBER, "First Image Number", "image_number")
 EXPERIMENT = ["Key", "Value"]
+PLACE = ("Group_Number", "Group_Index", "Group_Length")
+GROUP_COLUMNS = frozenset(PLACE)
+
+Place = Callable[[int], "tuple[int, int, int] | None"]  # image set -> its PLACE, if that is known
 
 Column = tuple[str, ...]  # the names in the header rows, from top to bottom
 
@@ -40,10 +44,10 @@ def is_mergeable(paths: Sequence[Path]) -> bool:
     return all(_header(path) is not None for path in paths)
 
 
-def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
+def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, place: Place) -> None:
     """Write the rows of all tables, in this order, into one.
 
-    Without groups, all image sets are one group of `group_length`, which CellProfiler numbered from 1 in each range.
+    `place` gives the place of an image set in its group, which CellProfiler counted from 1 in each range.
     """
     tables = [table for path in paths if (table := _header(path)) is not None]
     if tables[0].columns == [(name,) for name in EXPERIMENT]:
@@ -56,7 +60,7 @@ def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, gr
             writer = csv.writer(file, delimiter=tables[0].delimiter, lineterminator="\n")
             for level in range(tables[0].header_rows):
                 writer.writerow([column[level] for column in columns])
-            writer.writerows(_corrected(values, columns, relocation, group_length) for values in rows)
+            writer.writerows(_corrected(values, columns, relocation, place) for values in rows)
 
     write_atomically(target, write)
 
@@ -71,13 +75,13 @@ def _rows(tables: list[Table], columns: list[Column]) -> Iterator[list[str]]:
             yield [row[index] if index is not None and index < len(row) else "" for index in order]
 
 
-def _corrected(values: list[str], columns: list[Column], relocation: Relocation, group_length: int | None) -> list[str]:
+def _corrected(values: list[str], columns: list[Column], relocation: Relocation, place: Place) -> list[str]:
     names = [column[-1] for column in columns]
     if names == EXPERIMENT:
         return [relocation.of_run(value) for value in values]
-    if group_length is not None and IMAGE_NUMBER in names:
-        number = values[names.index(IMAGE_NUMBER)]
-        corrections = {"Group_Index": number, "Group_Length": str(group_length)}
+    if IMAGE_NUMBER in names and not GROUP_COLUMNS.isdisjoint(names):
+        known = place(int(values[names.index(IMAGE_NUMBER)]))
+        corrections = dict(zip(PLACE, map(str, known), strict=True)) if known else {}
         values = [corrections.get(name, value) for name, value in zip(names, values, strict=True)]
     return [relocation.of(value) if COLUMN.search(name) else value for name, value in zip(names, values, strict=True)]
 

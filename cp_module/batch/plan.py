@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from cellspan.core.errors import CellspanError
-from cellspan.cp_module.batch.asking import ask_modules
+from cellspan.cp_module.batch.asking import ask_modules, ask_sets
 from cellspan.cp_module.batch.cellprofiler import CellProfiler, environment, exit_words, run_process
 from cellspan.cp_module.batch.dependence import Needs
 from cellspan.cp_module.batch.log import Log, read_log
@@ -27,17 +27,8 @@ from cellspan.cp_module.install import install
 
 # CellProfiler decides about all other files, because it reads more formats than can be listed.
 NOT_IMAGES = {".csv", ".txt", ".json", ".xml", ".db", ".ini", ".md", ".log", ".cppipe", ".cpproj", ".pdf", ".html"}
-PRINT_FILES = """
-import json, sys
-from cellprofiler_core.preferences import set_headless
-set_headless()
-from cellprofiler_core.measurement import Measurements
-m = Measurements(filename=sys.argv[1], mode="r")
-urls = [name for name in m.get_feature_names("Image") if name.startswith("URL_")]
-sets = {int(n): {u[4:]: str(m.get_measurement("Image", u, int(n))) for u in urls} for n in m.get_image_numbers()}
-print("\\n" + json.dumps(sets))
-"""
 Group = tuple[dict[str, str], list[int]]  # metadata, image sets
+NO_SETS = "CellProfiler finds no image sets in its own record of the run"
 SHARED_MYSQL = "its Python lacks the package mysqlclient, which ExportToDatabase needs even for SQLite"
 
 
@@ -108,10 +99,7 @@ def make_plan(
             batch = stored.result()
         finally:
             ended.set()
-        asked, files_of_sets = pool.submit(_groups, cellprofiler, batch), pool.submit(_paths, cellprofiler, batch)
-        groups, paths = asked.result(), files_of_sets.result()
-    new = numbers_in_runs(pipeline, groups)
-    groups = [(key, sorted(new[number] for number in group)) for key, group in groups]
+    groups, paths = _image_sets(cellprofiler, batch)
     units = units_in(pipeline, groups)
     keys = {number: key for key, group in groups for number in group} if pipeline.is_grouped else {}
     return Plan(
@@ -122,8 +110,9 @@ def make_plan(
         grouped=pipeline.is_grouped,
         units=[(unit.first, unit.last) for unit in units],
         group_of=[_shared_key(unit, keys) for unit in units],
-        paths={new[number]: files_of_set for number, files_of_set in sorted(paths.items()) if number in new},
-        notes=pipeline.notes(),
+        paths=paths,
+        places=_places(groups) if pipeline.is_grouped and paths else {},
+        notes=[*pipeline.notes(), *_notes(pipeline, groups, units)],
     )
 
 
@@ -135,16 +124,23 @@ def units_in(pipeline: PipelineFile, groups: Sequence[Group]) -> list[Range]:
     return units_of([group for _, group in groups] if pipeline.is_grouped else [[number] for number in everything])
 
 
-def numbers_in_runs(pipeline: PipelineFile, groups: Sequence[Group]) -> dict[int, int]:
-    """The number that each image set of the plan gets when CellProfiler runs it.
+def _places(groups: Sequence[Group]) -> dict[int, tuple[int, int, int]]:
+    """The number of the group of each image set, its index in the group, and the length of the group.
 
-    LoadData stores the image sets in the order of its table, but in each run CellProfiler numbers them anew, one group
-    after the other (`Pipeline.prepare_run`, for what it calls legacy loaders).
+    Only for groups as they are numbered in a run (see `_image_sets`).
     """
-    stored = [number for _, group in groups for number in group]
-    if pipeline.is_grouped and pipeline.named("LoadData"):
-        return {number: place for place, number in enumerate(stored, start=1)}
-    return {number: number for number in stored}
+    return {
+        image_set: (number, index, len(sets))
+        for number, (_, sets) in enumerate(groups, start=1)
+        for index, image_set in enumerate(sets, start=1)
+    }
+
+
+def _notes(pipeline: PipelineFile, groups: Sequence[Group], units: Sequence[Range]) -> list[str]:
+    if pipeline.is_grouped and pipeline.parts is not Needs.RUN and len(units) < len(groups):
+        reason = "give CellProfiler's Python with --cellprofiler PATH to run them apart"
+        return [f"The image sets of some groups lie between each other, so one process does these groups; {reason}."]
+    return []
 
 
 def _shared_key(unit: Range, keys: dict[int, dict[str, str]]) -> dict[str, str]:
@@ -193,7 +189,21 @@ def _why_no_plan(path: Path, log: Log, code: int, file: Path) -> str:
     return f"{path}: CellProfiler could not prepare the run ({reason or exit_words(code)}); its log is {file}."
 
 
-def _groups(cellprofiler: CellProfiler, batch: Path) -> list[Group]:
+def _image_sets(cellprofiler: CellProfiler, batch: Path) -> tuple[list[Group], dict[int, dict[str, str]]]:
+    """The groups and the files of the image sets, as they are numbered in a run.
+
+    An application without its own Python tells no files, and leaves the groups of LoadData where the table has them.
+    """
+    told = ask_sets(cellprofiler, batch)
+    if told is None:
+        return _printed_groups(cellprofiler, batch), {}
+    if not told["groups"]:
+        raise CellspanError(f"{batch}: {NO_SETS}.")
+    files = {int(number): {name: _as_path(url) for name, url in urls.items()} for number, urls in told["files"].items()}
+    return [(dict(key), numbers) for key, numbers in told["groups"]], files
+
+
+def _printed_groups(cellprofiler: CellProfiler, batch: Path) -> list[Group]:
     """Metadata and image sets of each group; without groups, each image set is a group."""
     command = [*cellprofiler.command, "-c", "-r", "--print-groups", str(batch)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment())
@@ -203,20 +213,7 @@ def _groups(cellprofiler: CellProfiler, batch: Path) -> list[Group]:
         if start >= 0:
             groups, _ = json.JSONDecoder().raw_decode(line[start:])
             return [(dict(key), [int(number) for number in numbers]) for key, numbers in groups]
-    raise CellspanError(f"{batch}: CellProfiler finds no image sets in its own record of the run.")
-
-
-def _paths(cellprofiler: CellProfiler, batch: Path) -> dict[int, dict[str, str]]:
-    """The files of each image set; empty if CellProfiler is an application without its own Python."""
-    if cellprofiler.python is None:
-        return {}
-    command = [cellprofiler.python, "-c", PRINT_FILES, str(batch)]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment())
-    try:
-        sets = json.loads(done.stdout.strip().splitlines()[-1])
-        return {int(number): {name: _as_path(url) for name, url in urls.items()} for number, urls in sets.items()}
-    except (ValueError, IndexError, AttributeError):
-        return {}
+    raise CellspanError(f"{batch}: {NO_SETS}.")
 
 
 def _as_path(url: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from cellspan.core.errors import CellspanError
 from cellspan.cp_module.batch.block import Block
 from cellspan.cp_module.batch.pipeline import PipelineFile, read_pipeline
-from cellspan.cp_module.batch.plan import Group, find_files, numbers_in_runs, plugins_for, units_in
+from cellspan.cp_module.batch.plan import Group, find_files, plugins_for, units_in
 from cellspan.cp_module.batch.split import Range
 
 pytestmark = pytest.mark.quick
@@ -60,21 +60,6 @@ def test_a_plugins_folder_without_our_module_is_refused_where_the_pipeline_needs
         plugins_for(OURS, tmp_path, tmp_path)
     with pytest.raises(CellspanError, match="there is no such plugins folder"):
         plugins_for(MEASURE, tmp_path / "none", tmp_path)
-
-
-MIXED: list[Group] = [({"Metadata_Plate": "P1"}, [1, 3, 5]), ({"Metadata_Plate": "P2"}, [2, 4, 6])]
-
-
-def test_groups_of_loaddata_that_lie_between_each_other_are_one_after_the_other_in_a_run() -> None:
-    """Each has its own range, and the numbers are those that CellProfiler gives the image sets when it runs."""
-    new = numbers_in_runs(TRACKED, MIXED)
-    assert new == {1: 1, 3: 2, 5: 3, 2: 4, 4: 5, 6: 6}
-    renumbered = [(key, [new[number] for number in group]) for key, group in MIXED]
-    assert units_in(TRACKED, renumbered) == [Range(1, 3), Range(4, 6)]
-
-
-def test_without_loaddata_the_numbers_stay() -> None:
-    assert numbers_in_runs(MEASURE, [({}, [2]), ({}, [1])]) == {1: 1, 2: 2}
 
 
 def test_what_must_stay_together() -> None:

@@ -159,6 +159,12 @@ def test_how_a_run_ended_is_written_even_on_a_full_disk(state: State, monkeypatc
     assert not (state.output / "batch.json").exists(), "rather nothing than what is not true"
 
 
+def test_the_place_of_a_set_in_its_group(state: State) -> None:
+    assert state.plan.place(3) == (1, 3, 8), "without groups, all sets are one"
+    grouped = state.plan.model_copy(update={"grouped": True, "places": {3: (2, 1, 6)}})
+    assert (grouped.place(3), grouped.place(4)) == ((2, 1, 6), None)
+
+
 def test_a_set_is_named_by_its_files(state: State) -> None:
     assert state.plan.named(4) == "image set 4 (4.tif)"
     assert state.plan.model_copy(update={"paths": {}}).named(4) == "image set 4"

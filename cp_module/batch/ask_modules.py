@@ -59,7 +59,8 @@ def _fault(module: Any, pipeline: Any) -> str:
         try:
             setting.test_valid(pipeline)
         except ValidationError as error:
-            return "%s: %s" % (setting.text, " ".join(str(error).split()))  # noqa: UP031
+            sentence = " ".join(str(error).split())
+            return f"{setting.text}: {sentence}"
         except Exception:  # noqa: BLE001 - a check that needs a window or Java says nothing about the run
             continue
     return ""

@@ -34,16 +34,20 @@ def _put_groups_together(stored: Any) -> None:
 
     It would do so in each range too, but only with the image sets of the range (`Pipeline.prepare_run`).
     """
-    import numpy
-
     tags = stored.get_grouping_tags_only()
     ordered = [int(number) for _, numbers in stored.get_groupings(tags) for number in numbers] if tags else []
     if ordered == sorted(ordered):
         return
-    places = numpy.zeros(max(ordered) + 1, int)
-    places[ordered] = numpy.arange(1, len(ordered) + 1)
-    stored.reorder_image_measurements(places)
+    for name in stored.get_feature_names("Image"):
+        if name != "ImageNumber":
+            # Written anew: CellProfiler cannot take a range out of what its own `reorder_image_measurements` leaves.
+            values = [stored.get_measurement("Image", name, number) for number in ordered]
+            stored.add_all_measurements("Image", name, [_text(value) for value in values])
     stored.flush()
+
+
+def _text(value: Any) -> Any:
+    return value.decode("utf-8") if isinstance(value, bytes) else value
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ from cellspan.cp_module.batch import run as running
 from cellspan.cp_module.batch import session
 from cellspan.cp_module.batch.cellprofiler import CellProfiler
 from cellspan.cp_module.batch.pipeline import read_pipeline
+from cellspan.cp_module.batch.plan import sha256_of
 from cellspan.cp_module.batch.session import Options
-from cellspan.cp_module.batch.state import State
+from cellspan.cp_module.batch.split import Range
+from cellspan.cp_module.batch.state import State, write_plan
 from cellspan.cp_module.batch.task import Outcome, Task
 
 pytestmark = pytest.mark.quick
@@ -85,6 +87,24 @@ def test_whatever_ends_a_run_is_in_batch_json(
     with pytest.raises(type(error)):
         run_all()
     assert report(state)["state"] == condition
+
+
+def test_a_corrected_pipeline_replaces_a_run_of_which_nothing_is_done(
+    state: State, finish: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It failed from its first image set on, so nobody has to say --restart."""
+    state.folder.mkdir(parents=True)
+    write_plan(state.output, state.plan)
+    planned = state.plan.model_copy(update={"pipeline_sha256": sha256_of(MEASURE), "notes": ["new"]})
+    monkeypatch.setattr(session, "make_plan", lambda *_: planned)
+    options = Options(MEASURE, Path(state.plan.images), state.output, scheduler="tcp://a:1")
+    words = (options, read_pipeline(MEASURE), state.plan.files, CellProfiler(("none",), None))
+    assert session._prepare(*words)[0].plan == planned
+
+    write_plan(state.output, state.plan)
+    finish(Range(1, 2), Image_csv="x")
+    with pytest.raises(CellspanError, match="it contains a run of another pipeline"):
+        session._prepare(*words)
 
 
 def test_a_pipeline_that_fails_from_the_first_set_on(state: State, run_all: Callable[..., State]) -> None:

@@ -99,7 +99,7 @@ def make_plan(
             batch = stored.result()
         finally:
             ended.set()
-    groups, paths = _image_sets(cellprofiler, batch)
+    groups, paths = image_sets(cellprofiler, batch)
     units = units_in(pipeline, groups)
     keys = {number: key for key, group in groups for number in group} if pipeline.is_grouped else {}
     return Plan(
@@ -112,7 +112,7 @@ def make_plan(
         group_of=[_shared_key(unit, keys) for unit in units],
         paths=paths,
         places=_places(groups) if pipeline.is_grouped and paths else {},
-        notes=[*pipeline.notes(), *_notes(pipeline, groups, units)],
+        notes=[*pipeline.notes(), *notes_on_groups(pipeline, groups, units)],
     )
 
 
@@ -127,7 +127,7 @@ def units_in(pipeline: PipelineFile, groups: Sequence[Group]) -> list[Range]:
 def _places(groups: Sequence[Group]) -> dict[int, tuple[int, int, int]]:
     """The number of the group of each image set, its index in the group, and the length of the group.
 
-    Only for groups as they are numbered in a run (see `_image_sets`).
+    Only for groups as they are numbered in a run (see `image_sets`).
     """
     return {
         image_set: (number, index, len(sets))
@@ -136,7 +136,8 @@ def _places(groups: Sequence[Group]) -> dict[int, tuple[int, int, int]]:
     }
 
 
-def _notes(pipeline: PipelineFile, groups: Sequence[Group], units: Sequence[Range]) -> list[str]:
+def notes_on_groups(pipeline: PipelineFile, groups: Sequence[Group], units: Sequence[Range]) -> list[str]:
+    """A note if groups that lie between each other could not be put apart."""
     if pipeline.is_grouped and pipeline.parts is not Needs.RUN and len(units) < len(groups):
         reason = "give CellProfiler's Python with --cellprofiler PATH to run them apart"
         return [f"The image sets of some groups lie between each other, so one process does these groups; {reason}."]
@@ -189,7 +190,7 @@ def _why_no_plan(path: Path, log: Log, code: int, file: Path) -> str:
     return f"{path}: CellProfiler could not prepare the run ({reason or exit_words(code)}); its log is {file}."
 
 
-def _image_sets(cellprofiler: CellProfiler, batch: Path) -> tuple[list[Group], dict[int, dict[str, str]]]:
+def image_sets(cellprofiler: CellProfiler, batch: Path) -> tuple[list[Group], dict[int, dict[str, str]]]:
     """The groups and the files of the image sets, as they are numbered in a run.
 
     An application without its own Python tells no files, and leaves the groups of LoadData where the table has them.

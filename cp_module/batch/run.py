@@ -117,7 +117,7 @@ class Run:
         alike = self._alike[outcome.kind]
         number = outcome.culprit or outcome.span.first
         alike.add(number)
-        if len(alike) >= ALIKE:
+        if len(alike) >= min(ALIKE, max(2, len(self.state.plan.units))):
             for failed in sorted(alike):
                 unit = next(unit for unit in self.state.plan.spans if failed in unit)
                 self.state.give_up(unit, outcome.reason, failed, outcome.log)

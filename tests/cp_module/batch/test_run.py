@@ -141,6 +141,13 @@ def test_where_the_first_sets_fail_alike_the_pipeline_is_at_fault_and_the_run_st
     assert state.done == []
 
 
+def test_of_two_groups_both_fail_alike(state: State, do: Do) -> None:
+    groups = {"units": [(1, 4), (5, 8)], "group_of": [{}, {}], "grouped": True}
+    state.plan = state.plan.model_copy(update=groups)
+    with pytest.raises(PipelineFault, match="The first 2 image sets all failed"):
+        do(Ranges(dict(ALL_FAIL), kind="LoadData: OSError"))
+
+
 def test_all_sets_are_tried_if_it_is_wished(do: Do) -> None:
     ranges = Ranges(dict(ALL_FAIL), kind="FlagImage: TypeError")
     state = do(ranges, keep_going=True)

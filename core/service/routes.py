@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
 from cellspan.core.service.answers import ENCODERS, encode
-from cellspan.core.service.client import CHALLENGE_PREFIX
+from cellspan.core.service.client import CHALLENGE_PREFIX, MASK_BYTES
 from cellspan.core.service.description import DEVICE, described
 from cellspan.core.service.engine import Client, Engine
 from cellspan.core.service.errors import Refusal
@@ -171,6 +171,12 @@ async def models(engine: TheEngine) -> ModelList:
                 "schema": {"type": "string", "pattern": DEVICE, "default": "auto"},
                 "description": "auto, cpu, gpu, cuda, cuda:N or mps.",
             },
+            {
+                "name": MASK_BYTES,
+                "in": "query",
+                "schema": {"type": "integer", "minimum": 0, "default": 0},
+                "description": "How many bytes at the end of the body are a mask (npy, TIFF or PNG; 0 outside).",
+            },
         ],
         "requestBody": {
             "required": True,
@@ -179,12 +185,13 @@ async def models(engine: TheEngine) -> ModelList:
     },
 )
 async def submit(request: Request, engine: TheEngine, client: TheClient, key: Key = None) -> dict[str, Any]:
-    """Send an image, with the parameters of the segmentation in the query."""
+    """Send an image, and a mask after it if there is one, with the parameters of the segmentation in the query."""
     engine.check_open(client)  # before the image is received
     values = dict(request.query_params)
     device = values.pop("device", "auto")
+    mask = _count(values.pop(MASK_BYTES, "0"))
     parameters = parse_parameters(values)
-    upload = await _received(request, engine)
+    upload = await _received(request, engine, mask)
     try:
         job = await to_thread.run_sync(
             engine.submit, upload, parameters, device, client, key, limiter=WAITING_FOR_DISKS
@@ -290,14 +297,21 @@ def metrics(request: Request, engine: TheEngine) -> Response:
     return Response(engine.metrics.text(engine.jobs, engine.results, engine.models), media_type=MEDIA_TYPE)
 
 
-async def _received(request: Request, engine: Engine) -> Upload:
+def _count(text: str) -> int:
+    """How many bytes the mask has; raises Refusal."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise Refusal(400, "bad_mask", f"{MASK_BYTES} = '{text}' is not possible: give a number of bytes.")
+    return int(text)
+
+
+async def _received(request: Request, engine: Engine, mask: int) -> Upload:
     """The body of a request; large ones are written to disk while they are received. Raises Refusal."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
         raise Refusal(415, "unknown_encoding", f"Send images without Content-Encoding '{encoding}'.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     length = request.headers.get("content-length", "")
-    upload = engine.uploads.begin(kind, int(length) if length.isascii() and length.isdecimal() else None)
+    upload = engine.uploads.begin(kind, int(length) if length.isascii() and length.isdecimal() else None, mask)
     parts = request.stream().__aiter__()
     try:
         while True:

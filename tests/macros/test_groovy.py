@@ -101,7 +101,7 @@ def test_channels_and_scaling_reach_the_engine(
         imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "cells.tif", painted, *settings, display=False)
     else:
         imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), imagej.macro)
-    assert expected.max() > 3
+    assert expected.max() > 2
     np.testing.assert_array_equal(tifffile.imread(painted), expected)
 
 

@@ -106,7 +106,7 @@ def _ask(python: Path, folder: Path, modules: list[str]) -> Iterator[Finding]:
 
 def read_sources(sources: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
     """(file, fault) for every reason why CellProfiler could not load these files."""
-    packages = {PurePosixPath(name).parts[0] for name in sources if "/" in name}
+    own = {PurePosixPath(name).parts[0].removesuffix(".py") for name in sources}
     for name, content in sources.items():
         if not name.endswith(".py"):
             continue
@@ -115,7 +115,7 @@ def read_sources(sources: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
         except (SyntaxError, ValueError) as error:
             yield name, f"the file is not valid Python 3.8 ({error})"
             continue
-        unknown = _imported(tree) - IN_CELLPROFILER - packages - set(sys.stdlib_module_names)
+        unknown = _imported(tree) - IN_CELLPROFILER - own - set(sys.stdlib_module_names)
         if unknown:
             yield name, f"the file imports packages that CellProfiler does not have ({', '.join(sorted(unknown))})"
         classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]

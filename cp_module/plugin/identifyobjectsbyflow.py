@@ -66,6 +66,7 @@ segmentation" *Nature Methods* 18, 100-106. (`link <https://doi.org/10.1038/s415
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import numpy
@@ -75,11 +76,14 @@ from cellprofiler_core.module.image_segmentation import ImageSegmentation
 from cellprofiler_core.object import Objects
 from cellprofiler_core.setting import Setting, ValidationError
 from cellprofiler_core.setting.range import FloatRange
+from cellprofiler_core.setting.subscriber import LabelSubscriber
 from cellprofiler_core.setting.text import Number
 from cellspan_plugin import engine, measurements
 from cellspan_plugin.display import Shown, draw
 from cellspan_plugin.filters import Filtered, filter_objects
 from cellspan_plugin.layout import (
+    ADVANCED,
+    BASIC,
     DEVICE_AUTOMATIC,
     DEVICE_CPU,
     DEVICE_GPU,
@@ -95,13 +99,18 @@ from cellspan_plugin.layout import (
 )
 from cellspan_plugin.pairing import Pairs, nuclei_of_discarded_cells, pair
 from cellspan_plugin.pictures import flow_image, probability_image
-from cellspan_plugin.settings import irrelevant, make_settings
+from cellspan_plugin.recent import Recent
+from cellspan_plugin.settings import DEFAULT_NAMES, irrelevant, make_settings
 from cellspan_plugin.volumes import anisotropy_of, options, pixels_of, size_of, with_nuclei
+from cellspan_plugin.waiting import Stopped, attend
 
 LOGGER = logging.getLogger(__name__)
 
 ENGINE_MODELS = {MODEL_NUCLEI: "nuclei", MODEL_CELLS: "cyto"}
 ENGINE_DEVICES = {DEVICE_AUTOMATIC: "auto", DEVICE_CPU: "cpu", DEVICE_GPU: "gpu"}
+# the settings that are the engine's options of the same name
+SENT = ("flow_threshold", "cellprob_threshold", "fill_holes", "invert", "augment", "tile_overlap")
+RECENT = Recent()  # of test mode
 
 
 class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler shows the docstring of the file as help
@@ -114,6 +123,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         super().create_settings()
         for name, setting in make_settings().items():
             setattr(self, name, setting)
+        self.defaults = make_settings()
         self.may_be_3d = True  # until a pipeline is seen
         self.in_test_mode = False
 
@@ -122,9 +132,14 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         return [getattr(self, name) for name in LABELS]
 
     def visible_settings(self) -> list[Setting]:
-        """The settings that matter with the current choices."""
+        """The settings that matter with the current choices, the advanced ones last."""
         hidden = irrelevant(self)
-        return [getattr(self, name) for name in LABELS if name not in hidden]
+        return [getattr(self, name) for name in (*BASIC, *ADVANCED) if name not in hidden]
+
+    def chosen(self, name: str) -> Any:
+        """The value of a setting that takes effect: of an advanced one that is hidden, the default."""
+        is_ignored = name in ADVANCED and not self.advanced.value
+        return (self.defaults[name] if is_ignored else getattr(self, name)).value
 
     def upgrade_settings(
         self, setting_values: list[str], variable_revision_number: int, module_name: str
@@ -135,6 +150,12 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def on_activated(self, workspace: Any) -> None:
         """Learn, before the settings are shown, whether the pipeline has 3D images."""
         self.may_be_3d = workspace.pipeline.volumetric()
+
+    def on_setting_changed(self, setting: Setting, pipeline: Any) -> None:
+        """Name the objects after the model, unless the user has named them or another module uses the name."""
+        name, better = self.y_name.value, DEFAULT_NAMES.get(self.model.value)
+        if setting is self.model and better and name in DEFAULT_NAMES.values() and not _is_used(name, pipeline):
+            self.y_name.value = better
 
     def validate_module(self, pipeline: Any) -> None:
         """Show in the pipeline editor what is missing, before anything runs."""
@@ -148,7 +169,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         try:
             self.engine_command()
         except engine.NotInstalled as error:
-            raise ValidationError(str(error), self.engine_choice) from None
+            raise ValidationError(str(error), self.engine_choice if self.advanced.value else self.model) from None
 
     def volumetric(self) -> bool:
         """Whether the module can process stacks as 3D."""
@@ -171,6 +192,13 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         """Segment the image and add objects and measurements; any error is raised."""
         self.check_settings(workspace.pipeline)
         self.in_test_mode = bool(getattr(workspace.pipeline, "test_mode", False))
+        try:
+            self._identify(workspace)
+        except Stopped:
+            workspace.cancel_request()  # CellProfiler then ends the step without an error
+
+    def _identify(self, workspace: Any) -> None:
+        """Find the objects, add them, and remember what the window shows."""
         image = workspace.image_set.get_image(self.x_name.value)
         nuclei_image = self._nuclei_image(workspace, image)
         pixels = pixels_of(image)
@@ -178,7 +206,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         if nuclei_image is not None:
             pixels = with_nuclei(image, nuclei_image)
             parameters.update(channel=0, nuclei_channel=1)
-        result = self._segment(pixels, parameters, also=self._outputs())
+        result = self._segment(workspace, pixels, parameters, also=self._outputs())
         stages = self._filtered(result, image, image.mask, self._diameters())
         shown = Shown(image.pixel_data, self._anisotropy(image))
         if self.together.value:
@@ -208,14 +236,11 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         return {
             "model": self.model_name(),
             "diameter": None if self.automatic_diameter.value else self.diameter.value,
-            "flow_threshold": self.flow_threshold.value,
-            "cellprob_threshold": self.cellprob_threshold.value,
-            "fill_holes": self.fill_holes.value,
-            "invert": self.invert.value,
-            "augment": self.augment.value,
+            **{name: self.chosen(name) for name in SENT},
+            "iterations": self.chosen("iterations") or None,
             "min_size": 0,
             "exclude_on_edges": False,
-            "device": ENGINE_DEVICES[self.device.value],
+            "device": ENGINE_DEVICES[self.chosen("device")],
         }
 
     def nuclei_parameters(self) -> dict[str, Any]:
@@ -235,38 +260,49 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
 
     def engine_command(self) -> list[str]:
         """The command that starts the engine; raises engine.NotInstalled with one sentence."""
-        if self.engine_choice.value == ENGINE_PATH:
+        if self.chosen("engine_choice") == ENGINE_PATH:
             return engine.command_of(self.engine_path.value)
         return engine.engine_command()
 
     def _outputs(self) -> list[str]:
         """The results to fetch from the engine in addition to the labels."""
         may_split = self.together.value and self.several_nuclei.value == SPLIT
-        wanted = {"probability": self.save_probability.value, "flows": self.save_flows.value or may_split}
+        wanted = {
+            "probability": self.chosen("save_probability"),
+            "flows": self.chosen("save_flows") or may_split,
+        }
         return ["objects", *(name for name, is_wanted in wanted.items() if is_wanted)]
 
-    def _segment(self, pixels: numpy.ndarray, parameters: dict[str, Any], also: list[str]) -> Any:
-        """Segment with the engine; the first image waits for its start, which is logged."""
+    def _segment(self, workspace: Any, pixels: numpy.ndarray, parameters: dict[str, Any], also: list[str]) -> Any:
+        """Segment with the engine; a wait is told in the log or, in test mode, in a window."""
         service = engine.connect(self.engine_command(), self.in_test_mode)
-        result = service.segment(pixels, parameters, engine.tell_start(LOGGER), also)
+        segment = partial(RECENT.segment, service) if self.in_test_mode else service.segment
+
+        def work(tell: Any) -> Any:
+            result = segment(pixels, parameters, tell, also)
+            return result, {name: result.extra[name] for name in also} if self.in_test_mode else None
+
+        result, _ = attend(work, LOGGER.info, f"{self.module_name} #{self.module_num}", workspace.frame)
         for note in result.notes:
             LOGGER.warning("%s: %s", self.y_name.value, note)
         return result
 
     def _anisotropy(self, image: Any) -> float:
-        return anisotropy_of(image, self.anisotropy.value)
+        return anisotropy_of(image, self.chosen("anisotropy"))
 
     def _options_3d(self, image: Any) -> dict[str, Any]:
-        return options(image, self.method_3d.value, self._anisotropy(image), self.stitch_threshold.value)
+        smooth = self.chosen("smooth_flows")
+        return options(image, self.method_3d.value, self._anisotropy(image), self.stitch_threshold.value, smooth)
 
     def _filtered(
         self, result: Any, image: Any, mask: numpy.ndarray, diameters: tuple[float, float] | None = None
     ) -> Filtered:
         border = self.discard_border.value
-        return filter_objects(result.labels, mask, self.min_size.value, border, diameters, self._anisotropy(image))
+        smallest = self.chosen("min_size")
+        return filter_objects(result.labels, mask, smallest, border, diameters, self._anisotropy(image))
 
     def _diameters(self) -> tuple[float, float] | None:
-        return (self.diameter_range.min, self.diameter_range.max) if self.discard_by_diameter.value else None
+        return self.chosen("diameter_range") if self.chosen("discard_by_diameter") else None
 
     def _nuclei_image(self, workspace: Any, image: Any) -> Any:
         """The image of the nuclei, or None; raises ValueError if its size differs."""
@@ -293,7 +329,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
                 )
         else:
             parameters = {**self.nuclei_parameters(), **self._options_3d(image)}
-            nuclei_result = self._segment(pixels_of(nuclei_image), parameters, also=["objects"])
+            nuclei_result = self._segment(workspace, pixels_of(nuclei_image), parameters, also=["objects"])
             nuclei_stages = self._filtered(nuclei_result, image, image.mask & nuclei_image.mask)
             gone = nuclei_of_discarded_cells(stages, nuclei_stages.segmented)
             nuclei = numpy.where(gone, 0, nuclei_stages.segmented)
@@ -361,9 +397,9 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             made = Image(picture, parent_image=image, convert=False, dimensions=image.dimensions)
             workspace.image_set.add(name, made)
 
-        if self.save_probability.value:
+        if self.chosen("save_probability"):
             add(self.probability_name.value, probability_image(result.extra["probability"]))
-        if self.save_flows.value:
+        if self.chosen("save_flows"):
             add(self.flows_name.value, flow_image(result.extra["flows"]))
 
     def columns(self) -> list[tuple[str, str, str]]:
@@ -398,3 +434,9 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def display(self, workspace: Any, figure: Any) -> None:
         """Show image, objects, outlines and a table, as in IdentifyPrimaryObjects; in 3D, of one slice."""
         draw(figure, workspace.display_data, f"{self.x_name.value}, cycle #{workspace.measurements.image_number}")
+
+
+def _is_used(name: str, pipeline: Any) -> bool:
+    """Whether a module of the pipeline takes the objects with this name."""
+    settings = (setting for module in pipeline.modules(False) for setting in module.settings())
+    return any(isinstance(setting, LabelSubscriber) and setting.value == name for setting in settings)

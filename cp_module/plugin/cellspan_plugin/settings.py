@@ -11,6 +11,7 @@ from cellprofiler_core.setting.subscriber import ImageSubscriber, LabelSubscribe
 from cellprofiler_core.setting.text import Float, ImageName, Integer, LabelName, Text
 
 from cellspan_plugin.layout import (
+    ADVANCED,
     DEFAULTS,
     DEVICE_AUTOMATIC,
     DEVICE_CPU,
@@ -25,13 +26,17 @@ from cellspan_plugin.layout import (
     MODEL_NUCLEI,
     NUCLEI_BY_MODEL,
     NUCLEI_EXIST,
+    OF_3D_IMAGES,
     ONE_VOLUME,
-    SINCE_3,
     SLICES,
     SPLIT,
 )
 
 HELP = {
+    "advanced": """\
+Select *Yes* to see all settings, for example to discard small objects, to change thresholds or to save the flows as an
+image. If you select *No*, the default values are used for all advanced settings.
+""",
     "x_name": "Select the image to segment: a single channel or a colour image.",
     "y_name": "Enter the name of the objects for later modules. If you identify cells and nuclei together, this is the "
     "name of the cells.",
@@ -160,7 +165,23 @@ this value: if it is wrong, objects look squashed or stretched to the network an
 Only used with *{SLICES}*: the overlap (shared area divided by combined area) at which objects in adjacent slices become
 one. Decrease it if objects fall apart between slices; increase it if different objects are joined.
 """,
+    "tile_overlap": """\
+The network sees large images in square tiles that overlap. Increase the overlap if objects are cut along straight
+lines; a larger overlap takes longer.
+""",
+    "iterations": """\
+The number of steps in which pixels follow the flows to the centre of their object. With 0, it depends on the diameter.
+Enter a larger number, such as 1000, if long objects (bacteria, filaments) fall into pieces.
+""",
+    "smooth_flows": """\
+Only used for 3D images that are segmented as one volume: flows are smoothed with a Gaussian filter of this width. Enter
+1 or 2 if objects fall into pieces; 0 does not smooth.
+""",
 }
+
+
+# names of the objects until the user enters one
+DEFAULT_NAMES = {MODEL_NUCLEI: "Nuclei", MODEL_CELLS: "Cells"}
 
 
 def make_settings() -> dict[str, Setting]:
@@ -168,7 +189,7 @@ def make_settings() -> dict[str, Setting]:
     low, high = (float(part) for part in DEFAULTS["diameter_range"].split(","))
     special: dict[str, Any] = {
         "x_name": lambda text, **more: ImageSubscriber(text, **more),
-        "y_name": lambda text, **more: LabelName(text, "Cells", **more),
+        "y_name": lambda text, **more: LabelName(text, DEFAULT_NAMES[MODEL_NUCLEI], **more),
         "model": _choice("model", [MODEL_NUCLEI, MODEL_CELLS, MODEL_CUSTOM]),
         "nuclei_image": lambda text, **more: ImageSubscriber(text, **more),
         "nuclei_from": _choice("nuclei_from", [NUCLEI_BY_MODEL, NUCLEI_EXIST]),
@@ -191,13 +212,19 @@ def make_settings() -> dict[str, Setting]:
         "method_3d": _choice("method_3d", [ONE_VOLUME, SLICES]),
         "anisotropy": _float("anisotropy", 0.0, 100.0),
         "stitch_threshold": _float("stitch_threshold", 0.01, 1.0),
+        "tile_overlap": _float("tile_overlap", 0.05, 0.5),
+        "iterations": lambda text, **more: Integer(
+            text, int(DEFAULTS["iterations"]), minval=0, maxval=100_000, **more
+        ),
+        "smooth_flows": _float("smooth_flows", 0.0, 20.0),
     }
     return {name: special.get(name, _plain(name))(text, doc=HELP[name]) for name, text in LABELS.items()}
 
 
-def irrelevant(module: Any) -> list[str]:
+def irrelevant(module: Any) -> set[str]:
     """Names of the settings that have no effect with the current choices."""
     together, nuclei_exist = module.together.value, module.nuclei_from.value == NUCLEI_EXIST
+    alone = module.model.value == MODEL_NUCLEI  # a Yes of an older pipeline stays visible, because it has an effect
     hidden = {
         "custom_model": module.model.value != MODEL_CUSTOM,
         "nuclei_image": not module.needs_nuclei_image(),
@@ -214,12 +241,13 @@ def irrelevant(module: Any) -> list[str]:
         "probability_name": not module.save_probability.value,
         "flows_name": not module.save_flows.value,
         "engine_path": module.engine_choice.value != ENGINE_PATH,
-        "use_nuclei_image": together and not nuclei_exist,
+        "use_nuclei_image": (together and not nuclei_exist) or (alone and not module.use_nuclei_image.value),
+        "together": alone and not together,
         "stitch_threshold": module.method_3d.value != SLICES,
     }
-    # 3D settings are hidden in 2D pipelines; they come last because CellProfiler stores settings by position.
-    flat = () if module.may_be_3d else SINCE_3
-    return [*flat, *(name for name, is_hidden in hidden.items() if is_hidden)]
+    flat = () if module.may_be_3d else OF_3D_IMAGES
+    simple = () if module.advanced.value else ADVANCED
+    return {*flat, *simple, *(name for name, is_hidden in hidden.items() if is_hidden)}
 
 
 def _plain(name: str) -> Any:

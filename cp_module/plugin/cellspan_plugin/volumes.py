@@ -30,11 +30,14 @@ def anisotropy_of(image: Any, given: float) -> float:
     return found
 
 
-def options(image: Any, method: str, anisotropy: float, stitch_threshold: float) -> dict[str, Any]:
+def options(
+    image: Any, method: str, anisotropy: float, stitch_threshold: float, smooth_flows: float = 0.0
+) -> dict[str, Any]:
     """The engine's options for a 3D image; none for a 2D image."""
     if not image.volumetric:
         return {}
-    way = {"stitch_threshold": stitch_threshold} if method == SLICES else {"do_3d": True}
+    whole: dict[str, Any] = {"do_3d": True, "smooth_flows": smooth_flows}
+    way = {"stitch_threshold": stitch_threshold} if method == SLICES else whole
     return {**way, "anisotropy": anisotropy}
 
 

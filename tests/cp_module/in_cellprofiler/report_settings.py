@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from _workspace import new_module
+from identifyobjectsbyflow import IdentifyObjectsByFlow
 
 NUMBERS = ("diameter", "flow_threshold", "cellprob_threshold", "min_size", "anisotropy", "stitch_threshold")
+NUMBERS += ("tile_overlap", "smooth_flows")
 
 module = new_module()
 report = {
@@ -14,4 +16,4 @@ report = {
     for name, setting in ((name, getattr(module, name)) for name in NUMBERS)
 }
 module.automatic_diameter.value = False
-print(json.dumps({"numbers": report, "sent": module.parameters(), "discard_border": module.discard_border.value}))
+print(json.dumps({"numbers": report, "sent": module.parameters(), "discard_border": IdentifyObjectsByFlow().discard_border.value}))

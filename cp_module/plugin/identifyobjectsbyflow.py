@@ -101,6 +101,7 @@ from cellspan_plugin.pairing import Pairs, nuclei_of_discarded_cells, pair
 from cellspan_plugin.pictures import flow_image, probability_image
 from cellspan_plugin.recent import Recent
 from cellspan_plugin.settings import DEFAULT_NAMES, irrelevant, make_settings
+from cellspan_plugin.table import NO_PARTNER
 from cellspan_plugin.volumes import anisotropy_of, options, pixels_of, size_of, with_nuclei
 from cellspan_plugin.waiting import Stopped, attend
 
@@ -208,13 +209,14 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             parameters.update(channel=0, nuclei_channel=1)
         result = self._segment(workspace, pixels, parameters, also=self._outputs())
         stages = self._filtered(result, image, image.mask, self._diameters())
-        shown = Shown(image.pixel_data, self._anisotropy(image))
+        nuclei_pixels = None if nuclei_image is None else nuclei_image.pixel_data
+        shown = Shown(image.pixel_data, self._anisotropy(image), nuclei_pixels)
         if self.together.value:
             self._add_pairs(workspace, image, nuclei_image, result, stages, shown)
         else:
             self._add(workspace, self.y_name.value, image, stages.segmented, stages)
             self._measure(workspace, self.y_name.value, result, stages.found)
-            shown.add(self.y_name.value, stages, result)
+            shown.add(self.y_name.value, stages, result, self._shown_model(result))
         self._add_images(workspace, image, result)
         if self.show_window:
             shown.remember(workspace.display_data)
@@ -351,14 +353,20 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         workspace.measurements.add_measurement(cells_name, measurements.NUCLEI_COUNT, pairs.nuclei_in_cell)
         self._add(workspace, self.cytoplasm_name.value, image, pairs.cytoplasm)
         self._relate(workspace, nuclei_name, pairs)
-        shown.add(cells_name, stages._replace(segmented=pairs.cells), result)
-        shown.add(
-            nuclei_name,
-            None if exist else nuclei_stages._replace(segmented=pairs.nuclei),
-            None if exist else nuclei_result,
-            pairs.nuclei,
-        )
-        shown.add(self.cytoplasm_name.value, None, None, pairs.cytoplasm)
+        alone = {NO_PARTNER: len(stages.found) - len(numpy.unique(pairs.found_cell))}
+        cell_stages = stages._replace(segmented=pairs.cells, reasons={**stages.reasons, **alone})
+        shown.add(cells_name, cell_stages, result, self._shown_model(result))
+        if exist:
+            shown.add_labels(nuclei_name, pairs.nuclei)
+        else:
+            alone = {NO_PARTNER: len(nuclei_stages.found) - len(pairs.found_nucleus)}
+            nuclei_stages = nuclei_stages._replace(segmented=pairs.nuclei, reasons={**nuclei_stages.reasons, **alone})
+            shown.add(nuclei_name, nuclei_stages, nuclei_result, MODEL_NUCLEI)
+        shown.add_labels(self.cytoplasm_name.value, pairs.cytoplasm)
+
+    def _shown_model(self, result: Any) -> str:
+        """The model by the name in the panel; of a custom one, its own name."""
+        return result.model if self.model.value == MODEL_CUSTOM else str(self.model.value)
 
     def _add(
         self, workspace: Any, name: str, image: Any, labels: numpy.ndarray, stages: Filtered | None = None
@@ -432,8 +440,9 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         return measurements.features(self.columns(), object_name, category)
 
     def display(self, workspace: Any, figure: Any) -> None:
-        """Show image, objects, outlines and a table, as in IdentifyPrimaryObjects; in 3D, of one slice."""
-        draw(figure, workspace.display_data, f"{self.x_name.value}, cycle #{workspace.measurements.image_number}")
+        """Show images, objects, outlines and a table, as in IdentifyPrimaryObjects; in 3D, of one slice."""
+        cycle = f"cycle #{workspace.measurements.image_number}"
+        draw(figure, workspace.display_data, f"{self.x_name.value}, {cycle}", f"{self.nuclei_image.value}, {cycle}")
 
 
 def _is_used(name: str, pipeline: Any) -> bool:

@@ -108,7 +108,7 @@ numbers = [len(numpy.unique(plane[plane > 0])) for plane in labels]
 assert numbers[shown] == max(numbers)
 assert (data.labels[0] == labels[shown]).all()
 table = figure.shown[1, 1]
-assert table["# of accepted Nuclei"] == "5"
+assert table["Objects"] == "5"
 low, median, high = (float(part) for part in table["10th, 50th, 90th pctile diameter"].split(" p")[0].split(", "))
 assert 20 < median < 28, median
 assert "Volume covered by objects" in table

@@ -57,7 +57,9 @@ class Recent:
             self._images.move_to_end(key)
             if known.parameters == dict(parameters) and set(also) <= set(known.last.extra):
                 return known.last
-        result = self._again(service, known, parameters, on_progress, also) if known is not None else None
+        result = None
+        if known is not None and known.kept.job is not None:
+            result = self._again(service, known, parameters, on_progress, also)
         if result is None:
             result = service.segment(pixels, parameters, on_progress, also, keep=not _is_volume(parameters))
             known = None

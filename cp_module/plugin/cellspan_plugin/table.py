@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,39 +23,43 @@ class Column(NamedTuple):
 
 def table_of(columns: dict[str, Column], anisotropy: float = 1.0) -> tuple[list[str], list[list[str]]]:
     """The labels of the rows, and the rows with one text for each of the columns."""
-    measured = {name: _areas(column.labels) for name, column in columns.items()}
-
-    def row(value: Callable[[Column, np.ndarray], str]) -> list[str]:
-        return [value(column, measured[name]) for name, column in columns.items()]
-
-    rows = {"Objects": row(lambda column, areas: str(len(areas)))}
+    areas = [np.bincount(column.labels.ravel(), minlength=1)[1:] for column in columns.values()]
+    rows = {"Objects": [str(len(some)) for some in areas]}
     for why in (TOO_SMALL, DIAMETER, BORDER, NO_PARTNER):
         rows[f"Discarded: {why}"] = [_number(column, why) for column in columns.values()]
-    rows["Diameter, median"] = row(lambda column, areas: _percentiles(column, areas, anisotropy, 50))
-    rows["10th, 90th percentile"] = row(lambda column, areas: _percentiles(column, areas, anisotropy, 10, 90))
-    rows["Image covered"] = row(lambda column, areas: f"{100 * areas.sum() / column.labels.size:.1f} %")
-    rows["Model"] = [column.model for column in columns.values()]
-    rows["Diameter used"] = [_of(column, lambda result: f"{result.diameter:.1f}") for column in columns.values()]
-    rows["Seconds"] = [_of(column, lambda result: f"{result.seconds:.2f}, {result.device}") for column in columns.values()]
+    rows["Diameter 10, 50, 90 %"] = [
+        _percentiles(some, column.labels.ndim, anisotropy) for some, column in zip(areas, columns.values())
+    ]
+    if len(columns) == 1:  # for more, the new window has no room
+        labels = next(iter(columns.values())).labels
+        share = 100 * areas[0].sum() / labels.size
+        rows["Image covered" if labels.ndim == 2 else "Volume covered"] = [f"{share:.1f} %"]
+    found = [_engine(column) for column in columns.values()]
+    rows["Model, diameter"] = [text for text, _ in found]
+    rows["Seconds"] = [text for _, text in found]
     filled = {label: texts for label, texts in rows.items() if any(texts)}
     return list(filled), list(filled.values())
-
-
-def _areas(labels: np.ndarray) -> np.ndarray:
-    return np.bincount(labels.ravel(), minlength=1)[1:]
 
 
 def _number(column: Column, reason: str) -> str:
     return str(column.reasons[reason]) if reason in column.reasons else NONE
 
 
-def _percentiles(column: Column, areas: np.ndarray, anisotropy: float, *wanted: int) -> str:
+def _percentiles(areas: np.ndarray, dimensions: int, anisotropy: float) -> str:
     """Percentiles of the diameters, in pixels."""
     if not len(areas):
         return NONE
-    diameters = across(areas, column.labels.ndim, anisotropy)
-    return ", ".join(f"{value:.1f}" for value in np.percentile(diameters, wanted))
+    diameters = across(areas, dimensions, anisotropy)
+    return ", ".join(_pixels(value) for value in np.percentile(diameters, (10, 50, 90)))
 
 
-def _of(column: Column, text: Callable[[Any], str]) -> str:
-    return NONE if column.result is None else text(column.result)
+def _pixels(value: float) -> str:
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def _engine(column: Column) -> tuple[str, str]:
+    """Model and diameter, and time and device, of objects that the engine found."""
+    result = column.result
+    if result is None:
+        return NONE, NONE
+    return f"{column.model}, {_pixels(result.diameter)}", f"{result.seconds:.2f}, {result.device}"

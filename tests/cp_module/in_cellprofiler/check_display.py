@@ -30,10 +30,12 @@ assert int(table["Objects"]) >= 5
 assert table["Discarded: border"] == "1"
 assert table["Discarded: too small"] == "0"
 assert "Discarded: diameter" not in table, "nobody asked for it"
-assert table["Model"] == "Nuclei", "as in the panel"
-assert 10 < float(table["Diameter used"]) < 30
-low, high = (float(part) for part in table["10th, 90th percentile"].split(", "))
-assert 10 < low <= float(table["Diameter, median"]) <= high < 30
+model, diameter = table["Model, diameter"].split(", ")
+assert model == "Nuclei", "as in the panel"
+assert 10 < float(diameter) < 30
+low, median, high = (float(part) for part in table["Diameter 10, 50, 90 %"].split(", "))
+assert 10 < low <= median <= high < 30
+assert len(table) <= 8, "more does not fit into a new window"
 assert table["Seconds"].endswith(", cpu")
 title, more = grey.shown[0, 1]
 assert title == "Nuclei outlines"
@@ -58,7 +60,8 @@ figure.save("display_pairs.png")
 assert [layer["name"] for layer in figure.shown[0, 1][1]["cplabels"]][:2] == ["Cells", "Nuclei"]
 table = figure.shown[1, 1]
 assert len(set(table["Objects"])) == 1
-assert table["Model"] == ["Cells", "Nuclei", ""]
+assert [text.split(", ")[0] for text in table["Model, diameter"]] == ["Cells", "Nuclei", ""]
+assert len(table) <= 8, "more does not fit into a new window"
 alone = len({*numpy.unique(pairs.workspace.display_data.labels[0])} - {0})
 assert table["Objects"][0] == str(alone)
 

@@ -20,7 +20,7 @@ class Busy:
     """An engine that other clients keep busy: for every image, this client waits behind three jobs at first."""
 
     def __init__(self) -> None:
-        self.ended = []
+        self.ended, self.command = [], real.command
 
     def segment(self, pixels: Any, parameters: Any, tell: Any, also: Any, keep: bool = False) -> Any:
         try:

@@ -10,7 +10,6 @@ import cellprofiler_core.preferences
 cellprofiler_core.preferences.set_headless()
 cellprofiler_core.preferences.set_plugin_directory(sys.argv[1])
 
-from cellprofiler_core.constants.measurement import EXPERIMENT  # noqa: E402
 from cellprofiler_core.constants.pipeline import M_PIPELINE  # noqa: E402
 from cellprofiler_core.measurement import Measurements  # noqa: E402
 from cellprofiler_core.pipeline import Pipeline  # noqa: E402
@@ -21,7 +20,7 @@ fill_modules()
 
 project = Measurements(filename=sys.argv[3], mode="w")
 if len(sys.argv) > 4:
-    project.add_measurement(EXPERIMENT, M_PIPELINE, Path(sys.argv[2]).read_text(), can_overwrite=True)
+    project.add_experiment_measurement(M_PIPELINE, Path(sys.argv[2]).read_text())
 else:
     pipeline = Pipeline()
     pipeline.load(sys.argv[2])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from cellspan.core.errors import CellspanError
 
@@ -25,13 +25,27 @@ def _zero_means_none(value: Any) -> Any:
         return value
 
 
-def _percentiles(value: Any) -> Any:
+def _numbers(value: Any) -> Any:
     """'1,99' -> (1, 99)."""
     value = _none_from_words(value)
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
+def _indices(value: Any) -> Any:
+    """'0,2' -> (0, 2); '0' and (0,) -> 0."""
+    value = _numbers(value)
+    return value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
+
+
+def _zero_or_enough(side: int) -> int:
+    if 0 < side < LEAST_TILE:
+        raise ValueError(f"it must be at least {LEAST_TILE} pixels, or 0 for off")
+    return side
+
+
+LEAST_TILE, LARGEST_TILE = 16, 10_000  # pixels; percentiles of fewer say nothing
 OptionalIndex = Annotated[int | None, BeforeValidator(_none_from_words)]
+Index = Annotated[int, Field(ge=0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -52,8 +66,15 @@ class Parameters(BaseModel):
         description="Typical object diameter in pixels; 0 = estimate. "
         "Raise it if objects are split, lower it if neighbours merge.",
     )
-    channel: OptionalIndex = Field(
-        None, ge=0, description="Channel to segment, counted from 0; none = the only one, or the brightness of RGB."
+    channel: Annotated[Index | tuple[Index, ...] | None, BeforeValidator(_indices)] = Field(
+        None,
+        description="Channel to segment, counted from 0, or several such as 0,2 that are combined; "
+        "none = the only one, or the brightness of RGB.",
+    )
+    combine: Literal["mean", "maximum"] = Field(
+        "mean",
+        description="How several channels become one, after each is scaled: "
+        "their mean, or at each pixel the maximum (the brightest).",
     )
     nuclei_channel: OptionalIndex = Field(
         None, ge=0, description="Channel with the nuclei, counted from 0; helps to separate touching cells."
@@ -79,8 +100,30 @@ class Parameters(BaseModel):
     )
     exclude_on_edges: bool = Field(False, description="Discard objects that touch the image border.")
     invert: bool = Field(False, description="Turn on for dark objects on a bright background.")
-    normalize: Annotated[tuple[float, float] | None, BeforeValidator(_percentiles)] = Field(
+    normalize: Annotated[tuple[float, float] | None, BeforeValidator(_numbers)] = Field(
         (1.0, 99.0), description="Intensity percentiles LOW,HIGH to scale to 0 and 1; none = do not scale."
+    )
+    limits: Annotated[tuple[Finite, ...] | None, BeforeValidator(_numbers)] = Field(
+        None,
+        description="Grey values LOW,HIGH to scale to 0 and 1 in every image, so that plates stay comparable; "
+        "LOW,HIGH,LOW,HIGH for a channel and its nuclei. "
+        "They replace normalize, tile_norm, sharpen and smooth; none = use the percentiles.",
+    )
+    tile_norm: Annotated[int, AfterValidator(_zero_or_enough)] = Field(
+        0, ge=0, le=LARGEST_TILE, description="Scale in tiles of this many pixels, for uneven light; try 100, 0 = off."
+    )
+    sharpen: Finite = Field(
+        0.0,
+        ge=0,
+        le=200,
+        description="Subtract the surroundings over this radius in pixels, for blurred images; "
+        "try a quarter of the diameter, 0 = off.",
+    )
+    smooth: Finite = Field(
+        0.0,
+        ge=0,
+        le=200,
+        description="Smooth over this radius in pixels, for noisy images; try a tenth of the diameter, 0 = off.",
     )
     tile: OptionalIndex = Field(
         None, ge=64, le=4096, description="Side of the square tiles for the network, in pixels; none = automatic."
@@ -126,6 +169,65 @@ class Parameters(BaseModel):
             raise ValueError(f"normalize: {self.normalize} must be two percentiles in ascending order, such as 1,99")
         return self
 
+    @model_validator(mode="after")
+    def _channels_differ(self) -> Parameters:
+        if isinstance(self.channel, tuple) and len(set(self.channel)) < max(1, len(self.channel)):
+            raise ValueError(f"channel: {self.channel} must be different channels, such as 0,2")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_fit(self) -> Parameters:
+        if self.limits is None:
+            return self
+        pairs = list(zip(self.limits[::2], self.limits[1::2], strict=False))
+        if not pairs or len(self.limits) % 2 or any(low >= high for low, high in pairs):
+            raise ValueError(f"limits: {self.limits} must be two grey values in ascending order, such as 200,4000")
+        if len(pairs) not in (1, self._seen_channels):
+            raise ValueError(
+                f"limits: {len(pairs)} pairs of grey values, but {self._seen_channels} channel(s) are looked at; "
+                "give one pair for all, or one for each"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tiles_have_percentiles(self) -> Parameters:
+        if self.tile_norm and self.normalize is None and self.limits is None:
+            raise ValueError("tile_norm scales tiles by percentiles: give normalize too, such as 1,99")
+        return self
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """The channels to segment, of which there are several if they are to be combined; () = not chosen."""
+        if self.channel is None:
+            return ()
+        return self.channel if isinstance(self.channel, tuple) else (self.channel,)
+
+    @property
+    def _seen_channels(self) -> int:
+        return max(1, len(self.channels)) + (self.nuclei_channel is not None)
+
+    def limits_of(self, number: int) -> tuple[float, float] | None:
+        """The grey values that become 0 and 1 in one of the channels that are looked at; None = by percentiles.
+
+        `number` counts the channels to segment from 0; the nuclei come last.
+        """
+        if self.limits is None:
+            return None
+        first = 2 * number if len(self.limits) > 2 else 0
+        return self.limits[first], self.limits[first + 1]
+
+    @property
+    def without_effect(self) -> list[str]:
+        """Options that were chosen although fixed limits replace them."""
+        replaced = ("normalize", "tile_norm", "sharpen", "smooth")
+        if self.limits is None:
+            return []
+        return [name for name in replaced if getattr(self, name) != Parameters.model_fields[name].default]
+
+    def unscaled(self, **more: Any) -> Parameters:
+        """The same with grey values as they are: neither scaled nor filtered nor inverted; `more` are other changes."""
+        return self.model_copy(update={**UNSCALED, **more})
+
     @property
     def is_volume(self) -> bool:
         """Whether the image is a volume: segmented in 3D, or slice by slice and joined."""
@@ -135,6 +237,9 @@ class Parameters(BaseModel):
         """The options that differ from the defaults."""
         return self.model_dump(exclude_defaults=True, mode="json")
 
+
+# With these, grey values stay as they are.
+UNSCALED = {"normalize": None, "limits": None, "tile_norm": 0, "sharpen": 0.0, "smooth": 0.0, "invert": False}
 
 # These act on the network's outputs, so they can change without running it again.
 DYNAMICS = (
@@ -165,5 +270,6 @@ def _sentence(error: ValidationError) -> str:
         return f"There is no option '{name}'; the options are: {', '.join(Parameters.model_fields)}."
     if not name:
         return first["msg"].removeprefix("Value error, ") + "."
-    reason = first["msg"][0].lower() + first["msg"][1:]
+    message = first["msg"].removeprefix("Value error, ")
+    reason = message[0].lower() + message[1:]
     return f"{name} = {first['input']!r} is not possible: {reason}."

@@ -20,6 +20,7 @@ from cellspan.core.inference.tiles import unit
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats, Image, image_from_array
+from cellspan.core.pictures.masks import with_mask
 from cellspan.core.pictures.reading import read_image, read_volume
 from cellspan.core.pictures.volume import Volume, volume_from_array
 from cellspan.core.planes.looking import OnProgress
@@ -44,10 +45,12 @@ class Segmenter:
         parameters: Parameters | None = None,
         on_progress: OnProgress | None = None,
         series: int | None = None,
+        mask: ArrayLike | None = None,
     ) -> Result:
         """Find the objects in a file, an array (see `image_from_array`) or an Image.
 
-        `series` chooses, from 0, one of several images in a file.
+        `series` chooses, from 0, one of several images in a file. `mask` (Y, X) or (Z, Y, X), 0 outside, limits where
+        to look: what lies outside is background, takes no part in the normalisation, and no object lies there.
 
         With `do_3d` or `stitch_threshold` in the parameters the file or array is a volume (see `volume_from_array`).
         `parameters.model` is not read here: the model is the Segmenter's. `on_progress` gets a fraction and a few
@@ -56,9 +59,10 @@ class Segmenter:
         parameters = parameters or Parameters(model=self.model.name)
         report = on_progress or (lambda fraction, message: None)
         if parameters.is_volume:
-            with _as_volume(image, series) as volume:
+            with _as_volume(image, series) as opened:
+                volume = with_mask(opened, mask)
                 return self.making_do(lambda pipeline: _segment_volume(pipeline, volume, parameters, report))
-        plane = _as_image(image, series)
+        plane = with_mask(_as_image(image, series), mask)
         return self.making_do(lambda pipeline: pipeline.segment(plane, parameters, report))
 
     def making_do(self, work: Callable[[PlanePipeline], T]) -> T:

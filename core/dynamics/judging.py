@@ -19,6 +19,7 @@ from cellspan.core.objects.labels import (
     on_edges,
 )
 from cellspan.core.objects.runs import largest_of, pieces_of, runs_of
+from cellspan.core.objects.within import Mask, cut_to, on_border
 from cellspan.core.parameters import Parameters
 
 
@@ -58,6 +59,24 @@ def judged(found: Labels, parameters: Parameters, errors_of: Callable[[Labels], 
         labels, changed = _kept(labels, inner), changed[inner]
         errors = None if errors is None else errors[inner]
     return Judged(labels, errors, changed)
+
+
+def cut_to_mask(
+    found: Labels, errors: NDArray[np.float64] | None, mask: Mask, parameters: Parameters
+) -> tuple[Labels, NDArray[np.float64] | None]:
+    """Objects without what lies outside the mask, and without those that are then too small.
+
+    With `exclude_on_edges` those that touch its border go too, because they may be cut. The errors are those of the
+    objects that stay; None if shapes have changed.
+    """
+    labels = cut_to(found, mask)
+    if labels is not found:
+        labels, errors = largest_pieces(labels), None
+    sizes = areas(labels, int(found.max(initial=0)))
+    wanted = sizes >= max(parameters.min_size, 1)
+    if parameters.exclude_on_edges:
+        wanted &= ~(on_edges(labels, len(sizes)) | on_border(labels, mask, len(sizes)))
+    return _kept(labels, wanted), None if errors is None else errors[wanted]
 
 
 def _kept(labels: Labels, wanted: NDArray[np.bool_]) -> Labels:

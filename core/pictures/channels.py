@@ -13,13 +13,16 @@ from cellspan.core.pictures.images import Image
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, what ImageJ and CellProfiler users expect
 
 
-def main_channel(image: Image, channel: int | None) -> tuple[NDArray[Any], list[str]]:
-    """The plane (Y, X) to segment, and the note that there are others; raises CellspanError for a missing channel."""
-    if channel is not None:
-        return one_channel(image, channel, "channel"), []
+def main_channels(image: Image, chosen: tuple[int, ...]) -> tuple[list[NDArray[Any]], list[str]]:
+    """The planes (Y, X) to segment, of which several become one, and the note that there are others; () = not chosen.
+
+    Raises CellspanError for a missing channel.
+    """
+    if chosen:
+        return [one_channel(image, channel, "channel") for channel in chosen], []
     if image.is_rgb:
-        return np.tensordot(LUMINANCE, image.channels.astype(np.float32), axes=1), []
-    return image.channels[image.main], first_of_several(len(image.channels), image.main)
+        return [np.tensordot(LUMINANCE, image.channels.astype(np.float32), axes=1)], []
+    return [image.channels[image.main]], first_of_several(len(image.channels), image.main)
 
 
 def one_channel(image: Image, index: int, option: str) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from cellspan.core.pictures.axes import axes_of_array, checked, meaning_of, seve
 PLANES = 12
 
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Image:
     spacing: tuple[float, float] | None = None  # from one pixel to the next along y, x; None if it is not known
     unit: str = ""  # of the spacing, such as "µm"
     main: int = 0  # the channel that is segmented if none is chosen
+    mask: Mask | None = None  # (Y, X): where to look; None = everywhere
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,8 +1,11 @@
-"""Intensities on one scale: percentiles become 0 and 1, what was cut out of the picture becomes background."""
+"""Intensities on one scale: limits or percentiles become 0 and 1, what was cut out of a picture becomes background."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import reduce
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -11,32 +14,58 @@ from numpy.typing import NDArray
 from cellspan.core.errors import CellspanError
 from cellspan.core.machine.memory import require_memory
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.channels import main_channel, one_channel
-from cellspan.core.pictures.images import PLANES, Floats, Image
+from cellspan.core.pictures.channels import main_channels, one_channel
+from cellspan.core.pictures.filters import filtered
+from cellspan.core.pictures.images import PLANES, Floats, Image, Mask
+from cellspan.core.pictures.uneven_light import Tiles
 
+FILTERS = 28  # bytes for each pixel while a plane is smoothed: values, weights, and both again, blurred and divided
+TILES = 24  # the same while it is scaled by tiles: maps in 32 and in 64 bits
 CONSTANT = "The image is constant, so there is nothing to find."
 
 
 def network_input(image: Image, parameters: Parameters) -> tuple[Floats, list[str]]:
     """The network's two channels (2, Y, X), normalised: what to segment, and nuclei or zeros; and notes for people.
 
-    NaN, where a mask or ROI was cut out, is background. Raises CellspanError for a missing channel and for pixels that
-    are not numbers.
+    What lies outside the image's mask is background, and so is NaN, where a mask or ROI was cut out. Raises
+    CellspanError for a missing channel and for pixels that are not numbers.
     """
     _require_planes(image, parameters)
-    main, notes = main_channel(image, parameters.channel)
+    mains, notes = main_channels(image, parameters.channels)
+    notes += replaced_note(parameters)
     planes = np.zeros((2, *image.shape), np.float32)
-    planes[0], constant = normalise(main, parameters)
-    cut_out = nan_note(_count_nan(main), main.size)
+    planes[0], constant = _combined(mains, parameters, image.mask)
+    cut_out = [nan_note(_count_nan(main, image.mask), main.size) for main in mains]
     if constant:
         notes.append(CONSTANT)
     if parameters.nuclei_channel is not None:
         nuclei = one_channel(image, parameters.nuclei_channel, "nuclei_channel")
-        planes[1], _ = normalise(nuclei, parameters)
-        cut_out = cut_out or nan_note(_count_nan(nuclei), nuclei.size)
+        planes[1], _ = normalise(nuclei, parameters, image.mask, parameters.limits_of(len(mains)))
+        cut_out.append(nan_note(_count_nan(nuclei, image.mask), nuclei.size))
     if not np.isfinite(planes).all():
         raise CellspanError("the intensities are too large for 32-bit numbers; divide them first.")
-    return planes, notes + cut_out
+    return planes, notes + next((note for note in cut_out if note), [])
+
+
+def replaced_note(parameters: Parameters) -> list[str]:
+    """The note that fixed limits replace other options that were chosen."""
+    names = parameters.without_effect
+    if not names:
+        return []
+    return [f"The grey values in limits are fixed, so {' and '.join(names)} had no effect."]
+
+
+def combined(planes: Sequence[NDArray[Any]], how: str) -> NDArray[Any]:
+    """Several channels, each scaled, as one: their `mean`, or at each pixel the `maximum`."""
+    if len(planes) == 1:
+        return planes[0]
+    return reduce(np.maximum, planes) if how == "maximum" else reduce(np.add, planes) / np.float32(len(planes))
+
+
+def _combined(mains: Sequence[NDArray[Any]], parameters: Parameters, mask: Mask | None) -> tuple[Floats, bool]:
+    """The channels to segment as one, and whether all of them are constant."""
+    found = [normalise(main, parameters, mask, parameters.limits_of(number)) for number, main in enumerate(mains)]
+    return combined([plane for plane, _ in found], parameters.combine), all(constant for _, constant in found)
 
 
 def nan_note(count: int, of: int, what: str = "pixels") -> list[str]:
@@ -46,54 +75,98 @@ def nan_note(count: int, of: int, what: str = "pixels") -> list[str]:
     return [f"{count} of {of} {what} are NaN, as where a mask or ROI was cut out; they are taken as background."]
 
 
-def _count_nan(plane: NDArray[Any]) -> int:
-    return int(np.count_nonzero(np.isnan(plane))) if plane.dtype.kind == "f" else 0
+def _count_nan(plane: NDArray[Any], mask: Mask | None) -> int:
+    if plane.dtype.kind != "f":
+        return 0
+    return int(np.count_nonzero(np.isnan(plane if mask is None else plane[mask])))
 
 
 def _require_planes(image: Image, parameters: Parameters) -> None:
     """Refuse an image whose normalised planes do not fit into the memory; raises CellspanError."""
     luminance = 4 * (2 * len(image.channels) + 1) if image.is_rgb and parameters.channel is None else 0
     nuclei = 0 if parameters.nuclei_channel is None else 4
+    several = 4 * len(parameters.channels[1:])
+    filters = FILTERS if parameters.smooth or parameters.sharpen else 0
+    tiles = TILES if parameters.tile_norm else 0
+    per_pixel = PLANES + image.channels.dtype.itemsize + luminance + nuclei + several + filters + tiles
     height, width = image.shape
-    needed = math.prod(image.shape) * (PLANES + image.channels.dtype.itemsize + luminance + nuclei)
+    needed = math.prod(image.shape) * per_pixel
     require_memory(needed, f"an image of {width} x {height} pixels", "segment it in parts or at a lower resolution")
 
 
-def normalise(plane: NDArray[Any], parameters: Parameters) -> tuple[Floats, bool]:
-    """Map the plane's percentiles to 0 and 1, invert if asked; the flag says whether the plane is constant.
+def normalise(
+    plane: NDArray[Any],
+    parameters: Parameters,
+    mask: Mask | None = None,
+    limits: tuple[float, float] | None = None,
+) -> tuple[Floats, bool]:
+    """Map the plane's limits or percentiles to 0 and 1, invert if asked; the flag says whether the plane is constant.
 
-    NaN is left out of the percentiles and becomes background: 0, or the lowest value where nothing is normalised.
-    Raises CellspanError for infinities, and if all is NaN.
+    NaN and what lies outside the mask are left out of the percentiles and become background: 0, or the lowest value
+    where nothing is normalised. Raises CellspanError for infinities inside, and if there is nothing but NaN.
     """
-    numbers = _numbers(plane)
+    inside = _inside(plane, mask)
+    numbers = plane if inside is None else plane[inside]
     constant = bool(numbers.min() == numbers.max())
-    if parameters.normalize is None:
-        with np.errstate(over="ignore"):  # infinities are refused by the caller
+    if limits is None and (parameters.smooth or parameters.sharpen) and not constant:
+        plane = filtered(plane, inside, parameters.smooth, parameters.sharpen)
+        numbers = plane if inside is None else plane[inside]
+    is_plain = limits is None and parameters.normalize is None
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller refuses infinities; outside, all is overwritten
+        if is_plain:
             scaled = plane.astype(np.float32)
-    elif constant:
-        return np.zeros(plane.shape, np.float32), True
-    else:
-        low, high = (float(value) for value in np.percentile(numbers, parameters.normalize))
-        if low == high:  # a few bright pixels on a flat background, or the reverse
-            low, high = float(numbers.min()), float(numbers.max())
-        scaled = np.empty(plane.shape, np.float32)
-        for source, target in zip(plane, scaled, strict=True):  # row by row, to need no second image in memory
-            # In float64, because 32-bit integers do not fit float32.
-            target[:] = (source.astype(np.float64) - low) / (high - low)
-    scaled = 1 - scaled if parameters.invert else scaled
-    if numbers.size < plane.size:
-        scaled[np.isnan(plane)] = np.nanmin(scaled) if parameters.normalize is None else 0
+        elif limits is not None:
+            scaled = _scaled(plane, *limits)
+        elif constant:
+            return np.zeros(plane.shape, np.float32), True
+        else:
+            scaled = _scaled(plane, *_low_and_high(plane, numbers, inside, parameters))
+        scaled = 1 - scaled if parameters.invert else scaled
+    if inside is not None:
+        scaled[~inside] = scaled[inside].min() if is_plain else 0
     return scaled, constant
 
 
-def _numbers(plane: NDArray[Any]) -> NDArray[Any]:
-    """The pixels that are numbers: all of them, or those beside NaN; raises CellspanError."""
-    if plane.dtype.kind != "f" or np.isfinite(plane).all():
-        return plane
-    if np.isinf(plane).any():
-        bad = plane.size - int(np.count_nonzero(np.isfinite(plane)))
+def _low_and_high(
+    plane: NDArray[Any], numbers: NDArray[Any], inside: Mask | None, parameters: Parameters
+) -> tuple[Any, Any]:
+    """What becomes 0 and what becomes 1: numbers, or maps (Y, X) of them if the light is uneven."""
+    assert parameters.normalize is not None
+    lowest = float(numbers.min())
+    if parameters.tile_norm:
+        tiles = Tiles((plane.shape[0], plane.shape[1]), parameters.tile_norm)
+        grid = tiles.grid(plane, inside, parameters.normalize) - lowest  # large integers do not fit float32
+        maps = tiles.maps(grid[None], float(numbers.max()) - lowest)
+        if maps is not None:
+            return maps[0] + np.float64(lowest), maps[1] + np.float64(lowest)
+    low, high = (float(value) for value in np.percentile(numbers, parameters.normalize))
+    if low == high:  # a few bright pixels on a flat background, or the reverse
+        low, high = lowest, float(numbers.max())
+    return low, high
+
+
+def _scaled(plane: NDArray[Any], low: Any, high: Any) -> Floats:
+    """The plane with `low` as 0 and `high` as 1, each a number or a map (Y, X)."""
+    scaled = np.empty(plane.shape, np.float32)
+    rows = (repeat(value, len(plane)) if np.ndim(value) == 0 else value for value in (low, high))
+    for source, target, zero, one in zip(plane, scaled, *rows, strict=True):  # to need no second image in memory
+        # In float64, because 32-bit integers do not fit float32.
+        target[:] = (source.astype(np.float64) - zero) / (one - zero)
+    return scaled
+
+
+def _inside(plane: NDArray[Any], mask: Mask | None) -> Mask | None:
+    """The pixels inside the mask that are numbers, None if all are; raises CellspanError."""
+    if plane.dtype.kind != "f":
+        return mask
+    values = plane if mask is None else plane[mask]
+    if np.isfinite(values).all():
+        return mask
+    if np.isinf(values).any():
+        bad = values.size - int(np.count_nonzero(np.isfinite(values)))
         raise CellspanError(f"{bad} pixels are NaN or infinite; replace them (for example with 0) first.")
-    numbers = plane[~np.isnan(plane)]
-    if not numbers.size:
-        raise CellspanError("all pixels are NaN, so there is nothing to look at.")
-    return np.asarray(numbers)
+    numbers = ~np.isnan(plane) if mask is None else mask & ~np.isnan(plane)
+    if not numbers.any():
+        where = "" if mask is None else " inside the mask"
+        raise CellspanError(f"all pixels{where} are NaN, so there is nothing to look at.")
+    return numbers

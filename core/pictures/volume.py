@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from cellspan.core.errors import CellspanError
 from cellspan.core.pictures.axes import axes_of_array, checked, meaning_of
 from cellspan.core.pictures.channels import LUMINANCE
+from cellspan.core.pictures.images import Mask
 
 Spacing = tuple[float, float, float]  # from one voxel to the next along z, y, x
 STACKS = "ZT"  # letters of axes that can be a stack
@@ -29,6 +31,7 @@ class Volume:
     is_rgb: bool = False
     main: int = 0  # the channel that is segmented if none is chosen
     closing: Callable[[], None] | None = field(default=None, repr=False, compare=False)  # what closes its files
+    mask: Mask | None = None  # (Z, Y, X): where to look; None = everywhere
 
     def close(self) -> None:
         """Close the files that it is read from; what was read stays."""
@@ -56,13 +59,24 @@ class Volume:
         """z step divided by the pixel size; None if it is not known."""
         return None if self.spacing is None else self.spacing[0] / self.spacing[2]
 
-    def shown(self, channel: int | None) -> Any:
-        """The channel that is segmented, (Z, Y, X) as an array or a dask array; the luminance of RGB; 0 for NaN."""
-        if channel is None and self.is_rgb:
+    def shown(self, chosen: tuple[int, ...] | None = None, combine: str = "mean") -> Any:
+        """What is segmented, (Z, Y, X) as an array or a dask array; the luminance of RGB; 0 for NaN.
+
+        Several chosen channels become one by `combine`; none = not chosen.
+        """
+        if not chosen and self.is_rgb:
             return sum(float(weight) * self.channels[k] for k, weight in enumerate(LUMINANCE))
+        stacks = [self._numbers(channel) for channel in chosen or (self.main,)]
+        if len(stacks) == 1:
+            return stacks[0]
+        if combine == "maximum":
+            return reduce(np.maximum, stacks)
+        return sum(stack / len(stacks) for stack in stacks)
+
+    def _numbers(self, channel: int) -> Any:
         if self.channels.dtype.kind == "f":
-            return np.nan_to_num(self.channels[self.main if channel is None else channel], posinf=0, neginf=0)
-        return self.channels[self.main if channel is None else channel]
+            return np.nan_to_num(self.channels[channel], posinf=0, neginf=0)
+        return self.channels[channel]
 
     def block(self, channel: int, z: slice, y: slice, x: slice) -> NDArray[Any]:
         """A part of one channel, read now."""

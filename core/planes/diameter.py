@@ -39,10 +39,11 @@ class DiameterSearch:
         network sees, does not depend on parameters with which `Result.again` may be called.
         """
         usual = Parameters(**{**vars(pixels.parameters), **{name: getattr(Parameters(), name) for name in DYNAMICS}})
-        pixels = Pixels(pixels.planes, usual)
+        pixels = Pixels(pixels.planes, usual, pixels.mask)
+        part = pixels.looked_at()
         report(0.0, "estimating the diameter")
-        diameter, notes = self._estimate(pixels)
-        measured = self._measured(pixels, diameter, report)
+        diameter, notes = self._estimate(part)
+        measured = self._measured(part, diameter, report)
         if measured is not None:
             return self.looker.look(pixels, measured, report), notes
         seen = self.looker.look(pixels, diameter, report)

@@ -56,7 +56,7 @@ class Looker:
                 f"The model {self.model.name} gives numbers that are not finite; its weights are damaged."
             )
         outputs[:2] /= FLOW_SCALE
-        return Seen(stages.fetch(outputs), shape, diameter, factor, style, stages)
+        return Seen(stages.fetch(outputs), shape, diameter, factor, style, stages, pixels.mask)
 
 
 def _way(predictor: Predictor, augment: bool) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from cellspan.core.inference.predictor import Predictor
 from cellspan.core.models.registry import Model
 from cellspan.core.objects.labels import Labels
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Floats, Image
+from cellspan.core.pictures.images import Floats, Image, Mask
 from cellspan.core.pictures.normalise import network_input
 from cellspan.core.planes.diameter import DiameterSearch
 from cellspan.core.planes.looking import Looker, OnProgress
@@ -30,7 +30,7 @@ class PlanePipeline:
         started = time.perf_counter()
         planes, notes = network_input(image, parameters)
         notes += self.notes
-        pixels = Pixels(planes, parameters)
+        pixels = Pixels(planes, parameters, image.mask)
         if parameters.diameter is not None:
             seen = self._looker.look(pixels, parameters.diameter, report)
         elif pixels.is_flat:
@@ -58,10 +58,15 @@ class PlanePipeline:
         )
 
     def segment_planes(
-        self, planes: Floats, parameters: Parameters, diameter: float, report: OnProgress
+        self,
+        planes: Floats,
+        parameters: Parameters,
+        diameter: float,
+        report: OnProgress,
+        mask: Mask | None = None,
     ) -> tuple[Labels, Floats, Floats]:
         """Normalised planes (2, Y, X) at a known diameter: all objects, outputs (3, Y, X), style (S,)."""
-        seen = self._looker.look(Pixels(planes, parameters), diameter, report)
+        seen = self._looker.look(Pixels(planes, parameters, mask), diameter, report)
         report(0.9, "following the flows")
         labels, outputs = seen.everything(parameters)
         return labels, outputs, seen.style

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Floats
+from cellspan.core.pictures.images import Floats, Mask
 
 FEWER = 2  # the windows must have this many times fewer pixels than the image
 
@@ -18,6 +18,7 @@ class Pixels:
 
     planes: Floats
     parameters: Parameters
+    mask: Mask | None = None  # (Y, X): where objects may lie; None = everywhere
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -41,11 +42,21 @@ class Pixels:
         ]
         return [self._part(y, x, side) for y, x in corners]
 
+    def looked_at(self) -> Pixels:
+        """The part of the image that holds the mask, or all of it."""
+        if self.mask is None:
+            return self
+        y, x = (np.flatnonzero(self.mask.any(axis=axis)) for axis in (1, 0))
+        return self._box(slice(y[0], y[-1] + 1), slice(x[0], x[-1] + 1))
+
     def middle(self, side: float) -> Pixels:
         """The middle of the image, at most `side` pixels high and wide."""
         y, x = (max(0, round((length - side) / 2)) for length in self.shape)
         return self._part(y, x, max(1, side))
 
     def _part(self, y: int, x: int, side: float) -> Pixels:
-        part = self.planes[:, y : y + round(side), x : x + round(side)]
-        return Pixels(np.ascontiguousarray(part), self.parameters)
+        return self._box(slice(y, y + round(side)), slice(x, x + round(side)))
+
+    def _box(self, y: slice, x: slice) -> Pixels:
+        mask = None if self.mask is None else self.mask[y, x]
+        return Pixels(np.ascontiguousarray(self.planes[:, y, x]), self.parameters, mask)

@@ -49,7 +49,8 @@ class Result:
         return sum(arrays.values())
 
     def _arrays(self) -> list[NDArray[Any]]:
-        return [self.labels, self.flows, self.probability, *([self.seen.outputs] if self.seen else [])]
+        arrays = [self.labels, self.flows, self.probability, *([self.seen.outputs] if self.seen else [])]
+        return [*arrays, *([self.seen.mask] if self.seen and self.seen.mask is not None else [])]
 
     def again(self, parameters: Parameters) -> Result:
         """The same image with other thresholds, sizes, edges, holes, steps or `resample`: the network is not asked.

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
+
 from cellspan.core.dynamics.labelling import Objects, flows_to_objects
 from cellspan.core.inference.predictor import Predictor
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Floats
+from cellspan.core.pictures.images import Floats, Mask
 from cellspan.core.pictures.resizing import resize
+
+NOWHERE = np.float32(-1000)  # a logit below every threshold
 
 
 class Stages(Protocol):
@@ -24,6 +28,10 @@ class Stages(Protocol):
 
     def resize(self, outputs: Any, shape: tuple[int, int]) -> Any:
         """Outputs (3, y, x) at another height and width."""
+        ...
+
+    def restrict(self, outputs: Any, mask: Mask) -> Any:
+        """A copy of outputs (3, y, x) with which no object lies outside the mask (y, x)."""
         ...
 
     def objects(self, outputs: Any, parameters: Parameters, diameter: float) -> Objects:
@@ -45,6 +53,10 @@ class ArrayStages:
     def resize(self, outputs: Floats, shape: tuple[int, int]) -> Floats:
         """Outputs (3, y, x) at another height and width."""
         return resize(outputs, shape)
+
+    def restrict(self, outputs: Floats, mask: Mask) -> Floats:
+        """A copy of outputs (3, y, x) with which no object lies outside the mask (y, x)."""
+        return np.stack([*outputs[:2], np.where(mask, outputs[2], NOWHERE)])
 
     def objects(self, outputs: Floats, parameters: Parameters, diameter: float) -> Objects:
         """The dynamics: outputs (3, Y, X) to labels (Y, X) and their flow errors."""

@@ -11,7 +11,8 @@ from cellspan.core.dynamics.labelling import Objects
 from cellspan.core.dynamics.tensors import flows_to_labels_torch
 from cellspan.core.inference.torch_tiles import resize_torch
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Floats
+from cellspan.core.pictures.images import Floats, Mask
+from cellspan.core.planes.stages import NOWHERE
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class TensorStages:
     def resize(self, outputs: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
         """Outputs (3, y, x) at another height and width."""
         return resize_torch(outputs, shape)
+
+    def restrict(self, outputs: torch.Tensor, mask: Mask) -> torch.Tensor:
+        """A copy of outputs (3, y, x) with which no object lies outside the mask (y, x)."""
+        inside = torch.from_numpy(np.ascontiguousarray(mask)).to(outputs.device)
+        return torch.cat((outputs[:2], torch.where(inside, outputs[2], float(NOWHERE))[None]))
 
     def objects(self, outputs: torch.Tensor, parameters: Parameters, diameter: float) -> Objects:
         """The dynamics: outputs (3, Y, X) to labels (Y, X) on the CPU."""

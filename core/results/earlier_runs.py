@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.parameters import Parameters
 from cellspan.core.results.run_record import EARLIER, LINES, NEWEST, Record, started_of
 
 UNKNOWN = "No record in the folder says with which parameters some of the results that were there already were written."
+DEFAULTS = Parameters().model_dump(mode="json")
 COARSE = 2_000_000_000  # nanoseconds by which the time of a file may change when it is copied to another disk
 SKEW = 60  # seconds by which the clocks of two computers may differ
 
@@ -130,13 +132,16 @@ def _when(path: Path) -> tuple[str, float]:
 
 def _differences(earlier: Record, now: Record) -> str:
     """In words, such as `other parameters (diameter 26.0 instead of 30.0)`; empty if there are none."""
-    then, today = earlier.get("parameters") or {}, now["parameters"]
+    # A run of a version that lacked an option had its default.
+    then, today = {**DEFAULTS, **(earlier.get("parameters") or {})}, now["parameters"]
     changed = [
         f"{name} {_shown(then.get(name))} instead of {_shown(value)}"
         for name, value in today.items()
         if name != "model" and then.get(name) != value
     ]
     words = [f"other parameters ({', '.join(changed)})"] if changed else []
+    if earlier.get("mask") != now.get("mask"):
+        words.append(f"another mask ({earlier.get('mask') or 'none'} instead of {now.get('mask') or 'none'})")
     if (earlier.get("model") or {}).get("weights_sha256") != now["model"].get("weights_sha256"):
         words.append(f"another model ({then.get('model')})")
     return " and ".join(words)

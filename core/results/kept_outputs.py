@@ -62,6 +62,7 @@ def result_from(path: Path, image: Image, parameters: Parameters, segmenter: Seg
         float(about["factor"]),
         style,
         stages_of(segmenter.predictor),
+        image.mask,
     )
     nothing = np.zeros(seen.shape, np.int32)
     before = Result(
@@ -92,8 +93,10 @@ def _misfit(about: dict[str, Any], image: Image, parameters: Parameters, model: 
         return "the model is another one"
     if about.get("image") != _digest(image):
         return "the image has changed"
-    before, now = about.get("parameters") or {}, _network_parameters(parameters)
-    changed = [name for name in now if before.get(name) != now[name]]
+    # A file of a version that lacked an option was written with its default.
+    before = {**_network_parameters(Parameters()), **(about.get("parameters") or {})}
+    now = _network_parameters(parameters)
+    changed = [name for name in now if before[name] != now[name]]
     return f"{changed[0]} has changed" if changed else ""
 
 
@@ -107,4 +110,6 @@ def _digest(image: Image) -> str:
     kind = f"{image.channels.dtype} {image.channels.shape} {image.is_rgb}" + (f" {image.main}" if image.main else "")
     digest = hashlib.blake2b(kind.encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image.channels).data)
+    if image.mask is not None:
+        digest.update(np.packbits(image.mask).data)
     return digest.hexdigest()

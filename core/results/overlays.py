@@ -19,8 +19,11 @@ Picture = NDArray[np.uint8]  # RGB (Y, X, 3)
 
 
 def plane_overlay(image: Image, labels: Labels, parameters: Parameters) -> Picture:
-    """The segmented channel in grey, 1st to 99.8th percentile, with the outlines in yellow: (Y, X, 3)."""
-    shown = parameters.model_copy(update={"normalize": (1.0, 99.8), "invert": False})
+    """The segmented channel in grey, 1st to 99.8th percentile, with the outlines in yellow: (Y, X, 3).
+
+    What lies outside a mask is black.
+    """
+    shown = parameters.unscaled(normalize=(1.0, 99.8))
     return outlined(network_input(image, shown)[0][0], labels)
 
 

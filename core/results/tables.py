@@ -27,8 +27,7 @@ def plane_table(image: Image, result: Result, parameters: Parameters) -> Table:
     """
     labels, count = result.labels, result.count
     sizes = areas(labels)
-    plain = parameters.model_copy(update={"normalize": None, "invert": False})
-    intensity = network_input(image, plain)[0][0]
+    intensity = network_input(image, parameters.unscaled())[0][0]
     ys, xs = (np.broadcast_to(axis, labels.shape) for axis in np.ogrid[: labels.shape[0], : labels.shape[1]])
     y, x, probability, brightness = (
         object_means(labels, values, sizes) for values in (ys, xs, result.probability, intensity)

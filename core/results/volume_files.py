@@ -96,7 +96,7 @@ def save_volume_outputs(
     """Write each asked kind of result, all or none; an overlay is a maximum projection with orthogonal views beside."""
     size = spacing, unit = calibration(volume, found.anisotropy)
     seen = spacing[1:], unit  # the projection shows pixels along y and x
-    shown = partial(volume.shown, parameters.channel)
+    shown = partial(volume.shown, parameters.channels, parameters.combine)
     writers: dict[str, Write] = {
         "labels": lambda path: write_labels(path, found.labels, *size, count=found.count),
         "rois": lambda path: write_roi_zip(path, volume_rois(found.labels)),

@@ -41,6 +41,7 @@ MOST_LOSSES = 10  # engines that may stop while an image waits
 LONGEST_PAUSE = 4.0  # seconds between two starts of an engine
 SERVICE, LOCK, LOG, MARKS = "service.json", "service.lock", "service.log", "running"  # in the engine's folder
 CHALLENGE_PREFIX = "cellspan engine "
+MASK_HEADER = "Cellspan-Mask"  # how many bytes at the end of the body are those of the mask
 NPY = "application/x-npy"
 MISSING = (
     "The cellspan engine was not found; install it with 'pip install cellspan', "
@@ -290,17 +291,24 @@ class Engine:
         on_progress: OnProgress | None = None,
         also: Sequence[str] = (),
         keep: bool = False,
+        mask: np.ndarray | None = None,
     ) -> EngineResult:
         """Find the objects in (Y, X), (C, Y, X) or (Y, X, 3) pixels; raises EngineError.
 
-        `parameters`: those of `core.parameters`, and `device`. `also`: arrays to fetch into the result's `extra`
-        (probability, flows, objects), while the caller continues with the labels. With `keep`, the engine keeps the
-        network's outputs for half an hour, so that `again` can try other thresholds. An engine that dies is started
-        again.
+        `mask` (Y, X) or (Z, Y, X), 0 outside, limits where to look: what lies outside is background, takes no part in
+        the normalisation, and no object lies there. `parameters`: those of `core.parameters`, and `device`. `also`:
+        arrays to fetch into the result's `extra` (probability, flows, objects), while the caller continues with the
+        labels. With `keep`, the engine keeps the network's outputs for half an hour, so that `again` can try other
+        thresholds. An engine that dies is started again.
         """
         body, names = as_npy(pixels), dict.fromkeys(also, NPY)
-        result, fetch = self._run(body, NPY, parameters, on_progress, names, lambda fetch: fetch, keep)
-        return replace(result, extra=_Extra(also, fetch, lambda: self.run(body, NPY, parameters, None, names)[1]))
+        inside = b"" if mask is None else as_npy(mask)
+        result, fetch = self._run(body, NPY, parameters, on_progress, names, lambda fetch: fetch, keep, mask=inside)
+
+        def again() -> dict[str, bytes]:
+            return self.run(body, NPY, parameters, None, names, mask=inside)[1]
+
+        return replace(result, extra=_Extra(also, fetch, again))
 
     def run(
         self,
@@ -310,12 +318,16 @@ class Engine:
         on_progress: OnProgress | None = None,
         also: Mapping[str, str] | None = None,
         labels: bool = True,
+        mask: bytes = b"",
     ) -> tuple[EngineResult, dict[str, bytes]]:
         """Send an encoded image (npy, TIFF or PNG); `also` names further results to fetch and their media types.
 
-        With `labels` false the result has none, for callers that fetch them in another type.
+        With `labels` false the result has none, for callers that fetch them in another type. `mask`: an encoded mask
+        (npy, TIFF or PNG; see `segment`).
         """
-        return self._run(body, content_type, parameters, on_progress, also or {}, lambda fetch: fetch(), False, labels)
+        return self._run(
+            body, content_type, parameters, on_progress, also or {}, lambda fetch: fetch(), False, labels, mask
+        )
 
     def again(
         self,
@@ -366,6 +378,7 @@ class Engine:
         take: Callable[[Fetch], Taken],
         keep: bool = False,
         labels: bool = True,
+        mask: bytes = b"",
     ) -> tuple[EngineResult, Taken]:
         """The labels, and the value of `take` for the function that fetches further results.
 
@@ -373,6 +386,8 @@ class Engine:
         crashed two engines.
         """
         headers = self._headers(content_type, uuid.uuid4().hex, keep)
+        if mask:
+            body, headers[MASK_HEADER] = body + mask, str(len(mask))
         address = "/v1/jobs?" + _query(parameters)
         losses = 0
         while True:

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
 from cellspan.core.service.answers import ENCODERS, encode
-from cellspan.core.service.client import CHALLENGE_PREFIX
+from cellspan.core.service.client import CHALLENGE_PREFIX, MASK_HEADER
 from cellspan.core.service.description import DEVICE, described
 from cellspan.core.service.engine import Client, Engine
 from cellspan.core.service.errors import Refusal
@@ -26,7 +26,7 @@ from cellspan.core.service.guard import HEAD
 from cellspan.core.service.jobs import LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job
 from cellspan.core.service.metrics import MEDIA_TYPE
 from cellspan.core.service.shapes import Health, Hello, JobState, ModelList, Problem, Stopping
-from cellspan.core.service.uploads import KINDS, Upload
+from cellspan.core.service.uploads import KINDS, MAX_UPLOAD, Upload
 
 LONGEST_WAIT = 30.0  # seconds of one long poll
 BODY_SECONDS = 60.0  # without another byte of an upload
@@ -115,6 +115,15 @@ Key = Annotated[
         alias="Idempotency-Key", min_length=1, max_length=LONGEST_KEY, description="The same key gives the same job."
     ),
 ]
+MaskBytes = Annotated[
+    int,
+    Header(
+        alias=MASK_HEADER,
+        ge=0,
+        le=MAX_UPLOAD,
+        description="How many bytes at the end of the body are a mask (npy, TIFF or PNG; 0 outside): where to look.",
+    ),
+]
 JobId = Annotated[str, Path(max_length=64, description="The id that was returned for the image.")]
 
 # Describes the token, which the guard checks.
@@ -178,13 +187,15 @@ async def models(engine: TheEngine) -> ModelList:
         },
     },
 )
-async def submit(request: Request, engine: TheEngine, client: TheClient, key: Key = None) -> dict[str, Any]:
-    """Send an image, with the parameters of the segmentation in the query."""
+async def submit(
+    request: Request, engine: TheEngine, client: TheClient, key: Key = None, mask: MaskBytes = 0
+) -> dict[str, Any]:
+    """Send an image, and a mask after it if there is one, with the parameters of the segmentation in the query."""
     engine.check_open(client)  # before the image is received
     values = dict(request.query_params)
     device = values.pop("device", "auto")
     parameters = parse_parameters(values)
-    upload = await _received(request, engine)
+    upload = await _received(request, engine, mask)
     try:
         job = await to_thread.run_sync(
             engine.submit, upload, parameters, device, client, key, limiter=WAITING_FOR_DISKS
@@ -294,14 +305,14 @@ def metrics(request: Request, engine: TheEngine) -> Response:
     return Response(engine.metrics.text(engine.jobs, engine.results, engine.models), media_type=MEDIA_TYPE)
 
 
-async def _received(request: Request, engine: Engine) -> Upload:
+async def _received(request: Request, engine: Engine, mask: int) -> Upload:
     """The body of a request; large ones are written to disk while they are received. Raises Refusal."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
         raise Refusal(415, "unknown_encoding", f"Send images without Content-Encoding '{encoding}'.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     length = request.headers.get("content-length", "")
-    upload = engine.uploads.begin(kind, int(length) if length.isascii() and length.isdecimal() else None)
+    upload = engine.uploads.begin(kind, int(length) if length.isascii() and length.isdecimal() else None, mask)
     parts = request.stream().__aiter__()
     try:
         while True:

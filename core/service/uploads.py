@@ -12,9 +12,10 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files.npy import load_npy
 from cellspan.core.machine.cancelling import abandonable
 from cellspan.core.pictures.images import Image, image_from_array
+from cellspan.core.pictures.masks import decode_mask, with_mask
 from cellspan.core.pictures.reading import decode_image, decode_volume
 from cellspan.core.pictures.volume import Volume, volume_from_array
-from cellspan.core.service.client import NPY
+from cellspan.core.service.client import MASK_HEADER, NPY
 from cellspan.core.service.errors import Refusal
 
 TIFF, PNG = "image/tiff", "image/png"
@@ -37,13 +38,16 @@ class Uploads:
         self._lock = threading.Lock()
         self._used: dict[Medium, int] = {"memory": 0, "disk": 0}
 
-    def begin(self, kind: str, declared: int | None) -> Upload:
-        """An upload of this media type and, if the client gives it, this size in bytes; raises Refusal."""
+    def begin(self, kind: str, declared: int | None, mask: int = 0) -> Upload:
+        """An upload of this media type and, if the client gives it, this size in bytes; raises Refusal.
+
+        `mask`: how many bytes at its end are those of a mask.
+        """
         if kind not in KINDS:
             raise Refusal(415, "unknown_type", f"Send images as {NPY}, {TIFF} or {PNG}, not as '{kind}'.", type=kind)
         if declared is not None:
             self.check(declared)
-        return Upload(self, kind)
+        return Upload(self, kind, mask)
 
     def check(self, size: int) -> None:
         """Refuse an image that is too large."""
@@ -76,11 +80,11 @@ class Uploads:
 
 
 class Upload:
-    """The bytes of one image."""
+    """The bytes of one image, and of its mask if there is one."""
 
-    def __init__(self, uploads: Uploads, kind: str) -> None:
-        """An empty upload; `kind`: its media type."""
-        self.kind = kind
+    def __init__(self, uploads: Uploads, kind: str, mask: int = 0) -> None:
+        """An empty upload; `kind`: its media type; the last `mask` bytes are those of the mask."""
+        self.kind, self.mask = kind, mask
         self.size = 0
         self._uploads = uploads
         self._hash = hashlib.blake2b(digest_size=16)
@@ -112,7 +116,13 @@ class Upload:
             raise _disk_full(error) from None
 
     def finish(self) -> None:
-        """Complete the upload; raises Refusal if the disk is full."""
+        """Complete the upload; raises Refusal if the disk is full, or if there is more of a mask than of all."""
+        if self.mask > self.size:
+            raise Refusal(
+                400,
+                "bad_mask",
+                f"{MASK_HEADER} says that the mask has {self.mask} bytes, but image and mask have only {self.size}.",
+            )
         try:
             if self._file is not None:
                 self._file.flush()
@@ -134,17 +144,22 @@ class Upload:
             )
 
     def digest(self) -> str:
-        """Of all bytes."""
-        return self._hash.hexdigest()
+        """Of all bytes, and of where the mask begins."""
+        return self._hash.hexdigest() + (f" mask {self.mask}" if self.mask else "")
 
     def decode(self, is_volume: bool) -> Image | Volume:
         """The pixels; raises CellspanError, and Cancelled while a large file is read."""
-        source: Any = b"".join(self._parts) if self._file is None else self._file
-        if self._file is not None:
-            self._file.seek(0)
-        if not self.size:
+        image = self.size - self.mask
+        if not image:
             raise CellspanError("The image is empty: no bytes were received.")
-        return abandonable(lambda: _decoded(source, self.kind, is_volume))
+        if self._file is None:
+            content = b"".join(self._parts)
+            source, mask = content[:image] if self.mask else content, content[image:]
+        else:
+            self._file.seek(image)
+            source, mask = self._file, self._file.read()
+            self._file.seek(0)  # what follows the image does not disturb its readers
+        return abandonable(lambda: _decoded(source, self.kind, is_volume, mask))
 
     def close(self) -> None:
         """Free memory and disk space."""
@@ -166,9 +181,10 @@ def _disk_full(error: OSError) -> Refusal:
     return Refusal(507, "disk_full", f"The image cannot be stored in {tempfile.gettempdir()} ({error.strerror}).")
 
 
-def _decoded(source: Any, kind: str, is_volume: bool) -> Image | Volume:
+def _decoded(source: Any, kind: str, is_volume: bool, mask: bytes) -> Image | Volume:
+    inside = decode_mask(mask) if mask else None
+    if is_volume and kind in (NPY, TIFF):
+        return with_mask(volume_from_array(load_npy(source)) if kind == NPY else decode_volume(source), inside)
     if kind == NPY:
-        return (volume_from_array if is_volume else image_from_array)(load_npy(source))
-    if kind == TIFF and is_volume:
-        return decode_volume(source)
-    return decode_image(source, ".tif" if kind == TIFF else ".png")
+        return with_mask(image_from_array(load_npy(source)), inside)
+    return with_mask(decode_image(source, ".tif" if kind == TIFF else ".png"), inside)

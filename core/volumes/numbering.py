@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cellspan.core.machine.cancelling import checkpoint
 from cellspan.core.machine.compiled import njit
 from cellspan.core.objects.labels import Labels, renumbered_by
+from cellspan.core.objects.within import Mask, border_of
 from cellspan.core.parameters import Parameters
 
 SLAB = 16  # slices that are in memory at once; results on disk are stored in chunks as thick
@@ -41,18 +42,19 @@ class Tally:
         return numbers
 
 
-def number_objects(labels: Any, roots: NDArray[np.int32], parameters: Parameters) -> int:
+def number_objects(labels: Any, roots: NDArray[np.int32], parameters: Parameters, mask: Mask | None = None) -> int:
     """Number the objects of labels (Z, Y, X), an array or one on disk, in place; how many there are.
 
-    `roots` gives for each label the object that it belongs to: 0 = background, 1..n. Raises Cancelled between slabs.
+    `roots` gives for each label the object that it belongs to: 0 = background, 1..n. Objects at the border of the mask
+    count as those at a face of the volume. Raises Cancelled between slabs.
     """
-    numbers = tally(labels, roots).numbers(parameters)[roots]
+    numbers = tally(labels, roots, mask).numbers(parameters)[roots]
     for z, slab in _slabs(labels):
         labels[z : z + len(slab)] = renumbered_by(slab, numbers)
     return int(numbers.max(initial=0))
 
 
-def tally(labels: Any, roots: NDArray[np.int32]) -> Tally:
+def tally(labels: Any, roots: NDArray[np.int32], mask: Mask | None = None) -> Tally:
     """Sizes, contact with the faces and order of the objects of labels (Z, Y, X); see `number_objects`."""
     count = int(roots.max(initial=0)) + 1
     found = Tally(np.zeros(count, np.int64), np.zeros(count, bool), np.zeros(count, np.int32))
@@ -61,9 +63,17 @@ def tally(labels: Any, roots: NDArray[np.int32]) -> Tally:
         last = _add(slab.ravel(), roots, last, found.sizes, found.order)
         faces = [slab[:, (0, -1)], slab[:, :, (0, -1)], *([slab[0]] if z == 0 else [])]
         faces += [slab[-1]] if z + len(slab) == labels.shape[0] else []
+        if mask is not None:
+            faces.append(slab[_border(mask, z, z + len(slab))])
         for face in faces:
             found.touching[roots[face]] = True
     return found
+
+
+def _border(mask: Mask, start: int, stop: int) -> Mask:
+    """The border of the mask in these slices; the slices beside them tell where it ends along z."""
+    before = min(start, 1)
+    return border_of(mask[start - before : stop + 1])[before : before + stop - start]
 
 
 def _slabs(labels: Any) -> Iterator[tuple[int, Labels]]:

@@ -16,10 +16,12 @@ from cellspan.core.machine.cancelling import abandonable
 from cellspan.core.models.sizing import magnification
 from cellspan.core.objects.labels import Labels, diameters
 from cellspan.core.objects.stitching import stitch
+from cellspan.core.objects.within import cut_to
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Floats, Image
+from cellspan.core.pictures.images import Floats, Image, Mask
 from cellspan.core.pictures.normalise import CONSTANT
 from cellspan.core.pictures.volume import Volume
+from cellspan.core.planes.stages import NOWHERE
 from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
 from cellspan.core.volumes.intensities import Intensities
 from cellspan.core.volumes.numbering import number_objects
@@ -80,17 +82,21 @@ class VolumeTask:
         """The median diameter of what is found in a few slices, on the volume's scale of intensities."""
         if self._intensities.is_flat:
             return self._model.mean_diameter
-        depth, height, width = self._volume.shape
+        _, height, width = self._volume.shape
+        mask = self._volume.mask
         nuclei = None if self._parameters.nuclei_channel is None else 1
-        done = {"normalize": None, "invert": False, "channel": 0, "nuclei_channel": nuclei}
+        done = {"channel": 0, "nuclei_channel": nuclei}
         # As in 2D, what the user wants to see of the objects does not change the diameter that is measured on them.
         plain = {"do_3d": False, "stitch_threshold": 0.0, "exclude_on_edges": False, "min_size": Parameters().min_size}
-        single = self._parameters.model_copy(update={**done, **plain})
+        single = self._parameters.unscaled(**done, **plain)
         sizes, estimates = [], []
-        for z in np.unique(np.linspace(0, depth - 1, min(depth, SIZING_SLICES) + 2).round().astype(int)[1:-1]):
+        slices = np.arange(self._volume.shape[0]) if mask is None else np.flatnonzero(mask.any(axis=(1, 2)))
+        places = np.linspace(0, len(slices) - 1, min(len(slices), SIZING_SLICES) + 2).round().astype(int)[1:-1]
+        for z in slices[np.unique(places)]:
             self._report(0.0, f"measuring the diameter in slice {z + 1}")
             planes = self._intensities.planes((slice(int(z), int(z) + 1), slice(0, height), slice(0, width)))
-            result = self._pipeline.segment(Image(planes[:, 0]), single, lambda part, words: None)
+            plane = Image(planes[:, 0], mask=None if mask is None else mask[z])
+            result = self._pipeline.segment(plane, single, lambda part, words: None)
             sizes.append(diameters(result.labels))
             estimates.append(result.diameter)
         pooled = np.concatenate(sizes)
@@ -115,14 +121,14 @@ class VolumeTask:
                 for k, block in enumerate(blocks):
                     self._report(NETWORK + (0.99 - NETWORK) * k / len(blocks), "following the flows")
                     part = np.asarray(outputs[(slice(None), *block.whole)], np.float32)
-                    labels = self._labels_of(part)
+                    labels = self._labels_of(part, self._inside(grid, block.whole))
                     labels[labels > 0] += last
                     last = max(last, int(labels.max(initial=0)))
                     borders.add(block, labels)
                     self._put(found, grid, block, labels, part)
                 roots = borders.roots(last)
         self._report(0.99, "numbering the objects")
-        found.count = number_objects(found.labels, roots, self._parameters)
+        found.count = number_objects(found.labels, roots, self._parameters, self._volume.mask)
 
     def _run_network(self, found: Found, grid: Grid, blocks: list[Block], outputs: Any) -> None:
         """Fill the outputs on the grid."""
@@ -147,7 +153,13 @@ class VolumeTask:
             None if whole is not None else slab_thickness(grid.shape),
         )
 
-    def _labels_of(self, outputs: Floats) -> Labels:
+    def _inside(self, grid: Grid, box: Box) -> Mask | None:
+        """The mask on a part of the grid."""
+        if self._volume.mask is None:
+            return None
+        return np.asarray(grid.resampled(self._volume.mask[grid.region(box)].astype(np.float32), box) >= 0.5)
+
+    def _labels_of(self, outputs: Floats, inside: Mask | None) -> Labels:
         """Objects on a block's grid; sizes are judged when all blocks are joined."""
         if self._parameters.smooth_flows > 0:
             for component in outputs[:3]:
@@ -155,13 +167,15 @@ class VolumeTask:
         everything = self._parameters.model_copy(
             update={"min_size": 0, "max_size_fraction": 1.0, "exclude_on_edges": False}
         )
-        return flows_to_labels(outputs[:3], outputs[3], everything, self._model.mean_diameter)
+        probability = outputs[3] if inside is None else np.where(inside, outputs[3], NOWHERE)
+        return flows_to_labels(outputs[:3], probability, everything, self._model.mean_diameter)
 
     def _put(self, found: Found, grid: Grid, block: Block, labels: Labels, outputs: Floats) -> None:
         """Write the core of a block at the voxels of the image, a few slices at a time."""
         for z in grid.slabs(block.core):
             image = grid.part((z, *block.core[1:]))
-            found.labels[image] = grid.labels_at(labels, block.whole, image)
+            here = grid.labels_at(labels, block.whole, image)
+            found.labels[image] = here if self._volume.mask is None else cut_to(here, self._volume.mask[image])
             if found.probability is not None:
                 found.probability[image] = grid.values_at(outputs[3], block.whole, image)
             if found.flows is not None:
@@ -175,7 +189,8 @@ class VolumeTask:
         for z, labels in enumerate(joined):
             found.labels[z] = labels
             last = max(last, int(labels.max(initial=0)))
-        found.count = number_objects(found.labels, np.arange(last + 1, dtype=np.int32), self._parameters)
+        roots = np.arange(last + 1, dtype=np.int32)
+        found.count = number_objects(found.labels, roots, self._parameters, self._volume.mask)
 
     def _planes(self, found: Found) -> Iterator[Labels]:
         """The labels of one slice after the other."""
@@ -187,7 +202,10 @@ class VolumeTask:
                 self._report(0.95 * (z + part) / depth, f"slice {z + 1} of {depth}: {words}")
 
             planes = self._intensities.planes((slice(z, z + 1), slice(0, height), slice(0, width)))[:, 0]
-            labels, outputs, style = self._pipeline.segment_planes(planes, self._parameters, found.diameter, report)
+            mask = None if self._volume.mask is None else self._volume.mask[z]
+            labels, outputs, style = self._pipeline.segment_planes(
+                planes, self._parameters, found.diameter, report, mask
+            )
             styles.append(style)
             if found.probability is not None:
                 found.probability[z] = outputs[2]

@@ -38,6 +38,7 @@ class FakeSeen:
     """What the network said: the image itself, as a probability."""
 
     outputs: NDArray[Any]
+    mask: None = None
 
     def objects(self, parameters: Parameters) -> tuple[Objects, NDArray[Any]]:
         """The parts that are brighter than the threshold, without small ones."""

@@ -21,9 +21,9 @@ from cellspan.core.files.writing import write_atomically
 def migrate(old: Path, new: Path | None, overwrite: bool) -> None:
     """Convert Cellpose steps to cellspan.
 
-    Converts RunCellpose in a CellProfiler pipeline (OLD.cppipe, or a project, OLD.cpproj) or Cellpose in an ImageJ macro
-    (OLD.ijm) and leaves everything else unchanged. NEW defaults to OLD_cellspan in the same folder. Settings without an
-    equivalent are listed.
+    Converts RunCellpose in a CellProfiler pipeline (OLD.cppipe) or project (OLD.cpproj), or Cellpose in an ImageJ
+    macro (OLD.ijm), and leaves everything else unchanged. NEW defaults to OLD_cellspan in the same folder. Settings
+    without an equivalent are listed.
 
     \b
     Examples:

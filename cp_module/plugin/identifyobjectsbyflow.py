@@ -88,21 +88,26 @@ from cellspan_plugin.layout import (
     DEVICE_CPU,
     DEVICE_GPU,
     ENGINE_PATH,
+    EVERYWHERE,
     LABELS,
+    LIMITS,
+    MASK_IMAGE,
     MODEL_CELLS,
     MODEL_CUSTOM,
     MODEL_NUCLEI,
     NUCLEI_EXIST,
     REVISION,
     SPLIT,
+    UNSCALED,
     upgraded,
 )
 from cellspan_plugin.pairing import Pairs, nuclei_of_discarded_cells, pair
 from cellspan_plugin.pictures import flow_image, probability_image
 from cellspan_plugin.recent import Recent
+from cellspan_plugin.sending import Sent, nothing_found, sent
 from cellspan_plugin.settings import DEFAULT_NAMES, irrelevant, make_settings
 from cellspan_plugin.table import NO_PARTNER
-from cellspan_plugin.volumes import anisotropy_of, options, pixels_of, size_of, with_nuclei
+from cellspan_plugin.volumes import anisotropy_of, options, size_of
 from cellspan_plugin.waiting import Stopped, attend
 
 LOGGER = logging.getLogger(__name__)
@@ -202,17 +207,17 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         """Find the objects, add them, and remember what the window shows."""
         image = workspace.image_set.get_image(self.x_name.value)
         nuclei_image = self._nuclei_image(workspace, image)
-        pixels = pixels_of(image)
-        parameters = {**self.parameters(), **self._options_3d(image)}
-        if nuclei_image is not None:
-            pixels = with_nuclei(image, nuclei_image)
-            parameters.update(channel=0, nuclei_channel=1)
-        result = self._segment(workspace, pixels, parameters, also=self._outputs())
-        stages = self._filtered(result, image, image.mask, self._diameters())
+        where = self._where(workspace, image)
+        images = [image, *self._further_images(workspace, image)]
+        picture = self._sent(images, nuclei_image, where)
+        parameters = {**self.parameters(), **self._options_3d(image), **picture.options}
+        result = self._segment(workspace, picture, parameters, also=self._outputs())
+        mask = image.mask if where is None else image.mask & where
+        stages = self._filtered(result, image, mask, self._diameters())
         nuclei_pixels = None if nuclei_image is None else nuclei_image.pixel_data
         shown = Shown(image.pixel_data, self._anisotropy(image), nuclei_pixels)
         if self.together.value:
-            self._add_pairs(workspace, image, nuclei_image, result, stages, shown)
+            self._add_pairs(workspace, image, nuclei_image, result, stages, shown, where)
         else:
             self._add(workspace, self.y_name.value, image, stages.segmented, stages)
             self._measure(workspace, self.y_name.value, result, stages.found)
@@ -239,11 +244,21 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             "model": self.model_name(),
             "diameter": None if self.automatic_diameter.value else self.diameter.value,
             **{name: self.chosen(name) for name in SENT},
+            **self._scaling(),
             "iterations": self.chosen("iterations") or None,
             "min_size": 0,
             "exclude_on_edges": False,
             "device": ENGINE_DEVICES[self.chosen("device")],
         }
+
+    def _scaling(self) -> dict[str, Any]:
+        """The engine's options for grey values; limits depend on the image and are added when it is sent."""
+        if self.chosen("scaling") == UNSCALED:
+            return {"normalize": None}
+        if self.chosen("scaling") == LIMITS:
+            return {}
+        options = {name: self.chosen(name) for name in ("tile_norm", "sharpen", "smooth")}
+        return {"normalize": self.chosen("percentiles"), **options}
 
     def nuclei_parameters(self) -> dict[str, Any]:
         """The engine's options for nuclei that are found together with cells."""
@@ -275,19 +290,62 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         }
         return ["objects", *(name for name, is_wanted in wanted.items() if is_wanted)]
 
-    def _segment(self, workspace: Any, pixels: numpy.ndarray, parameters: dict[str, Any], also: list[str]) -> Any:
+    def _segment(self, workspace: Any, picture: Sent, parameters: dict[str, Any], also: list[str]) -> Any:
         """Segment with the engine; a wait is told in the log or, in test mode, in a window."""
+        if picture.mask is not None and not picture.mask.any():
+            place = (self.mask_image if self.chosen("where") == MASK_IMAGE else self.mask_objects).value
+            shape = picture.mask.shape
+            return nothing_found(shape, parameters["model"], f"{place} is empty, so there was nowhere to look.")
         service = engine.connect(self.engine_command(), self.in_test_mode)
         segment = partial(RECENT.segment, service) if self.in_test_mode else service.segment
+        with_mask = {} if picture.mask is None else {"mask": picture.mask}
 
         def work(tell: Any) -> Any:
-            result = segment(pixels, parameters, tell, also)
-            return result, {name: result.extra[name] for name in also} if self.in_test_mode else None
+            result = segment(picture.pixels, parameters, tell, also, **with_mask)
+            if self.in_test_mode:
+                dict(result.extra)  # fetched here, while the window is alive
+            return result
 
-        result, _ = attend(work, LOGGER.info, f"{self.module_name} #{self.module_num}", workspace.frame)
+        result = attend(work, LOGGER.info, f"{self.module_name} #{self.module_num}", workspace.frame)
         for note in result.notes:
             LOGGER.warning("%s: %s", self.y_name.value, note)
         return result
+
+    def _sent(self, images: list[Any], nuclei_image: Any, where: numpy.ndarray | None) -> Sent:
+        limits = self.chosen("limits") if self.chosen("scaling") == LIMITS else None
+        return sent(images, nuclei_image, self.chosen("combine").lower(), limits, where)
+
+    def _where(self, workspace: Any, image: Any) -> numpy.ndarray | None:
+        """Where to look, as a mask of the image's size, or None for everywhere; raises ValueError if it differs."""
+        where = self.chosen("where")
+        if where == EVERYWHERE:
+            return None
+        if where == MASK_IMAGE:
+            name = self.mask_image.value
+            other = workspace.image_set.get_image(name)
+            inside = numpy.asarray(other.pixel_data) != 0
+            inside = inside.any(axis=-1) if inside.ndim > other.dimensions else inside
+        else:
+            name = self.mask_objects.value
+            inside = workspace.object_set.get_objects(name).segmented > 0
+        if image.volumetric and inside.ndim == 2:
+            inside = inside[None]  # CellProfiler drops the slice axis of a stack with one slice
+        if inside.shape != size_of(image):
+            raise ValueError(f"{name} and {self.x_name.value} differ in size; crop or resize both alike.")
+        return inside
+
+    def _further_images(self, workspace: Any, image: Any) -> list[Any]:
+        """The images that are combined with the first; raises ValueError if their size differs."""
+        settings = [self.second_image, self.third_image]
+        if not self.advanced.value or self.second_image.is_blank:
+            return []
+        return [self._image_alike(workspace, image, setting.value) for setting in settings if not setting.is_blank]
+
+    def _image_alike(self, workspace: Any, image: Any, name: str) -> Any:
+        other = workspace.image_set.get_image(name)
+        if size_of(other) != size_of(image):
+            raise ValueError(f"{name} and {self.x_name.value} differ in size; crop or resize both alike.")
+        return other
 
     def _anisotropy(self, image: Any) -> float:
         return anisotropy_of(image, self.chosen("anisotropy"))
@@ -308,15 +366,17 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
 
     def _nuclei_image(self, workspace: Any, image: Any) -> Any:
         """The image of the nuclei, or None; raises ValueError if its size differs."""
-        other = workspace.image_set.get_image(self.nuclei_image.value) if self.needs_nuclei_image() else None
-        if other is not None and size_of(other) != size_of(image):
-            raise ValueError(
-                f"{self.nuclei_image.value} and {self.x_name.value} differ in size; crop or resize both alike."
-            )
-        return other
+        return self._image_alike(workspace, image, self.nuclei_image.value) if self.needs_nuclei_image() else None
 
     def _add_pairs(
-        self, workspace: Any, image: Any, nuclei_image: Any, result: Any, stages: Filtered, shown: Shown
+        self,
+        workspace: Any,
+        image: Any,
+        nuclei_image: Any,
+        result: Any,
+        stages: Filtered,
+        shown: Shown,
+        where: numpy.ndarray | None,
     ) -> None:
         """Find or take the nuclei, pair them with the cells, and add nuclei, cells and cytoplasm."""
         cells_name, exist = self.y_name.value, not self.finds_nuclei()
@@ -330,9 +390,11 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
                     f"The objects {nuclei_name} and {self.x_name.value} differ in size; crop them in the same way."
                 )
         else:
-            parameters = {**self.nuclei_parameters(), **self._options_3d(image)}
-            nuclei_result = self._segment(workspace, pixels_of(nuclei_image), parameters, also=["objects"])
-            nuclei_stages = self._filtered(nuclei_result, image, image.mask & nuclei_image.mask)
+            picture = self._sent([nuclei_image], None, where)
+            parameters = {**self.nuclei_parameters(), **self._options_3d(image), **picture.options}
+            nuclei_result = self._segment(workspace, picture, parameters, also=["objects"])
+            mask = image.mask & nuclei_image.mask
+            nuclei_stages = self._filtered(nuclei_result, image, mask if where is None else mask & where)
             gone = nuclei_of_discarded_cells(stages, nuclei_stages.segmented)
             nuclei = numpy.where(gone, 0, nuclei_stages.segmented)
         pairs = pair(

@@ -7,10 +7,9 @@ Images are (Y, X) or (Z, Y, X).
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-
 
 # why objects are discarded; each counts once, for the first reason that holds
 TOO_SMALL, DIAMETER, BORDER = "too small", "diameter", "border"
@@ -23,7 +22,7 @@ class Filtered(NamedTuple):
     unedited_segmented: np.ndarray  # everything that was found inside the mask
     small_removed_segmented: np.ndarray  # the same without the small ones, but with large ones and those at the border
     found: np.ndarray  # (n,) the label in unedited_segmented of each object in segmented
-    reasons: Dict[str, int] = {}  # how many objects were discarded for each reason that was looked at
+    reasons: dict[str, int]  # how many objects were discarded for each reason that was looked at
 
 
 def filter_objects(

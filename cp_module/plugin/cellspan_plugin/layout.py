@@ -14,6 +14,10 @@ NUCLEI_BY_MODEL, NUCLEI_EXIST = "Find them with the nuclei model", "Take existin
 KEEP, DISCARD, SPLIT = "Keep", "Discard", "Split along the flows"
 ENGINE_AUTOMATIC, ENGINE_PATH = "Automatic", "Enter its path"
 DEVICE_AUTOMATIC, DEVICE_CPU, DEVICE_GPU = "Automatic", "CPU", "GPU"
+MEAN, MAXIMUM = "Mean", "Maximum"
+PERCENTILES, LIMITS, UNSCALED = "By percentiles of each image", "By fixed limits", "Not at all"
+EVERYWHERE, MASK_IMAGE, MASK_OBJECTS = "Everywhere", "Inside a mask image", "Inside objects"
+BLANK = "None"  # no image is selected
 ONE_VOLUME, SLICES = "As one volume", "Slice by slice, joined by overlap"
 
 # attribute of the module -> label of the setting
@@ -58,6 +62,18 @@ LABELS: dict[str, str] = {
     "tile_overlap": "Overlap of the network's tiles, as a fraction",
     "iterations": "Steps along the flows (0 = from the diameter)",
     "smooth_flows": "Smooth the flows of 3D images, over this many voxels",
+    "second_image": "Select a second input image",
+    "third_image": "Select a third input image",
+    "combine": "How should the input images be combined?",
+    "where": "Where should objects be searched?",
+    "mask_image": "Select the mask image",
+    "mask_objects": "Select the objects to search in",
+    "scaling": "How should intensities be scaled?",
+    "percentiles": "Percentiles that become black and white (Min,Max)",
+    "limits": "Intensities that become black and white (Min,Max)",
+    "tile_norm": "Side of the tiles for scaling uneven light, in pixels (0 = off)",
+    "sharpen": "Radius for sharpening, in pixels (0 = off)",
+    "smooth": "Radius for smoothing, in pixels (0 = off)",
 }
 
 # default values, as written in the pipeline file
@@ -102,6 +118,18 @@ DEFAULTS: dict[str, str] = {
     "tile_overlap": "0.1",
     "iterations": "0",
     "smooth_flows": "0.0",
+    "second_image": BLANK,
+    "third_image": BLANK,
+    "combine": MEAN,
+    "where": EVERYWHERE,
+    "mask_image": "None",
+    "mask_objects": "None",
+    "scaling": PERCENTILES,
+    "percentiles": "1.0,99.0",
+    "limits": "0.0,1.0",
+    "tile_norm": "0",
+    "sharpen": "0.0",
+    "smooth": "0.0",
 }
 
 # The panel from top to bottom. While "Use advanced settings?" is No, the advanced ones have their default values.
@@ -129,6 +157,18 @@ BASIC = (
     "stitch_threshold",
 )
 ADVANCED = (
+    "second_image",
+    "third_image",
+    "combine",
+    "where",
+    "mask_image",
+    "mask_objects",
+    "scaling",
+    "percentiles",
+    "limits",
+    "tile_norm",
+    "sharpen",
+    "smooth",
     "discard_by_diameter",
     "diameter_range",
     "min_size",
@@ -164,7 +204,7 @@ REVISION_1 = (
     "discard_border",
 )
 SINCE_3 = ("method_3d", "anisotropy", "stitch_threshold")
-SINCE_4 = ("advanced", "tile_overlap", "iterations", "smooth_flows")
+SINCE_4 = tuple(LABELS)[list(LABELS).index("advanced") :]
 
 
 def setting_values(**changes: str) -> list[str]:

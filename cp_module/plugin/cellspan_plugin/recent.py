@@ -40,6 +40,7 @@ class Recent:
     """The last images of a person who tries settings."""
 
     def __init__(self) -> None:
+        """None at first."""
         self._images: OrderedDict[Key, _Kept] = OrderedDict()
 
     def segment(
@@ -49,9 +50,10 @@ class Recent:
         parameters: Mapping[str, Any],
         on_progress: Callable[[float, str], None],
         also: Sequence[str],
+        mask: np.ndarray | None = None,
     ) -> EngineResult:
         """As Engine.segment; without the network if it has seen this image, without the engine if nothing changed."""
-        key = _key(service, pixels, parameters)
+        key = _key(service, [pixels] if mask is None else [pixels, mask], parameters)
         known = self._images.get(key)
         if known is not None:
             self._images.move_to_end(key)
@@ -61,7 +63,9 @@ class Recent:
         if known is not None and known.kept.job is not None:
             result = self._again(service, known, parameters, on_progress, also)
         if result is None:
-            result = service.segment(pixels, parameters, on_progress, also, keep=not _is_volume(parameters))
+            with_mask = {} if mask is None else {"mask": mask}
+            keep = not _is_volume(parameters)
+            result = service.segment(pixels, parameters, on_progress, also, keep, **with_mask)
             known = None
         self._images[key] = _Kept(known.kept if known else result, result, dict(parameters))
         while len(self._images) > MOST:
@@ -87,11 +91,13 @@ class Recent:
             return None
 
 
-def _key(service: Engine, pixels: np.ndarray, parameters: Mapping[str, Any]) -> Key:
+def _key(service: Engine, arrays: Sequence[np.ndarray], parameters: Mapping[str, Any]) -> Key:
     network = {name: value for name, value in parameters.items() if name not in WITHOUT_NETWORK}
-    content = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
-    image = f"{content} {pixels.dtype} {pixels.shape}"
-    return tuple(service.command), image, repr(sorted(network.items()))
+    content = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        content.update(f"{array.dtype} {array.shape} ".encode())
+        content.update(np.ascontiguousarray(array).data)
+    return tuple(service.command), content.hexdigest(), repr(sorted(network.items()))
 
 
 def _is_volume(parameters: Mapping[str, Any]) -> bool:

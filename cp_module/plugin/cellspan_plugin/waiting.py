@@ -20,6 +20,7 @@ class Stopped(Exception):
     """The user stopped the image while it was waiting or being segmented."""
 
     def __init__(self) -> None:
+        """With its sentence."""
         super().__init__("You stopped this image.")
 
 
@@ -27,6 +28,7 @@ class Teller:
     """A listener for the engine's client that says what it hears to `say`, once the image has waited for a while."""
 
     def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        """The wait begins now."""
         self._say, self._clock = say, clock
         self._began = clock()
         self._said = ("", self._began - AGAIN_SECONDS)  # the last text and when it was said
@@ -99,7 +101,7 @@ class _Aside(threading.Thread):
         """See Thread."""
         try:
             self._result = self._work(self._heard)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it
             self._error = error
 
     def outcome(self) -> Any:

@@ -1,4 +1,4 @@
-"""Test mode follows the settings: the network runs again only if it has to, and the objects are those of a fresh run."""
+"""Test mode follows the settings: the network runs only if it has to, and the objects are those of a fresh run."""
 
 from __future__ import annotations
 

@@ -41,11 +41,11 @@ class Window:
         self.title, self.told, self.open = title, [message], True
         assert threading.current_thread() is threading.main_thread()
 
-    def Pulse(self, message: str) -> tuple:  # noqa: N802 - as wx calls it
+    def Pulse(self, message: str) -> tuple:
         self.told.append(message)
         return len(self.told) < cancel_after, False
 
-    def Destroy(self) -> None:  # noqa: N802
+    def Destroy(self) -> None:
         self.open = False
 
 

@@ -15,5 +15,6 @@ report = {
     name: {"value": setting.value, "min": setting.min_value, "max": setting.max_value}
     for name, setting in ((name, getattr(module, name)) for name in NUMBERS)
 }
+at_first = IdentifyObjectsByFlow()
 module.automatic_diameter.value = False
-print(json.dumps({"numbers": report, "sent": module.parameters(), "discard_border": IdentifyObjectsByFlow().discard_border.value}))
+print(json.dumps({"numbers": report, "sent": module.parameters(), "discard_border": at_first.discard_border.value}))

@@ -20,6 +20,9 @@ from cellspan_plugin.layout import (
     DEFAULTS,
     ENGINE_PATH,
     LABELS,
+    LIMITS,
+    MASK_IMAGE,
+    MASK_OBJECTS,
     NUCLEI_EXIST,
     OF_3D_IMAGES,
     REVISION,
@@ -111,6 +114,8 @@ reveals = {
     "save_flows": ("Yes", ["flows_name"]),
     "engine_choice": (ENGINE_PATH, ["engine_path"]),
     "method_3d": (SLICES, ["stitch_threshold"]),
+    "second_image": ("Red", ["third_image", "combine"]),
+    "where": (MASK_IMAGE, ["mask_image"]),
 }
 for name, (value, revealed) in reveals.items():
     setting, before = getattr(module, name), set(shown(module))
@@ -118,6 +123,15 @@ for name, (value, revealed) in reveals.items():
     setting.set_value_text(value)
     assert set(shown(module)) - before == {LABELS[other] for other in revealed}, name
     setting.set_value_text(old)
+module.where.value = MASK_OBJECTS
+assert LABELS["mask_objects"] in shown(module)
+of_percentiles = {LABELS[name] for name in ("percentiles", "tile_norm", "sharpen", "smooth")}
+assert of_percentiles <= set(shown(module))
+module.scaling.value = LIMITS
+assert LABELS["limits"] in shown(module)
+assert not of_percentiles & set(shown(module))
+module = new_module()
+module.model.value = "Custom"
 module.together.value = True
 pairing = ("nuclei_image", "nuclei_from", "nuclei_name", "nuclei_diameter", "cytoplasm_name", "without_nucleus")
 assert {LABELS[name] for name in pairing} <= set(shown(module))

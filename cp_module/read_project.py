@@ -6,15 +6,16 @@ cellspan is not installed.
 
 from __future__ import annotations
 
+import importlib
 import sys
+from typing import Any
 
 PIPELINE = "Experiment/Pipeline_Pipeline/data"
 
 
 def pipeline_in(path: str) -> str:
     """The text of the pipeline as CellProfiler would load it; '' if the project has none. Raises OSError."""
-    import h5py
-
+    h5py: Any = importlib.import_module("h5py")
     with h5py.File(path, "r") as file:
         runs = list(file["Measurements"].values()) if "Measurements" in file else []
         found = [run[PIPELINE][0] for run in runs if PIPELINE in run and len(run[PIPELINE])]

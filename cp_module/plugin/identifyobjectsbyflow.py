@@ -297,11 +297,12 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             shape = picture.mask.shape
             return nothing_found(shape, parameters["model"], f"{place} is empty, so there was nowhere to look.")
         service = engine.connect(self.engine_command(), self.in_test_mode)
-        segment = partial(RECENT.segment, service) if self.in_test_mode else service.segment
-        with_mask = {} if picture.mask is None else {"mask": picture.mask}
+        segment: Any = partial(RECENT.segment, service) if self.in_test_mode else service.segment
+        if picture.mask is not None:
+            segment = partial(segment, mask=picture.mask)
 
         def work(tell: Any) -> Any:
-            result = segment(picture.pixels, parameters, tell, also, **with_mask)
+            result = segment(picture.pixels, parameters, tell, also)
             if self.in_test_mode:
                 dict(result.extra)  # fetched here, while the window is alive
             return result
@@ -332,7 +333,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             inside = inside[None]  # CellProfiler drops the slice axis of a stack with one slice
         if inside.shape != size_of(image):
             raise ValueError(f"{name} and {self.x_name.value} differ in size; crop or resize both alike.")
-        return inside
+        return numpy.asarray(inside)
 
     def _further_images(self, workspace: Any, image: Any) -> list[Any]:
         """The images that are combined with the first; raises ValueError if their size differs."""

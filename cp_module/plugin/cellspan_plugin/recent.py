@@ -63,9 +63,8 @@ class Recent:
         if known is not None and known.kept.job is not None:
             result = self._again(service, known, parameters, on_progress, also)
         if result is None:
-            with_mask = {} if mask is None else {"mask": mask}
             keep = not _is_volume(parameters)
-            result = service.segment(pixels, parameters, on_progress, also, keep, **with_mask)
+            result = service.segment(pixels, parameters, on_progress, also, keep, mask)
             known = None
         self._images[key] = _Kept(known.kept if known else result, result, dict(parameters))
         while len(self._images) > MOST:

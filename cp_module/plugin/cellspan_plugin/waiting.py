@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Generic, TypeVar
 
 OnProgress = Callable[[float, str], None]
 Result = TypeVar("Result")
@@ -77,7 +77,7 @@ def attend(work: Callable[[OnProgress], Result], say: Callable[[str], None], tit
     return aside.outcome()
 
 
-def _watch(window: Any, aside: _Aside, teller: Teller) -> None:
+def _watch(window: Any, aside: _Aside[Result], teller: Teller) -> None:
     """Keep the window alive until the work has ended; raises Stopped."""
     while aside.is_alive():
         goes_on, _ = window.Pulse(teller.sentence)
@@ -87,28 +87,28 @@ def _watch(window: Any, aside: _Aside, teller: Teller) -> None:
         aside.join(PULSE_SECONDS)
 
 
-class _Aside(threading.Thread):
+class _Aside(threading.Thread, Generic[Result]):
     """Work in a thread of its own."""
 
-    def __init__(self, work: Callable[[OnProgress], Any], tell: OnProgress) -> None:
+    def __init__(self, work: Callable[[OnProgress], Result], tell: OnProgress) -> None:
         super().__init__(daemon=True)
         self._work, self._tell = work, tell
-        self._result: Any = None
+        self._result: list[Result] = []
         self._error: BaseException | None = None
         self.stopped = threading.Event()
 
     def run(self) -> None:
         """See Thread."""
         try:
-            self._result = self._work(self._heard)
+            self._result.append(self._work(self._heard))
         except BaseException as error:  # noqa: BLE001 - the main thread raises it
             self._error = error
 
-    def outcome(self) -> Any:
+    def outcome(self) -> Result:
         """The result; raises what the work raised."""
         if self._error is not None:
             raise self._error
-        return self._result
+        return self._result[0]
 
     def _heard(self, fraction: float, message: str) -> None:
         if self.stopped.is_set():

@@ -22,7 +22,7 @@ class Busy:
     def __init__(self) -> None:
         self.ended, self.command = [], real.command
 
-    def segment(self, pixels: Any, parameters: Any, tell: Any, also: Any, keep: bool = False) -> Any:
+    def segment(self, pixels: Any, parameters: Any, tell: Any, also: Any, keep: bool = False, mask: Any = None) -> Any:
         try:
             for _ in range(10):
                 tell(0.0, "waiting for the engine: 3 jobs before yours")

@@ -76,17 +76,17 @@ assert "tile_norm" in small, small
 
 # A mask image or objects of an earlier module say where to look, without cropping first
 inside = numpy.zeros(IMAGE.shape, bool)
-inside[10:110, 20:120] = True
+inside[10:110, 30:120] = True
 masked = run_pair(IMAGE, Image(inside), module_with(where=MASK_IMAGE, mask_image="Other"))
 assert 0 < masked.labels.max() < ALL.max()
 assert not masked.labels[~inside].any()
 assert overlap(masked.labels, numpy.where(inside, ALL, 0)) > 0.8
 regions = numpy.zeros(IMAGE.shape, numpy.int32)
-regions[10:110, 20:70], regions[10:110, 70:120] = 1, 2
+regions[10:110, 30:70], regions[10:110, 70:120] = 1, 2
 objects = run_pair(IMAGE, IMAGE, module_with(where=MASK_OBJECTS, mask_objects="Tissue"), Tissue=regions)
 assert (objects.labels == masked.labels).all()
 inner = run_pair(IMAGE, Image(inside), module_with(where=MASK_IMAGE, mask_image="Other", discard_border=True))
-assert not inner.labels[:, 20].any()
+assert not inner.labels[:, 30].any()
 assert inner.labels.max() < masked.labels.max()
 
 # Tissue that is missing in an image is no error: nothing is in it, and a note says why

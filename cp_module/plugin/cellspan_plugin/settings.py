@@ -200,8 +200,8 @@ Select *{BLANK}* for a single image.
 What lies outside has no influence on the scaling of intensities, and objects are cut off at the edge. *{MASK_IMAGE}*
 and *{MASK_OBJECTS}* work without cropping or masking the image first.
 """,
-    "mask_image": "Select the image that is 0 where no objects should be searched. It must have the same size.",
-    "mask_objects": "Select the objects in which to search. If an image has none of them, nothing is found in it.",
+    "mask_image": "Select the image that is 0 where the module should not look. It must have the same size.",
+    "mask_objects": "Select the objects in which to look. If an image has none of them, nothing is found in it.",
     "scaling": f"""\
 -  *{PERCENTILES}:* for most images; bright and dim images are treated alike.
 -  *{LIMITS}:* the same intensities are black and white in all images, so that plates stay comparable and empty images

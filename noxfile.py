@@ -202,7 +202,8 @@ def tests(session: nox.Session) -> None:
     # Compiles the loops once, instead of once in each of the processes that begin together. Not into the folder of
     # session.create_tmp, below which the tests would then put their images: CellProfiler reads no hidden folders.
     session.run("cellspan", "demo", "-o", str(Path(session.cache_dir) / "demo"))
-    session.run("pytest", *WORKERS, *session.posargs, env=environment)
+    # What takes long is shown, so that it is seen when it grows.
+    session.run("pytest", *WORKERS, "--durations=60", "--durations-min=3", *session.posargs, env=environment)
 
 
 @nox.session(python=PYTHON)

@@ -37,6 +37,13 @@ def _indices(value: Any) -> Any:
     return value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
 
 
+def _different_channels(value: int | tuple[int, ...] | None) -> int | tuple[int, ...] | None:
+    several = value if isinstance(value, tuple) else (value or 0,)
+    if len(set(several)) < len(several) or not several or min(several) < 0:
+        raise ValueError("give channels counted from 0, each once, such as 0,2")
+    return value
+
+
 def _zero_or_enough(side: int) -> int:
     if 0 < side < LEAST_TILE:
         raise ValueError(f"it must be at least {LEAST_TILE} pixels, or 0 for off")
@@ -45,7 +52,6 @@ def _zero_or_enough(side: int) -> int:
 
 LEAST_TILE, LARGEST_TILE = 16, 10_000  # pixels; percentiles of fewer say nothing
 OptionalIndex = Annotated[int | None, BeforeValidator(_none_from_words)]
-Index = Annotated[int, Field(ge=0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -66,10 +72,12 @@ class Parameters(BaseModel):
         description="Typical object diameter in pixels; 0 = estimate. "
         "Raise it if objects are split, lower it if neighbours merge.",
     )
-    channel: Annotated[Index | tuple[Index, ...] | None, BeforeValidator(_indices)] = Field(
-        None,
-        description="Channel to segment, counted from 0, or several such as 0,2 that are combined; "
-        "none = the only one, or the brightness of RGB.",
+    channel: Annotated[int | tuple[int, ...] | None, BeforeValidator(_indices), AfterValidator(_different_channels)] = (
+        Field(
+            None,
+            description="Channel to segment, counted from 0, or several such as 0,2 that are combined; "
+            "none = the only one, or the brightness of RGB.",
+        )
     )
     combine: Literal["mean", "maximum"] = Field(
         "mean",
@@ -167,12 +175,6 @@ class Parameters(BaseModel):
     def _percentiles_in_order(self) -> Parameters:
         if self.normalize is not None and not 0 <= self.normalize[0] < self.normalize[1] <= 100:
             raise ValueError(f"normalize: {self.normalize} must be two percentiles in ascending order, such as 1,99")
-        return self
-
-    @model_validator(mode="after")
-    def _channels_differ(self) -> Parameters:
-        if isinstance(self.channel, tuple) and len(set(self.channel)) < max(1, len(self.channel)):
-            raise ValueError(f"channel: {self.channel} must be different channels, such as 0,2")
         return self
 
     @model_validator(mode="after")

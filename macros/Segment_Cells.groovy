@@ -1,7 +1,7 @@
 #@ ImagePlus imp
 #@ String  (label="Model", description="Open Engine Status to list models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
 #@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of a cell or nucleus", min=0, max=4000, value=0, persist=false) diameter
-#@ Integer (label="Channel (0 = the one shown)", description="Channel to segment, counted from 1; 0 = the one shown, or the brightness of an RGB image", min=0, value=0, persist=false) channel
+#@ String  (label="Channel (0 = the one shown)", description="Channel to segment, counted from 1, or several such as 1,3, which are combined; 0 = the one shown, or the brightness of an RGB image", value="0", persist=false) channel
 #@ Integer (label="Nuclei channel (0 = none)", description="Channel with the nuclei, which helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
 #@ String  (label="Planes", description="Which planes of a stack to segment. In a volume (all slices of a frame) each cell is one 3D object; the other choices outline cells plane by plane", choices={"current plane", "every slice", "every frame", "every plane", "whole volume (3D)", "every volume (3D)"}, value="current plane", persist=false) planes
 #@ Double  (label="Anisotropy (0 = from the image)", description="For 3D: z step divided by pixel size; 0 = as set in Image > Properties", min=0, max=100, value=0, persist=false) anisotropy
@@ -11,6 +11,12 @@
 #@ Integer (label="Min size in pixels", description="Smaller objects are dropped", min=0, value=15, persist=false) min_size
 #@ Boolean (label="Exclude on edges", description="Drop objects that touch the edge of the image or of the selection's bounding box", value=false, persist=false) exclude_on_edges
 #@ Boolean (label="Objects are darker than the background", description="Invert the image first", value=false, persist=false) invert
+#@ String  (label="Several channels become", description="If several channels are given: their mean, or the maximum, which is the brightest at each pixel; each is scaled first", choices={"mean", "maximum"}, value="mean", persist=false) combine
+#@ String  (label="Normalize between percentiles", description="Intensity percentiles LOW,HIGH that become 0 and 1; none = do not scale", value="1,99", persist=false) normalize
+#@ String  (label="Limits in grey values (none = percentiles)", description="LOW,HIGH: the grey values that become 0 and 1 in every image, so that plates stay comparable; they replace the percentiles and the next three", value="none", persist=false) limits
+#@ Integer (label="Tile norm in pixels (0 = off)", description="Scale in tiles of this size, for uneven light; try 100", min=0, max=10000, value=0, persist=false) tile_norm
+#@ Double  (label="Sharpen over pixels (0 = off)", description="Subtract the surroundings over this radius, for blurred images; try a quarter of the diameter", min=0, max=200, value=0, persist=false) sharpen
+#@ Double  (label="Smooth over pixels (0 = off)", description="For noisy images; try a tenth of the diameter", min=0, max=200, value=0, persist=false) smooth
 #@ Boolean (label="Outlines to the ROI Manager", description="Added to the outlines that are already there", value=true, persist=false) roi_manager
 #@ Boolean (label="Outlines as overlay", description="Added to the outlines that are already there", value=false, persist=false) overlay
 #@ Boolean (label="Label image", description="A new image in which the pixels of object k have the grey level k, for measurements, TrackMate and other programs", value=false, persist=false) label_image
@@ -119,16 +125,17 @@ boolean threeD() {
 Map channelsToSegment() {
     def rgb = imp.type == ImagePlus.COLOR_RGB
     def count = rgb ? 3 : imp.NChannels
-    [channel: channel, nuclei: nuclei].each { name, number ->
+    def chosen = cellspan.channelNumbers(channel)
+    (chosen.collect { ["channel", it] } + [["nuclei", nuclei]]).each { name, number ->
         if (number < 0 || number > count)
             cellspan.fail("${name} = ${number}, but the image has ${count} channel(s), counted from 1.")
     }
     if (rgb)
-        return [channels: [1], shown: 1, options: cellspan.channels(channel, nuclei)]
-    def main = channel ?: imp.C
-    if (nuclei == 0)
-        return [channels: [main], shown: main, options: [:]]
-    return [channels: [main, nuclei], shown: main, options: cellspan.channels(1, 2)]
+        return [channels: [1], shown: 1, options: cellspan.channels(chosen, nuclei)]
+    def mains = chosen ?: [imp.C]
+    def sent = nuclei ? mains + [nuclei] : mains
+    def options = sent.size() == 1 ? [:] : cellspan.channels((1..mains.size()).toList(), nuclei ? sent.size() : 0)
+    return [channels: sent, shown: mains[0], options: options]
 }
 
 void save(Map part, File file) {
@@ -163,7 +170,8 @@ List<String> arguments(File folder, Map part, File rois, File labels) {
     words += link_frames ? ["--link"] : []
     def settings = [model: model, diameter: diameter, flow_threshold: flow_threshold,
                     cellprob_threshold: cellprob_threshold, min_size: min_size,
-                    exclude_on_edges: exclude_on_edges, invert: invert]
+                    exclude_on_edges: exclude_on_edges, invert: invert, combine: combine, normalize: normalize,
+                    limits: limits, tile_norm: tile_norm, sharpen: sharpen, smooth: smooth]
     if (threeD())
         settings += stitch_threshold > 0 ? [stitch_threshold: stitch_threshold]
             : [do_3d: true, anisotropy: anisotropy ?: anisotropyOfImage()]

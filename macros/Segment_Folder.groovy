@@ -2,13 +2,19 @@
 #@ File    (label="Folder for the results", style="directory", required=false, description="Leave it as it is for a folder beside that of the images, with _cellspan added to its name", value="beside the images", persist=false) output
 #@ String  (label="Model", description="Open Engine Status to list models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
 #@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of a cell or nucleus; automatic = estimated for each image", min=0, max=4000, value=0, persist=false) diameter
-#@ Integer (label="Channel (0 = the first)", description="Channel to segment, counted from 1; 0 = the first, or the brightness of an RGB image", min=0, value=0, persist=false) channel
+#@ String  (label="Channel (0 = the first)", description="Channel to segment, counted from 1, or several such as 1,3, which are combined; 0 = the first, or the brightness of an RGB image", value="0", persist=false) channel
 #@ Integer (label="Nuclei channel (0 = none)", description="Channel with the nuclei, which helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
 #@ Double  (label="Flow threshold (0 = keep all)", description="Raise it to keep more objects", min=0, value=0.4, persist=false) flow_threshold
 #@ Double  (label="Cellprob threshold (lower = more)", description="Lower it to find fainter objects and larger outlines", min=-20, max=20, value=0, persist=false) cellprob_threshold
 #@ Integer (label="Min size in pixels", description="Smaller objects are dropped", min=0, value=15, persist=false) min_size
 #@ Boolean (label="Exclude on edges", description="Drop objects that touch the edge of the image", value=false, persist=false) exclude_on_edges
 #@ Boolean (label="Objects are darker than the background", description="Invert the images first", value=false, persist=false) invert
+#@ String  (label="Several channels become", description="If several channels are given: their mean, or the maximum, which is the brightest at each pixel; each is scaled first", choices={"mean", "maximum"}, value="mean", persist=false) combine
+#@ String  (label="Normalize between percentiles", description="Intensity percentiles LOW,HIGH that become 0 and 1; none = do not scale", value="1,99", persist=false) normalize
+#@ String  (label="Limits in grey values (none = percentiles)", description="LOW,HIGH: the grey values that become 0 and 1 in every image, so that plates stay comparable; they replace the percentiles and the next three", value="none", persist=false) limits
+#@ Integer (label="Tile norm in pixels (0 = off)", description="Scale in tiles of this size, for uneven light; try 100", min=0, max=10000, value=0, persist=false) tile_norm
+#@ Double  (label="Sharpen over pixels (0 = off)", description="Subtract the surroundings over this radius, for blurred images; try a quarter of the diameter", min=0, max=200, value=0, persist=false) sharpen
+#@ Double  (label="Smooth over pixels (0 = off)", description="For noisy images; try a tenth of the diameter", min=0, max=200, value=0, persist=false) smooth
 #@ Boolean (label="Label images", description="IMAGE_labels.tif: the pixels of object k have the grey level k", value=true, persist=false) labels
 #@ Boolean (label="Outlines", description="IMAGE_rois.zip for the ROI Manager", value=true, persist=false) rois
 #@ Boolean (label="Tables", description="IMAGE_objects.csv: position, area and intensity of each object", value=true, persist=false) table
@@ -80,7 +86,8 @@ List<String> arguments() {
         ?: new File(folder.absoluteFile.parentFile, folder.name + "_cellspan")
     def settings = [model: model, diameter: diameter, flow_threshold: flow_threshold,
                     cellprob_threshold: cellprob_threshold, min_size: min_size,
-                    exclude_on_edges: exclude_on_edges, invert: invert, overwrite: replace]
+                    exclude_on_edges: exclude_on_edges, invert: invert, combine: combine, normalize: normalize,
+                    limits: limits, tile_norm: tile_norm, sharpen: sharpen, smooth: smooth, overwrite: replace]
     return ["segment", folder.path, "-o", results.path, "--save", kinds.join(",")] +
-        cellspan.options(settings + cellspan.channels(channel, nuclei))
+        cellspan.options(settings + cellspan.channels(cellspan.channelNumbers(channel), nuclei))
 }

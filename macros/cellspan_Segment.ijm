@@ -13,8 +13,11 @@
 // The settings have the names and defaults of the engine (core/parameters.py); channels count from 1. No name may end
 // with another one after an underscore: ImageJ would find channel= in nuclei_channel=2, too.
 var names = newArray("model", "diameter", "channel", "nuclei", "planes", "flow_threshold", "cellprob_threshold",
-    "min_size", "exclude_on_edges", "invert", "results");
-var values = newArray("cyto", "0", "0", "0", "current plane", "0.4", "0", "15", "false", "false", "ROI Manager");
+    "min_size", "exclude_on_edges", "invert", "combine", "normalize", "limits", "tile_norm", "sharpen", "smooth",
+    "results");
+var values = newArray("cyto", "0", "0", "0", "current plane", "0.4", "0", "15", "false", "false", "mean", "1,99", "none",
+    "0", "0", "0", "ROI Manager");
+var combinations = newArray("mean", "maximum");
 var planes = newArray("current plane", "every plane");
 var results = newArray("ROI Manager", "overlay", "label image", "ROI Manager and label image",
     "overlay and label image");
@@ -69,6 +72,7 @@ function readSettings(options) {
             fail("" + names[i] + " = '" + values[i] + "' is not possible: write the name alone, or leave it out.");
     }
     requireOneOf("planes", planes);
+    requireOneOf("combine", combinations);
     requireOneOf("results", results);
 }
 
@@ -117,7 +121,7 @@ function askForSettings() {
     Dialog.create("cellspan Segment");
     Dialog.addString("Model", values[0], 16);
     Dialog.addNumber("Diameter (0 = automatic)", parseFloat(values[1]), 1, 8, "pixels");
-    Dialog.addNumber("Channel (0 = the one shown)", parseFloat(values[2]), 0, 8, "");
+    Dialog.addString("Channel (0 = the one shown)", values[2], 8);
     Dialog.addNumber("Nuclei channel (0 = none)", parseFloat(values[3]), 0, 8, "");
     Dialog.addChoice("Planes", planes, values[4]);
     Dialog.addNumber("Flow_threshold (0 = keep all)", parseFloat(values[5]), 2, 8, "");
@@ -125,17 +129,29 @@ function askForSettings() {
     Dialog.addNumber("Min_size", parseFloat(values[7]), 0, 8, "pixels");
     Dialog.addCheckbox("Exclude_on_edges", matches(values[8], "true"));
     Dialog.addCheckbox("Invert (objects are darker)", matches(values[9], "true"));
-    Dialog.addChoice("Results", results, values[10]);
+    Dialog.addChoice("Combine several channels by", combinations, values[10]);
+    Dialog.addString("Normalize between percentiles", values[11], 8);
+    Dialog.addString("Limits (none = percentiles)", values[12], 8);
+    Dialog.addNumber("Tile_norm (0 = off)", parseFloat(values[13]), 0, 8, "pixels");
+    Dialog.addNumber("Sharpen (0 = off)", parseFloat(values[14]), 1, 8, "pixels");
+    Dialog.addNumber("Smooth (0 = off)", parseFloat(values[15]), 1, 8, "pixels");
+    Dialog.addChoice("Results", results, values[16]);
     Dialog.show();
     values[0] = Dialog.getString();
-    for (i = 1; i < 4; i++)
-        values[i] = "" + Dialog.getNumber();
+    values[1] = "" + Dialog.getNumber();
+    values[2] = Dialog.getString();
+    values[3] = "" + Dialog.getNumber();
     values[4] = Dialog.getChoice();
     for (i = 5; i < 8; i++)
         values[i] = "" + Dialog.getNumber();
     for (i = 8; i < 10; i++)
         values[i] = asWord(Dialog.getCheckbox());
     values[10] = Dialog.getChoice();
+    values[11] = Dialog.getString();
+    values[12] = Dialog.getString();
+    for (i = 13; i < 16; i++)
+        values[i] = "" + Dialog.getNumber();
+    values[16] = Dialog.getChoice();
 }
 
 function asWord(flag) {
@@ -188,12 +204,17 @@ function askEngine(engine, folder, place) {
 // The engine counts channels from 0.
 function withChannels(words) {
     getDimensions(width, height, channels, slices, frames);
-    main = parseInt(values[2]);
+    mains = split(values[2], ",");
     nuclei = parseInt(values[3]);
-    if (main == 0 && channels > 1)
-        Stack.getPosition(main, slice, frame);
-    if (main > 0 && (channels > 1 || bitDepth() == 24))
-        words = Array.concat(words, "--channel", "" + (main - 1));
+    if (parseInt(mains[0]) == 0 && channels > 1) {
+        Stack.getPosition(shown, slice, frame);
+        mains = newArray("" + shown);
+    }
+    if (parseInt(mains[0]) > 0 && (channels > 1 || bitDepth() == 24)) {
+        for (i = 0; i < mains.length; i++)
+            mains[i] = "" + (parseInt(mains[i]) - 1);
+        words = Array.concat(words, "--channel", String.join(mains, ","));
+    }
     if (nuclei > 0)
         words = Array.concat(words, "--nuclei-channel", "" + (nuclei - 1));
     return words;
@@ -204,9 +225,16 @@ function checkChannels() {
     if (bitDepth() == 24)
         channels = 3;
     for (k = 2; k < 4; k++) {
-        number = parseInt(values[k]);
-        if (isNaN(number) || number < 0 || number > channels)
-            fail("" + names[k] + " = " + values[k] + ", but the image has " + channels + " channel(s), counted from 1.");
+        numbers = split(values[k], ",");
+        for (i = 0; i < numbers.length; i++) {
+            number = parseInt(numbers[i]);
+            least = 0;
+            if (numbers.length > 1)
+                least = 1; // 0, the one shown, is alone
+            if (isNaN(number) || number < least || number > channels)
+                fail("" + names[k] + " = " + values[k] + ", but the image has " + channels
+                    + " channel(s), counted from 1.");
+        }
     }
 }
 

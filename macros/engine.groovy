@@ -180,9 +180,23 @@ class Engine {
         }
     }
 
+    // "1,3" as numbers; none for 0.
+    List<Integer> channelNumbers(Object field) {
+        def words = field.toString().split(",")*.trim()
+        if (!words.every { it ==~ /\d{1,6}/ })
+            fail("channel = '${field}' is not possible: give a number, or several with commas between, such as 1,3.")
+        def numbers = words*.toInteger()
+        if (numbers == [0])
+            return []
+        if (0 in numbers || numbers.toSet().size() < numbers.size())
+            fail("channel = '${field}' is not possible: name each channel once; they count from 1.")
+        return numbers
+    }
+
     // ImageJ counts channels from 1, with 0 = none; the engine counts from 0.
-    Map channels(int main, int nuclei) {
-        return (main ? [channel: main - 1] : [:]) + (nuclei ? [nuclei_channel: nuclei - 1] : [:])
+    Map channels(List<Integer> mains, int nuclei) {
+        def chosen = mains ? [channel: mains.collect { it - 1 }.join(",")] : [:]
+        return chosen + (nuclei ? [nuclei_channel: nuclei - 1] : [:])
     }
 
     // The folder in a field; null if the field still holds the words that mean none. An empty field would not be recorded,

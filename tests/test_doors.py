@@ -16,6 +16,7 @@ import tifffile
 from cellspan.core import Parameters, Segmenter
 from cellspan.core.pictures.reading import read_image
 from cellspan.core.service.client import Engine
+from cellspan.core.training.simulate import simulate_nuclei
 from cellspan.cp_module.install import install as install_plugin
 from cellspan.fiji_bridge.install import install as install_macros
 
@@ -67,6 +68,43 @@ def test_http(image: Path, expected: np.ndarray, engine_home: Path) -> None:
     np.testing.assert_array_equal(engine.segment(read_image(image).channels[0], OPTIONS).labels, expected)
     result, _ = engine.run(image.read_bytes(), "image/tiff", OPTIONS)
     np.testing.assert_array_equal(result.labels, expected)
+
+
+SCALED = {"limits": (300, 9000), "channel": (0, 2), "combine": "maximum"}
+IN_TILES = {"tile_norm": 64, "smooth": 1, "sharpen": 8, "channel": (0, 2), "combine": "mean", "nuclei_channel": 1}
+
+
+@pytest.mark.parametrize("options", [SCALED, IN_TILES, {**SCALED, "tile_norm": 64}])
+def test_several_channels_a_mask_and_every_way_of_scaling(
+    options: dict[str, object], cellspan: Callable, engine_home: Path, tmp_path: Path
+) -> None:
+    """Of a simulated picture, through Python, the command line and HTTP."""
+    field = simulate_nuclei((220, 260), diameter=24, seed=7)
+    light = np.linspace(0.4, 1.6, 260)
+    one = (field.image * light).astype(np.uint16)
+    stack = np.stack([one, np.random.default_rng(0).integers(0, 99, one.shape).astype(np.uint16), one[:, ::-1]])
+    y, x = np.ogrid[:220, :260]
+    mask = (y - 100) ** 2 + (x - 140) ** 2 < 90**2
+    parameters = {"model": "nuclei", "diameter": 24, **options}
+    result = Segmenter("nuclei", "cpu").segment(stack, Parameters(**parameters), mask=mask)
+    assert result.count > 5
+    assert not result.labels[~mask].any()
+
+    tifffile.imwrite(tmp_path / "cells.tif", stack, photometric="minisblack", metadata={"axes": "CYX"})
+    tifffile.imwrite(tmp_path / "mask.tif", mask.astype(np.uint8))
+    texts = {name: ",".join(map(str, value)) if isinstance(value, tuple) else value for name, value in options.items()}
+    flags = [word for name, value in texts.items() for word in (f"--{name.replace('_', '-')}", value)]
+    usual = ["--model", "nuclei", "--diameter", 24, "--save", "labels", "--device", "cpu"]
+    cellspan("segment", tmp_path / "cells.tif", "-o", tmp_path, "--mask", tmp_path / "mask.tif", *usual, *flags)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "cells_labels.tif"), result.labels)
+
+    engine = Engine([sys.executable, "-m", "cellspan.core.cli", "serve"])
+    over_http = engine.segment(stack, {**parameters, "device": "cpu"}, mask=mask)
+    np.testing.assert_array_equal(over_http.labels, result.labels)
+    assert over_http.notes == result.notes
+    files = (tmp_path / "cells.tif").read_bytes(), (tmp_path / "mask.tif").read_bytes()
+    encoded, _ = engine.run(files[0], "image/tiff", {**parameters, "device": "cpu"}, mask=files[1])
+    np.testing.assert_array_equal(encoded.labels, result.labels)
 
 
 def test_cellprofiler(

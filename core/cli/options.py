@@ -67,10 +67,12 @@ def _option(name: str) -> Callable[[Any], Any]:
 
 
 def _metavar(annotation: Any) -> str:
-    """INTEGER, NUMBER or TEXT."""
+    """INTEGER, NUMBER, TEXT, several of them, or the words to choose from."""
     kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    if any(typing.get_origin(kind) is typing.Literal for kind in kinds):
+        return "|".join(typing.get_args(annotation))
+    if any(typing.get_origin(kind) is tuple for kind in kinds):
+        return "INTEGER,..." if int in kinds else "LOW,HIGH"
     if int in kinds:
         return "INTEGER"
-    if float in kinds:
-        return "NUMBER"
-    return "LOW,HIGH" if any(typing.get_origin(kind) is tuple for kind in kinds) else "TEXT"
+    return "NUMBER" if float in kinds else "TEXT"

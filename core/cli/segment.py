@@ -46,6 +46,12 @@ OUTPUT_NAMES = ", ".join(ENDINGS)
     help="Keep the output of the network (_network.npz), so that other thresholds and sizes do not need it again.",
 )
 @series_option
+@click.option(
+    "--mask",
+    type=click.Path(path_type=Path),
+    help="Where to look: an image that is 0 outside (a mask or labels), for one image; or a folder with a mask of each "
+    "image's name.",
+)
 @device_option
 @parameter_options
 def segment(
@@ -56,6 +62,7 @@ def segment(
     skip_existing: bool,
     reuse_flows: bool,
     series: tuple[int, ...],
+    mask: Path | None,
     device: str,
     parameters: Parameters,
 ) -> None:
@@ -74,6 +81,8 @@ def segment(
       cellspan segment "plate1/*_w1.tif" -o results --channel 0 --flow-threshold 0.6
       cellspan segment embryo.ome.tif -o results --model nuclei --do-3d --anisotropy 4
       cellspan segment stack.tif -o results --model nuclei --stitch-threshold 0.25
+      cellspan segment plate1/ -o results --limits 200,4000   (the same grey values for every image)
+      cellspan segment tissue.tif -o results --channel 1,2 --combine maximum --mask tumour.tif
       cellspan segment plate1/ -o results --model nuclei --skip-existing   (resumes, or adds new images)
       cellspan segment plate1/ -o results --reuse-flows --overwrite --flow-threshold 0.6   (tries thresholds quickly)
 
@@ -83,6 +92,7 @@ def segment(
     Exit code 0: done; 1: some images failed and are named; 2: wrong usage; 130 or 143: stopped by Ctrl-C or SIGTERM.
     """
     from cellspan.core.pictures.inputs import find_inputs
+    from cellspan.core.pictures.mask_files import MaskFiles
     from cellspan.core.pictures.several import every_series
     from cellspan.core.results.batch import Batch, Outcome, segment_files
     from cellspan.core.results.outputs import output_paths
@@ -99,13 +109,17 @@ def segment(
         raise click.UsageError("The network's output for volumes is not kept; leave out --reuse-flows and `network`.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
     notes: list[str] = []
-    images = every_series(find_inputs(inputs, notes.append), series)
+    found = find_inputs(inputs, notes.append)
+    masks = None if mask is None else MaskFiles(mask)
+    images = every_series(found if masks is None else masks.without_masks(found), series)
+    if masks is not None:
+        masks.require_one(images)
     _tell(notes)
     segmenter = Segmenter(parameters.model, device)
     outcome = Outcome(stopped=True)
     with Progress(len(images), "image") as progress, stopping() as stop:
         existing: Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
-        batch = Batch(segmenter, output, parameters, kinds, existing, reuse_flows, notes, progress.within)
+        batch = Batch(segmenter, output, parameters, kinds, existing, reuse_flows, notes, progress.within, masks)
         tally = _Tally(len(images))
 
         def show(record: Record) -> None:

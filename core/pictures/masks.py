@@ -32,7 +32,7 @@ def with_mask(picture: Picture, mask: ArrayLike | None) -> Picture:
         inside = inside[0]
     if inside.shape not in (shape, shape[-2:]):
         raise CellspanError(
-            f"the mask has the size {_in_words(inside.shape)}, but the image {_in_words(shape)}; they must be alike.",
+            f"the mask has {_in_words(inside.shape)} pixels, but the image {_in_words(shape)}; they must be alike.",
             "mask_size",
         )
     if not inside.any():
@@ -74,4 +74,5 @@ def _as_mask(pixels: NDArray[Any]) -> Mask:
 
 
 def _in_words(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(length) for length in shape)
+    """Width first, as people say it."""
+    return " x ".join(str(length) for length in reversed(shape))

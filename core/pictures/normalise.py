@@ -88,7 +88,8 @@ def _require_planes(image: Image, parameters: Parameters) -> None:
     several = 4 * len(parameters.channels[1:])
     filters = FILTERS if parameters.smooth or parameters.sharpen else 0
     tiles = TILES if parameters.tile_norm else 0
-    per_pixel = PLANES + image.channels.dtype.itemsize + luminance + nuclei + several + filters + tiles
+    inside = 0 if image.mask is None else 2 + image.channels.dtype.itemsize
+    per_pixel = PLANES + image.channels.dtype.itemsize + luminance + nuclei + several + filters + tiles + inside
     height, width = image.shape
     needed = math.prod(image.shape) * per_pixel
     require_memory(needed, f"an image of {width} x {height} pixels", "segment it in parts or at a lower resolution")
@@ -138,7 +139,7 @@ def _low_and_high(
         grid = tiles.grid(plane, inside, parameters.normalize) - lowest  # large integers do not fit float32
         maps = tiles.maps(grid[None], float(numbers.max()) - lowest)
         if maps is not None:
-            return maps[0] + np.float64(lowest), maps[1] + np.float64(lowest)
+            return maps[0].astype(np.float64) + lowest, maps[1].astype(np.float64) + lowest
     low, high = (float(value) for value in np.percentile(numbers, parameters.normalize))
     if low == high:  # a few bright pixels on a flat background, or the reverse
         low, high = lowest, float(numbers.max())

@@ -1,8 +1,9 @@
 """Scaling by tiles, for uneven light: percentiles of overlapping tiles, drawn out into maps as large as the plane.
 
 As Cellpose does it (`cellpose.transforms.normalize99_tile`): tiles without contrast take the values of the nearest one
-that has some, the values are evened out along y, and between the tiles they are interpolated. Slices without contrast
-take the values of the nearest slice that has some; in Cellpose they weaken the contrast of the others.
+that has some, the values are evened out along y, and between the tiles they are interpolated. Two things differ from
+there: every row of tiles counts (of a plane, 3.1.1.2 takes the first row for all), and slices without contrast take the
+values of the nearest slice that has some (there they weaken the contrast of the others).
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Tiles:
         tile has any.
         """
         least = LEAST * min(1.0, contrast)
-        has_contrast = grids[:, 1] - grids[:, 0] >= least  # not where a tile is NaN
+        ranges = grids[:, 1] - grids[:, 0]
+        has_contrast = (ranges >= least) & (ranges > 0)  # not where a tile is NaN
         slices = np.flatnonzero(has_contrast.any(axis=(1, 2)))
         if not len(slices):
             return None

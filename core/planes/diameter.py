@@ -5,6 +5,7 @@ Stringer et al. 2021, Methods, "Size model".
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ REFINE_FROM = 1.15  # ratio of found to estimated diameter that is worth a secon
 UNSURE = 1.6  # ratio of two looks at the style that do not agree: then every magnification is tried
 FITTING = 1.5  # ratio of an object's diameter to the one that was looked for, at most, that confirms it
 WINDOW = 480  # side of the windows in which a large image's diameter is measured, in pixels that the network sees
+AFFORDED = 4.0  # times its pixels that the network sees of an image whose diameter is estimated, at most,
+CHEAP = 8_000_000  # but always so many: they take 5 seconds on two cores
 ENOUGH = 10  # objects in all windows that a median is taken of
 
 
@@ -45,12 +48,36 @@ class DiameterSearch:
         diameter, notes = self._estimate(part)
         measured = self._measured(part, diameter, report)
         if measured is not None:
-            return self.looker.look(pixels, measured, report), notes
-        seen = self.looker.look(pixels, diameter, report)
+            seen = self.looker.look(pixels, self._affordable(pixels, measured), report)
+            return seen, notes + self._note(pixels, measured)
+        first = self._affordable(pixels, diameter)
+        seen = self.looker.look(pixels, first, report)
         found = median_diameter(seen.objects(usual)[0].labels)
-        if found and max(found / diameter, diameter / found) > REFINE_FROM:
-            seen = self.looker.look(pixels, found, report)
-        return seen, notes
+        if not found:
+            return seen, notes + self._note(pixels, diameter)
+        second = self._affordable(pixels, found)
+        if max(second / first, first / second) > REFINE_FROM:
+            seen = self.looker.look(pixels, second, report)
+        return seen, notes + self._note(pixels, found)
+
+    def _affordable(self, pixels: Pixels, diameter: float) -> float:
+        """The diameter, or the smallest one for which the image need not be enlarged beyond what is afforded."""
+        area = pixels.shape[0] * pixels.shape[1]
+        smallest = self.looker.model.description.mean_diameter * math.sqrt(area / max(AFFORDED * area, CHEAP))
+        return max(diameter, smallest)
+
+    def _note(self, pixels: Pixels, diameter: float) -> list[str]:
+        """What was not done for the objects' diameter, and what to enter to have it done."""
+        taken = self._affordable(pixels, diameter)
+        if taken / diameter <= REFINE_FROM:
+            return []
+        mean = self.looker.model.description.mean_diameter
+        wanted, done = (f"{(mean / one) ** 2:.0f}" for one in (diameter, taken))
+        return [
+            f"The objects seem to be about {diameter:.1f} pixels wide. For that, the image would have to be enlarged "
+            f"{wanted}-fold; it was enlarged {done}-fold to save time, so small objects may be missed. Set the "
+            f"diameter to {diameter:.1f} if they matter."
+        ]
 
     def _estimate(self, pixels: Pixels) -> tuple[float, list[str]]:
         """The diameter as the style tells it, and notes."""

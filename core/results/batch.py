@@ -20,6 +20,7 @@ from cellspan.core.files.writing import make_folder
 from cellspan.core.machine.cancelling import cancelled_by, checkpoint
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.inputs import Input
+from cellspan.core.pictures.mask_files import MaskFiles
 from cellspan.core.planes.looking import OnProgress
 from cellspan.core.results.earlier_runs import EarlierRuns
 from cellspan.core.results.outputs import OnFiles, output_paths, result_files
@@ -54,6 +55,7 @@ class Batch:
     reuse_flows: bool = False  # run the network only where its output is not there already
     notes: Sequence[str] = ()  # on what was left out
     on_progress: OnProgress | None = None  # gets a fraction and a few words within a volume, which takes long
+    masks: MaskFiles | None = None  # where to look in each image
 
     def described(self) -> Record:
         """What the record says of the whole run."""
@@ -63,6 +65,7 @@ class Batch:
             "model": self.segmenter.model.identity,
             "device": self.segmenter.predictor.device,
             "notes": list(self.notes),
+            **({} if self.masks is None else {"mask": str(self.masks.path)}),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS_OF}},
         }
 
@@ -204,10 +207,13 @@ def _skipped(earlier: EarlierRuns, about: Record, item: Input, source: Record, o
 
 
 def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles) -> Record:
+    mask = None if batch.masks is None else batch.masks.of(item)
+    about = {} if mask is None else {"mask": str(mask)}
     if not batch.parameters.is_volume:
-        return segment_plane_file(
-            batch.segmenter, item.path, paths, batch.parameters, batch.reuse_flows, write, item.series
+        found = segment_plane_file(
+            batch.segmenter, item.path, paths, batch.parameters, batch.reuse_flows, write, item.series, mask
         )
+        return {**about, **found}
 
     def report(fraction: float, words: str) -> None:
         checkpoint()
@@ -216,4 +222,5 @@ def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles
 
     from cellspan.core.results.volume_files import segment_volume_file  # scipy: 0.3 s that planes need not wait
 
-    return segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write, item.series)
+    found = segment_volume_file(batch.segmenter, item.path, paths, batch.parameters, report, write, item.series, mask)
+    return {**about, **found}

@@ -11,6 +11,7 @@ from cellspan.core.machine.cancelling import checkpoint
 from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Image
+from cellspan.core.pictures.masks import read_mask, with_mask
 from cellspan.core.pictures.reading import read_image
 from cellspan.core.planes.result import Result
 from cellspan.core.results.kept_outputs import result_from, save_outputs_of_network
@@ -29,10 +30,16 @@ def segment_plane_file(
     reuse_flows: bool = False,
     write: OnFiles = write_together,
     series: int | None = None,
+    mask: Path | None = None,
 ) -> dict[str, Any]:
-    """Segment an image and write the asked kinds of results; its record for run.json. Raises CellspanError."""
+    """Segment an image and write the asked kinds of results; its record for run.json. Raises CellspanError.
+
+    `mask`: the file of its mask.
+    """
     image = read_image(path, series)
+    inside = None if mask is None else read_mask(mask)
     try:
+        image = with_mask(image, inside)
         result, notes = _result(segmenter, image, parameters, outputs["network"] if reuse_flows else None)
     except CellspanError as error:
         raise error.within(path) from None

@@ -17,6 +17,7 @@ from cellspan.core.files.together import Write, WrittenMeanwhile, write_together
 from cellspan.core.machine.memory import available_memory
 from cellspan.core.objects.outlines import write_roi_zip
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.masks import read_mask, with_mask
 from cellspan.core.pictures.planes import named
 from cellspan.core.pictures.reading import read_volume
 from cellspan.core.pictures.volume import Spacing, Volume
@@ -44,12 +45,18 @@ def segment_volume_file(
     report: OnProgress,
     write: OnFiles = write_together,
     series: int | None = None,
+    mask: Path | None = None,
 ) -> dict[str, Any]:
-    """Segment a volume and write the asked kinds of results; its record for run.json. Raises CellspanError."""
+    """Segment a volume and write the asked kinds of results; its record for run.json. Raises CellspanError.
+
+    `mask`: the file of its mask.
+    """
     started = time.perf_counter()
+    inside = None if mask is None else read_mask(mask)
     flows_wanted = 0 if "flows" not in outputs else 3 if parameters.do_3d else 2
     try:
-        with read_volume(path, series) as volume, result_arrays(volume.shape, flows_wanted) as found:
+        with read_volume(path, series) as opened, result_arrays(opened.shape, flows_wanted) as found:
+            volume = with_mask(opened, inside)
             segmenter.making_do(lambda pipeline: VolumeTask(pipeline, volume, parameters, report).run(found))
             report(0.99, "writing the results")
             save_volume_outputs(outputs, found, volume, parameters, write)

@@ -41,7 +41,7 @@ MOST_LOSSES = 10  # engines that may stop while an image waits
 LONGEST_PAUSE = 4.0  # seconds between two starts of an engine
 SERVICE, LOCK, LOG, MARKS = "service.json", "service.lock", "service.log", "running"  # in the engine's folder
 CHALLENGE_PREFIX = "cellspan engine "
-MASK_HEADER = "Cellspan-Mask"  # how many bytes at the end of the body are those of the mask
+MASK_BYTES = "mask_bytes"  # in the query, because an engine without masks refuses what it does not know there
 NPY = "application/x-npy"
 MISSING = (
     "The cellspan engine was not found; install it with 'pip install cellspan', "
@@ -386,9 +386,8 @@ class Engine:
         crashed two engines.
         """
         headers = self._headers(content_type, uuid.uuid4().hex, keep)
-        if mask:
-            body, headers[MASK_HEADER] = body + mask, str(len(mask))
-        address = "/v1/jobs?" + _query(parameters)
+        address = "/v1/jobs?" + _query({**parameters, **({MASK_BYTES: len(mask)} if mask else {})})
+        body += mask
         losses = 0
         while True:
             service = self.connect(on_progress)

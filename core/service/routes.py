@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
 from cellspan.core.service.answers import ENCODERS, encode
-from cellspan.core.service.client import CHALLENGE_PREFIX, MASK_HEADER
+from cellspan.core.service.client import CHALLENGE_PREFIX, MASK_BYTES
 from cellspan.core.service.description import DEVICE, described
 from cellspan.core.service.engine import Client, Engine
 from cellspan.core.service.errors import Refusal
@@ -26,7 +26,7 @@ from cellspan.core.service.guard import HEAD
 from cellspan.core.service.jobs import LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job
 from cellspan.core.service.metrics import MEDIA_TYPE
 from cellspan.core.service.shapes import Health, Hello, JobState, ModelList, Problem, Stopping
-from cellspan.core.service.uploads import KINDS, MAX_UPLOAD, Upload
+from cellspan.core.service.uploads import KINDS, Upload
 
 LONGEST_WAIT = 30.0  # seconds of one long poll
 BODY_SECONDS = 60.0  # without another byte of an upload
@@ -115,15 +115,6 @@ Key = Annotated[
         alias="Idempotency-Key", min_length=1, max_length=LONGEST_KEY, description="The same key gives the same job."
     ),
 ]
-MaskBytes = Annotated[
-    int,
-    Header(
-        alias=MASK_HEADER,
-        ge=0,
-        le=MAX_UPLOAD,
-        description="How many bytes at the end of the body are a mask (npy, TIFF or PNG; 0 outside): where to look.",
-    ),
-]
 JobId = Annotated[str, Path(max_length=64, description="The id that was returned for the image.")]
 
 # Describes the token, which the guard checks.
@@ -180,6 +171,12 @@ async def models(engine: TheEngine) -> ModelList:
                 "schema": {"type": "string", "pattern": DEVICE, "default": "auto"},
                 "description": "auto, cpu, gpu, cuda, cuda:N or mps.",
             },
+            {
+                "name": MASK_BYTES,
+                "in": "query",
+                "schema": {"type": "integer", "minimum": 0, "default": 0},
+                "description": "How many bytes at the end of the body are a mask (npy, TIFF or PNG; 0 outside).",
+            },
         ],
         "requestBody": {
             "required": True,
@@ -187,13 +184,12 @@ async def models(engine: TheEngine) -> ModelList:
         },
     },
 )
-async def submit(
-    request: Request, engine: TheEngine, client: TheClient, key: Key = None, mask: MaskBytes = 0
-) -> dict[str, Any]:
+async def submit(request: Request, engine: TheEngine, client: TheClient, key: Key = None) -> dict[str, Any]:
     """Send an image, and a mask after it if there is one, with the parameters of the segmentation in the query."""
     engine.check_open(client)  # before the image is received
     values = dict(request.query_params)
     device = values.pop("device", "auto")
+    mask = _count(values.pop(MASK_BYTES, "0"))
     parameters = parse_parameters(values)
     upload = await _received(request, engine, mask)
     try:
@@ -303,6 +299,13 @@ def metrics(request: Request, engine: TheEngine) -> Response:
     if not context_of(request).metrics:
         raise Refusal(404, "no_metrics", "Metrics are available only if the engine was started with --metrics.")
     return Response(engine.metrics.text(engine.jobs, engine.results, engine.models), media_type=MEDIA_TYPE)
+
+
+def _count(text: str) -> int:
+    """How many bytes the mask has; raises Refusal."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise Refusal(400, "bad_mask", f"{MASK_BYTES} = '{text}' is not possible: give a number of bytes.")
+    return int(text)
 
 
 async def _received(request: Request, engine: Engine, mask: int) -> Upload:

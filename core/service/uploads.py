@@ -15,7 +15,7 @@ from cellspan.core.pictures.images import Image, image_from_array
 from cellspan.core.pictures.masks import decode_mask, with_mask
 from cellspan.core.pictures.reading import decode_image, decode_volume
 from cellspan.core.pictures.volume import Volume, volume_from_array
-from cellspan.core.service.client import MASK_HEADER, NPY
+from cellspan.core.service.client import MASK_BYTES, NPY
 from cellspan.core.service.errors import Refusal
 
 TIFF, PNG = "image/tiff", "image/png"
@@ -121,7 +121,7 @@ class Upload:
             raise Refusal(
                 400,
                 "bad_mask",
-                f"{MASK_HEADER} says that the mask has {self.mask} bytes, but image and mask have only {self.size}.",
+                f"{MASK_BYTES} = {self.mask}, but image and mask together have only {self.size} bytes.",
             )
         try:
             if self._file is not None:

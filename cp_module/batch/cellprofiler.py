@@ -110,7 +110,7 @@ def run_process(
         )
     try:
         if record is not None:
-            _write_record(record, child.pid)
+            write_record(record, child.pid)
         while child.poll() is None:
             if stopped():
                 return None
@@ -150,7 +150,8 @@ def _same_session(child: int, parent: int) -> bool:
         return False
 
 
-def _write_record(record: Path, pid: int) -> None:
+def write_record(record: Path, pid: int) -> None:
+    """Write down which process runs, for a later run to end it."""
     with contextlib.suppress(psutil.NoSuchProcess):
         content = {"host": host(), "pid": pid, "started": psutil.Process(pid).create_time()}
         record.write_text(json.dumps(content), encoding="utf-8")

@@ -106,3 +106,27 @@ def test_one_of_several_images_in_a_file_is_chosen(segmenter: Segmenter, tmp_pat
     np.testing.assert_array_equal(found.probability, segmenter.segment(planes[1], parameters).probability)
     with pytest.raises(CellspanError, match="what was given is no file"):
         segmenter.segment(planes[0], parameters, series=0)
+
+
+def test_the_diameter_is_that_of_the_objects_inside_the_mask(segmenter: Segmenter) -> None:
+    small, large = (simulate_nuclei((300, 300), size, coverage=0.3, seed=1).image for size in (18, 50))
+    image = np.concatenate([small, large], axis=1)
+    for side, diameter in ((slice(0, 300), 18), (slice(300, 600), 50)):
+        mask = np.zeros(image.shape, bool)
+        mask[:, side] = True
+        result = segmenter.segment(image, mask=mask)
+        assert result.diameter == pytest.approx(diameter, rel=0.25)
+        assert not result.labels[~mask].any()
+
+
+@pytest.mark.parametrize("resample", [True, False])
+def test_other_thresholds_stay_inside_the_mask(segmenter: Segmenter, resample: bool) -> None:
+    image = simulate_nuclei((200, 240), 24, seed=2).image
+    mask = np.zeros(image.shape, bool)
+    mask[30:150, 40:200] = True
+    first = segmenter.segment(image, Parameters(diameter=24), mask=mask)
+    changed = Parameters(diameter=24, min_size=60, exclude_on_edges=True, cellprob_threshold=-1, resample=resample)
+    again = first.again(changed)
+    np.testing.assert_array_equal(again.labels, segmenter.segment(image, changed, mask=mask).labels)
+    assert 0 < again.count < first.count
+    assert not again.labels[~mask].any()

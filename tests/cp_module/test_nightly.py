@@ -1,6 +1,6 @@
 """The installed module in the nightly build of CellProfiler 5: `nox -s cellprofiler5`.
 
-Pictures are PNG here, because that build reads TIFF through a Java library that it downloads when it runs.
+Without `-e imageio_reader`, that build reads TIFF through a Java library that it downloads when it runs.
 """
 
 from __future__ import annotations
@@ -35,16 +35,6 @@ def cellprofiler_python() -> Path:
     return Path(path)
 
 
-@pytest.fixture
-def pipeline(tmp_path: Path) -> Path:
-    """The pipeline of the other tests, for PNG files."""
-    text, replaced = re.subn(r'"d0\.tif"', '"d0.png"', PIPELINE.read_text())
-    assert replaced == 1
-    path = tmp_path / "nuclei.cppipe"
-    path.write_text(text)
-    return path
-
-
 def test_it_loads_the_plugin(cellprofiler_python: Path, plugin_folder: Path) -> None:
     findings = list(check(plugin_folder, cellprofiler_python))
     assert all(finding.good for finding in findings), findings
@@ -59,26 +49,32 @@ def test_in_cellprofiler(script: Path, in_cellprofiler: Any, plugin_folder: Path
 
 
 @pytest.mark.data
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_a_pipeline_finds_what_the_command_line_finds(
     in_cellprofiler: Any,
     cellspan: Callable,
     plugin_folder: Path,
-    pipeline: Path,
     shared_data: Path,
     engine_home: Path,
     tmp_path: Path,
+    suffix: str,
 ) -> None:
     """8 and 16 bits in one run."""
-    images, out, expected = tmp_path / "in", tmp_path / "out", tmp_path / "cli"
+    images, out, expected, pipeline = tmp_path / "in", tmp_path / "out", tmp_path / "cli", tmp_path / "nuclei.cppipe"
     images.mkdir()
     out.mkdir()
+    text, replaced = re.subn(r'"d0\.tif"', f'"d0{suffix}"', PIPELINE.read_text())
+    assert replaced == 1
+    pipeline.write_text(text)
     (human,) = (shared_data / "cellprofiler_examples" / "human").glob("*d0.tif")
     deep = imageio.imread(sorted((shared_data / "bbbc039" / "val").glob("*_img.png"))[0])[:300, :400]
     assert deep.dtype == np.uint16
-    imageio.imwrite(images / "eight_d0.png", tifffile.imread(human))
-    imageio.imwrite(images / "sixteen_d0.png", deep)
+    write = imageio.imwrite if suffix == ".png" else tifffile.imwrite
+    write(images / f"eight_d0{suffix}", tifffile.imread(human))
+    write(images / f"sixteen_d0{suffix}", deep)
     arguments = ["-c", "-r", "-p", pipeline, "-i", images, "-o", out, "--plugins-directory", plugin_folder]
-    done = in_cellprofiler("-m", "cellprofiler", *arguments)
+    reader = [] if suffix == ".png" else ["-e", "imageio_reader"]
+    done = in_cellprofiler("-m", "cellprofiler", *arguments, *reader)
     assert done.returncode == 0, done.stdout + done.stderr
     cellspan("segment", images, "-o", expected, "--save", "labels", *AS_IN_PIPELINE)
     for name in ("eight_d0", "sixteen_d0"):

@@ -23,8 +23,8 @@ def offered(name: str) -> dict[str, str]:
     """Key and default of each `#@` parameter; '' without one."""
     script = files("cellspan.macros").joinpath(name).read_text(encoding="utf-8")
     fields = re.findall(r"^#@ \w+ +\((.*)\) (\w+)$", script, re.M)
-    defaults = {key: re.search(r'\bvalue="?([^",]*)', options) for options, key in fields}
-    return {key: found[1] if found else "" for key, found in defaults.items()}
+    defaults = {key: re.search(r'\bvalue=(?:"([^"]*)"|([^,]*))', options) for options, key in fields}
+    return {key: found[1] or found[2] if found else "" for key, found in defaults.items()}
 
 
 @pytest.mark.parametrize("command", ["Segment Cells", "Segment Folder", "Train from ROIs"])

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from cellspan.core import Parameters, Segmenter
 from cellspan.core.cli.programs import problem_line
 from cellspan.core.errors import CellspanError, missing_channel
 from cellspan.core.models.registry import BUNDLED, user_models
@@ -69,6 +70,38 @@ def test_settings_reach_the_engine(imagej, engine_home: Path, cellspan, nuclei: 
     settings = ["diameter=40", "flow_threshold=0", "cellprob_threshold=-1.5", "min_size=400", "exclude_on_edges=true"]
     painted = tmp_path / "painted.tif"
     imagej.groovy(PROGRAM, PROGRAMS, nuclei, painted, "model=nuclei", *settings, display=False)
+    np.testing.assert_array_equal(tifffile.imread(painted), expected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        (
+            ["channel=1,3", "combine=maximum", "limits=0,900"],
+            {"channel": (0, 2), "combine": "maximum", "limits": (0, 900)},
+        ),
+        (["channel=3", "nuclei=1", "tile_norm=50"], {"channel": 2, "nuclei_channel": 0, "tile_norm": 50}),
+        (
+            ["channel=2", "normalize=2,97", "sharpen=6.5", "smooth=1"],
+            {"normalize": (2, 97), "sharpen": 6.5, "smooth": 1},
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_script", [True, False])
+def test_channels_and_scaling_reach_the_engine(
+    imagej, engine_home: Path, tmp_path: Path, settings: list[str], options: dict[str, object], is_script: bool
+) -> None:
+    stack = np.stack([simulate_nuclei((120, 150), diameter=26, seed=seed).image for seed in range(3)])
+    stack = (stack / stack.max() * 1000).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "cells.tif", stack, imagej=True, metadata={"axes": "CYX"})
+    parameters = Parameters(model="nuclei", diameter=26, **{"channel": 1, **options})
+    expected = Segmenter("nuclei").segment(stack, parameters).labels
+    painted, settings = tmp_path / "painted.tif", ["model=nuclei", "diameter=26", *settings]
+    if is_script:
+        imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "cells.tif", painted, *settings, display=False)
+    else:
+        imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), imagej.macro)
+    assert expected.max() > 3
     np.testing.assert_array_equal(tifffile.imread(painted), expected)
 
 
@@ -160,7 +193,7 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "imp ImagePlus null",
         "model String cyto [cyto, nuclei]",
         "diameter Double 0.0",
-        "channel Integer 0",
+        "channel String 0",
         "nuclei Integer 0",
         "planes String current plane [current plane, every slice, every frame, every plane, whole volume (3D), "
         "every volume (3D)]",
@@ -171,6 +204,12 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "min_size Integer 15",
         "exclude_on_edges Boolean false",
         "invert Boolean false",
+        "combine String mean [mean, maximum]",
+        "normalize String 1,99",
+        "limits String none",
+        "tile_norm Integer 0",
+        "sharpen Double 0.0",
+        "smooth Double 0.0",
         "roi_manager Boolean true",
         "overlay Boolean false",
         "label_image Boolean false",
@@ -186,13 +225,19 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "output File beside the images",
         "model String cyto [cyto, nuclei]",
         "diameter Double 0.0",
-        "channel Integer 0",
+        "channel String 0",
         "nuclei Integer 0",
         "flow_threshold Double 0.4",
         "cellprob_threshold Double 0.0",
         "min_size Integer 15",
         "exclude_on_edges Boolean false",
         "invert Boolean false",
+        "combine String mean [mean, maximum]",
+        "normalize String 1,99",
+        "limits String none",
+        "tile_norm Integer 0",
+        "sharpen Double 0.0",
+        "smooth Double 0.0",
         "labels Boolean true",
         "rois Boolean true",
         "table Boolean true",

@@ -11,7 +11,8 @@ from cellspan.core.parameters import Parameters
 
 pytestmark = pytest.mark.quick
 
-SETTINGS = ["model", "diameter", "flow_threshold", "cellprob_threshold", "min_size", "exclude_on_edges"]
+SETTINGS = ["model", "diameter", "flow_threshold", "cellprob_threshold", "min_size", "exclude_on_edges", "combine"]
+SETTINGS += ["normalize", "limits", "tile_norm", "sharpen", "smooth"]
 COUNTED_FROM_ONE = {"channel", "nuclei"}  # as ImageJ does; 0 stands for the one shown, or none
 FROM_THE_IMAGE = {"anisotropy"}  # 0 stands for what the image's calibration says
 SCRIPTS = sorted(path.name for path in files("cellspan.macros").iterdir() if path.name.endswith(".groovy"))
@@ -37,7 +38,8 @@ def in_macro() -> dict[str, str]:
 def in_script() -> dict[str, str]:
     """Names and defaults in the script."""
     fields = re.findall(r"^#@ \w+ +\((.*?)\) (\w+)$", text("Segment_Cells.groovy"), re.M)
-    return {name: re.search(r'\bvalue="?([^",]*)', options)[1] for options, name in fields}
+    found = {name: re.search(r'\bvalue=(?:"([^"]*)"|([^,]*))', options) for options, name in fields}
+    return {name: value[1] or value[2] for name, value in found.items()}
 
 
 def engine_settings(offered: dict[str, str]) -> dict[str, str]:

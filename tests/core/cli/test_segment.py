@@ -215,3 +215,44 @@ def test_help_has_examples(cellspan: Callable) -> None:
     for verb in VERBS:
         shown = cellspan(verb, "--help").stdout
         assert "Example" in shown or verb in ("service", "doctor")
+
+
+def test_masks(tmp_path: Path, picture: Path, cellspan: Callable) -> None:
+    inside = np.zeros(FIELD.image.shape, np.uint8)
+    inside[:, :100] = 255
+    tifffile.imwrite(tmp_path / "left.tif", inside)
+    options = ("--model", "nuclei", "--diameter", "26", "--save", "labels,overlay,table,network")
+    one, several, out = tmp_path / "one", tmp_path / "several", tmp_path / "out"
+    cellspan("segment", picture, "-o", one, "--mask", tmp_path / "left.tif", *options)
+    labels = tifffile.imread(one / "cells_labels.tif")
+    assert labels.max() > 3
+    assert not labels[:, 100:].any()
+    assert json.loads((one / "run.json").read_text())["inputs"][0]["mask"] == str(tmp_path / "left.tif")
+    # A folder of masks, which may lie among the images; an image without a mask fails, and the others do not.
+    (several / "masks").mkdir(parents=True)
+    for name in ("a", "b"):
+        (several / f"{name}.tif").write_bytes(picture.read_bytes())
+    imageio.imwrite(several / "masks" / "a.png", inside)
+    done = cellspan("segment", several, "-o", out, "--mask", several / "masks", *options, check=False)
+    assert done.returncode == 1
+    assert f"{several / 'b.tif'}: {several / 'masks'} holds no mask for it" in done.stdout + done.stderr
+    np.testing.assert_array_equal(tifffile.imread(out / "a_labels.tif"), labels)
+    assert len(list(out.rglob("*_labels.tif"))) == 1
+    # With another mask the network is asked again.
+    again = cellspan("segment", picture, "-o", one, *options, "--overwrite", "--reuse-flows")
+    assert "the image has changed" in again.stderr
+    assert tifffile.imread(one / "cells_labels.tif")[:, 100:].any()
+
+
+def test_masks_that_cannot_be_are_refused(tmp_path: Path, picture: Path, cellspan: Callable) -> None:
+    (tmp_path / "other.tif").write_bytes(picture.read_bytes())
+    tifffile.imwrite(tmp_path / "mask.tif", np.ones((20, 30), np.uint8))
+    out, mask = ("-o", tmp_path / "out", "--model", "nuclei"), ("--mask", tmp_path / "mask.tif")
+    done = cellspan("segment", picture, *out, *mask, check=False)
+    assert done.returncode == 1
+    assert f"{picture}: the mask has 30 x 20 pixels, but the image 200 x 160" in done.stdout + done.stderr
+    done = cellspan("segment", picture, tmp_path / "other.tif", *out, *mask, check=False)
+    assert "this is one mask, but there are 2 images" in done.stderr
+    done = cellspan("segment", picture, *out, "--mask", tmp_path / "none.tif", check=False)
+    assert "there is no such mask" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -40,3 +40,26 @@ def test_the_smallest_diameter_is_not_believed_unseen(segmenter: Segmenter, monk
     made = simulate_nuclei((320, 320), 40)
     found = segmenter.segment(image_from_array(made.image), Parameters())
     assert found.diameter == pytest.approx(median_diameter(made.labels), rel=0.1)
+
+
+def test_specks_in_a_large_image_are_not_enlarged_beyond_what_is_afforded(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The image is enlarged as far as it is cheap, and a note says what to enter; whoever enters it gets all of it."""
+    monkeypatch.setattr("cellspan.core.planes.diameter.CHEAP", 400_000)
+    made = simulate_nuclei((300, 300), 7)
+    image, mean = image_from_array(made.image), segmenter.model.description.mean_diameter
+    found = segmenter.segment(image, Parameters())
+    assert found.diameter == pytest.approx(mean * (300 * 300 / 400_000) ** 0.5)
+    (note,) = [note for note in found.notes if "enlarged" in note]
+    assert "to save time" in note
+    told = segmenter.segment(image, Parameters(diameter=7.0))
+    assert told.diameter == 7
+    assert not [note for note in told.notes if "enlarged" in note]
+
+
+def test_small_images_are_enlarged_as_they_need_it(segmenter: Segmenter) -> None:
+    made = simulate_nuclei((300, 300), 7)
+    found = segmenter.segment(image_from_array(made.image), Parameters())
+    assert found.diameter == pytest.approx(median_diameter(made.labels), rel=0.2)
+    assert not [note for note in found.notes if "enlarged" in note]

@@ -1,5 +1,8 @@
 """Parts of an image in which a diameter is measured: inside it, and only where they save time."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,3 +48,17 @@ def test_flat_images_are_those_without_contrast_in_the_first_channel() -> None:
     assert Pixels(planes, Parameters()).is_flat
     planes[0, 2, 2] = 1
     assert not Pixels(planes, Parameters()).is_flat
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.randoms(use_true_random=False))
+def test_what_is_looked_at_is_the_smallest_part_that_holds_the_mask(height: int, width: int, random: Any) -> None:
+    whole = pixels(height, width)
+    assert whole.looked_at() is whole
+    mask = np.zeros((height, width), bool)
+    for _ in range(random.randint(1, 4)):
+        mask[random.randrange(height), random.randrange(width)] = True
+    part = replace(whole, mask=mask).looked_at()
+    assert part.mask.sum() == mask.sum()
+    assert all(part.mask.take(end, axis).any() for axis in (0, 1) for end in (0, -1))
+    y, x = np.nonzero(mask)
+    assert divmod(int(part.planes[0, 0, 0]), width) == (y.min(), x.min())

@@ -1,5 +1,7 @@
 """What the network said leads to objects at the size of the image, with any thresholds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,3 +36,36 @@ def test_everything_is_more_than_what_is_wanted(seen: Seen, resample: bool) -> N
     strict = Parameters(resample=resample, min_size=500, exclude_on_edges=True)
     assert seen.objects(strict)[0].labels.max() == 2
     assert seen.everything(strict)[0].max() == 3
+
+
+@pytest.mark.parametrize("resample", [True, False])
+def test_no_object_lies_outside_a_mask(seen: Seen, resample: bool) -> None:
+    # The flows are those of whole objects, so the errors of cut ones are large.
+    usual = {"resample": resample, "flow_threshold": 0}
+    whole = seen.objects(Parameters(**usual))[0].labels
+    mask = np.zeros(seen.shape, bool)
+    column = int(np.nonzero(whole == 1)[1].mean())
+    mask[:, : column + 1] = True  # cuts the first object
+    within = replace(seen, mask=mask)
+    found, outputs = within.objects(Parameters(**usual))
+    assert not found.labels[~mask].any()
+    assert 1 <= found.labels.max() < whole.max()
+    assert sorted(np.unique(found.labels)) == list(range(found.labels.max() + 1))
+    np.testing.assert_array_equal(outputs, seen.objects(Parameters(**usual))[1])
+    cut = (whole == 1) & mask
+    assert np.mean(found.labels[cut] > 0) > 0.9
+    # What the mask cuts is at an edge, and its size is that of what is left of it.
+    inner, _ = within.objects(Parameters(**usual, exclude_on_edges=True))
+    assert not inner.labels[cut].any()
+    large, _ = within.objects(Parameters(**usual, min_size=int(cut.sum() * 1.2)))
+    assert not large.labels[cut].any()
+
+
+def test_a_hole_in_a_mask_is_not_filled(seen: Seen) -> None:
+    whole = seen.objects(Parameters())[0].labels
+    mask = np.ones(seen.shape, bool)
+    y, x = (int(axis.mean()) for axis in np.nonzero(whole == 1))
+    mask[y - 2 : y + 2, x - 2 : x + 2] = False
+    found = replace(seen, mask=mask).objects(Parameters(flow_threshold=0))[0].labels
+    assert found.max() == whole.max()
+    np.testing.assert_array_equal(found > 0, (whole > 0) & mask)

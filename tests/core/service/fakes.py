@@ -96,8 +96,9 @@ class FakeSegmenter:
         if self.fault is not None:
             raise self.fault
         on_progress(0.9, "following the flows")
-        channels = np.asarray(image.channels)
-        found = result_of(channels[0], parameters, keep_outputs=not parameters.is_volume)
+        seen = np.asarray(image.channels)[0]
+        seen = seen if image.mask is None else np.where(image.mask, seen, -10)
+        found = result_of(seen, parameters, keep_outputs=not parameters.is_volume)
         with self._lock:
             self.ended += 1
         return found

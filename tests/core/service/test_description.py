@@ -51,6 +51,38 @@ def test_percentiles(text: str, fits: bool) -> None:
         assert parse_parameters({"normalize": text}).normalize is not None
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "fits"),
+    [
+        ("limits", "200,4000", True),
+        ("limits", " -3.5 , 7 ", True),
+        ("limits", "5", False),
+        ("limits", "1,2,3", False),
+        ("channel", "2", True),
+        ("channel", "0, 2", True),
+        ("channel", "-1", False),
+        ("channel", "0,", False),
+    ],
+)
+def test_several_numbers(name: str, text: str, fits: bool) -> None:
+    [schema, _] = schemas()[name]["anyOf"]
+    assert bool(re.search(schema["pattern"], text)) == fits
+    if fits:
+        assert getattr(parse_parameters({name: text}), name) is not None
+    else:
+        with pytest.raises(CellspanError, match=name):
+            parse_parameters({name: text})
+
+
+def test_tiles_are_off_or_large_enough() -> None:
+    [schema, off] = schemas()["tile_norm"]["anyOf"]
+    for side in (schema["minimum"], schema["maximum"], *off["enum"]):
+        assert parse_parameters({"tile_norm": str(side)}).tile_norm == side
+    for side in (schema["minimum"] - 1, schema["maximum"] + 1):
+        with pytest.raises(CellspanError, match="tile_norm"):
+            parse_parameters({"tile_norm": side})
+
+
 @pytest.mark.parametrize(("device", "fits"), [("auto", True), ("cuda:3", True), ("cuda:", False), ("my gpu", False)])
 def test_devices(device: str, fits: bool) -> None:
     assert bool(re.search(DEVICE, device)) == fits

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from cellspan.core.parameters import DYNAMICS, Parameters
 from cellspan.core.service import routes
 from cellspan.core.service.app import make_app
-from cellspan.core.service.client import NPY
+from cellspan.core.service.client import MASK_BYTES, NPY, as_npy
 from cellspan.core.service.engine import Client, Engine
 from cellspan.core.service.errors import Refusal
 from cellspan.core.service.jobs import DISCONNECTED_SECONDS
@@ -86,6 +86,34 @@ def test_an_image_becomes_labels(http: TestClient, post: Post) -> None:
     assert http.delete(path).status_code == 204
     assert http.delete(path).status_code == 404
     assert http.get(f"{path}/labels").status_code == 404
+
+
+def test_a_mask_after_the_image_limits_where_is_looked(http: TestClient) -> None:
+    image, mask = as_npy(spots((3, 3), (20, 20))), as_npy(np.arange(32)[:, None] * np.ones((1, 32)) < 15)
+    headers = {"Content-Type": NPY, "Idempotency-Key": "one"}
+    address = f"/v1/jobs?min_size=0&{MASK_BYTES}="
+    job = finished(http, http.post(f"{address}{len(mask)}", content=image + mask, headers=headers))
+    assert job["result"]["count"] == 1
+    # The same bytes with another mask are another image.
+    assert http.post(f"{address}{len(mask) - 1}", content=image + mask, headers=headers).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [("9999999", "mask_bytes = 9999999, but image and mask"), ("-1", "mask_bytes = '-1'"), ("x", "number of bytes")],
+)
+def test_a_mask_that_cannot_be_is_refused(http: TestClient, engine: Engine, count: str, words: str) -> None:
+    answer = http.post(f"/v1/jobs?{MASK_BYTES}={count}", content=as_npy(IMAGE), headers={"Content-Type": NPY})
+    assert answer.status_code == 400
+    assert words in answer.json()["sentence"]
+    assert engine.uploads.used("memory") == 0
+
+
+def test_a_mask_of_another_size_fails_in_one_sentence(http: TestClient) -> None:
+    mask = as_npy(np.ones((3, 4)))
+    content, headers = as_npy(IMAGE) + mask, {"Content-Type": NPY}
+    job = finished(http, http.post(f"/v1/jobs?{MASK_BYTES}={len(mask)}", content=content, headers=headers))
+    assert job["message"] == "the mask has 4 x 3 pixels, but the image 32 x 32; they must be alike."
 
 
 def test_parameters_and_device_are_in_the_query(http: TestClient, post: Post) -> None:
@@ -645,7 +673,7 @@ def test_everything_is_described(http: TestClient) -> None:
             if int(status) >= 400:
                 assert response["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")
     names = {parameter["name"] for parameter in operations["post", "/v1/jobs"]["parameters"]}
-    assert {*Parameters.model_fields, "device", "Idempotency-Key", "Cellspan-Client"} <= names
+    assert {*Parameters.model_fields, "device", "Idempotency-Key", "Cellspan-Client", MASK_BYTES} <= names
     assert set(operations["post", "/v1/jobs"]["requestBody"]["content"]) == {NPY, "image/tiff", "image/png"}
     again = {parameter["name"] for parameter in operations["post", "/v1/jobs/{job_id}/again"]["parameters"]}
     assert set(DYNAMICS) <= again

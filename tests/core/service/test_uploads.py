@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
+import tifffile
 from starlette.testclient import TestClient
 
 from cellspan.core.errors import CellspanError
@@ -15,7 +18,7 @@ from cellspan.core.service import uploads as module
 from cellspan.core.service.client import NPY, as_npy
 from cellspan.core.service.engine import Engine
 from cellspan.core.service.errors import Refusal
-from cellspan.core.service.uploads import Uploads
+from cellspan.core.service.uploads import PNG, TIFF, Uploads
 
 from .fakes import spots, until
 
@@ -50,6 +53,29 @@ def test_large_images_go_to_a_file_without_a_name(tmp_path: Any, monkeypatch: py
     assert np.array_equal(upload.decode(False).channels[0], IMAGE)
     upload.close()
     assert (uploads.used("memory"), uploads.used("disk")) == (0, 0)
+
+
+@pytest.mark.parametrize("in_memory", [1000, 1 << 20])
+@pytest.mark.parametrize("kind", [NPY, TIFF, PNG])
+def test_a_mask_after_the_image_is_read_apart(kind: str, in_memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IN_MEMORY", in_memory)
+    pixels, file = (IMAGE > 0).astype(np.uint8), io.BytesIO()
+    if kind == NPY:
+        file.write(as_npy(pixels))
+    elif kind == TIFF:
+        tifffile.imwrite(file, pixels)
+    else:
+        PIL.Image.fromarray(pixels).save(file, "png")
+    mask = np.zeros(pixels.shape, bool)
+    mask[4:20, 2:30] = True
+    upload = Uploads().begin(kind, None, len(as_npy(mask)))
+    upload.write(file.getvalue())
+    upload.write(as_npy(mask))
+    upload.finish()
+    image = upload.decode(False)
+    np.testing.assert_array_equal(image.channels[0], pixels)
+    np.testing.assert_array_equal(image.mask, mask)
+    upload.close()
 
 
 def test_many_images_share_a_bounded_memory() -> None:

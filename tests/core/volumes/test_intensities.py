@@ -84,3 +84,53 @@ def test_a_part_of_the_grid_is_that_of_the_whole_grid() -> None:
     whole = found.on_grid(grid, tuple(slice(0, size) for size in grid.shape))
     box = (slice(4, 11), slice(2, 8), slice(0, 14))
     np.testing.assert_allclose(found.on_grid(grid, box), whole[(slice(None), *box)], atol=1e-6)
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"limits": (100, 1500)},
+    {"tile_norm": 16},
+    {"smooth": 1, "sharpen": 2},
+    {"smooth": 1, "tile_norm": 16, "invert": True},
+    {"channel": (0, 2), "combine": "maximum", "nuclei_channel": 1},
+    {"channel": (0, 2), "limits": (0, 1000, 0, 500, 0, 2000), "nuclei_channel": 1},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_parts_are_those_of_the_whole_with_every_way_of_scaling(options: dict[str, Any]) -> None:
+    found = Intensities(volume(3), Parameters(do_3d=True, **{"channel": 0, **options}))
+    assert found.planes(WHOLE)[0].std() > 0
+    np.testing.assert_allclose(found.planes(PART), found.planes(WHOLE)[(slice(None), *PART)], atol=1e-6)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("outside", [0, 60_000, np.nan, np.inf])
+def test_what_lies_outside_a_mask_changes_nothing(options: dict[str, Any], outside: float) -> None:
+    stack = volume(3).channels.astype(np.float32)
+    mask = np.random.default_rng(1).random(SHAPE) < 0.7
+    parameters = Parameters(do_3d=True, **{"channel": 0, **options})
+    expected = Intensities(Volume(stack, mask=mask), parameters)
+    found = Intensities(Volume(np.where(mask, stack, outside), mask=mask), parameters)
+    np.testing.assert_array_equal(found.planes(WHOLE), expected.planes(WHOLE))
+    assert np.ptp(found.planes(WHOLE)[0][~mask]) == 0
+    assert found.notes == []
+
+
+def test_limits_and_several_channels_mean_the_same_as_in_planes() -> None:
+    stack = volume(3)
+    parameters = Parameters(do_3d=True, channel=(0, 2), limits=(0, 1000, 0, 500), combine="mean")
+    expected = (stack.channels[0] / 1000 + stack.channels[2] / 500) / 2
+    np.testing.assert_allclose(Intensities(stack, parameters).planes(WHOLE)[0], expected, rtol=1e-5)
+
+
+def test_gaps_inside_a_mask_are_told() -> None:
+    stack = volume().channels.astype(np.float32)
+    mask = np.zeros(SHAPE, bool)
+    mask[1] = True
+    stack[0, 1, 0, :3] = stack[0, 3] = np.nan
+    found = Intensities(Volume(stack, mask=mask), Parameters(do_3d=True))
+    assert found.notes[0].startswith("3 of 168 voxels are NaN")
+    stack[0, 1] = np.nan
+    with pytest.raises(CellspanError, match="all voxels inside the mask are NaN"):
+        Intensities(Volume(stack, mask=mask), Parameters(do_3d=True))

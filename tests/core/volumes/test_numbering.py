@@ -10,6 +10,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from cellspan.core.dynamics.judging import drop_unwanted
 from cellspan.core.errors import Cancelled
@@ -91,3 +92,15 @@ def test_it_can_be_cancelled() -> None:
     with cancelled_by(lambda: True), pytest.raises(Cancelled):
         number_objects(labels, np.array([0, 1], np.int32), Parameters())
     assert labels.all()
+
+
+@settings(max_examples=40)
+@given(volumes(), st.integers(0, 2**32 - 1))
+def test_the_border_of_a_mask_counts_as_a_face(volume: Volume, seed: int) -> None:
+    labels, roots = volume
+    mask = np.random.default_rng(seed).random(labels.shape) < 0.8
+    labels = np.where(mask, labels, 0).astype(np.int32)
+    border = mask & ~ndimage.binary_erosion(mask, border_value=1)
+    touching = tally(labels, roots).touching.copy()
+    touching[roots[labels[border]]] = True
+    np.testing.assert_array_equal(tally(labels, roots, mask).touching[1:], touching[1:])

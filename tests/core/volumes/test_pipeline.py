@@ -178,3 +178,21 @@ def test_nan_outside_a_mask_is_background(segmenter: Segmenter) -> None:
     assert np.isfinite(found.probability).all()
     with pytest.raises(CellspanError, match="all voxels are NaN"):
         segmenter.segment(np.full((4, 30, 30), np.nan, np.float32), IN_3D)
+
+
+@pytest.mark.parametrize("options", [{}, {"do_3d": False, "stitch_threshold": 0.25}, {"diameter": None}])
+def test_no_object_lies_outside_a_mask(segmenter: Segmenter, stack: Stack, options: dict[str, object]) -> None:
+    parameters = IN_3D.model_copy(update=options)
+    mask = np.zeros(stack[0].shape, bool)
+    mask[2:9, 10:70, 20:100] = True
+    result = segmenter.segment(stack[0], parameters, mask=mask)
+    assert result.count > 3
+    assert not result.labels[~mask].any()
+    assert sorted(np.unique(result.labels)) == list(range(result.count + 1))
+    wild = np.where(mask, stack[0].astype(np.float32), np.inf)
+    np.testing.assert_array_equal(segmenter.segment(wild, parameters, mask=mask).labels, result.labels)
+    inner = segmenter.segment(stack[0], parameters.model_copy(update={"exclude_on_edges": True}), mask=mask).labels
+    assert 0 < inner.max() < result.count
+    assert not inner[:, 10].any()
+    assert not inner[:, :, 20].any()
+    assert not inner[2].any()

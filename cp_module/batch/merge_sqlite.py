@@ -10,17 +10,18 @@ from pathlib import Path
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import write_atomically
+from cellspan.cp_module.batch.merge_tables import PLACE, Place
 from cellspan.cp_module.batch.relocate import COLUMN, Relocation
 
 IMAGE_NUMBERS = {"imagenumber", "image_number1"}  # the latter in the table of relationships
 TYPES = "RelationshipTypes"
 
 
-def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
+def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation, place: Place) -> None:
     """Write the rows of all databases about image sets and objects into one; keys, indexes and views stay.
 
-    Tables about the experiment are taken from the first database. Without groups, all sets are one group of
-    `group_length`.
+    Tables about the experiment are taken from the first database. `place` gives the place of an image set in its group,
+    which CellProfiler counted from 1 in each range.
     """
 
     def write(part: Path) -> None:
@@ -29,7 +30,7 @@ def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation,
             for path in paths[1:]:
                 _append(database, path)
             for table in _tables(database, "main"):
-                _correct(database, table, relocation, group_length)
+                _correct(database, table, relocation, place)
 
     try:
         write_atomically(target, write)
@@ -53,13 +54,18 @@ def _append(database: sqlite3.Connection, path: Path) -> None:
     database.execute("DETACH DATABASE range")
 
 
-def _correct(database: sqlite3.Connection, table: str, relocation: Relocation, group_length: int | None) -> None:
+def _correct(database: sqlite3.Connection, table: str, relocation: Relocation, place: Place) -> None:
     columns = _columns(database, "main", table)
-    database.create_function("relocated", 1, lambda text: relocation.of(text) if isinstance(text, str) else text)
-    changes = [f"{_quoted(name)} = relocated({_quoted(name)})" for name in columns if COLUMN.search(name)]
-    if group_length is not None and "ImageNumber" in columns:
-        corrections = {"Image_Group_Index": "ImageNumber", "Image_Group_Length": str(group_length)}
-        changes += [f"{_quoted(name)} = {value}" for name, value in corrections.items() if name in columns]
+    about_run = not IMAGE_NUMBERS & {column.lower() for column in columns}
+    corrected = relocation.of_run if about_run else relocation.of
+    database.create_function("relocated", 1, lambda text: corrected(text) if isinstance(text, str) else text)
+    hold_paths = [name for name in columns if about_run or COLUMN.search(name)]
+    changes = [f"{_quoted(name)} = relocated({_quoted(name)})" for name in hold_paths]
+    if "ImageNumber" in columns:
+        database.create_function("placed", 3, lambda number, which, old: (place(number) or {which: old})[which])
+        for which, name in enumerate(f"Image_{name}" for name in PLACE):
+            if name in columns:
+                changes.append(f"{_quoted(name)} = placed(ImageNumber, {which}, {_quoted(name)})")
     if changes:
         database.execute(f"UPDATE {_quoted(table)} SET {', '.join(changes)}")
 

@@ -51,6 +51,8 @@ class Outcome:
     culprit: int | None = None  # the image set in which it failed
     seconds: float = 0.0
     log: str = field(default="", repr=False)  # path of the log of a failure
+    kind: str = ""  # the module and the kind of error in which it failed, if it is known
+    any_completed: bool = False  # whether an image set went through the whole pipeline before the failure
 
 
 def ranges_folder(folder: Path) -> Path:
@@ -79,9 +81,10 @@ def run_range(task: Task) -> Outcome:
     if stop_file(task.folder).exists():
         return Outcome(task.span, "stopped")
     attempts = attempts_folder(task.folder)
-    # The CellProfiler of a killed worker may still be running.
-    for record in attempts.glob(f"{task.span.name}.*/{RECORD}"):
-        end_recorded(record)
+    # The CellProfiler of a killed worker may still be running; what it did does not count.
+    for left in attempts.glob(f"{task.span.name}.*"):
+        end_recorded(left / RECORD)
+        shutil.rmtree(left, ignore_errors=True)
     attempt = attempts / f"{task.span.name}.{uuid4().hex[:8]}"
     try:
         _prepare(task, attempt)
@@ -93,9 +96,8 @@ def run_range(task: Task) -> Outcome:
         fault = _fault(task, attempt, log, code)
         if fault:
             kept = _keep_log(task, attempt)
-            return Outcome(
-                task.span, "failed", fault, log.culprit(task.span.first, task.span.last), _since(started), kept
-            )
+            culprit = log.culprit(task.span.numbers)
+            return Outcome(task.span, "failed", fault, culprit, _since(started), kept, log.kind(), bool(log.completed))
         _finish(task, attempt, _since(started))
     except (OSError, sqlite3.Error, CellspanError) as error:
         return Outcome(task.span, "failed", f"the results could not be written ({error})", None, _since(started))
@@ -122,9 +124,14 @@ def _since(started: float) -> float:
 
 
 def _prepare(task: Task, attempt: Path) -> None:
+    """Begin with the empty databases of the plan; other files of it each part makes for itself."""
     template = template_folder(task.folder)
-    attempt.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(template, attempt / OUTPUT, ignore=shutil.ignore_patterns(BATCH_DATA))
+    for path in template.rglob("*"):
+        if path.is_file() and path.name != BATCH_DATA and is_sqlite(path):
+            copy = attempt / OUTPUT / path.relative_to(template)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    (attempt / OUTPUT).mkdir(parents=True, exist_ok=True)
 
 
 def _command(task: Task, attempt: Path) -> list[str]:

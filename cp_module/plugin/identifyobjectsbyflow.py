@@ -201,7 +201,10 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         try:
             self._identify(workspace)
         except Stopped:
-            workspace.cancel_request()  # CellProfiler then ends the step without an error
+            try:
+                workspace.cancel_request()
+            except IndexError:  # a fault of CellProfiler 4.2, which then has to be told by an exception
+                raise Stopped from None
 
     def _identify(self, workspace: Any) -> None:
         """Find the objects, add them, and remember what the window shows."""

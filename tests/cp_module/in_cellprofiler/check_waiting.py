@@ -97,5 +97,16 @@ assert time.monotonic() - started < 1
 assert cancelled == [True]
 assert "Nuclei" not in stopped.workspace.object_set.get_object_names()
 assert not windows[-1].open
+
+# The handler of CellProfiler 4.2's test mode fails; the user then gets a sentence
+faulty = prepare(disks(), new_module())
+faulty.workspace.pipeline.test_mode = True
+faulty.workspace.cancel_handler = lambda: [].pop()
+try:
+    faulty.module.run(faulty.workspace)
+except waiting.Stopped as stopped:
+    assert str(stopped) == "You stopped this image."
+else:
+    raise AssertionError("nobody was told")
 time.sleep(1)
-assert [type(error) for error in busy.ended] == [waiting.Stopped]
+assert [type(error) for error in busy.ended] == [waiting.Stopped] * 2

@@ -25,8 +25,9 @@ What do I need as input?
 ^^^^^^^^^^^^^^^^^^^^^^^^
 
 An image with one channel from **NamesAndTypes**; you do not need to rescale or correct it. For cells, you can add an
-image of the nuclei. If several dyes stain the same objects, up to three images become one. Colour images are segmented by their brightness. If the image is masked or cropped, pixels outside
-the mask are never part of an object, and may be NaN.
+image of the nuclei. If several dyes stain the same objects, up to three images become one. Colour images are segmented
+by their brightness. If the image is masked or cropped, pixels outside the mask are never part of an object, and may be
+NaN.
 
 Z-stacks give 3D objects if *Process as 3D?* is *Yes* in **NamesAndTypes**. Enter the distance between slices there, as
 *Relative pixel spacing in Z*. The models are the same as in 2D; *How should 3D images be segmented?* is shown for them.

@@ -8,8 +8,13 @@ import numpy
 from _workspace import disks, new_module, prepare, run
 from cellprofiler_core.image import Image
 from cellspan_plugin import client
+from cellspan_plugin.layout import MASK_IMAGE
 
 asked = []  # what the module asked of the engine, in order
+
+
+REGION = numpy.zeros((160, 200), bool)
+REGION[10:110, 30:120] = True
 
 
 def watched(name: str) -> None:
@@ -34,6 +39,7 @@ def tried(image: Any, **values: Any) -> tuple:
         for name, value in values.items():
             getattr(module, name).value = value
         prepared = prepare(image, module)
+        prepared.workspace.image_set.add("Region", Image(REGION))
         prepared.workspace.pipeline.test_mode = test_mode
         del asked[:]
         module.run(prepared.workspace)
@@ -66,6 +72,14 @@ for values in ({"flow_threshold": 0.05}, {"fill_holes": False}, {"iterations": 4
 images, questions = tried(IMAGE, save_flows=True, save_probability=True)
 assert questions == ["again"], "more is wanted than there was"
 assert images.workspace.image_set.get_image("Flows").pixel_data.shape == (*IMAGE.shape, 3)
+
+# The engine remembers where to look
+masked, questions = tried(IMAGE, where=MASK_IMAGE, mask_image="Region")
+assert questions == ["segment"]
+assert 0 < masked.labels.max() < first.labels.max()
+masked, questions = tried(IMAGE, where=MASK_IMAGE, mask_image="Region", cellprob_threshold=1.0)
+assert questions == ["again"]
+assert not masked.labels[~REGION].any()
 
 # Whatever the network sees or is takes a run of the network
 for image, values in (

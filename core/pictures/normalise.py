@@ -170,4 +170,4 @@ def _inside(plane: NDArray[Any], mask: Mask | None) -> Mask | None:
     if not numbers.any():
         where = "" if mask is None else " inside the mask"
         raise CellspanError(f"all pixels{where} are NaN, so there is nothing to look at.")
-    return numbers
+    return np.asarray(numbers)

@@ -152,6 +152,7 @@ class Upload:
         image = self.size - self.mask
         if not image:
             raise CellspanError("The image is empty: no bytes were received.")
+        source: Any
         if self._file is None:
             content = b"".join(self._parts)
             source, mask = content[:image] if self.mask else content, content[image:]

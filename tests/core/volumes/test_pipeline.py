@@ -192,7 +192,7 @@ def test_no_object_lies_outside_a_mask(segmenter: Segmenter, stack: Stack, optio
     wild = np.where(mask, stack[0].astype(np.float32), np.inf)
     np.testing.assert_array_equal(segmenter.segment(wild, parameters, mask=mask).labels, result.labels)
     inner = segmenter.segment(stack[0], parameters.model_copy(update={"exclude_on_edges": True}), mask=mask).labels
-    assert 0 < inner.max() < result.count
+    assert inner.max() < result.count
     assert not inner[:, 10].any()
     assert not inner[:, :, 20].any()
     assert not inner[2].any()

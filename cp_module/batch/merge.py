@@ -61,7 +61,7 @@ def merge(state: State) -> list[str]:
 
 
 def _statistics_again(output: Path, results: Iterable[str], parts: list[str]) -> list[str]:
-    """Statistics over the run are those of the first part in the joined files; calculate them from all of it."""
+    """Statistics over the run are those of the last part in the joined files; calculate them from all of it."""
     if len(parts) < 2:
         return []
     notes = []

@@ -15,6 +15,7 @@ IMAGE_NUMBER = "ImageNumber"
 # The others are in "Object relationships.csv" and in the graph files of MeasureObjectSkeleton.
 NUMBER_COLUMNS = (IMAGE_NUMBER, "First Image Number", "image_number")
 EXPERIMENT = ["Key", "Value"]
+STARTED = "Run_Timestamp"
 PLACE = ("Group_Number", "Group_Index", "Group_Length")
 GROUP_COLUMNS = frozenset(PLACE)
 
@@ -51,7 +52,8 @@ def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, pl
     """
     tables = [table for path in paths if (table := _header(path)) is not None]
     if tables[0].columns == [(name,) for name in EXPERIMENT]:
-        tables = tables[:1]  # about the whole run; identical in every range except for the time
+        write_atomically(target, lambda part: _write_experiment(part, tables, relocation))
+        return
     columns = list(dict.fromkeys(column for table in tables for column in table.columns))
     rows = _rows(tables, columns)
 
@@ -63,6 +65,16 @@ def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, pl
             writer.writerows(_corrected(values, columns, relocation, place) for values in rows)
 
     write_atomically(target, write)
+
+
+def _write_experiment(part: Path, tables: list[Table], relocation: Relocation) -> None:
+    """The run began with the first table; what modules say of a group is replaced by the next group, as in one run."""
+    first, last = (dict(row[:2] for row in table.rows() if len(row) > 1) for table in (tables[0], tables[-1]))
+    values = first | {key: value for key, value in last.items() if key != STARTED}
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=tables[0].delimiter, lineterminator="\n")
+        writer.writerow(EXPERIMENT)
+        writer.writerows((key, relocation.of_run(value)) for key, value in values.items())
 
 
 def _rows(tables: list[Table], columns: list[Column]) -> Iterator[list[str]]:
@@ -77,8 +89,6 @@ def _rows(tables: list[Table], columns: list[Column]) -> Iterator[list[str]]:
 
 def _corrected(values: list[str], columns: list[Column], relocation: Relocation, place: Place) -> list[str]:
     names = [column[-1] for column in columns]
-    if names == EXPERIMENT:
-        return [relocation.of_run(value) for value in values]
     if IMAGE_NUMBER in names and not GROUP_COLUMNS.isdisjoint(names):
         known = place(int(values[names.index(IMAGE_NUMBER)]))
         corrections = dict(zip(PLACE, map(str, known), strict=True)) if known else {}

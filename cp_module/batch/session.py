@@ -40,6 +40,7 @@ from cellspan.cp_module.batch.state import (
     write_plan,
 )
 from cellspan.cp_module.batch.task import Task
+from cellspan.cp_module.batch.warm import close_loaded
 
 MEMORY_OF_PROCESS = 2 * 1024**3
 SCHEDULER_WORKERS = 8  # a guess, to choose the size of ranges; the cluster decides how many run
@@ -182,7 +183,15 @@ def _prepare(
 def _template(
     plan: Plan, folder: Path, cellprofiler: CellProfiler, plugins: Path, images: Path, pipeline: PipelineFile
 ) -> Task:
-    return Task(Range(1, plan.count), folder, cellprofiler.command, plugins, images, tuple(pipeline.image_tables))
+    return Task(
+        Range(1, plan.count),
+        folder,
+        cellprofiler.command,
+        cellprofiler.python,
+        plugins,
+        images,
+        tuple(pipeline.image_tables),
+    )
 
 
 def _refuse_foreign_tables(options: Options) -> None:
@@ -206,8 +215,11 @@ def _executor(options: Options, workers: int) -> Iterator[Executor]:
         with jobs_executor(options.jobs, options.output / FOLDER) as executor:
             yield executor
     else:
-        with ThreadPoolExecutor(workers) as executor:
-            yield executor
+        try:
+            with ThreadPoolExecutor(workers) as executor:
+                yield executor
+        finally:
+            close_loaded()
 
 
 def _workers(options: Options) -> int:

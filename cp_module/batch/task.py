@@ -15,9 +15,10 @@ from uuid import uuid4
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import write_json
-from cellspan.cp_module.batch.cellprofiler import end_recorded, environment, exit_words, run_process
+from cellspan.cp_module.batch.cellprofiler import end_recorded, exit_words
 from cellspan.cp_module.batch.log import Log, read_log
 from cellspan.cp_module.batch.split import Range
+from cellspan.cp_module.batch.warm import run_cellprofiler
 
 BATCH_DATA = "Batch_data.h5"
 LOG = "cellprofiler.log"
@@ -35,6 +36,7 @@ class Task:
     span: Range
     folder: Path  # everything of the run except results
     command: tuple[str, ...]
+    python: str | None  # of CellProfiler; None for the applications
     plugins: Path
     images: Path
     image_tables: tuple[str, ...]  # names of tables that must have a row for each image set
@@ -89,7 +91,15 @@ def run_range(task: Task) -> Outcome:
     try:
         _prepare(task, attempt)
         stopped = _Stop(stop_file(task.folder), attempt)
-        code = run_process(_command(task, attempt), attempt / LOG, environment(), stopped, attempt / RECORD)
+        code = run_cellprofiler(
+            task.command,
+            task.python,
+            task.plugins,
+            _arguments(task, attempt),
+            attempt / LOG,
+            stopped,
+            attempt / RECORD,
+        )
         if code is None:
             return Outcome(task.span, "stopped")
         log = read_log(attempt / LOG)
@@ -134,12 +144,12 @@ def _prepare(task: Task, attempt: Path) -> None:
     (attempt / OUTPUT).mkdir(parents=True, exist_ok=True)
 
 
-def _command(task: Task, attempt: Path) -> list[str]:
+def _arguments(task: Task, attempt: Path) -> list[str]:
     first, last = str(task.span.first), str(task.span.last)
     batch = str(template_folder(task.folder) / BATCH_DATA)
     folders = ["-i", str(task.images), "-o", str(attempt / OUTPUT), "--plugins-directory", str(task.plugins)]
     done = ["--done-file", str(attempt / "done.txt")]
-    return [*task.command, "-c", "-r", "-p", batch, "-f", first, "-l", last, *folders, *done]
+    return ["-c", "-r", "-p", batch, "-f", first, "-l", last, *folders, *done]
 
 
 def _fault(task: Task, attempt: Path, log: Log, code: int) -> str:

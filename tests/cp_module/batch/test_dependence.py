@@ -55,6 +55,7 @@ for name, kind in all_modules.items():
         "combines": combines,
         "texts": texts,
         "asks": "interaction_request" in source,
+        "of_run": "add_experiment_measurement" in source,
         "remembers": "self.get_dictionary(" in source,
     }
 print("\\nTOLD" + json.dumps(told))
@@ -212,6 +213,14 @@ def test_a_module_that_works_before_or_after_the_image_sets_is_not_divided(every
             assert any(rule.needs is Needs.RUN for rule in ACROSS[name]), name
         elif told["hooks"] or told["remembers"]:
             assert name in ACROSS, name
+
+
+@pytest.mark.end_to_end
+def test_measurements_of_the_run_are_those_that_merging_knows(every_module: Every) -> None:
+    """MeasureImageQuality's are calculated again, and of TrackObjects' the last ones are right, as in one run."""
+    alone = {name for name, rules in ACROSS.items() if any(rule.needs is Needs.RUN for rule in rules)}
+    known = {"MeasureImageQuality", "TrackObjects", "ExportToDatabase"}  # the last one stores a list for itself
+    assert {name for name, told in every_module.items() if told["of_run"]} - alone == known
 
 
 @pytest.mark.end_to_end

@@ -94,6 +94,18 @@ def test_all_sets_are_one_group_and_paths_lead_to_the_results(merged: Path) -> N
     assert found == [(number, 6, str(merged.parent)) for number in range(1, 7)]
 
 
+def test_of_the_experiment_the_last_database_is_right(tmp_path: Path) -> None:
+    """As in one run, where TrackObjects replaces the number of tracks of a group by that of the next."""
+    parts = [database(tmp_path, "a.db", range(1, 3)), database(tmp_path, "b.db", range(3, 4))]
+    for path, count in zip(parts, (49, 75), strict=True):
+        with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("CREATE TABLE E_Per_Experiment (TrackObjects_OriginalNumberOfTracks INTEGER)")
+            connection.execute("INSERT INTO E_Per_Experiment VALUES (?)", (count,))
+    merge_databases(parts, tmp_path / "all.db", Relocation(tmp_path / "run", tmp_path), unknown)
+    assert rows(tmp_path / "all.db", "SELECT * FROM E_Per_Experiment") == [(75,)]
+    assert rows(tmp_path / "all.db", "SELECT name FROM Experiment") == [("E",)]
+
+
 def test_what_the_experiment_names_is_the_merged_database(merged: Path) -> None:
     """Not the empty one that the plan made, in a folder which may be deleted."""
     assert rows(merged, "SELECT field, value FROM Experiment_Properties") == [("db_sqlite_file", str(merged))]

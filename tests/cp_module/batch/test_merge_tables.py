@@ -144,3 +144,9 @@ def test_groups_have_the_numbers_that_they_have_in_the_whole_run(tmp_path: Path)
     places = {1: (1, 1, 1), 2: (2, 1, 1)}
     merge_tables(parts, tmp_path / "Image.csv", Relocation(tmp_path / "run", tmp_path), places.get)
     assert (tmp_path / "Image.csv").read_text().splitlines()[1:] == ["1,1,1,1", "1,1,2,2"]
+
+
+def test_of_the_experiment_the_last_part_is_right(tmp_path: Path) -> None:
+    """As in one run, where TrackObjects replaces the number of tracks of a group by that of the next."""
+    parts = [[["Key", "Value"], ["TrackObjects_OriginalNumberOfTracks", count]] for count in ("49", "75")]
+    assert merged(tmp_path, *parts, name="Experiment.csv") == parts[1]

@@ -183,7 +183,7 @@ def test_every_set_is_done_or_given_up_once(times: dict[int, int], size: int, cu
     """However they fail; and a set that never fails is done, where the culprit is known."""
     units = [Range(number, number) for number in range(1, 9)]
     ranges = Ranges(dict(times), culprit_known=culprit_known)
-    template = Task(Range(1, 8), Path("/run"), (), Path("/plugins"), Path("/images"), ())
+    template = Task(Range(1, 8), Path("/run"), (), None, Path("/plugins"), Path("/images"), ())
     waiting = [replace(template, span=span) for span in split(units, size)]
     ended: dict[int, str] = {}
     while waiting:

@@ -20,9 +20,9 @@ TYPES, MEASURED = "RelationshipTypes", "Per_Experiment"
 def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation, place: Place) -> None:
     """Write the rows of all databases about image sets and objects into one; keys, indexes and views stay.
 
-    What is said about the experiment is from the first database, and what modules measured of it from the last one: in one
-    run, what they say of a group is replaced by the next group. `place` gives the place of an image set in its group, which
-    CellProfiler counted from 1 in each range.
+    What is said about the experiment is from the first database, and what modules measured of it from the last one: in
+    one run, what they say of a group is replaced by the next group. `place` gives the place of an image set in its
+    group, which CellProfiler counted from 1 in each range.
     """
 
     def write(part: Path) -> None:

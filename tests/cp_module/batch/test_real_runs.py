@@ -31,7 +31,7 @@ ACROSS = HERE / "pipelines" / "across.cppipe"  # RescaleIntensity and Tile look 
 TRACKED = HERE / "pipelines" / "tracked.cppipe"  # LoadData with groups, MeasureImageQuality, TrackObjects
 NUCLEI = HERE.parent / "pipelines" / "nuclei.cppipe"  # has a block of our module
 SIDE = 256
-DIFFERS = re.compile(r"ExecutionTime|Seconds|PathName|URL|Modified_Timestamp|Run_Timestamp|Pipeline_Pipeline")
+DIFFERS = re.compile(r"ExecutionTime|Seconds|PathName|URL|(?:Modified|Modification|Run)_Timestamp|Pipeline_Pipeline")
 WAIT_SECONDS = 120
 
 FLAG_A_TEXT = """\

@@ -40,7 +40,7 @@ def check(plugin_folder: Path, program: Path | None = None) -> Iterator[Finding]
     sources = {name: (folder / name).read_bytes() for name in installation.contents if (folder / name).is_file()}
     if sources:
         yield from check_engine(folder / ENGINE, engine_command(folder), installation.again)
-        yield from check_loading(folder, sources, program)
+        yield from check_loading(folder, sources, program, installation.contents.keys() - sources.keys())
 
 
 def remove(plugin_folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
@@ -22,17 +22,22 @@ IN_CELLPROFILER = {"numpy", "scipy", "cellprofiler", "cellprofiler_core"}
 VARIABLE = "CELLSPAN_CELLPROFILER_PYTHON"
 
 
-def check_loading(folder: Path, sources: Mapping[str, bytes], program: Path | None) -> Iterator[Finding]:
+def check_loading(
+    folder: Path, sources: Mapping[str, bytes], program: Path | None, missing: Collection[str] = ()
+) -> Iterator[Finding]:
     """Check that CellProfiler loads the modules among these files of the folder (by relative path).
+
+    Files that are known to be `missing` are not reported again by those that import them.
 
     `program`: a Python with CellProfiler, or its command `cellprofiler`; by default, CELLSPAN_CELLPROFILER_PYTHON and
     the PATH are searched. Raises CellspanError if a given program cannot be used.
     """
-    faults = [*read_sources(sources)]
+    gone = {PurePosixPath(name).stem for name in missing if "/" not in name}
+    faults = [*read_sources(sources, gone)]
     yield from (Finding(False, f"{folder / name}: {fault}") for name, fault in faults)
     python = find_python(program)
     if python is not None:
-        yield from _ask(python, folder, _modules(sources))
+        yield from _ask(python, folder, {stem: _needed(sources[f"{stem}.py"]) for stem in _modules(sources)}, gone)
     elif not faults:
         yield Finding(
             None,
@@ -77,7 +82,8 @@ def _is_python(path: Path) -> bool:
     return path.name.lower().startswith(("python", "pypy"))
 
 
-def _ask(python: Path, folder: Path, modules: list[str]) -> Iterator[Finding]:
+def _ask(python: Path, folder: Path, modules: Mapping[str, set[str]], gone: set[str]) -> Iterator[Finding]:
+    """What CellProfiler says of these modules; `modules` has the names that each imports, `gone` those missing."""
     mark = f"cellspan-{uuid4().hex} "  # marks our line in CellProfiler's output
     try:
         done = run_apart([str(python), "-c", ASK.read_text(encoding="utf-8"), str(folder), mark], ASK_SECONDS)
@@ -94,19 +100,23 @@ def _ask(python: Path, folder: Path, modules: list[str]) -> Iterator[Finding]:
         return
     answer = json.loads(lines[-1].removeprefix(mark))
     program = f"CellProfiler {answer['version']}"
-    for stem in modules:
+    failed = set(gone)
+    for stem, needed in modules.items():
+        if needed & failed:
+            continue  # for the reason that was given before
         file = folder / f"{stem}.py"
         name = answer["loaded"].get(os.path.realpath(file))
         if name is not None:
             yield Finding(True, f"{program} loads {name} ({python})")
         else:
+            failed.add(stem)
             reason = answer["errors"].get(stem, "another plugin with the same name was loaded first")
             yield Finding(False, f"{file}: {program} does not load it ({reason}; {python})")
 
 
-def read_sources(sources: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
-    """(file, fault) for every reason why CellProfiler could not load these files."""
-    packages = {PurePosixPath(name).parts[0] for name in sources if "/" in name}
+def read_sources(sources: Mapping[str, bytes], gone: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+    """(file, fault) for every reason why CellProfiler could not load these files; `gone`: modules that are missing."""
+    own = {PurePosixPath(name).parts[0].removesuffix(".py") for name in sources} | set(gone)
     for name, content in sources.items():
         if not name.endswith(".py"):
             continue
@@ -115,13 +125,21 @@ def read_sources(sources: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
         except (SyntaxError, ValueError) as error:
             yield name, f"the file is not valid Python 3.8 ({error})"
             continue
-        unknown = _imported(tree) - IN_CELLPROFILER - packages - set(sys.stdlib_module_names)
+        unknown = _imported(tree) - IN_CELLPROFILER - own - set(sys.stdlib_module_names)
         if unknown:
             yield name, f"the file imports packages that CellProfiler does not have ({', '.join(sorted(unknown))})"
         classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
         matching = [found for found in classes if found.lower() == PurePosixPath(name).stem]
         if PurePosixPath(name).stem in _modules(sources) and "/" not in name and len(matching) != 1:
             yield name, "the file needs a class with the same name, so that CellProfiler finds the module"
+
+
+def _needed(source: bytes) -> set[str]:
+    """What a file imports; nothing if it is not valid."""
+    try:
+        return _imported(ast.parse(source))
+    except (SyntaxError, ValueError):
+        return set()
 
 
 def _imported(tree: ast.AST) -> set[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files.installed import run_apart
 from cellspan.core.models.official import OFFICIAL
-from cellspan.cp_module import runcellpose
+from cellspan.cp_module import read_project, runcellpose
+from cellspan.cp_module.loading import find_python
 from cellspan.cp_module.plugin.cellspan_plugin.layout import (
     DEVICE_AUTOMATIC,
     DEVICE_CPU,
@@ -27,9 +30,15 @@ from cellspan.cp_module.plugin.cellspan_plugin.layout import (
 FIRST_LINE = "CellProfiler Pipeline:"
 NEWEST_VERSION = 5  # of the .cppipe format; later ones are JSON
 EXPORT = "open it in CellProfiler and save it with File > Export > Pipeline as a .cppipe file"
+PROJECT = b"\x89HDF\r\n\x1a\n"  # its first bytes
+READ_SECONDS = 120.0  # CellProfiler's Python, from a slow disk
+FROM_PROJECT = (
+    "The project's list of images is not part of the new file: open the project, then use "
+    "File > Import > Pipeline from File."
+)
 # the first bytes of other files that contain pipelines
 OTHER_KINDS = {
-    b"\x89HDF\r\n\x1a\n": "a project (HDF5)",
+    PROJECT: "a project (HDF5)",
     b"MATLAB": "an old .cp pipeline (MATLAB)",
     b"{": "a pipeline in JSON",
 }
@@ -46,7 +55,22 @@ def migrate_pipeline(path: Path) -> tuple[bytes, list[str]]:
 
     Raises CellspanError if the file is not a pipeline, has no RunCellpose step, or has one with an unknown layout.
     """
-    text = _read(path)
+    return _migrated(path, _read(path))
+
+
+def migrate_project(path: Path) -> tuple[bytes, list[str]]:
+    """As migrate_pipeline, of the pipeline in a project (.cpproj); the result is a pipeline (.cppipe).
+
+    Raises CellspanError.
+    """
+    content, report = _migrated(path, _read_project(path))
+    return content, [*report, FROM_PROJECT]
+
+
+migrate_project.suffix = ".cppipe"  # type: ignore[attr-defined]  # of what comes out
+
+
+def _migrated(path: Path, text: str) -> tuple[bytes, list[str]]:
     lines = LINE.findall(text)
     _check_header(path, lines)
     report: list[str] = []
@@ -125,14 +149,52 @@ def _steps(lines: list[str]) -> Iterator[_Step]:
 
 def _read(path: Path) -> str:
     """The file's text; bytes that are not UTF-8 survive as surrogates."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CellspanError(f"{path}: the file cannot be read ({error.strerror}).") from None
+    content = _content(path)
     for start, kind in OTHER_KINDS.items():
         if content.startswith(start):
             raise CellspanError(f"{path}: this is {kind}; {EXPORT}.")
-    text = content.decode("utf-8", "surrogateescape")
+    return _checked(path, content.decode("utf-8", "surrogateescape"))
+
+
+def _read_project(path: Path) -> str:
+    """The text of the pipeline in a project."""
+    if not _content(path).startswith(PROJECT):
+        raise CellspanError(f"{path}: this is not a CellProfiler project, because it is not an HDF5 file.")
+    try:
+        text = _pipeline_in(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise CellspanError(f"{path}: the project is damaged ({error}); {EXPORT}.") from None
+    if not text:
+        raise CellspanError(f"{path}: this project has no pipeline.")
+    return _checked(path, text)
+
+
+def _pipeline_in(path: Path) -> str:
+    """The pipeline in a project, read here if h5py is installed, otherwise in CellProfiler's Python."""
+    try:
+        return read_project.pipeline_in(str(path))
+    except ImportError:
+        python = find_python(None)
+    if python is None:
+        raise CellspanError(f"{path}: to read a project, run `pip install h5py`; or {EXPORT}.")
+    script = Path(read_project.__file__).read_text(encoding="utf-8")
+    try:
+        done = run_apart([str(python), "-c", script, str(path.absolute())], READ_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise CellspanError(f"{path}: {python} did not answer; run `pip install h5py`; or {EXPORT}.") from None
+    if done.returncode != 0:
+        raise ValueError((done.stderr.strip().splitlines() or ["there was no message"])[-1])
+    return done.stdout
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CellspanError(f"{path}: the file cannot be read ({error.strerror}).") from None
+
+
+def _checked(path: Path, text: str) -> str:
     if not text.startswith(FIRST_LINE):
         raise CellspanError(
             f"{path}: this is not a CellProfiler pipeline, because it does not begin with '{FIRST_LINE}'."
@@ -179,7 +241,6 @@ def _our_values(old: runcellpose.Settings) -> list[str]:
         "min_size": str(max(0, int(old.number("min_size")))),
         "discard_border": _yes_no(old.yes("discard_border")),
         "invert": _yes_no(old.yes("invert")),
-        "augment": _yes_no(old.yes("averaging")),
         "save_probability": _yes_no(old.yes("probability")),
         "probability_name": old.text("probability_name"),
         "device": DEVICE_AUTOMATIC if old.yes("gpu") else DEVICE_CPU,
@@ -250,7 +311,10 @@ def _notes(old: runcellpose.Settings) -> Iterator[str]:
     if old.yes("gpu") and old.text("gpu_share"):
         yield "GPU memory share is no longer needed, because all workers share one engine, which adapts to the memory."
     if old.yes("averaging"):
-        yield ("averaging now uses flipped copies of the image, not four networks; select No if it takes too long.")
+        yield (
+            "averaging is switched off: here it means flipped copies of the image, which takes four times as long; "
+            f"if outlines are worse than before, switch on '{LABELS['augment']}'."
+        )
     if old.yes("probability"):
         yield (
             f"the image {old.text('probability_name')} now ranges from 0 to 1, with 0.5 where the network is "

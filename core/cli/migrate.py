@@ -21,9 +21,9 @@ from cellspan.core.files.writing import write_atomically
 def migrate(old: Path, new: Path | None, overwrite: bool) -> None:
     """Convert Cellpose steps to cellspan.
 
-    Converts RunCellpose in a CellProfiler pipeline (OLD.cppipe) or Cellpose in an ImageJ macro (OLD.ijm) and leaves
-    everything else unchanged. NEW defaults to OLD_cellspan in the same folder. Settings without an equivalent are
-    listed.
+    Converts RunCellpose in a CellProfiler pipeline (OLD.cppipe) or project (OLD.cpproj), or Cellpose in an ImageJ
+    macro (OLD.ijm), and leaves everything else unchanged. NEW defaults to OLD_cellspan in the same folder. Settings
+    without an equivalent are listed.
 
     \b
     Examples:
@@ -35,12 +35,16 @@ def migrate(old: Path, new: Path | None, overwrite: bool) -> None:
     if suffix not in found:
         known = " or ".join(f".{name}" for name in sorted(found))
         raise CellspanError(f"{old}: this type of file cannot be migrated; give a {known} file.")
-    new = new or old.with_name(f"{old.stem}_cellspan{old.suffix}")
     if not old.is_file():
         raise CellspanError(f"{old}: there is no such file.")
+    convert = found[suffix].load()
+    made = getattr(convert, "suffix", old.suffix)  # a project becomes a pipeline
+    new = new or old.with_name(f"{old.stem}_cellspan{made}")
+    if made != old.suffix and new.suffix.lower() == old.suffix.lower():
+        raise CellspanError(f"{new}: what is made of {old.name} is a {made} file; give a name that ends so.")
     if new.exists() and not overwrite:
         raise CellspanError(f"{new}: the file already exists; give another name or add --overwrite.")
-    content, report = found[suffix].load()(old)
+    content, report = convert(old)
     write_atomically(new, lambda path: path.write_bytes(content))
     for line in report:
         click.echo(line)

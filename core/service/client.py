@@ -734,8 +734,21 @@ def _wait(service: Service, address: str, job: dict[str, Any], on_progress: OnPr
     while job["state"] in ("queued", "running"):
         job = service.json("GET", f"{address}?wait={seconds}")
         if on_progress is not None:
-            on_progress(job["progress"], job["message"])
+            on_progress(job["progress"], _told(job))
     return job
+
+
+def _told(job: Mapping[str, Any]) -> str:
+    """What to tell whoever waits for this job, with the number of jobs that keep the engine busy."""
+    running, before = job.get("running") or 0, job.get("before")
+    if job["state"] == "queued" and before is not None:
+        return f"waiting for the engine: {_jobs(before + running)} before yours"
+    others = f" (the engine also works on {_jobs(running, 'other job')})" if running else ""
+    return f"{job['message']}{others}"
+
+
+def _jobs(count: int, word: str = "job") -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _query(parameters: Mapping[str, Any]) -> str:

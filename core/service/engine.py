@@ -157,6 +157,11 @@ class Engine:
         workers = self._workers.get(job.device)
         return workers.waiting.before(job) if workers else 0
 
+    def beside(self, job: Job) -> int:
+        """Number of other jobs that the device of a job works on now."""
+        others = (other for other in self.jobs.all() if other is not job and other.device == job.device)
+        return sum(other.state == "running" for other in others)
+
     def delete(self, job: Job) -> None:
         """Cancel the job if it is not finished, and delete it."""
         job.cancelled.set()

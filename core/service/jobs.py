@@ -125,14 +125,15 @@ class Job:
         with self._watching:
             self._watchers.remove(tell)
 
-    def as_json(self, message: str | None = None) -> dict[str, Any]:
-        """The response of GET /v1/jobs/{id}; `message` replaces the job's own."""
+    def as_json(self, message: str | None = None, **queue: int) -> dict[str, Any]:
+        """The response of GET /v1/jobs/{id}; `message` replaces the job's own, `queue` tells of other jobs."""
         state = self.state  # read once, because a worker may change it
         answer: dict[str, Any] = {
             "id": self.id,
             "state": state,
             "progress": round(self.progress, 3),
             "message": self.message if message is None else message,
+            **queue,
         }
         if state == "failed":
             answer["error"] = {"code": self.code, "sentence": self.message, "fields": {}}

@@ -217,10 +217,14 @@ async def state(
         if not await _until_over(job, request, min(wait, LONGEST_WAIT)):
             return job.as_json()  # the client is gone
         job = engine.get(job_id)
-    if job.state != "queued":
+    if job.over:
         return job.as_json()
+    running = engine.beside(job)
+    if job.state == "running":
+        return job.as_json(running=running)
     before = engine.before(job)
-    return job.as_json(f"waiting for the engine: {before} job{'' if before == 1 else 's'} before this one")
+    message = f"waiting for the engine: {before} job{'' if before == 1 else 's'} before this one"
+    return job.as_json(message, before=before, running=running)
 
 
 @router.delete("/jobs/{job_id}", status_code=204)

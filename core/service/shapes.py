@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Problem(BaseModel):
@@ -58,6 +58,10 @@ class JobState(BaseModel):
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     progress: float
     message: str
+    before: int | None = Field(None, description="Jobs that wait before this one; only while it waits.")
+    running: int | None = Field(
+        None, description="Other jobs that the engine works on; only while this one waits or runs."
+    )
     error: Problem | None = None
     result: Found | None = None
 

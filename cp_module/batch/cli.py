@@ -24,6 +24,11 @@ INTERRUPTED = 130  # the shell's exit code after Ctrl-C
 @click.option(
     "--sets-per-task", type=click.IntRange(min=1), help="Image sets per CellProfiler process.  [default: up to 50]"
 )
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Run all image sets, even if the first all fail or a setting of a module is wrong.",
+)
 @click.option("--restart", is_flag=True, help="Discard the earlier run in this output folder and start again.")
 @click.option(
     "--cellprofiler",
@@ -48,6 +53,7 @@ def batch(
     output: Path,
     workers: int | None,
     sets_per_task: int | None,
+    keep_going: bool,
     restart: bool,
     cellprofiler: Path | None,
     plugins: Path | None,
@@ -62,8 +68,9 @@ def batch(
     """Run a CellProfiler pipeline over all image sets of a folder.
 
     Several CellProfiler processes work at the same time and share one warm engine for IdentifyObjectsByFlow. An image
-    set that fails twice is skipped and named; the others are completed. Ctrl-C stops the run, and the same command
-    resumes it. Tables and databases of all parts are merged; batch.json records the state of every image set.
+    set that fails twice is skipped and named; the others are completed. If the first ones all fail in the same way, the
+    run stops, unless you add --keep-going. Ctrl-C stops the run, and the same command resumes it. Tables and databases
+    of all parts are merged; batch.json records the state of every image set.
 
     \b
     Examples:
@@ -71,10 +78,11 @@ def batch(
       cellspan batch nuclei.cppipe --images plate1/ --output results --workers 8
       cellspan batch nuclei.cppipe --images plate1/ --output results --jobs slurm --queue short --workers 40
 
-    Exit code 0: done; 1: some image sets failed and are named; 2: wrong usage; 130: stopped by Ctrl-C.
+    Exit code 0: done; 1: image sets failed and are named; 2: wrong usage; 130: stopped by Ctrl-C.
     """
     from cellspan.core.errors import CellspanError
     from cellspan.cp_module.batch.cluster import Jobs, option_words
+    from cellspan.cp_module.batch.run import PipelineFault
     from cellspan.cp_module.batch.session import Options, run_batch
 
     if scheduler and jobs:
@@ -89,6 +97,7 @@ def batch(
         workers=workers,
         sets_per_task=sets_per_task,
         restart=restart,
+        keep_going=keep_going,
         cellprofiler=cellprofiler.expanduser().absolute() if cellprofiler else None,
         plugins=plugins.expanduser().resolve() if plugins else None,
         scheduler=scheduler,
@@ -102,6 +111,9 @@ def batch(
     except KeyboardInterrupt:
         click.echo("Stopped. Run the same command again to resume.", err=True)
         sys.exit(INTERRUPTED)
+    except PipelineFault as error:
+        click.echo(f"cellspan: {error}", err=True)
+        sys.exit(1)
     except CellspanError as error:
         click.echo(f"cellspan: {error}", err=True)
         sys.exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +42,18 @@ class Log:
         """The image sets that this module has processed."""
         return {number for number, name in self.steps if name == module}
 
-    def culprit(self, first: int, last: int) -> int | None:
-        """The image set among first..last in which it stopped; None if before or after all of them."""
+    def culprit(self, numbers: Sequence[int]) -> int | None:
+        """The image set among these in which it stopped; None if before or after all of them."""
         if not self.steps:
-            return first if STARTED in self.text else None
+            return numbers[0] if STARTED in self.text else None
         number, module = self.steps[-1]
-        reached = number + 1 if module == LAST_MODULE else number
-        return reached if first <= reached <= last else None
+        waiting = (one for one in numbers if one > number or (one == number and module != LAST_MODULE))
+        return next(waiting, None)
+
+    def kind(self) -> str:
+        """The module and the error, without what differs between image sets; '' if no module reported one."""
+        errors, where = ERROR.findall(self.text), self._where()
+        return f"{where}: {errors[-1].partition(':')[0].strip()}" if errors and where else ""
 
     def reason(self) -> str:
         """The cause in one line, or ''."""
@@ -57,14 +63,14 @@ class Log:
         errors = ERROR.findall(self.text)
         if not errors:
             return ""
-        where = next((name for name in _last_module(self.text) if name), "")
+        where = self._where()
         error = re.sub(r"\s+", " ", errors[-1]).strip()[:300]
         return f"{where}: {error}" if where else error
 
-
-def _last_module(text: str) -> tuple[str, ...]:
-    found = IN_MODULE.findall(text)
-    return found[-1] if found else ()
+    def _where(self) -> str:
+        """The module that reported the last error, or ''."""
+        found = IN_MODULE.findall(self.text)
+        return next((name for name in found[-1] if name), "") if found else ""
 
 
 def read_log(path: Path) -> Log:

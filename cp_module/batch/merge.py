@@ -6,17 +6,20 @@ import filecmp
 import json
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cellspan.core.files.writing import make_folder, write_atomically
 from cellspan.cp_module.batch.merge_sqlite import merge_databases
+from cellspan.cp_module.batch.merge_statistics import correct_database, correct_table
 from cellspan.cp_module.batch.merge_tables import is_mergeable, merge_tables
 from cellspan.cp_module.batch.relocate import Relocation
 from cellspan.cp_module.batch.split import Range
 from cellspan.cp_module.batch.state import State
 from cellspan.cp_module.batch.task import DONE, OUTPUT, is_sqlite, is_table, ranges_folder
 
+DELIMITERS = {".csv": ",", ".txt": "\t"}
 SETTINGS_OF_ANALYST = (".properties", ".workspace")
 
 
@@ -31,7 +34,6 @@ class Part:
 def merge(state: State) -> list[str]:
     """Move the results of the finished ranges to the output folder; returns notes about what was not merged."""
     relocation = Relocation(state.folder, state.output)
-    group_length = None if state.plan.grouped else state.plan.count
     notes: list[str] = []
     results = set(moved_files(state))
     for name, parts in sorted(_by_name(state).items()):
@@ -41,9 +43,9 @@ def merge(state: State) -> list[str]:
         if not is_table(paths[0]):
             os.replace(paths[-1], target)
         elif is_sqlite(paths[0]):
-            merge_databases(paths, target, relocation, group_length)
+            merge_databases(paths, target, relocation, state.plan.place)
         elif is_mergeable(paths):
-            merge_tables(paths, target, relocation, group_length)
+            merge_tables(paths, target, relocation, state.plan.place)
         elif target.suffix in SETTINGS_OF_ANALYST:
             _relocate_text(paths[0], target, relocation)
         else:
@@ -53,7 +55,23 @@ def merge(state: State) -> list[str]:
                 notes.append(f"{name}: the parts of the run wrote different files with this name; all are kept.")
             continue
         results.add(name)
+    notes += _statistics_again(state.output, results, [span.name for span in state.done])
     state.results = sorted(results)
+    return notes
+
+
+def _statistics_again(output: Path, results: Iterable[str], parts: list[str]) -> list[str]:
+    """Statistics over the run are those of the last part in the joined files; calculate them from all of it."""
+    if len(parts) < 2:
+        return []
+    notes = []
+    for name in sorted(results):
+        path = output / name
+        if path.stem.endswith("Experiment") and path.suffix in DELIMITERS:
+            images = path.with_stem(path.stem.removesuffix("Experiment") + "Image")
+            notes += correct_table(path, images, DELIMITERS[path.suffix])
+        elif path.suffix.lower() not in DELIMITERS and path.is_file() and is_table(path) and is_sqlite(path):
+            notes += correct_database(path)
     return notes
 
 
@@ -77,7 +95,7 @@ def moved_files(state: State) -> list[str]:
 
 
 def _relocate_text(source: Path, target: Path, relocation: Relocation) -> None:
-    text = relocation.of(source.read_text(encoding="utf-8", errors="replace"))
+    text = relocation.of_run(source.read_text(encoding="utf-8", errors="replace"))
     write_atomically(target, lambda part: part.write_text(text, encoding="utf-8"))
 
 

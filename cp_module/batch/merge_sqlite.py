@@ -10,17 +10,19 @@ from pathlib import Path
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import write_atomically
+from cellspan.cp_module.batch.merge_tables import PLACE, STARTED, Place
 from cellspan.cp_module.batch.relocate import COLUMN, Relocation
 
 IMAGE_NUMBERS = {"imagenumber", "image_number1"}  # the latter in the table of relationships
-TYPES = "RelationshipTypes"
+TYPES, MEASURED = "RelationshipTypes", "Per_Experiment"
 
 
-def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
+def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation, place: Place) -> None:
     """Write the rows of all databases about image sets and objects into one; keys, indexes and views stay.
 
-    Tables about the experiment are taken from the first database. Without groups, all sets are one group of
-    `group_length`.
+    What is said about the experiment is from the first database, and what modules measured of it from the last one: in
+    one run, what they say of a group is replaced by the next group. `place` gives the place of an image set in its
+    group, which CellProfiler counted from 1 in each range.
     """
 
     def write(part: Path) -> None:
@@ -28,8 +30,10 @@ def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation,
         with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as database:
             for path in paths[1:]:
                 _append(database, path)
+            if len(paths) > 1:
+                _take_measured(database, paths[-1])
             for table in _tables(database, "main"):
-                _correct(database, table, relocation, group_length)
+                _correct(database, table, relocation, place)
 
     try:
         write_atomically(target, write)
@@ -43,7 +47,7 @@ def _append(database: sqlite3.Connection, path: Path) -> None:
     for table in _tables(database, "range"):
         columns = _columns(database, "range", table)
         names = ", ".join(_quoted(column) for column in columns)
-        ignoring = "" if IMAGE_NUMBERS & {column.lower() for column in columns} else "OR IGNORE"
+        ignoring = "" if _has_image_sets(database, "range", table) else "OR IGNORE"
         if ignoring and not table.endswith(TYPES):
             continue
         database.execute(
@@ -53,13 +57,30 @@ def _append(database: sqlite3.Connection, path: Path) -> None:
     database.execute("DETACH DATABASE range")
 
 
-def _correct(database: sqlite3.Connection, table: str, relocation: Relocation, group_length: int | None) -> None:
+def _take_measured(database: sqlite3.Connection, path: Path) -> None:
+    """Take the measurements of the experiment, all in one row, from this database."""
+    database.execute("ATTACH DATABASE ? AS range", (str(path),))
+    for table in _tables(database, "range"):
+        names = [name for name in _columns(database, "range", table) if name != STARTED]
+        if table.endswith(MEASURED) and names:
+            columns = ", ".join(_quoted(name) for name in names)
+            last = f"SELECT {columns} FROM range.{_quoted(table)} LIMIT 1"
+            database.execute(f"UPDATE main.{_quoted(table)} SET ({columns}) = ({last})")
+    database.execute("DETACH DATABASE range")
+
+
+def _correct(database: sqlite3.Connection, table: str, relocation: Relocation, place: Place) -> None:
     columns = _columns(database, "main", table)
-    database.create_function("relocated", 1, lambda text: relocation.of(text) if isinstance(text, str) else text)
-    changes = [f"{_quoted(name)} = relocated({_quoted(name)})" for name in columns if COLUMN.search(name)]
-    if group_length is not None and "ImageNumber" in columns:
-        corrections = {"Image_Group_Index": "ImageNumber", "Image_Group_Length": str(group_length)}
-        changes += [f"{_quoted(name)} = {value}" for name, value in corrections.items() if name in columns]
+    about_run = not _has_image_sets(database, "main", table)
+    corrected = relocation.of_run if about_run else relocation.of
+    database.create_function("relocated", 1, lambda text: corrected(text) if isinstance(text, str) else text)
+    hold_paths = [name for name in columns if about_run or COLUMN.search(name)]
+    changes = [f"{_quoted(name)} = relocated({_quoted(name)})" for name in hold_paths]
+    if "ImageNumber" in columns:
+        database.create_function("placed", 3, lambda number, which, old: (place(number) or {which: old})[which])
+        for which, name in enumerate(f"Image_{name}" for name in PLACE):
+            if name in columns:
+                changes.append(f"{_quoted(name)} = placed(ImageNumber, {which}, {_quoted(name)})")
     if changes:
         database.execute(f"UPDATE {_quoted(table)} SET {', '.join(changes)}")
 
@@ -67,6 +88,10 @@ def _correct(database: sqlite3.Connection, table: str, relocation: Relocation, g
 def _tables(database: sqlite3.Connection, schema: str) -> list[str]:
     query = f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     return [name for (name,) in database.execute(query)]
+
+
+def _has_image_sets(database: sqlite3.Connection, schema: str, table: str) -> bool:
+    return bool(IMAGE_NUMBERS & {column.lower() for column in _columns(database, schema, table)})
 
 
 def _columns(database: sqlite3.Connection, schema: str, table: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,14 @@ from cellspan.cp_module.batch.relocate import COLUMN, Relocation
 from cellspan.cp_module.batch.task import read_rows
 
 IMAGE_NUMBER = "ImageNumber"
-NUMBER_COLUMNS = (IMAGE_NUMBER, "First Image Number")  # the latter in "Object relationships.csv"
+# The others are in "Object relationships.csv" and in the graph files of MeasureObjectSkeleton.
+NUMBER_COLUMNS = (IMAGE_NUMBER, "First Image Number", "image_number")
 EXPERIMENT = ["Key", "Value"]
+STARTED = "Run_Timestamp"
+PLACE = ("Group_Number", "Group_Index", "Group_Length")
+GROUP_COLUMNS = frozenset(PLACE)
+
+Place = Callable[[int], "tuple[int, int, int] | None"]  # image set -> its PLACE, if that is known
 
 Column = tuple[str, ...]  # the names in the header rows, from top to bottom
 
@@ -39,39 +45,53 @@ def is_mergeable(paths: Sequence[Path]) -> bool:
     return all(_header(path) is not None for path in paths)
 
 
-def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, group_length: int | None) -> None:
+def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, place: Place) -> None:
     """Write the rows of all tables, in this order, into one.
 
-    Without groups, all image sets are one group of `group_length`, which CellProfiler numbered from 1 in each range.
+    `place` gives the place of an image set in its group, which CellProfiler counted from 1 in each range.
     """
     tables = [table for path in paths if (table := _header(path)) is not None]
     if tables[0].columns == [(name,) for name in EXPERIMENT]:
-        tables = tables[:1]  # about the whole run; identical in every range except for the time
+        write_atomically(target, lambda part: _write_experiment(part, tables, relocation))
+        return
     columns = list(dict.fromkeys(column for table in tables for column in table.columns))
-    write_atomically(target, lambda part: _write(part, tables, columns, relocation, group_length))
+    rows = _rows(tables, columns)
+
+    def write(part: Path) -> None:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter=tables[0].delimiter, lineterminator="\n")
+            for level in range(tables[0].header_rows):
+                writer.writerow([column[level] for column in columns])
+            writer.writerows(_corrected(values, columns, relocation, place) for values in rows)
+
+    write_atomically(target, write)
 
 
-def _write(
-    part: Path, tables: list[Table], columns: list[Column], relocation: Relocation, group_length: int | None
-) -> None:
+def _write_experiment(part: Path, tables: list[Table], relocation: Relocation) -> None:
+    """The run began with the first table; what modules say of a group is replaced by the next group, as in one run."""
+    first, last = (dict(row[:2] for row in table.rows() if len(row) > 1) for table in (tables[0], tables[-1]))
+    values = first | {key: value for key, value in last.items() if key != STARTED}
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter=tables[0].delimiter, lineterminator="\n")
-        for level in range(tables[0].header_rows):
-            writer.writerow([column[level] for column in columns])
-        for table in tables:
-            place = {column: index for index, column in enumerate(table.columns)}
-            order = [place.get(column) for column in columns]
-            for row in table.rows():
-                # Columns missing in a range, for example because it has no objects, stay empty.
-                values = [row[index] if index is not None and index < len(row) else "" for index in order]
-                writer.writerow(_corrected(values, columns, relocation, group_length))
+        writer.writerow(EXPERIMENT)
+        writer.writerows((key, relocation.of_run(value)) for key, value in values.items())
 
 
-def _corrected(values: list[str], columns: list[Column], relocation: Relocation, group_length: int | None) -> list[str]:
+def _rows(tables: list[Table], columns: list[Column]) -> Iterator[list[str]]:
+    """The rows of all tables under these columns."""
+    for table in tables:
+        place = {column: index for index, column in enumerate(table.columns)}
+        order = [place.get(column) for column in columns]
+        for row in table.rows():
+            # Columns missing in a range, for example because it has no objects, stay empty.
+            yield [row[index] if index is not None and index < len(row) else "" for index in order]
+
+
+def _corrected(values: list[str], columns: list[Column], relocation: Relocation, place: Place) -> list[str]:
     names = [column[-1] for column in columns]
-    if group_length is not None and IMAGE_NUMBER in names:
-        number = values[names.index(IMAGE_NUMBER)]
-        corrections = {"Group_Index": number, "Group_Length": str(group_length)}
+    if IMAGE_NUMBER in names and not GROUP_COLUMNS.isdisjoint(names):
+        known = place(int(values[names.index(IMAGE_NUMBER)]))
+        corrections = dict(zip(PLACE, map(str, known), strict=True)) if known else {}
         values = [corrections.get(name, value) for name, value in zip(names, values, strict=True)]
     return [relocation.of(value) if COLUMN.search(name) else value for name, value in zip(names, values, strict=True)]
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cellspan.core.errors import CellspanError
+from cellspan.cp_module.batch.block import Block
+from cellspan.cp_module.batch.dependence import ONLY_IN_A_WINDOW, Need, Needs, Told, needs_in
 
 FIRST_LINE = "CellProfiler Pipeline:"
 OUR_MODULE = "IdentifyObjectsByFlow"
 LAST_MODULE = "CreateBatchFiles"
 TABLE_MODULES = ("ExportToSpreadsheet", "ExportToDatabase")
-# Their results in one image set depend on the others, so such runs may only be divided between groups.
-ACROSS_SETS = ("TrackObjects", "MakeProjection")
-AFTER_ALL = ("CalculateStatistics", "DisplayPlatemap", "DisplayHistogram", "DisplayScatterPlot", "DisplayDensityPlot")
+# The files to which every image set adds its rows, and the setting of their folder.
+ROW_FILES = dict.fromkeys(TABLE_MODULES, "Output file location") | {"MeasureObjectSkeleton": "File output directory"}
 DEFAULT_OUTPUT = "Default Output Folder"
 
 CREATE_BATCH_FILES = """\
@@ -31,42 +33,12 @@ batch_state:array([], dtype=uint8)|enabled:True|wants_pause:False]
 
 
 @dataclass(frozen=True)
-class Block:
-    """One module of a pipeline file."""
-
-    text: str
-
-    @property
-    def name(self) -> str:
-        """The module's class."""
-        return self.text.split(":", 1)[0].strip()
-
-    @property
-    def enabled(self) -> bool:
-        """Whether CellProfiler runs it."""
-        return "|enabled:False" not in self.text.split("\n", 1)[0]
-
-    def values(self, start: str) -> list[str]:
-        """The values of the settings whose text starts so."""
-        pattern = rf"(?m)^[ \t]+{re.escape(start)}[^:\n]*:(.*)$"
-        return [value.strip() for value in re.findall(pattern, self.text)]
-
-    def value(self, start: str) -> str:
-        """The first of these values, or ''."""
-        return next(iter(self.values(start)), "")
-
-    def with_value(self, start: str, value: str) -> Block:
-        """The block with another value in the first setting whose text starts so."""
-        pattern = rf"(?m)^([ \t]+{re.escape(start)}[^:\n]*:).*$"
-        return Block(re.sub(pattern, lambda match: match[1] + value, self.text, count=1))
-
-
-@dataclass(frozen=True)
 class PipelineFile:
     """The header and the modules of a .cppipe file."""
 
     header: str
     blocks: tuple[Block, ...]
+    told: Mapping[int, Told] = field(default_factory=dict)  # what CellProfiler says, by the module's number
 
     @property
     def modules(self) -> list[Block]:
@@ -85,14 +57,20 @@ class PipelineFile:
         return groups or loads
 
     @property
+    def needs(self) -> list[Need]:
+        """The modules that need other image sets than their own."""
+        numbered = {number: block for number, block in enumerate(self.blocks, start=1) if block.enabled}
+        return needs_in(numbered, self.told)
+
+    @property
     def across_sets(self) -> list[str]:
-        """The modules whose results in one image set depend on other sets."""
-        over_all = [
-            block.name
-            for block in self.named("CorrectIlluminationCalculate")
-            if any(value.startswith("All") for value in block.values("Calculate function for each image"))
-        ]
-        return [block.name for block in self.named(*ACROSS_SETS)] + over_all
+        """The names of these modules."""
+        return [need.name for need in self.needs]
+
+    @property
+    def parts(self) -> Needs:
+        """How finely the run may be divided: into single image sets, only into groups, or not at all."""
+        return max((need.needs for need in self.needs), default=Needs.OWN_SET)
 
     @property
     def image_tables(self) -> list[str]:
@@ -117,8 +95,8 @@ class PipelineFile:
     def notes(self) -> list[str]:
         """Notes for the user before the pipeline runs in parts."""
         notes = []
-        for block in self.named(*TABLE_MODULES):
-            if not block.value("Output file location").startswith(DEFAULT_OUTPUT):
+        for block in self.named(*ROW_FILES):
+            if not _is_below_output(block):
                 notes.append(
                     f"{block.name}: its tables are written to the output folder, not to the folder in its settings."
                 )
@@ -126,13 +104,19 @@ class PipelineFile:
                 notes.append("ExportToDatabase writes directly to MySQL; cellspan does not merge or count its rows.")
             if block.value("Create a GenePattern GCT file?") == "Yes":
                 notes.append("ExportToSpreadsheet: the GCT files of the parts are kept separately, not merged.")
-        notes += [f"{block.name} only sees the image sets of one part." for block in self.named(*AFTER_ALL)]
-        if self.across_sets and not self.is_grouped:
-            names = " and ".join(dict.fromkeys(self.across_sets))
-            notes.append(
-                f"{names} needs all image sets at once and there are no groups, so one process does everything."
-            )
-        return list(dict.fromkeys(notes))
+        for block in self.named(*ONLY_IN_A_WINDOW):
+            notes.append(f"{block.name} only draws in a window, so it does nothing here.")
+        return list(dict.fromkeys([*notes, *self._why_not_divided()]))
+
+    def _why_not_divided(self) -> Iterator[str]:
+        for need in self.needs:
+            if need.needs is Needs.RUN:
+                change = f" (to divide the run, change its setting '{need.setting}')" if need.setting else ""
+                yield f"{need.name} {need.reason}, so one process does everything{change}."
+        if self.parts is Needs.GROUP and not self.is_grouped:
+            *others, last = dict.fromkeys(self.across_sets)
+            subject = f"{', '.join(others)} and {last} need" if others else f"{last} needs"
+            yield f"{subject} all image sets at once and there are no groups, so one process does everything."
 
 
 def read_pipeline(path: Path) -> PipelineFile:
@@ -158,13 +142,16 @@ def read_pipeline(path: Path) -> PipelineFile:
     return PipelineFile(header, tuple(blocks[:count]))
 
 
+def _is_below_output(block: Block) -> bool:
+    """Whether the module writes to the output folder; an old pipeline may not have the setting."""
+    folders = block.values(ROW_FILES[block.name])
+    return all(folder.startswith(DEFAULT_OUTPUT) for folder in folders)
+
+
 def _kept_below_output(block: Block) -> Block:
     """Redirect tables to each part's output folder, because parts must not write the same table."""
-    if block.name not in TABLE_MODULES:
+    if block.name not in ROW_FILES:
         return block
     if block.name == "ExportToDatabase":
         block = block.with_value("Overwrite without warning?", "Data and schema")
-    location = block.value("Output file location")
-    return (
-        block if location.startswith(DEFAULT_OUTPUT) else block.with_value("Output file location", DEFAULT_OUTPUT + "|")
-    )
+    return block if _is_below_output(block) else block.with_value(ROW_FILES[block.name], DEFAULT_OUTPUT + "|")

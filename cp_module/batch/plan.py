@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from cellspan.core.errors import CellspanError
+from cellspan.cp_module.batch.asking import ask_modules, ask_sets
 from cellspan.cp_module.batch.cellprofiler import CellProfiler, environment, exit_words, run_process
+from cellspan.cp_module.batch.dependence import Needs
 from cellspan.cp_module.batch.log import Log, read_log
 from cellspan.cp_module.batch.pipeline import OUR_MODULE, PipelineFile
+from cellspan.cp_module.batch.refusing import refuse_faults
 from cellspan.cp_module.batch.split import Range, units_of
 from cellspan.cp_module.batch.state import FOLDER, Plan
 from cellspan.cp_module.batch.task import BATCH_DATA, template_folder
@@ -22,16 +27,8 @@ from cellspan.cp_module.install import install
 
 # CellProfiler decides about all other files, because it reads more formats than can be listed.
 NOT_IMAGES = {".csv", ".txt", ".json", ".xml", ".db", ".ini", ".md", ".log", ".cppipe", ".cpproj", ".pdf", ".html"}
-PRINT_FILES = """
-import json, sys
-from cellprofiler_core.preferences import set_headless
-set_headless()
-from cellprofiler_core.measurement import Measurements
-m = Measurements(filename=sys.argv[1], mode="r")
-urls = [name for name in m.get_feature_names("Image") if name.startswith("URL_")]
-sets = {int(n): {u[4:]: str(m.get_measurement("Image", u, int(n))) for u in urls} for n in m.get_image_numbers()}
-print("\\n" + json.dumps(sets))
-"""
+Group = tuple[dict[str, str], list[int]]  # metadata, image sets
+NO_SETS = "CellProfiler finds no image sets in its own record of the run"
 SHARED_MYSQL = "its Python lacks the package mysqlclient, which ExportToDatabase needs even for SQLite"
 
 
@@ -82,21 +79,28 @@ def make_plan(
     output: Path,
     cellprofiler: CellProfiler,
     plugins: Path,
-    stopped: Callable[[], bool] = lambda: False,
+    keep_going: bool = False,
 ) -> Plan:
-    """Let CellProfiler store the image sets; raises CellspanError if it cannot, or would skip modules."""
+    """Let CellProfiler store the image sets; raises CellspanError if it cannot, or would skip modules.
+
+    Settings that CellProfiler finds wrong are an error too, except with `keep_going`.
+    """
     folder = output / FOLDER
-    batch = _create_batch_file(pipeline, path, images, files, folder, cellprofiler, plugins, stopped)
     with ThreadPoolExecutor(2) as pool:  # each starts CellProfiler's Python, which takes seconds
-        asked, files_of_sets = pool.submit(_groups, cellprofiler, batch), pool.submit(_paths, cellprofiler, batch)
-        groups, paths = asked.result(), files_of_sets.result()
-    numbers = [numbers for _, numbers in groups]
-    if pipeline.is_grouped:
-        units = units_of(numbers)
-    else:
-        everything = sorted(number for group in numbers for number in group)
-        whole = bool(pipeline.across_sets)
-        units = units_of([everything] if whole else [[number] for number in everything])
+        told = pool.submit(ask_modules, cellprofiler, path, plugins, images, template_folder(folder))
+        ended = threading.Event()
+        stored = pool.submit(
+            _create_batch_file, pipeline, path, images, files, folder, cellprofiler, plugins, ended.is_set
+        )
+        try:
+            pipeline = replace(pipeline, told=told.result())
+            if not keep_going:
+                refuse_faults(pipeline, path)
+            batch = stored.result()
+        finally:
+            ended.set()
+    groups, paths = image_sets(cellprofiler, batch)
+    units = units_in(pipeline, groups)
     keys = {number: key for key, group in groups for number in group} if pipeline.is_grouped else {}
     return Plan(
         pipeline=str(path),
@@ -107,7 +111,37 @@ def make_plan(
         units=[(unit.first, unit.last) for unit in units],
         group_of=[_shared_key(unit, keys) for unit in units],
         paths=paths,
+        places=_places(groups) if pipeline.is_grouped and paths else {},
+        notes=[*pipeline.notes(), *notes_on_groups(pipeline, groups, units)],
     )
+
+
+def units_in(pipeline: PipelineFile, groups: Sequence[Group]) -> list[Range]:
+    """The image sets that must stay together, as the modules of the pipeline need it."""
+    everything = sorted(number for _, group in groups for number in group)
+    if pipeline.parts is Needs.RUN or (pipeline.parts is Needs.GROUP and not pipeline.is_grouped):
+        return units_of([everything])
+    return units_of([group for _, group in groups] if pipeline.is_grouped else [[number] for number in everything])
+
+
+def _places(groups: Sequence[Group]) -> dict[int, tuple[int, int, int]]:
+    """The number of the group of each image set, its index in the group, and the length of the group.
+
+    Only for groups as they are numbered in a run (see `image_sets`).
+    """
+    return {
+        image_set: (number, index, len(sets))
+        for number, (_, sets) in enumerate(groups, start=1)
+        for index, image_set in enumerate(sets, start=1)
+    }
+
+
+def notes_on_groups(pipeline: PipelineFile, groups: Sequence[Group], units: Sequence[Range]) -> list[str]:
+    """A note if groups that lie between each other could not be put apart."""
+    if pipeline.is_grouped and pipeline.parts is not Needs.RUN and len(units) < len(groups):
+        reason = "give CellProfiler's Python with --cellprofiler PATH to run them apart"
+        return [f"The image sets of some groups lie between each other, so one process does these groups; {reason}."]
+    return []
 
 
 def _shared_key(unit: Range, keys: dict[int, dict[str, str]]) -> dict[str, str]:
@@ -136,7 +170,7 @@ def _create_batch_file(
     command = [*cellprofiler.command, "-c", "-r", "-p", str(copy), *where, *limits]
     code = run_process(command, log, environment(), stopped)
     if code is None:
-        raise KeyboardInterrupt
+        raise CellspanError(f"{path}: the preparation of the run was stopped.")
     batch, text = template / BATCH_DATA, read_log(log)
     if text.was_cut or not batch.is_file():
         raise CellspanError(_why_no_plan(path, text, code, log))
@@ -156,7 +190,21 @@ def _why_no_plan(path: Path, log: Log, code: int, file: Path) -> str:
     return f"{path}: CellProfiler could not prepare the run ({reason or exit_words(code)}); its log is {file}."
 
 
-def _groups(cellprofiler: CellProfiler, batch: Path) -> list[tuple[dict[str, str], list[int]]]:
+def image_sets(cellprofiler: CellProfiler, batch: Path) -> tuple[list[Group], dict[int, dict[str, str]]]:
+    """The groups and the files of the image sets, as they are numbered in a run.
+
+    An application without its own Python tells no files, and leaves the groups of LoadData where the table has them.
+    """
+    told = ask_sets(cellprofiler, batch)
+    if told is None:
+        return _printed_groups(cellprofiler, batch), {}
+    if not told["groups"]:
+        raise CellspanError(f"{batch}: {NO_SETS}.")
+    files = {int(number): {name: _as_path(url) for name, url in urls.items()} for number, urls in told["files"].items()}
+    return [(dict(key), numbers) for key, numbers in told["groups"]], files
+
+
+def _printed_groups(cellprofiler: CellProfiler, batch: Path) -> list[Group]:
     """Metadata and image sets of each group; without groups, each image set is a group."""
     command = [*cellprofiler.command, "-c", "-r", "--print-groups", str(batch)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment())
@@ -166,20 +214,7 @@ def _groups(cellprofiler: CellProfiler, batch: Path) -> list[tuple[dict[str, str
         if start >= 0:
             groups, _ = json.JSONDecoder().raw_decode(line[start:])
             return [(dict(key), [int(number) for number in numbers]) for key, numbers in groups]
-    raise CellspanError(f"{batch}: CellProfiler finds no image sets in its own record of the run.")
-
-
-def _paths(cellprofiler: CellProfiler, batch: Path) -> dict[int, dict[str, str]]:
-    """The files of each image set; empty if CellProfiler is an application without its own Python."""
-    if cellprofiler.python is None:
-        return {}
-    command = [cellprofiler.python, "-c", PRINT_FILES, str(batch)]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment())
-    try:
-        sets = json.loads(done.stdout.strip().splitlines()[-1])
-        return {int(number): {name: _as_path(url) for name, url in urls.items()} for number, urls in sets.items()}
-    except (ValueError, IndexError, AttributeError):
-        return {}
+    raise CellspanError(f"{batch}: {NO_SETS}.")
 
 
 def _as_path(url: str) -> str:

@@ -25,6 +25,7 @@ from cellspan.cp_module.batch.merge import merge
 from cellspan.cp_module.batch.pipeline import PipelineFile, read_pipeline
 from cellspan.cp_module.batch.plan import find_files, make_plan, plugins_for, sha256_of
 from cellspan.cp_module.batch.progress import BatchProgress
+from cellspan.cp_module.batch.refusing import refuse_hopeless, refuse_missing_models
 from cellspan.cp_module.batch.run import Run
 from cellspan.cp_module.batch.split import Range, remaining, split, usual_size
 from cellspan.cp_module.batch.state import (
@@ -39,6 +40,7 @@ from cellspan.cp_module.batch.state import (
     write_plan,
 )
 from cellspan.cp_module.batch.task import Task
+from cellspan.cp_module.batch.warm import close_loaded
 
 MEMORY_OF_PROCESS = 2 * 1024**3
 SCHEDULER_WORKERS = 8  # a guess, to choose the size of ranges; the cluster decides how many run
@@ -54,6 +56,7 @@ class Options:
     workers: int | None = None
     sets_per_task: int | None = None
     restart: bool = False
+    keep_going: bool = False
     cellprofiler: Path | None = None
     plugins: Path | None = None
     scheduler: str | None = None
@@ -61,13 +64,20 @@ class Options:
 
 
 def run_batch(options: Options) -> State:
-    """Run everything that is not done yet; raises CellspanError for wrong usage, KeyboardInterrupt after Ctrl-C."""
+    """Run everything that is not done yet.
+
+    Raises CellspanError for wrong usage, PipelineFault if the first image sets all fail alike, and KeyboardInterrupt
+    after Ctrl-C.
+    """
     pipeline = read_pipeline(options.pipeline)
+    refuse_hopeless(pipeline, options.pipeline, options.plugins)
     files = find_files(options.images, options.output)
     cellprofiler = find_cellprofiler(options.cellprofiler)
     plugins_for_check = options.plugins
     if plugins_for_check is not None:
         plugins_for(pipeline, plugins_for_check, options.output / FOLDER)
+    if not options.scheduler and not options.jobs:  # other computers may have other models
+        refuse_missing_models(pipeline, options.pipeline)
     _refuse_foreign_tables(options)
     make_folder(options.output / FOLDER)
     try:
@@ -86,19 +96,34 @@ def _run_locked(options: Options, pipeline: PipelineFile, files: list[str], cell
     ranges = split(todo, options.sets_per_task or usual_size(sum(unit.count for unit in todo), workers))
     if state.done:
         click.echo(f"{state.sets_done} of {state.plan.count} image sets are already done.", err=True)
+    click.echo(_in_words(options, ranges, workers), err=True)
     state.report("running")
     try:
         with _executor(options, workers) as executor, BatchProgress(state.plan.count, state.sets_done) as progress:
-            Run(state, template, executor, progress).do(ranges)
+            Run(state, template, executor, progress, options.keep_going).do(ranges)
         clear_attempts(state.folder)
         for note in merge(state):
             click.echo(f"Note: {note}", err=True)
-    except KeyboardInterrupt:
-        state.report("interrupted")
+    except BaseException as error:  # whatever happened, batch.json must not say that the run goes on
         clear_attempts(state.folder)
+        if isinstance(error, KeyboardInterrupt):
+            state.report_end("interrupted")
+        else:
+            state.report_end("failed", str(error))
         raise
     state.report("failed" if state.failed else "done")
     return state
+
+
+def _in_words(options: Options, ranges: list[Range], workers: int) -> str:
+    """What is about to be done: image sets, ranges and workers."""
+    sets, parts = sum(span.count for span in ranges), len(ranges)
+    where = "the Dask cluster" if options.scheduler else _number(max(1, min(workers, parts)), "worker")
+    return f"To do: {_number(sets, 'image set')} in {_number(parts, 'range')}, with {where}."
+
+
+def _number(count: int, name: str) -> str:
+    return f"{count} {name}" + ("" if count == 1 else "s")
 
 
 def _without_damaged(state: State, todo: list[Range]) -> list[Range]:
@@ -125,19 +150,30 @@ def _prepare(
         forget(options.output)
     plan = read_plan(options.output)
     plugins = plugins_for(pipeline, options.plugins, folder)
-    notes = pipeline.notes()
+    notes: list[str] = []
+    if plan is not None and not finished_ranges(folder) and plan.pipeline_sha256 != sha256_of(options.pipeline):
+        plan = None  # of a pipeline that failed from its first image set on and has been corrected since
     if plan is None:
         forget(options.output)
         plugins = plugins_for(pipeline, options.plugins, folder)
         if not options.scheduler and not options.jobs:
             start_engine(pipeline, plugins)
         click.echo(f"Looking for image sets in {options.images} ({len(files)} files)", err=True)
-        plan = make_plan(pipeline, options.pipeline, options.images, files, options.output, cellprofiler, plugins)
+        plan = make_plan(
+            pipeline,
+            options.pipeline,
+            options.images,
+            files,
+            options.output,
+            cellprofiler,
+            plugins,
+            options.keep_going,
+        )
         write_plan(options.output, plan)
     else:
         notes += check_same_run(options.output, plan, sha256_of(options.pipeline), options.images, files)
         clear_attempts(folder)
-    for note in notes:
+    for note in [*plan.notes, *notes]:
         click.echo(f"Note: {note}", err=True)
     return State(options.output, plan, finished_ranges(folder)), _template(
         plan, folder, cellprofiler, plugins, options.images, pipeline
@@ -147,7 +183,15 @@ def _prepare(
 def _template(
     plan: Plan, folder: Path, cellprofiler: CellProfiler, plugins: Path, images: Path, pipeline: PipelineFile
 ) -> Task:
-    return Task(Range(1, plan.count), folder, cellprofiler.command, plugins, images, tuple(pipeline.image_tables))
+    return Task(
+        Range(1, plan.count),
+        folder,
+        cellprofiler.command,
+        cellprofiler.python,
+        plugins,
+        images,
+        tuple(pipeline.image_tables),
+    )
 
 
 def _refuse_foreign_tables(options: Options) -> None:
@@ -171,8 +215,11 @@ def _executor(options: Options, workers: int) -> Iterator[Executor]:
         with jobs_executor(options.jobs, options.output / FOLDER) as executor:
             yield executor
     else:
-        with ThreadPoolExecutor(workers) as executor:
-            yield executor
+        try:
+            with ThreadPoolExecutor(workers) as executor:
+                yield executor
+        finally:
+            close_loaded()
 
 
 def _workers(options: Options) -> int:

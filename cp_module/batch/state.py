@@ -35,6 +35,10 @@ class Plan(BaseModel):
     units: list[tuple[int, int]]  # ranges that must not be divided
     group_of: list[dict[str, str]]  # the metadata of each unit
     paths: dict[int, dict[str, str]]  # image set -> channel -> file, if CellProfiler's Python is known
+    places: dict[
+        int, tuple[int, int, int]
+    ] = {}  # with groups, of each set: number of the group, index in it, its length
+    notes: list[str] = []  # why it is not divided more finely, and what else CellProfiler told
 
     @property
     def spans(self) -> list[Range]:
@@ -45,6 +49,13 @@ class Plan(BaseModel):
     def count(self) -> int:
         """Number of image sets."""
         return sum(span.count for span in self.spans)
+
+    def place(self, number: int) -> tuple[int, int, int] | None:
+        """The number of the group of an image set, its index there, and the group's length; None if it is not known.
+
+        Without groups, all sets are one. CellProfiler counts them within a range only.
+        """
+        return self.places.get(number) if self.grouped else (1, number, self.count)
 
     def named(self, number: int) -> str:
         """An image set in words: its number and its files."""
@@ -88,11 +99,19 @@ class State:
             why = reason if own else f"{self.plan.named(culprit or number)}, of the same group, failed: {reason}"
             self.failed[number] = Failure(why, log)
 
-    def report(self, condition: str) -> None:
-        """Write batch.json: `condition` is running, interrupted, failed or done."""
+    def report_end(self, condition: str, error: str = "") -> None:
+        """Write how the run ended; if even that is impossible, as on a full disk, no batch.json is left to mislead."""
+        try:
+            self.report(condition, error)
+        except (OSError, CellspanError):
+            (self.output / REPORT).unlink(missing_ok=True)
+
+    def report(self, condition: str, error: str = "") -> None:
+        """Write batch.json: `condition` is running, interrupted, failed or done; `error`: why the run ended early."""
         counts = {"total": self.plan.count, "done": self.sets_done, "failed": len(self.failed)}
-        content = {
+        content: dict[str, Any] = {
             "state": condition,
+            **({"error": error} if error else {}),
             "started": self.started,
             "written": _now(),
             "pipeline": self.plan.pipeline,

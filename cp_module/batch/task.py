@@ -15,9 +15,10 @@ from uuid import uuid4
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import write_json
-from cellspan.cp_module.batch.cellprofiler import end_recorded, environment, exit_words, run_process
+from cellspan.cp_module.batch.cellprofiler import end_recorded, exit_words
 from cellspan.cp_module.batch.log import Log, read_log
 from cellspan.cp_module.batch.split import Range
+from cellspan.cp_module.batch.warm import run_cellprofiler
 
 BATCH_DATA = "Batch_data.h5"
 LOG = "cellprofiler.log"
@@ -35,6 +36,7 @@ class Task:
     span: Range
     folder: Path  # everything of the run except results
     command: tuple[str, ...]
+    python: str | None  # of CellProfiler; None for the applications
     plugins: Path
     images: Path
     image_tables: tuple[str, ...]  # names of tables that must have a row for each image set
@@ -51,6 +53,8 @@ class Outcome:
     culprit: int | None = None  # the image set in which it failed
     seconds: float = 0.0
     log: str = field(default="", repr=False)  # path of the log of a failure
+    kind: str = ""  # the module and the kind of error in which it failed, if it is known
+    any_completed: bool = False  # whether an image set went through the whole pipeline before the failure
 
 
 def ranges_folder(folder: Path) -> Path:
@@ -79,23 +83,31 @@ def run_range(task: Task) -> Outcome:
     if stop_file(task.folder).exists():
         return Outcome(task.span, "stopped")
     attempts = attempts_folder(task.folder)
-    # The CellProfiler of a killed worker may still be running.
-    for record in attempts.glob(f"{task.span.name}.*/{RECORD}"):
-        end_recorded(record)
+    # The CellProfiler of a killed worker may still be running; what it did does not count.
+    for left in attempts.glob(f"{task.span.name}.*"):
+        end_recorded(left / RECORD)
+        shutil.rmtree(left, ignore_errors=True)
     attempt = attempts / f"{task.span.name}.{uuid4().hex[:8]}"
     try:
         _prepare(task, attempt)
         stopped = _Stop(stop_file(task.folder), attempt)
-        code = run_process(_command(task, attempt), attempt / LOG, environment(), stopped, attempt / RECORD)
+        code = run_cellprofiler(
+            task.command,
+            task.python,
+            task.plugins,
+            _arguments(task, attempt),
+            attempt / LOG,
+            stopped,
+            attempt / RECORD,
+        )
         if code is None:
             return Outcome(task.span, "stopped")
         log = read_log(attempt / LOG)
         fault = _fault(task, attempt, log, code)
         if fault:
             kept = _keep_log(task, attempt)
-            return Outcome(
-                task.span, "failed", fault, log.culprit(task.span.first, task.span.last), _since(started), kept
-            )
+            culprit = log.culprit(task.span.numbers)
+            return Outcome(task.span, "failed", fault, culprit, _since(started), kept, log.kind(), bool(log.completed))
         _finish(task, attempt, _since(started))
     except (OSError, sqlite3.Error, CellspanError) as error:
         return Outcome(task.span, "failed", f"the results could not be written ({error})", None, _since(started))
@@ -122,17 +134,22 @@ def _since(started: float) -> float:
 
 
 def _prepare(task: Task, attempt: Path) -> None:
+    """Begin with the empty databases of the plan; other files of it each part makes for itself."""
     template = template_folder(task.folder)
-    attempt.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(template, attempt / OUTPUT, ignore=shutil.ignore_patterns(BATCH_DATA))
+    for path in template.rglob("*"):
+        if path.is_file() and path.name != BATCH_DATA and is_sqlite(path):
+            copy = attempt / OUTPUT / path.relative_to(template)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    (attempt / OUTPUT).mkdir(parents=True, exist_ok=True)
 
 
-def _command(task: Task, attempt: Path) -> list[str]:
+def _arguments(task: Task, attempt: Path) -> list[str]:
     first, last = str(task.span.first), str(task.span.last)
     batch = str(template_folder(task.folder) / BATCH_DATA)
     folders = ["-i", str(task.images), "-o", str(attempt / OUTPUT), "--plugins-directory", str(task.plugins)]
     done = ["--done-file", str(attempt / "done.txt")]
-    return [*task.command, "-c", "-r", "-p", batch, "-f", first, "-l", last, *folders, *done]
+    return ["-c", "-r", "-p", batch, "-f", first, "-l", last, *folders, *done]
 
 
 def _fault(task: Task, attempt: Path, log: Log, code: int) -> str:

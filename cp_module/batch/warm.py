@@ -12,10 +12,17 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from cellspan.cp_module.batch.cellprofiler import POLL_SECONDS, end_tree, write_record
+from cellspan.cp_module.batch.cellprofiler import (
+    POLL_SECONDS,
+    end_tree,
+    environment,
+    run_process,
+    write_record,
+)
 
 SCRIPT = Path(__file__).parent / "preloaded.py"
 _own = threading.local()  # each thread that runs ranges has a process of its own
+_all: list[LoadedCellProfiler] = []
 
 
 class Lost(Exception):
@@ -94,6 +101,23 @@ class LoadedCellProfiler:
         return answer
 
 
+def run_cellprofiler(
+    command: Sequence[str],
+    python: str | None,
+    plugins: Path,
+    arguments: Sequence[str],
+    log: Path,
+    stopped: Callable[[], bool],
+    record: Path,
+) -> int | None:
+    """Run CellProfiler with these arguments, in a copy of a loaded one if there can be one; see `run_process`."""
+    program = loaded(python, plugins, environment())
+    if program is not None:
+        with contextlib.suppress(Lost):
+            return program.run(arguments, log, stopped, record)
+    return run_process([*command, *arguments], log, environment(), stopped, record)
+
+
 def loaded(python: str | None, plugins: Path, variables: Mapping[str, str]) -> LoadedCellProfiler | None:
     """This thread's loaded CellProfiler; None where processes cannot be copied, or where it could not be loaded.
 
@@ -105,7 +129,14 @@ def loaded(python: str | None, plugins: Path, variables: Mapping[str, str]) -> L
     if known is None or known[0] != key or (known[1] and not known[1].is_alive):
         try:
             _own.known = key, LoadedCellProfiler(python, plugins, variables)
+            _all.append(_own.known[1])
         except (Lost, OSError, ValueError):
             _own.known = key, None
     found: LoadedCellProfiler | None = _own.known[1]
     return found
+
+
+def close_loaded() -> None:
+    """End all loaded CellProfilers of this process; the threads that had them are over."""
+    while _all:
+        _all.pop().close()

@@ -25,12 +25,12 @@ What do I need as input?
 ^^^^^^^^^^^^^^^^^^^^^^^^
 
 An image with one channel from **NamesAndTypes**; you do not need to rescale or correct it. For cells, you can add an
-image of the nuclei. Colour images are segmented by their brightness. If the image is masked or cropped, pixels outside
-the mask are never part of an object.
+image of the nuclei. If several dyes stain the same objects, up to three images become one. Colour images are segmented
+by their brightness. If the image is masked or cropped, pixels outside the mask are never part of an object, and may be
+NaN.
 
 Z-stacks give 3D objects if *Process as 3D?* is *Yes* in **NamesAndTypes**. Enter the distance between slices there, as
-*Relative pixel spacing in Z*. The models are the same as in 2D; the last settings of this module control how a stack
-is segmented.
+*Relative pixel spacing in Z*. The models are the same as in 2D; *How should 3D images be segmented?* is shown for them.
 
 What do I get as output?
 ^^^^^^^^^^^^^^^^^^^^^^^^
@@ -66,6 +66,7 @@ segmentation" *Nature Methods* 18, 100-106. (`link <https://doi.org/10.1038/s415
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import numpy
@@ -75,33 +76,47 @@ from cellprofiler_core.module.image_segmentation import ImageSegmentation
 from cellprofiler_core.object import Objects
 from cellprofiler_core.setting import Setting, ValidationError
 from cellprofiler_core.setting.range import FloatRange
+from cellprofiler_core.setting.subscriber import LabelSubscriber
 from cellprofiler_core.setting.text import Number
 from cellspan_plugin import engine, measurements
 from cellspan_plugin.display import Shown, draw
 from cellspan_plugin.filters import Filtered, filter_objects
 from cellspan_plugin.layout import (
+    ADVANCED,
+    BASIC,
     DEVICE_AUTOMATIC,
     DEVICE_CPU,
     DEVICE_GPU,
     ENGINE_PATH,
+    EVERYWHERE,
     LABELS,
+    LIMITS,
+    MASK_IMAGE,
     MODEL_CELLS,
     MODEL_CUSTOM,
     MODEL_NUCLEI,
     NUCLEI_EXIST,
     REVISION,
     SPLIT,
+    UNSCALED,
     upgraded,
 )
 from cellspan_plugin.pairing import Pairs, nuclei_of_discarded_cells, pair
 from cellspan_plugin.pictures import flow_image, probability_image
-from cellspan_plugin.settings import irrelevant, make_settings
-from cellspan_plugin.volumes import anisotropy_of, options, pixels_of, size_of, with_nuclei
+from cellspan_plugin.recent import Recent
+from cellspan_plugin.sending import Sent, nothing_found, sent
+from cellspan_plugin.settings import DEFAULT_NAMES, irrelevant, make_settings
+from cellspan_plugin.table import NO_PARTNER
+from cellspan_plugin.volumes import anisotropy_of, options, size_of
+from cellspan_plugin.waiting import Stopped, attend
 
 LOGGER = logging.getLogger(__name__)
 
 ENGINE_MODELS = {MODEL_NUCLEI: "nuclei", MODEL_CELLS: "cyto"}
 ENGINE_DEVICES = {DEVICE_AUTOMATIC: "auto", DEVICE_CPU: "cpu", DEVICE_GPU: "gpu"}
+# the settings that are the engine's options of the same name
+SENT = ("flow_threshold", "cellprob_threshold", "fill_holes", "invert", "augment", "tile_overlap")
+RECENT = Recent()  # of test mode
 
 
 class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler shows the docstring of the file as help
@@ -114,6 +129,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         super().create_settings()
         for name, setting in make_settings().items():
             setattr(self, name, setting)
+        self.defaults = make_settings()
         self.may_be_3d = True  # until a pipeline is seen
         self.in_test_mode = False
 
@@ -122,9 +138,14 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         return [getattr(self, name) for name in LABELS]
 
     def visible_settings(self) -> list[Setting]:
-        """The settings that matter with the current choices."""
+        """The settings that matter with the current choices, the advanced ones last."""
         hidden = irrelevant(self)
-        return [getattr(self, name) for name in LABELS if name not in hidden]
+        return [getattr(self, name) for name in (*BASIC, *ADVANCED) if name not in hidden]
+
+    def chosen(self, name: str) -> Any:
+        """The value of a setting that takes effect: of an advanced one that is hidden, the default."""
+        is_ignored = name in ADVANCED and not self.advanced.value
+        return (self.defaults[name] if is_ignored else getattr(self, name)).value
 
     def upgrade_settings(
         self, setting_values: list[str], variable_revision_number: int, module_name: str
@@ -135,6 +156,12 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def on_activated(self, workspace: Any) -> None:
         """Learn, before the settings are shown, whether the pipeline has 3D images."""
         self.may_be_3d = workspace.pipeline.volumetric()
+
+    def on_setting_changed(self, setting: Setting, pipeline: Any) -> None:
+        """Name the objects after the model, unless the user has named them or another module uses the name."""
+        name, better = self.y_name.value, DEFAULT_NAMES.get(self.model.value)
+        if setting is self.model and better and name in DEFAULT_NAMES.values() and not _is_used(name, pipeline):
+            self.y_name.value = better
 
     def validate_module(self, pipeline: Any) -> None:
         """Show in the pipeline editor what is missing, before anything runs."""
@@ -148,7 +175,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         try:
             self.engine_command()
         except engine.NotInstalled as error:
-            raise ValidationError(str(error), self.engine_choice) from None
+            raise ValidationError(str(error), self.engine_choice if self.advanced.value else self.model) from None
 
     def volumetric(self) -> bool:
         """Whether the module can process stacks as 3D."""
@@ -171,22 +198,33 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         """Segment the image and add objects and measurements; any error is raised."""
         self.check_settings(workspace.pipeline)
         self.in_test_mode = bool(getattr(workspace.pipeline, "test_mode", False))
+        try:
+            self._identify(workspace)
+        except Stopped:
+            try:
+                workspace.cancel_request()
+            except IndexError:  # a fault of CellProfiler 4.2, which then has to be told by an exception
+                raise Stopped from None
+
+    def _identify(self, workspace: Any) -> None:
+        """Find the objects, add them, and remember what the window shows."""
         image = workspace.image_set.get_image(self.x_name.value)
         nuclei_image = self._nuclei_image(workspace, image)
-        pixels = pixels_of(image)
-        parameters = {**self.parameters(), **self._options_3d(image)}
-        if nuclei_image is not None:
-            pixels = with_nuclei(image, nuclei_image)
-            parameters.update(channel=0, nuclei_channel=1)
-        result = self._segment(pixels, parameters, also=self._outputs())
-        stages = self._filtered(result, image, image.mask, self._diameters())
-        shown = Shown(image.pixel_data, self._anisotropy(image))
+        where = self._where(workspace, image)
+        images = [image, *self._further_images(workspace, image)]
+        picture = self._sent(images, nuclei_image, where)
+        parameters = {**self.parameters(), **self._options_3d(image), **picture.options}
+        result = self._segment(workspace, picture, parameters, also=self._outputs())
+        mask = image.mask if where is None else image.mask & where
+        stages = self._filtered(result, image, mask, self._diameters())
+        nuclei_pixels = None if nuclei_image is None else nuclei_image.pixel_data
+        shown = Shown(image.pixel_data, self._anisotropy(image), nuclei_pixels)
         if self.together.value:
-            self._add_pairs(workspace, image, nuclei_image, result, stages, shown)
+            self._add_pairs(workspace, image, nuclei_image, result, stages, shown, where)
         else:
             self._add(workspace, self.y_name.value, image, stages.segmented, stages)
             self._measure(workspace, self.y_name.value, result, stages.found)
-            shown.add(self.y_name.value, stages, result)
+            shown.add(self.y_name.value, stages, result, self._shown_model(result))
         self._add_images(workspace, image, result)
         if self.show_window:
             shown.remember(workspace.display_data)
@@ -208,15 +246,22 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         return {
             "model": self.model_name(),
             "diameter": None if self.automatic_diameter.value else self.diameter.value,
-            "flow_threshold": self.flow_threshold.value,
-            "cellprob_threshold": self.cellprob_threshold.value,
-            "fill_holes": self.fill_holes.value,
-            "invert": self.invert.value,
-            "augment": self.augment.value,
+            **{name: self.chosen(name) for name in SENT},
+            **self._scaling(),
+            "iterations": self.chosen("iterations") or None,
             "min_size": 0,
             "exclude_on_edges": False,
-            "device": ENGINE_DEVICES[self.device.value],
+            "device": ENGINE_DEVICES[self.chosen("device")],
         }
+
+    def _scaling(self) -> dict[str, Any]:
+        """The engine's options for grey values; limits depend on the image and are added when it is sent."""
+        if self.chosen("scaling") == UNSCALED:
+            return {"normalize": None}
+        if self.chosen("scaling") == LIMITS:
+            return {}
+        options = {name: self.chosen(name) for name in ("tile_norm", "sharpen", "smooth")}
+        return {"normalize": self.chosen("percentiles"), **options}
 
     def nuclei_parameters(self) -> dict[str, Any]:
         """The engine's options for nuclei that are found together with cells."""
@@ -235,50 +280,107 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
 
     def engine_command(self) -> list[str]:
         """The command that starts the engine; raises engine.NotInstalled with one sentence."""
-        if self.engine_choice.value == ENGINE_PATH:
+        if self.chosen("engine_choice") == ENGINE_PATH:
             return engine.command_of(self.engine_path.value)
         return engine.engine_command()
 
     def _outputs(self) -> list[str]:
         """The results to fetch from the engine in addition to the labels."""
         may_split = self.together.value and self.several_nuclei.value == SPLIT
-        wanted = {"probability": self.save_probability.value, "flows": self.save_flows.value or may_split}
+        wanted = {
+            "probability": self.chosen("save_probability"),
+            "flows": self.chosen("save_flows") or may_split,
+        }
         return ["objects", *(name for name, is_wanted in wanted.items() if is_wanted)]
 
-    def _segment(self, pixels: numpy.ndarray, parameters: dict[str, Any], also: list[str]) -> Any:
-        """Segment with the engine; the first image waits for its start, which is logged."""
+    def _segment(self, workspace: Any, picture: Sent, parameters: dict[str, Any], also: list[str]) -> Any:
+        """Segment with the engine; a wait is told in the log or, in test mode, in a window."""
+        if picture.mask is not None and not picture.mask.any():
+            place = (self.mask_image if self.chosen("where") == MASK_IMAGE else self.mask_objects).value
+            shape = picture.mask.shape
+            return nothing_found(shape, parameters["model"], f"{place} is empty, so there was nowhere to look.")
         service = engine.connect(self.engine_command(), self.in_test_mode)
-        result = service.segment(pixels, parameters, engine.tell_start(LOGGER), also)
+        segment: Any = partial(RECENT.segment, service) if self.in_test_mode else service.segment
+        if picture.mask is not None:
+            segment = partial(segment, mask=picture.mask)
+
+        def work(tell: Any) -> Any:
+            result = segment(picture.pixels, parameters, tell, also)
+            if self.in_test_mode:
+                dict(result.extra)  # fetched here, while the window is alive
+            return result
+
+        result = attend(work, LOGGER.info, f"{self.module_name} #{self.module_num}", workspace.frame)
         for note in result.notes:
             LOGGER.warning("%s: %s", self.y_name.value, note)
         return result
 
+    def _sent(self, images: list[Any], nuclei_image: Any, where: numpy.ndarray | None) -> Sent:
+        limits = self.chosen("limits") if self.chosen("scaling") == LIMITS else None
+        return sent(images, nuclei_image, self.chosen("combine").lower(), limits, where)
+
+    def _where(self, workspace: Any, image: Any) -> numpy.ndarray | None:
+        """Where to look, as a mask of the image's size, or None for everywhere; raises ValueError if it differs."""
+        where = self.chosen("where")
+        if where == EVERYWHERE:
+            return None
+        if where == MASK_IMAGE:
+            name = self.mask_image.value
+            other = workspace.image_set.get_image(name)
+            inside = numpy.asarray(other.pixel_data) != 0
+            inside = inside.any(axis=-1) if inside.ndim > other.dimensions else inside
+        else:
+            name = self.mask_objects.value
+            inside = workspace.object_set.get_objects(name).segmented > 0
+        if image.volumetric and inside.ndim == 2:
+            inside = inside[None]  # CellProfiler drops the slice axis of a stack with one slice
+        if inside.shape != size_of(image):
+            raise ValueError(f"{name} and {self.x_name.value} differ in size; crop or resize both alike.")
+        return numpy.asarray(inside)
+
+    def _further_images(self, workspace: Any, image: Any) -> list[Any]:
+        """The images that are combined with the first; raises ValueError if their size differs."""
+        settings = [self.second_image, self.third_image]
+        if not self.advanced.value or self.second_image.is_blank:
+            return []
+        return [self._image_alike(workspace, image, setting.value) for setting in settings if not setting.is_blank]
+
+    def _image_alike(self, workspace: Any, image: Any, name: str) -> Any:
+        other = workspace.image_set.get_image(name)
+        if size_of(other) != size_of(image):
+            raise ValueError(f"{name} and {self.x_name.value} differ in size; crop or resize both alike.")
+        return other
+
     def _anisotropy(self, image: Any) -> float:
-        return anisotropy_of(image, self.anisotropy.value)
+        return anisotropy_of(image, self.chosen("anisotropy"))
 
     def _options_3d(self, image: Any) -> dict[str, Any]:
-        return options(image, self.method_3d.value, self._anisotropy(image), self.stitch_threshold.value)
+        smooth = self.chosen("smooth_flows")
+        return options(image, self.method_3d.value, self._anisotropy(image), self.stitch_threshold.value, smooth)
 
     def _filtered(
         self, result: Any, image: Any, mask: numpy.ndarray, diameters: tuple[float, float] | None = None
     ) -> Filtered:
         border = self.discard_border.value
-        return filter_objects(result.labels, mask, self.min_size.value, border, diameters, self._anisotropy(image))
+        smallest = self.chosen("min_size")
+        return filter_objects(result.labels, mask, smallest, border, diameters, self._anisotropy(image))
 
     def _diameters(self) -> tuple[float, float] | None:
-        return (self.diameter_range.min, self.diameter_range.max) if self.discard_by_diameter.value else None
+        return self.chosen("diameter_range") if self.chosen("discard_by_diameter") else None
 
     def _nuclei_image(self, workspace: Any, image: Any) -> Any:
         """The image of the nuclei, or None; raises ValueError if its size differs."""
-        other = workspace.image_set.get_image(self.nuclei_image.value) if self.needs_nuclei_image() else None
-        if other is not None and size_of(other) != size_of(image):
-            raise ValueError(
-                f"{self.nuclei_image.value} and {self.x_name.value} differ in size; crop or resize both alike."
-            )
-        return other
+        return self._image_alike(workspace, image, self.nuclei_image.value) if self.needs_nuclei_image() else None
 
     def _add_pairs(
-        self, workspace: Any, image: Any, nuclei_image: Any, result: Any, stages: Filtered, shown: Shown
+        self,
+        workspace: Any,
+        image: Any,
+        nuclei_image: Any,
+        result: Any,
+        stages: Filtered,
+        shown: Shown,
+        where: numpy.ndarray | None,
     ) -> None:
         """Find or take the nuclei, pair them with the cells, and add nuclei, cells and cytoplasm."""
         cells_name, exist = self.y_name.value, not self.finds_nuclei()
@@ -292,9 +394,11 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
                     f"The objects {nuclei_name} and {self.x_name.value} differ in size; crop them in the same way."
                 )
         else:
-            parameters = {**self.nuclei_parameters(), **self._options_3d(image)}
-            nuclei_result = self._segment(pixels_of(nuclei_image), parameters, also=["objects"])
-            nuclei_stages = self._filtered(nuclei_result, image, image.mask & nuclei_image.mask)
+            picture = self._sent([nuclei_image], None, where)
+            parameters = {**self.nuclei_parameters(), **self._options_3d(image), **picture.options}
+            nuclei_result = self._segment(workspace, picture, parameters, also=["objects"])
+            mask = image.mask & nuclei_image.mask
+            nuclei_stages = self._filtered(nuclei_result, image, mask if where is None else mask & where)
             gone = nuclei_of_discarded_cells(stages, nuclei_stages.segmented)
             nuclei = numpy.where(gone, 0, nuclei_stages.segmented)
         pairs = pair(
@@ -315,14 +419,20 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         workspace.measurements.add_measurement(cells_name, measurements.NUCLEI_COUNT, pairs.nuclei_in_cell)
         self._add(workspace, self.cytoplasm_name.value, image, pairs.cytoplasm)
         self._relate(workspace, nuclei_name, pairs)
-        shown.add(cells_name, stages._replace(segmented=pairs.cells), result)
-        shown.add(
-            nuclei_name,
-            None if exist else nuclei_stages._replace(segmented=pairs.nuclei),
-            None if exist else nuclei_result,
-            pairs.nuclei,
-        )
-        shown.add(self.cytoplasm_name.value, None, None, pairs.cytoplasm)
+        alone = {NO_PARTNER: len(stages.found) - len(numpy.unique(pairs.found_cell))}
+        cell_stages = stages._replace(segmented=pairs.cells, reasons={**stages.reasons, **alone})
+        shown.add(cells_name, cell_stages, result, self._shown_model(result))
+        if exist:
+            shown.add_labels(nuclei_name, pairs.nuclei)
+        else:
+            alone = {NO_PARTNER: len(nuclei_stages.found) - len(pairs.found_nucleus)}
+            nuclei_stages = nuclei_stages._replace(segmented=pairs.nuclei, reasons={**nuclei_stages.reasons, **alone})
+            shown.add(nuclei_name, nuclei_stages, nuclei_result, MODEL_NUCLEI)
+        shown.add_labels(self.cytoplasm_name.value, pairs.cytoplasm)
+
+    def _shown_model(self, result: Any) -> str:
+        """The model by the name in the panel; of a custom one, its own name."""
+        return result.model if self.model.value == MODEL_CUSTOM else str(self.model.value)
 
     def _add(
         self, workspace: Any, name: str, image: Any, labels: numpy.ndarray, stages: Filtered | None = None
@@ -361,9 +471,9 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             made = Image(picture, parent_image=image, convert=False, dimensions=image.dimensions)
             workspace.image_set.add(name, made)
 
-        if self.save_probability.value:
+        if self.chosen("save_probability"):
             add(self.probability_name.value, probability_image(result.extra["probability"]))
-        if self.save_flows.value:
+        if self.chosen("save_flows"):
             add(self.flows_name.value, flow_image(result.extra["flows"]))
 
     def columns(self) -> list[tuple[str, str, str]]:
@@ -396,5 +506,12 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         return measurements.features(self.columns(), object_name, category)
 
     def display(self, workspace: Any, figure: Any) -> None:
-        """Show image, objects, outlines and a table, as in IdentifyPrimaryObjects; in 3D, of one slice."""
-        draw(figure, workspace.display_data, f"{self.x_name.value}, cycle #{workspace.measurements.image_number}")
+        """Show images, objects, outlines and a table, as in IdentifyPrimaryObjects; in 3D, of one slice."""
+        cycle = f"cycle #{workspace.measurements.image_number}"
+        draw(figure, workspace.display_data, f"{self.x_name.value}, {cycle}", f"{self.nuclei_image.value}, {cycle}")
+
+
+def _is_used(name: str, pipeline: Any) -> bool:
+    """Whether a module of the pipeline takes the objects with this name."""
+    settings = (setting for module in pipeline.modules(False) for setting in module.settings())
+    return any(isinstance(setting, LabelSubscriber) and setting.value == name for setting in settings)

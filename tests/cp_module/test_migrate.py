@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellspan.core.errors import CellspanError
-from cellspan.cp_module.migrate import migrate_pipeline
+from cellspan.cp_module.migrate import migrate_pipeline, migrate_project
+from cellspan.cp_module.read_project import as_text
 from cellspan.cp_module.runcellpose import LAYOUTS
 
 PIPELINES = Path(__file__).parent / "pipelines"
@@ -34,7 +36,9 @@ ALWAYS = {
     "nuclei_image": "Dapi",
     "automatic_diameter": "No",
     "diameter": "42.0",
-    "augment": "Yes",
+    "augment": "No",  # RunCellpose's averaging is another one, and this one takes four times as long
+    "discard_border": "No",
+    "advanced": "Yes",
     "save_probability": "Yes",
     "probability_name": "Prob",
 }
@@ -223,7 +227,7 @@ def test_the_graphics_card_is_used_where_it_was(tmp_path: Path, gpu: str, device
         ({}, "the container cellprofiler/cellpose:3.1.1.2 is no longer needed"),
         ({}, "preprocessing with deblur_cyto3 has no equivalent"),
         ({}, "the image Deblurred is no longer created"),
-        ({}, "averaging now uses flipped copies"),
+        ({}, "averaging is switched off"),
         ({}, "the image Prob now ranges from 0 to 1"),
         ({"Select_Cellpose_version": "omnipose"}, "Omnipose has no equivalent"),
     ],
@@ -395,6 +399,59 @@ def test_the_command_line_names_what_it_cannot_do(tmp_path: Path, cellspan: Any)
         assert done.returncode == 2
         assert name in done.stderr
     assert not (tmp_path / "new.cppipe").exists()
+
+
+def in_project(old: Path, folder: Path, plugin_folder: Path, in_cellprofiler: Any) -> Path:
+    """A project with this pipeline, saved by CellProfiler."""
+    project = folder / "a project.cpproj"
+    done = in_cellprofiler(SCRIPT.with_name("save_project.py"), plugin_folder, old, project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project
+
+
+@pytest.mark.end_to_end
+def test_the_pipeline_in_a_project(tmp_path: Path, in_cellprofiler: Any, plugin_folder: Path, cellspan: Any) -> None:
+    """Without h5py here, CellProfiler's Python reads it."""
+    text = (PIPELINES / "nuclei.cppipe").read_text()
+    pipeline = tmp_path / "old.cppipe"
+    pipeline.write_text(text)
+    project = in_project(pipeline, tmp_path, plugin_folder, in_cellprofiler)
+    assert "has no RunCellpose step" in cellspan("migrate", project, check=False).stderr
+    # CellProfiler does not load RunCellpose without the plug-in, so the step is put into the project's text.
+    with_cellpose = tmp_path / "cellpose.cpproj"
+    step = in_cellprofiler(SCRIPT.with_name("save_project.py"), plugin_folder, LAST, with_cellpose, "as it is")
+    assert step.returncode == 0, step.stdout + step.stderr
+    done = cellspan("migrate", with_cellpose)
+    new = tmp_path / "cellpose_cellspan.cppipe"
+    assert done.stdout.splitlines()[-1] == str(new)
+    assert new.read_bytes() == migrate_pipeline(LAST)[0]
+    assert "list of images is not part" in done.stdout
+    refused = cellspan("migrate", with_cellpose, tmp_path / "new.cpproj", check=False)
+    assert "a .cppipe file" in refused.stderr
+    with_cellpose.write_bytes(with_cellpose.read_bytes()[:3000])
+    damaged = cellspan("migrate", with_cellpose, tmp_path / "other.cppipe", check=False)
+    assert damaged.returncode == 2
+    assert "the project is damaged" in damaged.stderr
+
+
+@quick
+def test_a_project_that_cannot_be_read_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CELLSPAN_CELLPROFILER_PYTHON", raising=False)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    project = tmp_path / "old.cpproj"
+    project.write_bytes(b"\x89HDF\r\n\x1a\n\0\0")
+    with pytest.raises(CellspanError, match=r"`pip install h5py`; or open it in CellProfiler") as caught:
+        migrate_project(project)
+    assert str(project) in str(caught.value)
+
+
+@quick
+@pytest.mark.parametrize(
+    "stored", [b"CellProfiler Pipeline:\n\xc3\xa4", "CellProfiler Pipeline:\n\xe4", b"CellProfiler Pipeline:\\n\\xe4"]
+)
+def test_texts_as_versions_of_cellprofiler_store_them(stored: bytes | str) -> None:
+    assert as_text(stored) == "CellProfiler Pipeline:\n\xe4"
 
 
 @pytest.mark.data

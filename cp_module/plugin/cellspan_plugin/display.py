@@ -1,4 +1,4 @@
-"""The module's window: image, labels, outlines and a table; one slice of a 3D image."""
+"""The module's window: images, labels, outlines and a table; one slice of a 3D image."""
 
 from __future__ import annotations
 
@@ -7,35 +7,33 @@ from typing import Any
 import numpy as np
 
 from cellspan_plugin.filters import Filtered, discarded
-from cellspan_plugin.measurements import statistics
+from cellspan_plugin.table import Column, table_of
 from cellspan_plugin.volumes import fullest_slice
 
 
 class Shown:
     """The results of one image, collected for display."""
 
-    def __init__(self, image: np.ndarray, anisotropy: float = 1.0) -> None:
-        """`image` is (Y, X) or (Y, X, 3); in 3D with a leading Z axis."""
-        self.image, self.anisotropy = image, anisotropy
-        self.labels: dict[str, np.ndarray] = {}
-        self.results: dict[str, Any] = {}
-        self.discarded: Filtered | None = None
+    def __init__(self, image: np.ndarray, anisotropy: float = 1.0, nuclei_image: np.ndarray | None = None) -> None:
+        """Images are (Y, X) or (Y, X, 3); in 3D with a leading Z axis."""
+        self.image, self.nuclei_image, self.anisotropy = image, nuclei_image, anisotropy
+        self.columns: dict[str, Column] = {}
+        self.stages: Filtered | None = None  # of the module's own objects
 
-    def add(self, name: str, stages: Filtered | None, result: Any = None, labels: np.ndarray | None = None) -> None:
-        """Add objects, first those with the module's own name; `labels` if there are no stages."""
-        shown = stages.segmented if stages is not None else labels
-        assert shown is not None, f"{name} has neither stages nor labels"
-        self.labels[name] = shown
-        if result is not None:
-            self.results[name] = result
-        if self.discarded is None:
-            self.discarded = stages
+    def add(self, name: str, stages: Filtered, result: Any, model: str) -> None:
+        """Add objects that the engine found, first those with the module's own name; `model` as in the panel."""
+        self.columns[name] = Column(stages.segmented, stages.reasons, result, model)
+        if self.stages is None:
+            self.stages = stages
+
+    def add_labels(self, name: str, labels: np.ndarray) -> None:
+        """Add objects that come from elsewhere or were made of others."""
+        self.columns[name] = Column(labels, {})
 
     def remember(self, display_data: Any) -> None:
         """Store what `draw` shows; only arrays and text, because it may be sent between processes."""
-        stages = self.discarded
+        stages = self.stages
         assert stages is not None, "nothing was added"
-        display_data.statistics = statistics(self.labels, self.results, self.anisotropy)
         first = stages.segmented
         place: Any = ...
         display_data.place = ""
@@ -43,23 +41,35 @@ class Shown:
             place = fullest_slice(first)
             display_data.place = f", slice {place + 1} of {len(first)}"
         display_data.image = self.image[place]
-        display_data.names = list(self.labels)
-        display_data.labels = [labels[place] for labels in self.labels.values()]
+        display_data.nuclei_image = None if self.nuclei_image is None else self.nuclei_image[place]
+        display_data.names = list(self.columns)
+        display_data.labels = [column.labels[place] for column in self.columns.values()]
         found, large = stages.unedited_segmented[place], stages.small_removed_segmented[place]
         display_data.too_small = discarded(found, large)
         display_data.dropped = discarded(large, first[place])
+        display_data.row_labels, display_data.rows = table_of(self.columns, self.anisotropy)
 
 
-def draw(figure: Any, data: Any, title: str) -> None:
-    """The four parts of the window."""
-    show = figure.subplot_imshow_color if data.image.ndim == 3 else figure.subplot_imshow_grayscale
-    first = data.names[0]
-    figure.set_subplots((2, 2))
-    axes = show(0, 0, data.image, title + data.place)
-    figure.subplot_imshow_labels(1, 0, data.labels[0], first, sharexy=axes)
-    show(0, 1, data.image, f"{first} outlines", cplabels=_outlines(data), sharexy=axes)
-    rows: list[Any] = [[value] for _, value in data.statistics]
-    figure.subplot_table(1, 1, rows, row_labels=[row for row, _ in data.statistics])
+def draw(figure: Any, data: Any, title: str, nuclei_title: str) -> None:
+    """The parts of the window, as in IdentifyPrimaryObjects; an image of the nuclei has a place of its own."""
+    with_nuclei = data.nuclei_image is not None
+    first, rest = data.names[0], data.names[1:]
+    figure.set_subplots((3 if with_nuclei else 2, 2))
+    axes = _show(figure, data.image)(0, 0, data.image, title + data.place)
+    if with_nuclei:
+        outlined = [{"name": name, "labels": [labels]} for name, labels in zip(data.names[1:2], data.labels[1:2])]
+        show = _show(figure, data.nuclei_image)
+        show(1, 0, data.nuclei_image, nuclei_title, cplabels=outlined, sharexy=axes)
+    figure.subplot_imshow_labels(2 if with_nuclei else 1, 0, data.labels[0], first, sharexy=axes)
+    _show(figure, data.image)(0, 1, data.image, f"{first} outlines", cplabels=_outlines(data), sharexy=axes)
+    columns = {"col_labels": data.names} if rest else {}
+    width = {"n_cols": 2} if with_nuclei else {}
+    figure.subplot_table(1, 1, data.rows, row_labels=data.row_labels, **columns, **width)
+
+
+def _show(figure: Any, image: np.ndarray) -> Any:
+    """The figure's function for a grey or a colour image."""
+    return figure.subplot_imshow_color if image.ndim == 3 else figure.subplot_imshow_grayscale
 
 
 def _outlines(data: Any) -> list[dict[str, Any]]:

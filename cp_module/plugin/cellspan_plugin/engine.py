@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cellspan_plugin.client import Engine
@@ -59,18 +58,6 @@ def command_of(path: str) -> list[str]:
         raise NotInstalled(f"There is no program '{path.strip()}': enter the path to cellspan or to its Python.")
     is_python = program.name.lower().startswith("python")
     return [str(program), "-m", "cellspan.core.cli", "serve"] if is_python else [str(program), "serve"]
-
-
-def tell_start(logger: logging.Logger) -> Callable[[float, str], None]:
-    """A listener that logs the start of the engine, and nothing afterwards."""
-    told: list[str] = []
-
-    def listen(fraction: float, message: str) -> None:
-        if message.startswith("starting") and message not in told:
-            told.append(message)
-            logger.info("%s", message)
-
-    return listen
 
 
 def _record(folder: Path) -> dict[str, Any] | None:

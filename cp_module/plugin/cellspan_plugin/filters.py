@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+# why objects are discarded; each counts once, for the first reason that holds
+TOO_SMALL, DIAMETER, BORDER = "too small", "diameter", "border"
+
 
 class Filtered(NamedTuple):
     """Label images of the stages; the names are those of CellProfiler's Objects."""
@@ -19,6 +22,7 @@ class Filtered(NamedTuple):
     unedited_segmented: np.ndarray  # everything that was found inside the mask
     small_removed_segmented: np.ndarray  # the same without the small ones, but with large ones and those at the border
     found: np.ndarray  # (n,) the label in unedited_segmented of each object in segmented
+    reasons: dict[str, int]  # how many objects were discarded for each reason that was looked at
 
 
 def filter_objects(
@@ -39,16 +43,26 @@ def filter_objects(
     areas[0] = 0
     diameter = across(areas, labels.ndim, anisotropy)
     low, high = diameters if diameters is not None else (0.0, np.inf)
-    large = (areas >= max(min_size, 1)) & (diameter >= low)
-    kept = large & (diameter <= high)
-    if discard_border:
-        kept &= ~_touching(found, None if everywhere else mask, len(areas))
-    # A step that discards nothing returns the same array, to save passes over the image.
     present = areas > 0
+    big_enough = areas >= max(min_size, 1)
+    large = big_enough & (diameter >= low)
+    kept = large & (diameter <= high)
+    reasons = {TOO_SMALL: _count(present & ~big_enough)}
+    if diameters is not None:
+        reasons[DIAMETER] = _count(present & big_enough & ~kept)
+    if discard_border:
+        at_border = _touching(found, None if everywhere else mask, len(areas))
+        reasons[BORDER] = _count(kept & at_border)
+        kept &= ~at_border
+    # A step that discards nothing returns the same array, to save passes over the image.
     small_removed = found if large[present].all() else only(found, large)
     is_complete = bool(kept[1:].all())
     segmented = found if is_complete else np.where(kept, np.cumsum(kept), 0).astype(np.int32)[found]
-    return Filtered(segmented, found, small_removed, np.flatnonzero(kept))
+    return Filtered(segmented, found, small_removed, np.flatnonzero(kept), reasons)
+
+
+def _count(objects: np.ndarray) -> int:
+    return int(np.count_nonzero(objects))
 
 
 def across(areas: np.ndarray, dimensions: int, anisotropy: float = 1.0) -> np.ndarray:

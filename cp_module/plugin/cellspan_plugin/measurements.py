@@ -20,8 +20,6 @@ from cellprofiler_core.constants.measurement import (
     R_PARENT,
 )
 
-from cellspan_plugin.filters import across
-
 Column = Tuple[str, str, str]  # object or image, feature, type in the database
 NUCLEI_COUNT = "Flow_NucleiCount"
 # per segmentation: feature, type, value from the engine's result
@@ -105,23 +103,3 @@ def write_relation(measurements: Any, module_number: int, relation: Relation) ->
     measurements.add_relate_measurement(
         module_number, R_PARENT, relation.parent, relation.child, images, parents, images, children
     )
-
-
-def statistics(
-    tables: dict[str, np.ndarray], results: dict[str, Any], anisotropy: float = 1.0
-) -> list[tuple[str, str]]:
-    """The rows of the display's table: objects, diameters, area or volume, and how they were found."""
-    rows: list[tuple[str, str]] = []
-    for name, labels in tables.items():
-        areas = np.bincount(labels.ravel(), minlength=1)[1:]
-        rows.append((f"# of accepted {name}", str(len(areas))))
-        if len(areas):
-            low, median, high = np.percentile(across(areas, labels.ndim, anisotropy), (10, 50, 90))
-            rows.append(("10th, 50th, 90th pctile diameter", f"{low:.1f}, {median:.1f}, {high:.1f} pixels"))
-            measure = "Area" if labels.ndim == 2 else "Volume"
-            rows.append((f"{measure} covered by objects", "%.1f %%" % (100 * areas.sum() / labels.size)))
-        if name in results:
-            result = results[name]
-            rows.append(("Model, diameter used", f"{result.model}, {result.diameter:.1f} pixels"))
-            rows.append(("Seconds", f"{result.seconds:.2f} on {result.device}"))
-    return rows

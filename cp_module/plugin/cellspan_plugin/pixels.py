@@ -35,21 +35,41 @@ def engine_volume(pixels: Any, scale: float | None = None) -> np.ndarray:
     return np.ascontiguousarray(_luminance(integers) if integers.ndim == 4 else integers)
 
 
-def two_volumes(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Two volumes of the same size as (Z, 2, Y, X)."""
-    return np.stack(_of_one_type(first, second), axis=1)
+def volumes_as_channels(*volumes: np.ndarray) -> np.ndarray:
+    """Two or more volumes of the same size as (Z, C, Y, X)."""
+    return np.stack(_of_one_type(*volumes), axis=1)
 
 
-def two_channels(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Two images of the same size as (2, Y, X); colour as luminance."""
-    planes = [_luminance(image) if image.ndim == 3 else image for image in (first, second)]
-    return np.stack(_of_one_type(*planes))
+def as_channels(*images: np.ndarray) -> np.ndarray:
+    """Two or more images of the same size as (C, Y, X); colour as luminance."""
+    return np.stack(_of_one_type(*(_luminance(image) if image.ndim == 3 else image for image in images)))
 
 
-def _of_one_type(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if first.dtype == second.dtype:
-        return first, second
-    return first.astype(np.float32), second.astype(np.float32)
+def with_values_outside(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The same image, with the lowest value inside the mask wherever it is NaN or infinite outside."""
+    if pixels.dtype.kind != "f" or mask.all():
+        return pixels
+    inside = mask if mask.ndim == pixels.ndim else np.broadcast_to(mask[..., None], pixels.shape)
+    undefined = ~inside & ~np.isfinite(pixels)
+    if not undefined.any():
+        return pixels
+    defined = pixels[inside & np.isfinite(pixels)]
+    return np.where(undefined, defined.min() if defined.size else 0, pixels).astype(pixels.dtype)
+
+
+def factor_of(pixels: np.ndarray, scale: float | None = None) -> float:
+    """How many of the grey values that the engine gets are an intensity of 1 in CellProfiler's image."""
+    integers = file_integers(pixels, scale)
+    brightest = float(pixels.max(initial=0))
+    if integers.dtype.kind == "f" or pixels.dtype.kind != "f" or brightest <= 0:
+        return 1.0
+    return float(round(float(integers.max()) / brightest))
+
+
+def _of_one_type(*arrays: np.ndarray) -> list[np.ndarray]:
+    if len({array.dtype for array in arrays}) == 1:
+        return list(arrays)
+    return [array.astype(np.float32) for array in arrays]
 
 
 def _luminance(colour: np.ndarray) -> np.ndarray:

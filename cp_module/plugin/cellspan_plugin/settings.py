@@ -11,6 +11,8 @@ from cellprofiler_core.setting.subscriber import ImageSubscriber, LabelSubscribe
 from cellprofiler_core.setting.text import Float, ImageName, Integer, LabelName, Text
 
 from cellspan_plugin.layout import (
+    ADVANCED,
+    BLANK,
     DEFAULTS,
     DEVICE_AUTOMATIC,
     DEVICE_CPU,
@@ -18,20 +20,32 @@ from cellspan_plugin.layout import (
     DISCARD,
     ENGINE_AUTOMATIC,
     ENGINE_PATH,
+    EVERYWHERE,
     KEEP,
     LABELS,
+    LIMITS,
+    MASK_IMAGE,
+    MASK_OBJECTS,
+    MAXIMUM,
+    MEAN,
     MODEL_CELLS,
     MODEL_CUSTOM,
     MODEL_NUCLEI,
     NUCLEI_BY_MODEL,
     NUCLEI_EXIST,
+    OF_3D_IMAGES,
     ONE_VOLUME,
-    SINCE_3,
+    PERCENTILES,
     SLICES,
     SPLIT,
+    UNSCALED,
 )
 
 HELP = {
+    "advanced": """\
+Select *Yes* to see all settings, for example to discard small objects, to change thresholds or to save the flows as an
+image. If you select *No*, the default values are used for all advanced settings.
+""",
     "x_name": "Select the image to segment: a single channel or a colour image.",
     "y_name": "Enter the name of the objects for later modules. If you identify cells and nuclei together, this is the "
     "name of the cells.",
@@ -160,15 +174,70 @@ this value: if it is wrong, objects look squashed or stretched to the network an
 Only used with *{SLICES}*: the overlap (shared area divided by combined area) at which objects in adjacent slices become
 one. Decrease it if objects fall apart between slices; increase it if different objects are joined.
 """,
+    "tile_overlap": """\
+The network sees large images in square tiles that overlap. Increase the overlap if objects are cut along straight
+lines; a larger overlap takes longer.
+""",
+    "iterations": """\
+The number of steps in which pixels follow the flows to the centre of their object. With 0, it depends on the diameter.
+Enter a larger number, such as 1000, if long objects (bacteria, filaments) fall into pieces.
+""",
+    "second_image": f"""\
+Only needed if the objects are stained by several dyes, for example membranes of two colours: both images become one.
+Select *{BLANK}* for a single image.
+""",
+    "third_image": f"Select one more image to combine with the others, or *{BLANK}*.",
+    "combine": f"""\
+-  *{MEAN}:* the mean of the images, after each is scaled.
+-  *{MAXIMUM}:* at each pixel, the brightest of the images, after each is scaled. Choose it if each object is visible in
+   one of the images only.
+""",
+    "where": f"""\
+-  *{EVERYWHERE}:* in the whole image.
+-  *{MASK_IMAGE}:* only where another image is not 0.
+-  *{MASK_OBJECTS}:* only inside objects of an earlier module, such as tissue or wells.
+
+What lies outside has no influence on the scaling of intensities, and objects are cut off at the edge. *{MASK_IMAGE}*
+and *{MASK_OBJECTS}* work without cropping or masking the image first.
+""",
+    "mask_image": "Select the image that is 0 where the module should not look. It must have the same size.",
+    "mask_objects": "Select the objects in which to look. If an image has none of them, nothing is found in it.",
+    "scaling": f"""\
+-  *{PERCENTILES}:* for most images; bright and dim images are treated alike.
+-  *{LIMITS}:* the same intensities are black and white in all images, so that plates stay comparable and empty images
+   stay empty.
+-  *{UNSCALED}:* for images that an earlier module has scaled from 0 to 1.
+""",
+    "percentiles": """\
+The darker 1 % of the pixels become black and the brightest 1 % white. Enter for example 1,99.9 if objects are bright
+and cover less than 1 % of the image.
+""",
+    "limits": """\
+Enter the intensities that become black and white, as an image window shows them for the pixel under the mouse: usually
+from 0 to 1.
+""",
+    "tile_norm": """\
+Enter the side of square tiles that are scaled apart from each other if the light is uneven, about four times the
+diameter of objects; at least 16. 0 scales the whole image at once.
+""",
+    "sharpen": "For blurred images: subtract the surroundings over this radius. Try a quarter of the diameter.",
+    "smooth": "For noisy images: smooth over this radius. Try a tenth of the diameter.",
+    "smooth_flows": """\
+Only used for 3D images that are segmented as one volume: flows are smoothed with a Gaussian filter of this width. Enter
+1 or 2 if objects fall into pieces; 0 does not smooth.
+""",
 }
+
+
+# names of the objects until the user enters one
+DEFAULT_NAMES = {MODEL_NUCLEI: "Nuclei", MODEL_CELLS: "Cells"}
 
 
 def make_settings() -> dict[str, Setting]:
     """A new setting for each name of the layout, in its order; limits are the engine's (tested)."""
-    low, high = (float(part) for part in DEFAULTS["diameter_range"].split(","))
     special: dict[str, Any] = {
         "x_name": lambda text, **more: ImageSubscriber(text, **more),
-        "y_name": lambda text, **more: LabelName(text, "Cells", **more),
+        "y_name": lambda text, **more: LabelName(text, DEFAULT_NAMES[MODEL_NUCLEI], **more),
         "model": _choice("model", [MODEL_NUCLEI, MODEL_CELLS, MODEL_CUSTOM]),
         "nuclei_image": lambda text, **more: ImageSubscriber(text, **more),
         "nuclei_from": _choice("nuclei_from", [NUCLEI_BY_MODEL, NUCLEI_EXIST]),
@@ -180,7 +249,19 @@ def make_settings() -> dict[str, Setting]:
         "several_nuclei": _choice("several_nuclei", [SPLIT, KEEP, DISCARD]),
         "without_cell": _choice("without_cell", [DISCARD, KEEP]),
         "diameter": _float("diameter", 0.1, 4000.0),
-        "diameter_range": lambda text, **more: FloatRange(text, (low, high), minval=0.0, **more),
+        "diameter_range": _range("diameter_range", 0.0),
+        "second_image": _optional_image,
+        "third_image": _optional_image,
+        "combine": _choice("combine", [MEAN, MAXIMUM]),
+        "where": _choice("where", [EVERYWHERE, MASK_IMAGE, MASK_OBJECTS]),
+        "mask_image": lambda text, **more: ImageSubscriber(text, **more),
+        "mask_objects": lambda text, **more: LabelSubscriber(text, "None", **more),
+        "scaling": _choice("scaling", [PERCENTILES, LIMITS, UNSCALED]),
+        "percentiles": _range("percentiles", 0.0, 100.0),
+        "limits": _range("limits"),
+        "tile_norm": lambda text, **more: Integer(text, int(DEFAULTS["tile_norm"]), minval=0, maxval=10_000, **more),
+        "sharpen": _float("sharpen", 0.0, 200.0),
+        "smooth": _float("smooth", 0.0, 200.0),
         "min_size": lambda text, **more: Integer(text, int(DEFAULTS["min_size"]), minval=0, **more),
         "flow_threshold": _float("flow_threshold", 0.0),
         "cellprob_threshold": _float("cellprob_threshold", -20.0, 20.0),
@@ -191,13 +272,17 @@ def make_settings() -> dict[str, Setting]:
         "method_3d": _choice("method_3d", [ONE_VOLUME, SLICES]),
         "anisotropy": _float("anisotropy", 0.0, 100.0),
         "stitch_threshold": _float("stitch_threshold", 0.01, 1.0),
+        "tile_overlap": _float("tile_overlap", 0.05, 0.5),
+        "iterations": lambda text, **more: Integer(text, int(DEFAULTS["iterations"]), minval=0, maxval=100_000, **more),
+        "smooth_flows": _float("smooth_flows", 0.0, 20.0),
     }
     return {name: special.get(name, _plain(name))(text, doc=HELP[name]) for name, text in LABELS.items()}
 
 
-def irrelevant(module: Any) -> list[str]:
+def irrelevant(module: Any) -> set[str]:
     """Names of the settings that have no effect with the current choices."""
     together, nuclei_exist = module.together.value, module.nuclei_from.value == NUCLEI_EXIST
+    alone = module.model.value == MODEL_NUCLEI  # a Yes of an older pipeline stays visible, because it has an effect
     hidden = {
         "custom_model": module.model.value != MODEL_CUSTOM,
         "nuclei_image": not module.needs_nuclei_image(),
@@ -214,12 +299,19 @@ def irrelevant(module: Any) -> list[str]:
         "probability_name": not module.save_probability.value,
         "flows_name": not module.save_flows.value,
         "engine_path": module.engine_choice.value != ENGINE_PATH,
-        "use_nuclei_image": together and not nuclei_exist,
+        "use_nuclei_image": (together and not nuclei_exist) or (alone and not module.use_nuclei_image.value),
+        "together": alone and not together,
         "stitch_threshold": module.method_3d.value != SLICES,
+        "third_image": module.second_image.is_blank,
+        "combine": module.second_image.is_blank,
+        "mask_image": module.where.value != MASK_IMAGE,
+        "mask_objects": module.where.value != MASK_OBJECTS,
+        "limits": module.scaling.value != LIMITS,
+        **dict.fromkeys(("percentiles", "tile_norm", "sharpen", "smooth"), module.scaling.value != PERCENTILES),
     }
-    # 3D settings are hidden in 2D pipelines; they come last because CellProfiler stores settings by position.
-    flat = () if module.may_be_3d else SINCE_3
-    return [*flat, *(name for name, is_hidden in hidden.items() if is_hidden)]
+    flat = () if module.may_be_3d else OF_3D_IMAGES
+    simple = () if module.advanced.value else ADVANCED
+    return {*flat, *simple, *(name for name, is_hidden in hidden.items() if is_hidden)}
 
 
 def _plain(name: str) -> Any:
@@ -236,3 +328,12 @@ def _choice(name: str, choices: list[str]) -> Any:
 
 def _float(name: str, low: float, high: Any = None) -> Any:
     return lambda text, **more: Float(text, float(DEFAULTS[name]), minval=low, maxval=high, **more)
+
+
+def _range(name: str, low: Any = None, high: Any = None) -> Any:
+    first, last = (float(part) for part in DEFAULTS[name].split(","))
+    return lambda text, **more: FloatRange(text, (first, last), minval=low, maxval=high, **more)
+
+
+def _optional_image(text: str, **more: Any) -> Any:
+    return ImageSubscriber(text, BLANK, can_be_blank=True, blank_text=BLANK, **more)

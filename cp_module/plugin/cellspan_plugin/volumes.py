@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from cellspan_plugin.layout import SLICES
-from cellspan_plugin.pixels import engine_pixels, engine_volume, two_channels, two_volumes
 
 LARGEST_ANISOTROPY = 100.0  # the engine's limit
 
@@ -30,23 +29,15 @@ def anisotropy_of(image: Any, given: float) -> float:
     return found
 
 
-def options(image: Any, method: str, anisotropy: float, stitch_threshold: float) -> dict[str, Any]:
+def options(
+    image: Any, method: str, anisotropy: float, stitch_threshold: float, smooth_flows: float = 0.0
+) -> dict[str, Any]:
     """The engine's options for a 3D image; none for a 2D image."""
     if not image.volumetric:
         return {}
-    way = {"stitch_threshold": stitch_threshold} if method == SLICES else {"do_3d": True}
+    whole: dict[str, Any] = {"do_3d": True, "smooth_flows": smooth_flows}
+    way = {"stitch_threshold": stitch_threshold} if method == SLICES else whole
     return {**way, "anisotropy": anisotropy}
-
-
-def pixels_of(image: Any) -> np.ndarray:
-    """The image in the form that the engine takes."""
-    return (engine_volume if image.volumetric else engine_pixels)(image.pixel_data, image.scale)
-
-
-def with_nuclei(image: Any, nuclei_image: Any) -> np.ndarray:
-    """Both images as channels 0 and 1."""
-    join = two_volumes if image.volumetric else two_channels
-    return join(pixels_of(image), pixels_of(nuclei_image))
 
 
 def fullest_slice(labels: np.ndarray) -> int:

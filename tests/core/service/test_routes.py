@@ -175,6 +175,22 @@ def test_who_waits_hears_how_many_come_before(http: TestClient, post: Post, segm
     ]
 
 
+def test_programs_hear_how_many_jobs_wait_before_and_how_many_others_run(
+    http: TestClient, post: Post, segmenter: FakeSegmenter
+) -> None:
+    segmenter.gate.clear()
+    running, _ = (post().json()["id"] for _ in range(2))
+    until(lambda: len(segmenter.begun) == 2)
+    waiting = [http.get(f"/v1/jobs/{post().json()['id']}").json() for _ in range(3)]
+    assert [(job["before"], job["running"]) for job in waiting] == [(0, 2), (1, 2), (2, 2)]
+    state = http.get(f"/v1/jobs/{running}").json()
+    assert (state["state"], state["running"], "before" in state) == ("running", 1, False)
+    segmenter.gate.set()
+    done = http.get(f"/v1/jobs/{running}?wait=20").json()
+    assert done["state"] == "done"
+    assert not {"before", "running"} & set(done)
+
+
 def test_an_interactive_image_comes_before_those_that_wait(
     http: TestClient, post: Post, engine: Engine, segmenter: FakeSegmenter
 ) -> None:

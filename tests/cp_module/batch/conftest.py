@@ -42,7 +42,7 @@ def template(state: State) -> Task:
     """A task of the run; its program, Python alone, is never CellProfiler."""
     state.folder.mkdir(parents=True)
     folders = (state.output.parent / "plugins", state.output.parent / "images")
-    return Task(Range(1, 8), state.folder, (sys.executable,), *folders, ())
+    return Task(Range(1, 8), state.folder, (sys.executable,), None, *folders, ())
 
 
 @pytest.fixture

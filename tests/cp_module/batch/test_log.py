@@ -49,11 +49,11 @@ def test_a_set_is_complete_at_the_end_of_the_pipeline() -> None:
     ],
 )
 def test_the_culprit_is_the_set_that_did_not_end(lines: list[str], culprit: int | None) -> None:
-    assert log(*lines).culprit(3, 5) == culprit
+    assert log(*lines).culprit(range(3, 6)) == culprit
 
 
 def test_nobody_is_the_culprit_before_the_first_set_began() -> None:
-    assert Log("Cannot start Java\n").culprit(3, 5) is None
+    assert Log("Cannot start Java\n").culprit(range(3, 6)) is None
 
 
 def test_the_reason_is_the_last_error_and_its_module() -> None:

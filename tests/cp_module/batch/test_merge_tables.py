@@ -30,7 +30,11 @@ def merged(folder: Path, *tables: Rows, name: str = "Image.csv", group_length: i
     delimiter = "\t" if name.endswith(".txt") else ","
     paths = [write(folder / str(index) / name, rows, delimiter) for index, rows in enumerate(tables)]
     assert is_mergeable(paths)
-    merge_tables(paths, folder / name, Relocation(folder / "run", folder), group_length)
+
+    def place(number: int) -> tuple[int, int, int] | None:
+        return None if group_length is None else (1, number, group_length)
+
+    merge_tables(paths, folder / name, Relocation(folder / "run", folder), place)
     with (folder / name).open(newline="") as file:
         return list(csv.reader(file, delimiter=delimiter))
 
@@ -116,3 +120,33 @@ def test_other_tables_are_not_touched(tmp_path: Path, name: str) -> None:
 def test_an_empty_file_is_not_a_table(tmp_path: Path) -> None:
     (tmp_path / "Image.csv").write_text("")
     assert not is_mergeable([tmp_path / "Image.csv"])
+
+
+def test_graph_files_with_image_numbers_are_joined(tmp_path: Path) -> None:
+    """MeasureObjectSkeleton writes them itself, with another name for the image set."""
+    first = [["image_number", "v1", "v2"], ["1", "1", "2"]]
+    second = [["image_number", "v1", "v2"], ["2", "1", "2"]]
+    assert merged(tmp_path, first, second, name="edges.csv") == [*first, second[1]]
+
+
+def test_the_experiment_does_not_name_the_folder_of_the_parts(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    attempt = attempts_folder(run) / "000001-000002.01234567" / "output"
+    text = f"Output folder path:{attempt}\nDatabase:{run / 'plan' / 'DB.db'}"
+    rows = merged(tmp_path, [["Key", "Value"], ["Pipeline_Pipeline", text]], name="Experiment.csv")
+    assert rows[1][1] == f"Output folder path:{tmp_path}\nDatabase:{tmp_path / 'DB.db'}"
+
+
+def test_groups_have_the_numbers_that_they_have_in_the_whole_run(tmp_path: Path) -> None:
+    """With LoadData, CellProfiler counts them from 1 in each range."""
+    header = ["Group_Index", "Group_Length", "Group_Number", "ImageNumber"]
+    parts = [write(tmp_path / str(n) / "Image.csv", [header, ["1", "1", "1", str(n)]]) for n in (1, 2)]
+    places = {1: (1, 1, 1), 2: (2, 1, 1)}
+    merge_tables(parts, tmp_path / "Image.csv", Relocation(tmp_path / "run", tmp_path), places.get)
+    assert (tmp_path / "Image.csv").read_text().splitlines()[1:] == ["1,1,1,1", "1,1,2,2"]
+
+
+def test_of_the_experiment_the_last_part_is_right(tmp_path: Path) -> None:
+    """As in one run, where TrackObjects replaces the number of tracks of a group by that of the next."""
+    parts = [[["Key", "Value"], ["TrackObjects_OriginalNumberOfTracks", count]] for count in ("49", "75")]
+    assert merged(tmp_path, *parts, name="Experiment.csv") == parts[1]

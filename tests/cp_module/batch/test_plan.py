@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from cellspan.core.errors import CellspanError
+from cellspan.cp_module.batch.block import Block
+from cellspan.cp_module.batch.cellprofiler import CellProfiler
 from cellspan.cp_module.batch.pipeline import PipelineFile, read_pipeline
-from cellspan.cp_module.batch.plan import find_files, plugins_for
+from cellspan.cp_module.batch.plan import Group, find_files, image_sets, notes_on_groups, plugins_for, units_in
+from cellspan.cp_module.batch.split import Range
 
 pytestmark = pytest.mark.quick
 
 MEASURE = read_pipeline(Path(__file__).parent / "pipelines" / "measure.cppipe")
 OURS = PipelineFile(MEASURE.header, read_pipeline(Path(__file__).parents[1] / "pipelines" / "nuclei.cppipe").blocks)
+
+
+TRACKED = read_pipeline(Path(__file__).parent / "pipelines" / "tracked.cppipe")
+ACROSS = read_pipeline(Path(__file__).parent / "pipelines" / "across.cppipe")
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -54,3 +63,27 @@ def test_a_plugins_folder_without_our_module_is_refused_where_the_pipeline_needs
         plugins_for(OURS, tmp_path, tmp_path)
     with pytest.raises(CellspanError, match="there is no such plugins folder"):
         plugins_for(MEASURE, tmp_path / "none", tmp_path)
+
+
+def test_what_must_stay_together() -> None:
+    sets: list[Group] = [({}, [number]) for number in range(1, 5)]
+    assert units_in(MEASURE, sets) == [Range(number, number) for number in range(1, 5)]
+    assert units_in(ACROSS, sets) == [Range(1, 4)]
+    statistics = Block("CalculateStatistics:[module_num:7|enabled:True]")
+    over_all = PipelineFile(TRACKED.header, (*TRACKED.blocks, statistics))
+    assert units_in(over_all, [({}, [1, 2]), ({}, [3, 4])]) == [Range(1, 4)], "not even divided between groups"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+def test_an_application_without_a_python_leaves_mixed_groups_together_and_says_so(tmp_path: Path) -> None:
+    program = tmp_path / "cellprofiler"
+    groups = [[{"Metadata_Plate": "P1"}, [1, 3]], [{"Metadata_Plate": "P2"}, [2, 4]], [{"Metadata_Plate": "P3"}, [5]]]
+    program.write_text(f"#!/bin/sh\necho '{json.dumps(groups)}There is no pipeline to run'\n")
+    program.chmod(0o755)
+    found, files = image_sets(CellProfiler((str(program),), None), tmp_path / "Batch_data.h5")
+    assert (found, files) == ([({"Metadata_Plate": f"P{n}"}, sets) for n, (_, sets) in enumerate(groups, 1)], {})
+    units = units_in(TRACKED, found)
+    assert units == [Range(1, 4), Range(5, 5)]
+    (note,) = notes_on_groups(TRACKED, found, units)
+    assert note.startswith("The image sets of some groups lie between each other, so one process does these groups;")
+    assert notes_on_groups(TRACKED, [({}, [1, 2]), ({}, [3])], [Range(1, 2), Range(3, 3)]) == []

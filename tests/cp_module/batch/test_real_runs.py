@@ -27,10 +27,34 @@ from cellspan.cp_module.batch.task import RECORD, attempts_folder, ranges_folder
 
 HERE = Path(__file__).parent
 MEASURE = HERE / "pipelines" / "measure.cppipe"  # IdentifyPrimaryObjects, shapes, label images, SQLite, CSV
+ACROSS = HERE / "pipelines" / "across.cppipe"  # RescaleIntensity and Tile look at all image sets
+TRACKED = HERE / "pipelines" / "tracked.cppipe"  # LoadData with groups, MeasureImageQuality, TrackObjects
 NUCLEI = HERE.parent / "pipelines" / "nuclei.cppipe"  # has a block of our module
 SIDE = 256
-DIFFERS = re.compile(r"ExecutionTime|Seconds|PathName|URL|Modified_Timestamp|Run_Timestamp|Pipeline_Pipeline")
+DIFFERS = re.compile(r"ExecutionTime|Seconds|PathName|URL|(?:Modified|Modification|Run)_Timestamp|Pipeline_Pipeline")
 WAIT_SECONDS = 120
+
+FLAG_A_TEXT = """\
+FlagImage:[module_num:5|svn_version:'Unknown'|variable_revision_number:5|show_window:False|notes:[]|\
+batch_state:array([], dtype=uint8)|enabled:True|wants_pause:False]
+    Hidden:1
+    Hidden:1
+    Name the flag's category:Metadata
+    Name the flag:QCFlag
+    How should measurements be linked?:Flag if any fail
+    Skip image set if flagged?:Yes
+    Flag is based on:Whole-image measurement
+    Select the object to be used for flagging:None
+    Which measurement?:Metadata_Site
+    Flag images based on low values?:Yes
+    Minimum value:1.9
+    Flag images based on high values?:Yes
+    Maximum value:2.1
+    Rules file location:Elsewhere...|
+    Rules file name:rules.txt
+    Class number:
+    Allow fuzzy feature matching?:No
+    Ignore flag skips on last cycle?:No"""
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.data]
 
@@ -68,6 +92,23 @@ def batch(images: Path, output: Path, cellprofiler_python: Path) -> Batch:
         done = subprocess.run(line, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
         assert "Traceback" not in done.stderr, done.stderr
         return done
+
+    return run
+
+
+@pytest.fixture
+def in_one_piece(
+    in_cellprofiler: Callable[..., subprocess.CompletedProcess[str]], plugin_folder: Path, images: Path, tmp_path: Path
+) -> Callable[[Path], Path]:
+    """The output folder of a plain run of CellProfiler, with which a batch run is compared."""
+
+    def run(pipeline: Path) -> Path:
+        whole = tmp_path / "whole"
+        whole.mkdir()
+        arguments = ["-c", "-r", "-p", pipeline, "-i", images, "-o", whole, "--plugins-directory", plugin_folder]
+        once = in_cellprofiler("-m", "cellprofiler", *arguments)
+        assert once.returncode == 0, once.stderr
+        return whole
 
     return run
 
@@ -155,6 +196,81 @@ def test_two_workers_give_what_one_cellprofiler_gives(
         np.testing.assert_array_equal(tifffile.imread(output / path.name), tifffile.imread(path))
     text = (output / "Image.csv").read_text()
     assert FOLDER not in text, "paths are those of the results, not of the parts"
+
+
+def test_what_depends_on_all_image_sets_is_not_divided(
+    batch: Batch, in_one_piece: Callable[[Path], Path], output: Path
+) -> None:
+    """The lowest and highest intensity of all images, and one image tiled from all."""
+    done = batch(ACROSS, "--workers", "1", "--sets-per-task", "2")
+    assert done.returncode == 0, done.stderr
+    note = "Note: RescaleIntensity, Tile and SaveImages need all image sets at once and there are no groups"
+    assert note in done.stderr
+    whole = in_one_piece(ACROSS)
+    assert table(output / "Image.csv") == table(whole / "Image.csv")
+    np.testing.assert_array_equal(tifffile.imread(output / "montage.tiff"), tifffile.imread(whole / "montage.tiff"))
+
+
+def experiment(path: Path) -> dict[str, str]:
+    """What a table says about the experiment, without times and paths."""
+    with path.open(newline="") as file:
+        return {key: value for key, value in csv.reader(file) if not DIFFERS.search(key) and "Timestamp" not in key}
+
+
+def test_groups_that_lie_between_each_other_run_apart(
+    batch: Batch, in_one_piece: Callable[[Path], Path], images: Path, output: Path
+) -> None:
+    """Tables, tracks and statistics over the run are those of a run in one piece; nothing leads into the parts."""
+    names = ["plate1_site 1", "plate2_site 1", "plate1_site 2", "plate2_site 2"]
+    rows = [f"{name}_d0.tif,{images},{name[:6]},{name[-1]}" for name in names]
+    header = "FileName_DNA,PathName_DNA,Metadata_Plate,Metadata_Site"
+    (images / "sites.csv").write_text("\n".join([header, *rows]) + "\n")
+    done = batch(TRACKED, "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    assert "To do: 4 image sets in 2 ranges, with 2 workers." in done.stderr.splitlines()
+    assert sorted(finished(output)) == ["000001-000002", "000003-000004"]
+    whole = in_one_piece(TRACKED)
+    for name in ("Image.csv", "Nuclei.csv"):
+        assert table(output / name) == table(whole / name), name
+    sets = json.loads((output / "batch.json").read_text())["sets"]
+    named = {record["number"]: Path(record["files"]["DNA"]).name for record in sets}
+    rows_of_sets = table(output / "Image.csv")
+    assert named == {int(row["ImageNumber"]): row["FileName_DNA"] for row in rows_of_sets}
+    said = experiment(whole / "Experiment.csv")
+    assert {"ImageQuality_ThresholdMeanOtsu_DNA_2W", "TrackObjects_OriginalNumberOfTracks"} <= said.keys()
+    assert said.items() <= experiment(output / "Experiment.csv").items()
+    for name in ("My_Per_Image", "My_Per_Object", "My_Per_Experiment"):
+        assert database_table(output / "DB.db", name) == database_table(whole / "DB.db", name), name
+    properties = {row["field"]: row["value"] for row in database_table(output / "DB.db", "Experiment_Properties")}
+    assert properties["db_sqlite_file"] == str(output / "DB.db")
+    for path in (path for path in output.iterdir() if path.is_file() and path.name != "batch.json"):
+        assert FOLDER.encode() not in path.read_bytes(), path.name
+
+
+def test_a_pipeline_that_fails_for_every_image_set_stops_early(batch: Batch, output: Path, tmp_path: Path) -> None:
+    """FlagImage cannot compare a text with a number, which nobody knows before it has run."""
+    blocks = MEASURE.read_text().strip().split("\n\n")
+    place = next(index for index, block in enumerate(blocks) if block.startswith("IdentifyPrimaryObjects:"))
+    blocks.insert(place, FLAG_A_TEXT)
+    pipeline = tmp_path / "flag.cppipe"
+    pipeline.write_text("\n\n".join(blocks).replace("ModuleCount:10", "ModuleCount:11") + "\n")
+    done = batch(pipeline, "--workers", "1", "--sets-per-task", "1")
+    assert done.returncode == 1, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("cellspan: The first 3 image sets all failed in the same way (FlagImage: TypeError"), last
+    assert "--keep-going" in last
+    report = json.loads((output / "batch.json").read_text())
+    assert (report["state"], report["counts"]["done"], report["counts"]["waiting"]) == ("failed", 0, 1)
+
+
+def test_what_cellprofiler_knows_to_be_wrong_is_refused(batch: Batch, images: Path, output: Path) -> None:
+    """A table for LoadData without the column of the groups."""
+    (images / "sites.csv").write_text(f"FileName_DNA,PathName_DNA,Metadata_Site\nplate1_site 1_d0.tif,{images},1\n")
+    done = batch(TRACKED)
+    assert done.returncode == 2, done.stderr
+    words = "CellProfiler finds a fault in module 1, LoadData: Select metadata tags for grouping: "
+    assert words in done.stderr.splitlines()[-1]
+    assert not (output / "batch.json").exists()
 
 
 def test_broken_images_are_left_out_and_tried_again_once_they_are_repaired(
@@ -285,10 +401,9 @@ def test_a_cluster_that_loses_a_worker(images: Path, output: Path, cellprofiler_
         run = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         wait_for(lambda: len(underway(output)) == 2, run)
         workers = {nanny.pid: nanny for nanny in cluster.workers.values()}
-        victim = psutil.Process(underway(output)[0]).parent()
-        assert victim is not None
-        assert victim.pid in workers
-        os.kill(victim.pid, signal.SIGKILL)
+        family = [parent.pid for parent in psutil.Process(underway(output)[0]).parents()]
+        (victim,) = workers.keys() & set(family)
+        os.kill(victim, signal.SIGKILL)
         said = "".join(run.communicate(timeout=WAIT_SECONDS))
     assert run.returncode == 0, said
     assert "Traceback" not in said

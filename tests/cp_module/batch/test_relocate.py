@@ -38,3 +38,10 @@ def test_only_columns_of_paths_are_looked_at() -> None:
     hold_paths = ["PathName_DNA", "URL_DNA", "Image_PathName_DNA", "Image_URL_DNA"]
     others = ["FileName_DNA", "ImageNumber", "Metadata_CURL_x", "MyPathName"]
     assert [bool(COLUMN.search(name)) for name in hold_paths + others] == [True] * 4 + [False] * 4
+
+
+def test_texts_about_the_run_also_leave_the_folder_of_the_plan() -> None:
+    assert RELOCATION.of_run(str(FOLDER / "plan" / "DB.db")) == str(OUTPUT / "DB.db")
+    assert RELOCATION.of_run(str(FOLDER / "plan")) == str(OUTPUT)
+    assert RELOCATION.of_run(str(ATTEMPT / "a.tiff")) == str(OUTPUT / "a.tiff")
+    assert RELOCATION.of_run(str(FOLDER / "planned" / "x")) == str(FOLDER / "planned" / "x")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cellspan.cp_module.batch import run as running
 from cellspan.cp_module.batch.progress import BatchProgress
-from cellspan.cp_module.batch.run import Run, follow_up
+from cellspan.cp_module.batch.run import PipelineFault, Run, follow_up
 from cellspan.cp_module.batch.split import Range, split
 from cellspan.cp_module.batch.state import State
 from cellspan.cp_module.batch.task import Outcome, Task, attempts_folder, stop_file
@@ -33,6 +33,7 @@ class Ranges:
     times: dict[int, int] = field(default_factory=dict)
     tried: list[Range] = field(default_factory=list)
     culprit_known: bool = True
+    kind: str = ""
 
     def __call__(self, task: Task) -> Outcome:
         self.tried.append(task.span)
@@ -40,7 +41,9 @@ class Ranges:
             if self.times.get(number, 0) > 0:
                 self.times[number] -= 1
                 culprit = number if self.culprit_known else None
-                return Outcome(task.span, "failed", f"set {number} is broken", culprit, log=f"/logs/{number}.log")
+                well = number > task.span.first
+                reason, log = f"set {number} is broken", f"/logs/{number}.log"
+                return Outcome(task.span, "failed", reason, culprit, log=log, kind=self.kind, any_completed=well)
         return Outcome(task.span, "done")
 
 
@@ -51,10 +54,10 @@ Do = Callable[..., State]
 def do(state: State, template: Task, monkeypatch: pytest.MonkeyPatch) -> Do:
     """Do the eight image sets in two ranges of four, with this behaviour."""
 
-    def work(ranges: Callable[[Task], Outcome]) -> State:
+    def work(ranges: Callable[[Task], Outcome], keep_going: bool = False) -> State:
         monkeypatch.setattr(running, "run_range", ranges)
         with ThreadPoolExecutor(1) as executor, BatchProgress(8, 0) as progress:
-            Run(state, template, executor, progress).do(split(state.plan.spans, 4))
+            Run(state, template, executor, progress, keep_going).do(split(state.plan.spans, 4))
         return state
 
     return work
@@ -124,12 +127,63 @@ def test_of_a_group_with_a_broken_set_all_are_given_up_and_say_why(state: State,
     assert state.failed[1].reason == "image set 2 (2.tif), of the same group, failed: set 2 is broken"
 
 
+ALL_FAIL = dict.fromkeys(range(1, 9), 99)
+
+
+def test_where_the_first_sets_fail_alike_the_pipeline_is_at_fault_and_the_run_stops(state: State, do: Do) -> None:
+    """After three failures, not after two for each image set; some more may have begun in the meantime."""
+    ranges = Ranges(dict(ALL_FAIL), kind="FlagImage: TypeError")
+    words = r"The first 3 image sets all failed in the same way \(set . is broken\), .* --keep-going .*/logs/.\.log"
+    with pytest.raises(PipelineFault, match=words):
+        do(ranges)
+    assert len(ranges.tried) < 12
+    assert len(state.failed) == 3
+    assert state.done == []
+
+
+def test_of_two_groups_both_fail_alike(state: State, do: Do) -> None:
+    groups = {"units": [(1, 4), (5, 8)], "group_of": [{}, {}], "grouped": True}
+    state.plan = state.plan.model_copy(update=groups)
+    with pytest.raises(PipelineFault, match="The first 2 image sets all failed"):
+        do(Ranges(dict(ALL_FAIL), kind="LoadData: OSError"))
+
+
+def test_all_sets_are_tried_if_it_is_wished(do: Do) -> None:
+    ranges = Ranges(dict(ALL_FAIL), kind="FlagImage: TypeError")
+    state = do(ranges, keep_going=True)
+    assert sorted(state.failed) == list(range(1, 9))
+
+
+def test_a_pipeline_that_goes_well_for_one_set_is_not_at_fault(do: Do) -> None:
+    times = {number: 99 for number in range(1, 9) if number != 5}
+    state = do(Ranges(times, kind="FlagImage: TypeError"))
+    assert done(state) == [5]
+    assert sorted(state.failed) == sorted(times)
+
+
+def test_a_run_that_has_done_something_before_is_not_stopped(state: State, do: Do) -> None:
+    state.done.append(Range(9, 9))
+    assert sorted(do(Ranges(dict(ALL_FAIL), kind="FlagImage: TypeError")).failed) == list(range(1, 9))
+
+
+def test_crashes_that_no_module_reports_are_not_the_pipelines_fault(do: Do) -> None:
+    assert sorted(do(Ranges(dict(ALL_FAIL))).failed) == list(range(1, 9))
+
+
+def test_failures_do_not_count_as_progress(do: Do, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(BatchProgress, "reach", lambda _, done, failed=0: seen.append((done, failed)))
+    do(Ranges({3: 99, 8: 99}))
+    assert max(done for done, _ in seen) == 6
+    assert seen[-1] == (6, 2)
+
+
 @given(st.dictionaries(st.integers(1, 8), st.integers(0, 4)), st.integers(1, 8), st.booleans())
 def test_every_set_is_done_or_given_up_once(times: dict[int, int], size: int, culprit_known: bool) -> None:
     """However they fail; and a set that never fails is done, where the culprit is known."""
     units = [Range(number, number) for number in range(1, 9)]
     ranges = Ranges(dict(times), culprit_known=culprit_known)
-    template = Task(Range(1, 8), Path("/run"), (), Path("/plugins"), Path("/images"), ())
+    template = Task(Range(1, 8), Path("/run"), (), None, Path("/plugins"), Path("/images"), ())
     waiting = [replace(template, span=span) for span in split(units, size)]
     ended: dict[int, str] = {}
     while waiting:

@@ -13,6 +13,7 @@ import pytest
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import write_json
+from cellspan.cp_module.batch import state as states
 from cellspan.cp_module.batch.cellprofiler import host
 from cellspan.cp_module.batch.split import Range
 from cellspan.cp_module.batch.state import (
@@ -140,6 +141,28 @@ def test_batch_json_has_the_state_of_every_set(state: State) -> None:
     }
     assert report["sets"][3]["reason"] == "NamesAndTypes: ValueError: broken"
     assert report["sets"][3]["log"] == "/logs/4.log"
+
+
+def test_how_a_run_ended_is_written_even_on_a_full_disk(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    state.output.mkdir()
+    state.report("running")
+    state.report_end("failed", "out.csv: the file cannot be written (No space left on device).")
+    report = json.loads((state.output / "batch.json").read_text())
+    assert (report["state"], report["error"][:8]) == ("failed", "out.csv:")
+
+    def full(*_: object) -> None:
+        raise CellspanError("batch.json: the file cannot be written (No space left on device).")
+
+    state.report("running")
+    monkeypatch.setattr(states, "write_json", full)
+    state.report_end("failed")
+    assert not (state.output / "batch.json").exists(), "rather nothing than what is not true"
+
+
+def test_the_place_of_a_set_in_its_group(state: State) -> None:
+    assert state.plan.place(3) == (1, 3, 8), "without groups, all sets are one"
+    grouped = state.plan.model_copy(update={"grouped": True, "places": {3: (2, 1, 6)}})
+    assert (grouped.place(3), grouped.place(4)) == ((2, 1, 6), None)
 
 
 def test_a_set_is_named_by_its_files(state: State) -> None:

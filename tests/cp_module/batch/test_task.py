@@ -213,3 +213,28 @@ def test_two_attempts_at_a_range_do_not_share_a_folder(task: Task) -> None:
         thread.join()
     assert finished_ranges(task.folder) == [Range(3, 5)]
     assert os.listdir(attempts_folder(task.folder)) == []
+
+
+def test_a_part_begins_with_the_databases_of_the_plan_only(task: Task) -> None:
+    """Other files, such as the headers of MeasureObjectSkeleton, make CellProfiler ask whether to replace them."""
+    plan = template_folder(task.folder)
+    (plan / "edges.csv").write_text("image_number,v1,v2\n")
+    make_database(plan / "E.db", 3)
+    finds = "assert sorted(p.name for p in output.iterdir()) == ['E.db']\nstep(3, 'ExportToDatabase')\n"
+    outcome = run(replace(task, span=Range(3, 3)), finds)
+    assert "AssertionError" not in outcome.reason, outcome.reason
+
+
+def test_a_failure_tells_in_which_module_and_whether_any_set_went_well(task: Task) -> None:
+    fails = "print('Error detected during run of module FlagImage')\nraise ValueError('image 3 is odd')"
+    outcome = run(task, fails)
+    assert (outcome.kind, outcome.any_completed) == ("FlagImage: ValueError", False)
+    outcome = run(task, "step(3, 'CreateBatchFiles')\n" + fails)
+    assert (outcome.kind, outcome.any_completed) == ("FlagImage: ValueError", True)
+
+
+def test_what_a_lost_worker_left_is_cleared_away_before_its_range_is_done_again(task: Task) -> None:
+    left = attempts_folder(task.folder) / f"{task.span.name}.0123abcd"
+    left.mkdir(parents=True)
+    assert run(task, GOES_WELL).state == "done"
+    assert not left.exists()

@@ -50,10 +50,17 @@ class Figure:
         self.axes[y][x].imshow(numpy.ma.masked_equal(labels, 0), cmap="prism")
         self.axes[y][x].set_title(title)
 
-    def subplot_table(self, x: int, y: int, rows: list, row_labels: list) -> None:
-        self.shown[x, y] = {label: rows[i][0] for i, label in enumerate(row_labels)}
+    def subplot_table(
+        self, x: int, y: int, rows: list, row_labels: list, col_labels: Any = None, n_cols: int = 1
+    ) -> None:
+        """Remembers the only text of each row, or the texts of all columns."""
+        assert len(rows) == len(row_labels)
+        assert all(len(row) == len(col_labels or "1") for row in rows)
+        assert all(isinstance(text, str) for row in rows for text in row)
+        assert x + n_cols <= self.shape[0]
+        self.shown[x, y] = {label: rows[i] if col_labels else rows[i][0] for i, label in enumerate(row_labels)}
         self.axes[y][x].axis("off")
-        self.axes[y][x].table(rows, rowLabels=row_labels, loc="center")
+        self.axes[y][x].table(rows, rowLabels=row_labels, colLabels=col_labels, loc="center")
 
     def save(self, name: str) -> None:
         self.figure.savefig(Path(sys.argv[1]).parent / name)

@@ -26,12 +26,17 @@ def displayed(image: numpy.ndarray) -> Figure:
 
 grey = displayed(disks())
 table = grey.shown[1, 1]
-assert int(table["# of accepted Nuclei"]) >= 5
-assert table["Model, diameter used"].startswith("nuclei, ")
-percentiles = table["10th, 50th, 90th pctile diameter"].replace(" pixels", "")
-low, median, high = (float(part) for part in percentiles.split(", "))
+assert int(table["Objects"]) >= 5
+assert table["Discarded: border"] == "1"
+assert table["Discarded: too small"] == "0"
+assert "Discarded: diameter" not in table, "nobody asked for it"
+model, diameter = table["Model, diameter"].split(", ")
+assert model == "Nuclei", "as in the panel"
+assert 10 < float(diameter) < 30
+low, median, high = (float(part) for part in table["Diameter 10, 50, 90 %"].split(", "))
 assert 10 < low <= median <= high < 30
-assert table["Seconds"].endswith("on cpu")
+assert len(table) <= 8, "more does not fit into a new window"
+assert table["Seconds"].endswith(", cpu")
 title, more = grey.shown[0, 1]
 assert title == "Nuclei outlines"
 names = [layer["name"] for layer in more["cplabels"]]
@@ -42,7 +47,7 @@ assert more["sharexy"] == "axes"
 
 assert displayed(numpy.dstack([disks()] * 3)).shown[0, 0][0].startswith("DNA, cycle #")
 flat = displayed(numpy.zeros((64, 64), numpy.uint8)).shown[1, 1]
-assert flat["# of accepted Nuclei"] == "0"
+assert flat["Objects"] == "0"
 
 # Cells and nuclei together: both are outlined, all three are counted
 from check_pairs import CELLS, NUCLEI, module_with, run_pair  # noqa: E402
@@ -54,4 +59,25 @@ module.display(pairs.workspace, figure)
 figure.save("display_pairs.png")
 assert [layer["name"] for layer in figure.shown[0, 1][1]["cplabels"]][:2] == ["Cells", "Nuclei"]
 table = figure.shown[1, 1]
-assert table["# of accepted Cells"] == table["# of accepted Nuclei"] == table["# of accepted Cytoplasm"]
+assert len(set(table["Objects"])) == 1
+assert [text.split(", ")[0] for text in table["Model, diameter"]] == ["Cells", "Nuclei", ""]
+assert len(table) <= 8, "more does not fit into a new window"
+alone = len({*numpy.unique(pairs.workspace.display_data.labels[0])} - {0})
+assert table["Objects"][0] == str(alone)
+
+# The image of the nuclei has a place of its own, with their outlines
+assert figure.shape == (3, 2)
+title, more = figure.shown[1, 0]
+assert title.startswith("Other, cycle #")
+assert [layer["name"] for layer in more["cplabels"]] == ["Nuclei"]
+
+# What is discarded is counted once, for the first reason
+from cellspan_plugin.filters import filter_objects  # noqa: E402
+
+labels = numpy.zeros((20, 20), numpy.int32)
+labels[0, 0] = 1  # too small, and at the border
+labels[0:3, 5:8] = 2  # at the border
+labels[5:10, 5:10] = 3
+labels[12:18, 1:19] = 4  # too large
+stages = filter_objects(labels, labels >= 0, 4, True, (2.0, 8.0))
+assert stages.reasons == {"too small": 1, "diameter": 1, "border": 1}, stages.reasons

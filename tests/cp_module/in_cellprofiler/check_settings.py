@@ -14,7 +14,23 @@ from _workspace import new_module
 from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.setting import ValidationError
 from cellspan_plugin import engine
-from cellspan_plugin.layout import DEFAULTS, ENGINE_PATH, LABELS, NUCLEI_EXIST, REVISION, SINCE_3, SLICES, upgraded
+from cellspan_plugin.layout import (
+    ADVANCED,
+    BASIC,
+    DEFAULTS,
+    ENGINE_PATH,
+    LABELS,
+    LIMITS,
+    MASK_IMAGE,
+    MASK_OBJECTS,
+    NUCLEI_EXIST,
+    OF_3D_IMAGES,
+    REVISION,
+    SINCE_3,
+    SINCE_4,
+    SLICES,
+    upgraded,
+)
 from identifyobjectsbyflow import IdentifyObjectsByFlow
 
 PLUGINS = Path(sys.argv[1])
@@ -36,10 +52,57 @@ module = new_module()
 assert module.category == "Object Processing"
 assert module.volumetric()
 assert "Custom" not in "".join(shown(module))
+
+# At first, a new module for 2D images shows as much as IdentifyPrimaryObjects does
+module = IdentifyObjectsByFlow()
+module.set_module_num(1)
+pipeline = Pipeline()
+pipeline.add_module(module)
+module.on_activated(SimpleNamespace(pipeline=pipeline))
+simplest = ("advanced", "x_name", "y_name", "model", "automatic_diameter", "discard_border")
+assert shown(module) == [LABELS[name] for name in simplest], shown(module)
+assert sorted((*BASIC, *ADVANCED)) == sorted(LABELS)
+assert IdentifyObjectsByFlow().y_name.value == "Nuclei"
+assert module.discard_border.value
+module.model.value = "Cells"
+assert {LABELS[name] for name in ("use_nuclei_image", "together")} <= set(shown(module))
+
+# The objects are named after the model, until the user or another module has a name for them
+module.on_setting_changed(module.model, pipeline)
+assert module.y_name.value == "Cells"
+module.y_name.value = "Mine"
+module.model.value = "Nuclei"
+module.on_setting_changed(module.model, pipeline)
+assert module.y_name.value == "Mine"
+other = new_module()
+other.set_module_num(2)
+pipeline.add_module(other)
+other.nuclei_objects.value = module.y_name.value = "Nuclei"
+module.model.value = "Cells"
+module.on_setting_changed(module.model, pipeline)
+assert module.y_name.value == "Nuclei", "a later module takes objects of this name"
+
+# Advanced settings have an effect only while they are shown
+module.min_size.value, module.flow_threshold.value, module.iterations.value = 90, 0.9, 700
+module.engine_choice.value, module.engine_path.value = ENGINE_PATH, "/no/such/cellspan"
+assert module.chosen("min_size") == int(DEFAULTS["min_size"])
+assert module.parameters()["flow_threshold"] == float(DEFAULTS["flow_threshold"])
+assert module.parameters()["iterations"] is None
+assert complaint(module) == ""
+module.advanced.value = True
+assert module.chosen("min_size") == 90
+assert (module.parameters()["flow_threshold"], module.parameters()["iterations"]) == (0.9, 700)
+assert "/no/such/cellspan" in complaint(module)
+
+# What an older pipeline has switched on stays to be seen, because it has an effect
+module.model.value, module.use_nuclei_image.value = "Nuclei", True
+assert {LABELS["use_nuclei_image"], LABELS["nuclei_image"]} <= set(shown(module))
+assert LABELS["together"] not in shown(module)
+module = new_module()
 assert not any(text.startswith("Typical diameter") for text in shown(module))
 module.model.value = "Custom"
 module.automatic_diameter.value = False
-assert shown(module)[:4] == [LABELS[name] for name in ("x_name", "y_name", "model", "custom_model")]
+assert shown(module)[1:5] == [LABELS[name] for name in ("x_name", "y_name", "model", "custom_model")]
 assert len(module.settings()) == len(LABELS)
 
 # A new module is as the layout says, and every choice shows what it needs and hides the rest
@@ -51,6 +114,8 @@ reveals = {
     "save_flows": ("Yes", ["flows_name"]),
     "engine_choice": (ENGINE_PATH, ["engine_path"]),
     "method_3d": (SLICES, ["stitch_threshold"]),
+    "second_image": ("Red", ["third_image", "combine"]),
+    "where": (MASK_IMAGE, ["mask_image"]),
 }
 for name, (value, revealed) in reveals.items():
     setting, before = getattr(module, name), set(shown(module))
@@ -58,6 +123,15 @@ for name, (value, revealed) in reveals.items():
     setting.set_value_text(value)
     assert set(shown(module)) - before == {LABELS[other] for other in revealed}, name
     setting.set_value_text(old)
+module.where.value = MASK_OBJECTS
+assert LABELS["mask_objects"] in shown(module)
+of_percentiles = {LABELS[name] for name in ("percentiles", "tile_norm", "sharpen", "smooth")}
+assert of_percentiles <= set(shown(module))
+module.scaling.value = LIMITS
+assert LABELS["limits"] in shown(module)
+assert not of_percentiles & set(shown(module))
+module = new_module()
+module.model.value = "Custom"
 module.together.value = True
 pairing = ("nuclei_image", "nuclei_from", "nuclei_name", "nuclei_diameter", "cytoplasm_name", "without_nucleus")
 assert {LABELS[name] for name in pairing} <= set(shown(module))
@@ -78,14 +152,13 @@ assert "cellspan engine" in module.get_help()
 assert "system-message" not in module.get_help(), "the help is faulty reStructuredText"
 
 # Settings of 3D images are shown, as the last ones, unless the pipeline that is open has none
-assert shown(module)[-2:] == [LABELS["method_3d"], LABELS["anisotropy"]]
+assert shown(module)[-2:] == [LABELS["anisotropy"], LABELS["smooth_flows"]]
+of_3d = {LABELS[name] for name in OF_3D_IMAGES if name != "stitch_threshold"}
 for is_3d in (False, True):
     pipeline = Pipeline()
     pipeline.set_volumetric(is_3d)
     module.on_activated(SimpleNamespace(pipeline=pipeline))
-    assert {LABELS[name] for name in SINCE_3[:2]} & set(shown(module)) == {
-        LABELS[name] for name in SINCE_3[:2] if is_3d
-    }
+    assert of_3d & set(shown(module)) == (of_3d if is_3d else set())
 
 # A custom model needs a name
 assert complaint(module) == "Enter the name of the model, or the path to it."
@@ -128,8 +201,15 @@ assert module.engine_command()[1:] == ["-m", "cellspan.core.cli", "serve"]
 module.engine_choice.value = "Automatic"
 
 # Older revisions get what they lack, and what they have stays
-first = [f"value {k}" for k in range(len(LABELS) - len(SINCE_3))]
-assert upgraded(first, 2) == ([*first, *(DEFAULTS[name] for name in SINCE_3)], REVISION)
+first = [f"value {k}" for k in range(len(LABELS) - len(SINCE_3) - len(SINCE_4))]
+second = [f"value {k}" for k in range(len(LABELS) - len(SINCE_4))]
+new = {**{name: DEFAULTS[name] for name in SINCE_4}, "advanced": "Yes"}
+assert upgraded(first, 2) == ([*first, *(DEFAULTS[name] for name in SINCE_3), *new.values()], REVISION)
+assert upgraded(second, 3) == ([*second, *new.values()], REVISION)
+names = [name for name in LABELS if name not in SINCE_4]
+plain = {**{name: DEFAULTS[name] for name in names}, "discard_border": "No"}
+kept = upgraded(list(plain.values()), 3)[0]
+assert kept == list({**DEFAULTS, "discard_border": "No"}.values()), "the new default is not for older pipelines"
 
 # Settings survive being written and read
 values = [setting.value_text for setting in module.settings()]

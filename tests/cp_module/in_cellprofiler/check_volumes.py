@@ -108,10 +108,10 @@ numbers = [len(numpy.unique(plane[plane > 0])) for plane in labels]
 assert numbers[shown] == max(numbers)
 assert (data.labels[0] == labels[shown]).all()
 table = figure.shown[1, 1]
-assert table["# of accepted Nuclei"] == "5"
-low, median, high = (float(part) for part in table["10th, 50th, 90th pctile diameter"].split(" p")[0].split(", "))
+assert table["Objects"] == "5"
+low, median, high = (float(part) for part in table["Diameter 10, 50, 90 %"].split(", "))
 assert 20 < median < 28, median
-assert "Volume covered by objects" in table
+assert "Volume covered" in table
 
 # Borders are the six faces; sizes are voxels, diameters those of balls in pixels along X and Y
 inner = run(stack_of(STACK), module_with(discard_border=True))

@@ -28,9 +28,9 @@ def test_settings_are_those_of_the_engine(in_cellprofiler: Any, plugin_folder: P
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     numbers, defaults = report["numbers"], Parameters()
-    for name in ("flow_threshold", "cellprob_threshold", "min_size"):
+    for name in ("flow_threshold", "cellprob_threshold", "min_size", "tile_overlap", "smooth_flows"):
         assert numbers[name]["value"] == getattr(defaults, name), name
-    assert report["discard_border"] == defaults.exclude_on_edges
+    assert report["discard_border"], "as in IdentifyPrimaryObjects"
     resolve_device(report["sent"].pop("device"))
     Parameters(**report["sent"])
     for name, limits in numbers.items():

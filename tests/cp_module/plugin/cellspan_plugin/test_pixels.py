@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cellspan_plugin.pixels import engine_pixels, engine_volume, file_integers, two_volumes
+from cellspan_plugin.pixels import (
+    as_channels,
+    engine_pixels,
+    engine_volume,
+    factor_of,
+    file_integers,
+    volumes_as_channels,
+    with_values_outside,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -86,10 +94,10 @@ def test_volumes_come_back_to_the_last_integer() -> None:
     np.testing.assert_array_equal(engine_volume(as_cellprofiler_reads(integers, 65535), 65535), integers)
     one_channel = as_cellprofiler_reads(integers[..., None], 65535)
     np.testing.assert_array_equal(engine_volume(one_channel, 65535), integers)
-    both = two_volumes(integers, integers[::-1])
+    both = volumes_as_channels(integers, integers[::-1])
     assert both.dtype == np.uint16
     np.testing.assert_array_equal(both[:, 1], integers[::-1])
-    assert two_volumes(integers, integers.astype(np.uint8)).dtype == np.float32
+    assert volumes_as_channels(integers, integers.astype(np.uint8)).dtype == np.float32
 
 
 def test_colours_of_a_volume_become_their_luminance() -> None:
@@ -98,3 +106,35 @@ def test_colours_of_a_volume_become_their_luminance() -> None:
     np.testing.assert_allclose(engine_volume(colours), np.full((2, 4, 5), 58.7), rtol=1e-6)
     with pytest.raises(ValueError, match="select a single channel"):
         engine_volume(np.zeros((2, 4, 5, 2), np.uint8))
+
+
+def test_several_images_become_channels() -> None:
+    grey = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    colour = np.dstack([grey] * 3)
+    joined = as_channels(grey, grey.astype(np.uint16), colour)
+    assert (joined.shape, joined.dtype) == ((3, 4, 5), np.float32)
+    np.testing.assert_allclose(joined, [grey] * 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_undefined_outside_the_mask_has_no_influence(bad: float) -> None:
+    grey = np.linspace(0.2, 1, 20, dtype=np.float32).reshape(4, 5)
+    mask = grey < 0.9
+    holes = np.where(mask, grey, np.float32(bad))
+    found = with_values_outside(holes, mask)
+    np.testing.assert_array_equal(found, np.where(mask, grey, np.float32(0.2)))
+    colours = with_values_outside(np.dstack([holes] * 3), mask)
+    np.testing.assert_array_equal(colours, np.dstack([found] * 3))
+    assert with_values_outside(grey, mask) is grey
+    inside = np.where(grey == grey[0, 0], np.float32(bad), grey)
+    assert not np.isfinite(with_values_outside(inside, mask)).all(), "inside, it is an error that the engine names"
+    assert (with_values_outside(np.full((2, 2), bad), np.zeros((2, 2), bool)) == 0).all()
+
+
+@pytest.mark.parametrize(("kind", "scale"), [(np.uint8, 255), (np.uint16, 4095), (np.uint16, 65535)])
+def test_how_many_grey_values_an_intensity_of_one_is(kind: type, scale: int) -> None:
+    integers = np.random.default_rng(0).integers(0, scale // 3, (30, 40)).astype(kind)
+    assert factor_of(as_cellprofiler_reads(integers, scale), scale) == scale
+    assert factor_of(np.linspace(0, 0.7, 50).reshape(5, 10).astype(np.float32), 1) == 1
+    assert factor_of(integers) == 1, "these are no intensities from 0 to 1"
+    assert factor_of(np.zeros((3, 3), np.float32), scale) == 1

@@ -11,6 +11,7 @@ REACH = 5  # steps from its seed within which an object gathers points of arriva
 STEPS = 200  # for objects of the reference diameter
 REFERENCE_DIAMETER = 30.0  # pixels
 STILL = 0.01  # pixels: a point that is this close to where it was two steps ago has arrived
+NOWHERE = -1000.0  # a probability (logit) below every threshold
 
 
 def iterations_for(diameter: float | None) -> int:

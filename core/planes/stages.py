@@ -7,12 +7,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from cellspan.core.dynamics.labelling import Objects, flows_to_objects
+from cellspan.core.dynamics.steps import NOWHERE
 from cellspan.core.inference.predictor import Predictor
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats, Mask
 from cellspan.core.pictures.resizing import resize
-
-NOWHERE = np.float32(-1000)  # a logit below every threshold
 
 
 class Stages(Protocol):
@@ -56,7 +55,7 @@ class ArrayStages:
 
     def restrict(self, outputs: Floats, mask: Mask) -> Floats:
         """A copy of outputs (3, y, x) with which no object lies outside the mask (y, x)."""
-        return np.stack([*outputs[:2], np.where(mask, outputs[2], NOWHERE)])
+        return np.stack([*outputs[:2], np.where(mask, outputs[2], np.float32(NOWHERE))])
 
     def objects(self, outputs: Floats, parameters: Parameters, diameter: float) -> Objects:
         """The dynamics: outputs (3, Y, X) to labels (Y, X) and their flow errors."""

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from cellspan.core.dynamics.labelling import Objects
+from cellspan.core.dynamics.steps import NOWHERE
 from cellspan.core.dynamics.tensors import flows_to_labels_torch
 from cellspan.core.inference.torch_tiles import resize_torch
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats, Mask
-from cellspan.core.planes.stages import NOWHERE
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TensorStages:
     def restrict(self, outputs: torch.Tensor, mask: Mask) -> torch.Tensor:
         """A copy of outputs (3, y, x) with which no object lies outside the mask (y, x)."""
         inside = torch.from_numpy(np.ascontiguousarray(mask)).to(outputs.device)
-        return torch.cat((outputs[:2], torch.where(inside, outputs[2], float(NOWHERE))[None]))
+        return torch.cat((outputs[:2], torch.where(inside, outputs[2], NOWHERE)[None]))
 
     def objects(self, outputs: torch.Tensor, parameters: Parameters, diameter: float) -> Objects:
         """The dynamics: outputs (3, Y, X) to labels (Y, X) on the CPU."""

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from cellspan.core.dynamics.labelling import flows_to_labels
+from cellspan.core.dynamics.steps import NOWHERE
 from cellspan.core.machine.cancelling import abandonable
 from cellspan.core.models.sizing import magnification
 from cellspan.core.objects.labels import Labels, diameters
@@ -21,7 +22,6 @@ from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats, Image, Mask
 from cellspan.core.pictures.normalise import CONSTANT
 from cellspan.core.pictures.volume import Volume
-from cellspan.core.planes.stages import NOWHERE
 from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
 from cellspan.core.volumes.intensities import Intensities
 from cellspan.core.volumes.numbering import number_objects
@@ -167,7 +167,7 @@ class VolumeTask:
         everything = self._parameters.model_copy(
             update={"min_size": 0, "max_size_fraction": 1.0, "exclude_on_edges": False}
         )
-        probability = outputs[3] if inside is None else np.where(inside, outputs[3], NOWHERE)
+        probability = outputs[3] if inside is None else np.where(inside, outputs[3], np.float32(NOWHERE))
         return flows_to_labels(outputs[:3], probability, everything, self._model.mean_diameter)
 
     def _put(self, found: Found, grid: Grid, block: Block, labels: Labels, outputs: Floats) -> None:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from cellspan.core.machine.cancelling import checkpoint
 from cellspan.core.machine.compiled import njit
+from cellspan.core.objects.boundaries import border_pixels
 from cellspan.core.objects.labels import Labels, renumbered_by
-from cellspan.core.objects.within import Mask, border_of
+from cellspan.core.objects.within import Mask
 from cellspan.core.parameters import Parameters
 
 SLAB = 16  # slices that are in memory at once; results on disk are stored in chunks as thick
@@ -73,7 +74,7 @@ def tally(labels: Any, roots: NDArray[np.int32], mask: Mask | None = None) -> Ta
 def _border(mask: Mask, start: int, stop: int) -> Mask:
     """The border of the mask in these slices; the slices beside them tell where it ends along z."""
     before = min(start, 1)
-    return border_of(mask[start - before : stop + 1])[before : before + stop - start]
+    return border_pixels(mask[start - before : stop + 1])[before : before + stop - start]
 
 
 def _slabs(labels: Any) -> Iterator[tuple[int, Labels]]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.objects.boundaries import border_pixels, boundary_score
@@ -39,6 +40,12 @@ def test_stacks_have_borders_above_and_below() -> None:
     labels = np.zeros((5, 5, 5), np.int32)
     labels[1:4, 1:4, 1:4] = 1
     assert border_pixels(labels).sum() == 27 - 1
+
+
+@given(st.integers(0, 2**32), st.sampled_from([(7, 9), (4, 5, 6)]))
+def test_the_border_of_a_mask_is_what_erosion_takes_away(seed: int, shape: tuple[int, ...]) -> None:
+    mask = np.random.default_rng(seed).random(shape) < 0.7
+    np.testing.assert_array_equal(border_pixels(mask), mask & ~ndimage.binary_erosion(mask, border_value=1))
 
 
 @given(LABELS)

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import ndimage
 
-from cellspan.core.objects.within import border_of, cut_to, on_border
+from cellspan.core.objects.within import cut_to, on_border
 
 pytestmark = pytest.mark.quick
 MASKS = st.tuples(st.integers(0, 2**32), st.sampled_from([(7, 9), (4, 5, 6)])).map(
@@ -24,11 +23,6 @@ def test_nothing_lies_outside_and_all_stays_inside(mask: np.ndarray) -> None:
     assert not cut[~mask].any()
     np.testing.assert_array_equal(cut[mask], labels[mask])
     assert cut_to(cut, mask) is cut
-
-
-@given(MASKS)
-def test_the_border_is_what_erosion_takes_away(mask: np.ndarray) -> None:
-    np.testing.assert_array_equal(border_of(mask), mask & ~ndimage.binary_erosion(mask, border_value=1))
 
 
 def test_objects_at_the_border() -> None:

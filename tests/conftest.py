@@ -88,9 +88,9 @@ def cellspan() -> CommandLine:
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def disks() -> np.ndarray:
-    """A label image with three objects: a disk, a disk that touches it, a small ellipse."""
+    """A label image with three objects: a disk, a disk that touches it, a small ellipse; anew for each test."""
     y, x = np.mgrid[:80, :100]
     labels = np.zeros((80, 100), np.int32)
     labels[(y - 30) ** 2 + (x - 30) ** 2 < 15**2] = 1

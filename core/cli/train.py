@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
-import psutil
 
 from cellspan.core.cli.options import series_option
 from cellspan.core.cli.programs import are_listening, note_line
 from cellspan.core.cli.progress import Progress
 from cellspan.core.errors import CellspanError
 from cellspan.core.inference.predictor import resolve_device
+from cellspan.core.machine.processors import usable_processors
 from cellspan.core.models.architecture import CHANNELS
 from cellspan.core.models.registry import Model, find_model
 
@@ -57,11 +56,6 @@ def _looks(context: click.Context, parameter: click.Parameter, value: str | None
     if unknown := [look for look in looks if look not in LOOKS]:
         raise click.BadParameter(f"there is no look '{unknown[0]}'; choose from {', '.join(LOOKS)}.")
     return looks
-
-
-def _idle_processors() -> int:
-    """Processors beside the one that feeds the graphics card."""
-    return max(1, len(psutil.Process().cpu_affinity() or [0]) - 1) if sys.platform == "linux" else 1
 
 
 @click.command()
@@ -173,6 +167,7 @@ def train(
         require_free_name(register)  # now, not after minutes of training
     place = resolve_device(device)
     first = find_model(start) if start else None
+    beside_card = max(1, usable_processors() - 1)  # one feeds the graphics card
     options: dict[str, Any] = {
         "objects": objects,
         "minutes": minutes,
@@ -186,7 +181,7 @@ def train(
         "invert": invert,
         "balance": balance,
         "split": split or None,
-        "processes": processes or (_idle_processors() if place.startswith("cuda") and not resume else None),
+        "processes": processes or (beside_card if place.startswith("cuda") and not resume else None),
     }
     given = {name: value for name, value in options.items() if value is not None}
     if resume:

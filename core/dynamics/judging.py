@@ -19,8 +19,9 @@ from cellspan.core.objects.labels import (
     on_edges,
 )
 from cellspan.core.objects.runs import largest_of, pieces_of, runs_of
-from cellspan.core.objects.within import Mask, cut_to, on_border
+from cellspan.core.objects.within import cut_to, on_border
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import Mask
 
 
 def cleaned(found: Labels, parameters: Parameters, errors: Callable[[Labels], NDArray[np.float64]]) -> Labels:

@@ -10,6 +10,7 @@ import openvino as ov
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.inference.openvino_graph import State, build_decoder, build_encoder
+from cellspan.core.machine.processors import usable_processors
 from cellspan.core.pictures.images import Floats
 
 # float32 unless somebody asks: left alone, OpenVINO uses bfloat16 where the CPU has it, so that labels would depend on
@@ -49,7 +50,7 @@ class OpenVinoPredictor:
         """The graph for one of `share` parts of the processor."""
         core, settings = ov.Core(), dict(self._settings)
         if share > 1:
-            settings["INFERENCE_NUM_THREADS"] = max(1, _processors() // share)
+            settings["INFERENCE_NUM_THREADS"] = max(1, usable_processors() // share)
         return core.compile_model(graph, "CPU", settings)
 
     def encode(self, tiles: Floats, beside: int = 0) -> tuple[list[ov.InferRequest], Floats]:
@@ -77,14 +78,9 @@ class OpenVinoPredictor:
         return np.stack(outputs)
 
 
-def _processors() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _share(beside: int) -> int:
     """Into how many parts the processor is divided."""
-    return 1 if _processors() == 1 else 1 + beside
+    return 1 if usable_processors() == 1 else 1 + beside
 
 
 def _precision() -> str:

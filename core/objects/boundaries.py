@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import distance_transform_edt
 
-from cellspan.core.errors import CellspanError
-from cellspan.core.objects.labels import as_labels
+from cellspan.core.objects.labels import of_one_shape
 
 
 def border_pixels(labels: ArrayLike) -> NDArray[np.bool_]:
@@ -55,9 +53,9 @@ def boundary_score(true: ArrayLike, predicted: ArrayLike, tolerance: float = 2.0
 
     Raises CellspanError if the shapes differ.
     """
-    first, second = as_labels(true), as_labels(predicted)
-    if first.shape != second.shape:
-        raise CellspanError(f"Label images to compare must have one shape, not {first.shape} and {second.shape}.")
+    from scipy.ndimage import distance_transform_edt  # only here: whoever looks for borders need not wait for it
+
+    first, second = of_one_shape(true, predicted)
     borders = border_pixels(first), border_pixels(second)
     if not (borders[0].any() and borders[1].any()):
         return BoundaryScore(int(borders[0].sum()), 0, int(borders[1].sum()), 0, float("nan"))

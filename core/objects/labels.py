@@ -34,6 +34,14 @@ def as_labels(labels: ArrayLike) -> Labels:
     return np.ascontiguousarray(array, dtype=np.int32)
 
 
+def of_one_shape(true: ArrayLike, predicted: ArrayLike) -> tuple[Labels, Labels]:
+    """Two label images to compare, see `as_labels`; raises CellspanError if their shapes differ."""
+    first, second = as_labels(true), as_labels(predicted)
+    if first.shape != second.shape:
+        raise CellspanError(f"Label images to compare must have one shape, not {first.shape} and {second.shape}.")
+    return first, second
+
+
 def file_type(count: int) -> type[np.unsignedinteger[Any]]:
     """The type of label files for this many objects: 16 bit where they fit, which every program reads, else 32 bit."""
     return np.uint16 if count <= np.iinfo(np.uint16).max else np.uint32

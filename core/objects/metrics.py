@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching, min_weight_full_bipartite_matching
 
-from cellspan.core.errors import CellspanError
-from cellspan.core.objects.labels import Labels, areas, as_labels, renumber
+from cellspan.core.objects.labels import Labels, areas, of_one_shape, renumber
 
 THRESHOLDS = (0.5, 0.75, 0.9)
 NEXT_TO_NOTHING = 1e-9  # IoU, far below that of two objects with one pixel in common
@@ -60,10 +59,7 @@ def intersection_over_union(true: ArrayLike, predicted: ArrayLike) -> csr_array:
 
     Sparse, because few objects overlap: 70,000 objects in a table of all pairs would take 39 GB.
     """
-    a, b = as_labels(true), as_labels(predicted)
-    if a.shape != b.shape:
-        raise CellspanError(f"Label images to compare must have one shape, not {a.shape} and {b.shape}.")
-    a, b = renumber(a), renumber(b)
+    a, b = (renumber(labels) for labels in of_one_shape(true, predicted))
     areas_a, areas_b = areas(a), areas(b)
     rows, columns, overlap = shared_pixels(a, b)
     rows, columns = rows - 1, columns - 1

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from cellspan.core.objects.boundaries import border_pixels
 from cellspan.core.objects.labels import Labels
-
-Mask = NDArray[np.bool_]  # of the shape of the labels
+from cellspan.core.pictures.images import Mask
 
 
 def cut_to(labels: Labels, mask: Mask) -> Labels:

@@ -45,7 +45,7 @@ class MaskFiles:
         names = dict.fromkeys((item.stem, item.stem.with_name(item.path.stem)))
         places = [(self.path / folder, name.name) for name in names for folder in dict.fromkeys((name.parent, Path()))]
         for folder, stem in places:
-            found = sorted(path for path in _files_in(folder) if path.stem == stem)
+            found = _of_stem(folder, stem)
             if len(found) == 1:
                 return found[0]
             if found:
@@ -59,9 +59,10 @@ class MaskFiles:
         )
 
 
-def _files_in(folder: Path) -> list[Path]:
+def _of_stem(folder: Path, stem: str) -> list[Path]:
+    """The images of a name; only files of that name are looked at, because a folder may hold thousands."""
     try:
-        return [path for path in folder.iterdir() if is_image_file(path)]
+        return sorted(path for path in folder.iterdir() if path.stem == stem and is_image_file(path))
     except OSError:
         return []
 

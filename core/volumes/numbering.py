@@ -16,8 +16,8 @@ from cellspan.core.machine.cancelling import checkpoint
 from cellspan.core.machine.compiled import njit
 from cellspan.core.objects.boundaries import border_pixels
 from cellspan.core.objects.labels import Labels, renumbered_by
-from cellspan.core.objects.within import Mask
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.images import Mask
 
 SLAB = 16  # slices that are in memory at once; results on disk are stored in chunks as thick
 

@@ -20,10 +20,9 @@ def main(pipeline_file: str, plugins: str, images: str, output: str, mark: str) 
     preferences.set_plugin_directory(plugins, globally=False)
     preferences.set_default_image_directory(images)
     preferences.set_default_output_directory(output)
+    import cellprofiler_core.modules  # noqa: F401 - loads all modules, those in `plugins` too
     from cellprofiler_core.pipeline import Pipeline
-    from cellprofiler_core.utilities.core import modules
 
-    modules.fill_modules()
     pipeline = Pipeline()
     pipeline.load(pipeline_file)
     print(mark + json.dumps([_about(module, pipeline) for module in pipeline.modules()]))

@@ -32,7 +32,7 @@ def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation,
                 _append(database, path)
             if len(paths) > 1:
                 _take_measured(database, paths[-1])
-            for table in _tables(database, "main"):
+            for table in tables_of(database, "main"):
                 _correct(database, table, relocation, place)
 
     try:
@@ -44,14 +44,14 @@ def merge_databases(paths: Sequence[Path], target: Path, relocation: Relocation,
 def _append(database: sqlite3.Connection, path: Path) -> None:
     database.execute("ATTACH DATABASE ? AS range", (str(path),))
     database.execute("BEGIN")
-    for table in _tables(database, "range"):
-        columns = _columns(database, "range", table)
-        names = ", ".join(_quoted(column) for column in columns)
+    for table in tables_of(database, "range"):
+        columns = columns_of(database, "range", table)
+        names = ", ".join(quoted(column) for column in columns)
         ignoring = "" if _has_image_sets(database, "range", table) else "OR IGNORE"
         if ignoring and not table.endswith(TYPES):
             continue
         database.execute(
-            f"INSERT {ignoring} INTO main.{_quoted(table)} ({names}) SELECT {names} FROM range.{_quoted(table)}"
+            f"INSERT {ignoring} INTO main.{quoted(table)} ({names}) SELECT {names} FROM range.{quoted(table)}"
         )
     database.execute("COMMIT")
     database.execute("DETACH DATABASE range")
@@ -60,43 +60,46 @@ def _append(database: sqlite3.Connection, path: Path) -> None:
 def _take_measured(database: sqlite3.Connection, path: Path) -> None:
     """Take the measurements of the experiment, all in one row, from this database."""
     database.execute("ATTACH DATABASE ? AS range", (str(path),))
-    for table in _tables(database, "range"):
-        names = [name for name in _columns(database, "range", table) if name != STARTED]
+    for table in tables_of(database, "range"):
+        names = [name for name in columns_of(database, "range", table) if name != STARTED]
         if table.endswith(MEASURED) and names:
-            columns = ", ".join(_quoted(name) for name in names)
-            last = f"SELECT {columns} FROM range.{_quoted(table)} LIMIT 1"
-            database.execute(f"UPDATE main.{_quoted(table)} SET ({columns}) = ({last})")
+            columns = ", ".join(quoted(name) for name in names)
+            last = f"SELECT {columns} FROM range.{quoted(table)} LIMIT 1"
+            database.execute(f"UPDATE main.{quoted(table)} SET ({columns}) = ({last})")
     database.execute("DETACH DATABASE range")
 
 
 def _correct(database: sqlite3.Connection, table: str, relocation: Relocation, place: Place) -> None:
-    columns = _columns(database, "main", table)
+    columns = columns_of(database, "main", table)
     about_run = not _has_image_sets(database, "main", table)
     corrected = relocation.of_run if about_run else relocation.of
     database.create_function("relocated", 1, lambda text: corrected(text) if isinstance(text, str) else text)
     hold_paths = [name for name in columns if about_run or COLUMN.search(name)]
-    changes = [f"{_quoted(name)} = relocated({_quoted(name)})" for name in hold_paths]
+    changes = [f"{quoted(name)} = relocated({quoted(name)})" for name in hold_paths]
     if "ImageNumber" in columns:
         database.create_function("placed", 3, lambda number, which, old: (place(number) or {which: old})[which])
         for which, name in enumerate(f"Image_{name}" for name in PLACE):
             if name in columns:
-                changes.append(f"{_quoted(name)} = placed(ImageNumber, {which}, {_quoted(name)})")
+                changes.append(f"{quoted(name)} = placed(ImageNumber, {which}, {quoted(name)})")
     if changes:
-        database.execute(f"UPDATE {_quoted(table)} SET {', '.join(changes)}")
+        database.execute(f"UPDATE {quoted(table)} SET {', '.join(changes)}")
 
 
-def _tables(database: sqlite3.Connection, schema: str) -> list[str]:
+def tables_of(database: sqlite3.Connection, schema: str) -> list[str]:
+    """The names of the tables."""
     query = f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     return [name for (name,) in database.execute(query)]
 
 
 def _has_image_sets(database: sqlite3.Connection, schema: str, table: str) -> bool:
-    return bool(IMAGE_NUMBERS & {column.lower() for column in _columns(database, schema, table)})
+    return bool(IMAGE_NUMBERS & {column.lower() for column in columns_of(database, schema, table)})
 
 
-def _columns(database: sqlite3.Connection, schema: str, table: str) -> list[str]:
-    return [row[1] for row in database.execute(f"PRAGMA {schema}.table_info({_quoted(table)})")]
+def columns_of(database: sqlite3.Connection, schema: str, table: str) -> list[str]:
+    """The names of a table's columns; none if there is no such table."""
+    return [row[1] for row in database.execute(f"PRAGMA {schema}.table_info({quoted(table)})")]
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as SQL takes it."""
     return '"' + name.replace('"', '""') + '"'

@@ -6,7 +6,6 @@ MeasureImageQuality stores the mean, median and standard deviation of its thresh
 from __future__ import annotations
 
 import contextlib
-import csv
 import re
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -14,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cellspan.core.files.writing import write_atomically
+from cellspan.cp_module.batch.merge_sqlite import MEASURED, columns_of, quoted, tables_of
 from cellspan.cp_module.batch.merge_tables import EXPERIMENT
-from cellspan.cp_module.batch.task import read_rows
+from cellspan.cp_module.batch.task import read_rows, write_rows
 
 STATISTIC = re.compile(r"^(ImageQuality_Threshold)(Mean|Median|Std)(.+)$")
 FUNCTIONS: dict[str, Callable[[np.ndarray], np.floating]] = {"Mean": np.mean, "Median": np.median, "Std": np.std}
@@ -33,12 +32,7 @@ def correct_table(experiment: Path, images: Path, delimiter: str = ",") -> list[
     values = {key: statistic(found[2], columns.get(found[1] + found[3], [])) for key, found in wanted.items()}
     kept = [[row[0], str(values[row[0]])] if row[:1] and row[0] in values else row for row in rows]
     kept = [row for row in kept if not (row and row[0] in values and values[row[0]] is None)]
-
-    def write(part: Path) -> None:
-        with part.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(kept)
-
-    write_atomically(experiment, write)
+    write_rows(experiment, kept, delimiter)
     return [f"{experiment.name}: {key}: {LEFT_OUT}." for key, value in values.items() if value is None]
 
 
@@ -66,23 +60,20 @@ def correct_database(path: Path) -> list[str]:
     """Calculate the statistics of the whole run in a database of ExportToDatabase; returns notes as `correct_table`."""
     notes = []
     with contextlib.closing(sqlite3.connect(path)) as database, database:
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            if not table.endswith("Per_Experiment"):
+        for table in tables_of(database, "main"):
+            if not table.endswith(MEASURED):
                 continue
-            images = table.removesuffix("Per_Experiment") + "Per_Image"
-            for name in _names(database, table):
+            images = table.removesuffix(MEASURED) + "Per_Image"
+            for name in columns_of(database, "main", table):
                 found = STATISTIC.match(name)
                 if not found:
                     continue
                 source = f"Image_{found[1]}{found[3]}"
-                known = source in _names(database, images)
-                texts = [text for (text,) in database.execute(f'SELECT "{source}" FROM "{images}"')] if known else []
+                known = source in columns_of(database, "main", images)
+                values = f"SELECT {quoted(source)} FROM {quoted(images)}"
+                texts = [text for (text,) in database.execute(values)] if known else []
                 value = statistic(found[2], texts)
-                database.execute(f'UPDATE "{table}" SET "{name}" = ?', (None if value is None else str(value),))
+                change = f"UPDATE {quoted(table)} SET {quoted(name)} = ?"
+                database.execute(change, (None if value is None else str(value),))
                 notes += [f"{path.name}: {name}: {LEFT_OUT}."] if value is None else []
     return notes
-
-
-def _names(database: sqlite3.Connection, table: str) -> set[str]:
-    return {row[1] for row in database.execute(f'PRAGMA table_info("{table}")')}

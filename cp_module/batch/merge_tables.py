@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from cellspan.core.files.writing import write_atomically
 from cellspan.cp_module.batch.relocate import COLUMN, Relocation
-from cellspan.cp_module.batch.task import read_rows
+from cellspan.cp_module.batch.task import read_rows, write_rows
 
 IMAGE_NUMBER = "ImageNumber"
 # The others are in "Object relationships.csv" and in the graph files of MeasureObjectSkeleton.
@@ -52,29 +51,20 @@ def merge_tables(paths: Sequence[Path], target: Path, relocation: Relocation, pl
     """
     tables = [table for path in paths if (table := _header(path)) is not None]
     if tables[0].columns == [(name,) for name in EXPERIMENT]:
-        write_atomically(target, lambda part: _write_experiment(part, tables, relocation))
+        write_rows(target, _experiment(tables, relocation), tables[0].delimiter)
         return
     columns = list(dict.fromkeys(column for table in tables for column in table.columns))
-    rows = _rows(tables, columns)
-
-    def write(part: Path) -> None:
-        with part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, delimiter=tables[0].delimiter, lineterminator="\n")
-            for level in range(tables[0].header_rows):
-                writer.writerow([column[level] for column in columns])
-            writer.writerows(_corrected(values, columns, relocation, place) for values in rows)
-
-    write_atomically(target, write)
+    header = ([column[level] for column in columns] for level in range(tables[0].header_rows))
+    rows = (_corrected(values, columns, relocation, place) for values in _rows(tables, columns))
+    write_rows(target, chain(header, rows), tables[0].delimiter)
 
 
-def _write_experiment(part: Path, tables: list[Table], relocation: Relocation) -> None:
+def _experiment(tables: list[Table], relocation: Relocation) -> Iterator[list[str]]:
     """The run began with the first table; what modules say of a group is replaced by the next group, as in one run."""
     first, last = (dict(row[:2] for row in table.rows() if len(row) > 1) for table in (tables[0], tables[-1]))
     values = first | {key: value for key, value in last.items() if key != STARTED}
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, delimiter=tables[0].delimiter, lineterminator="\n")
-        writer.writerow(EXPERIMENT)
-        writer.writerows((key, relocation.of_run(value)) for key, value in values.items())
+    yield EXPERIMENT
+    yield from ([key, relocation.of_run(value)] for key, value in values.items())
 
 
 def _rows(tables: list[Table], columns: list[Column]) -> Iterator[list[str]]:

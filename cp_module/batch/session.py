@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from filelock import FileLock, Timeout
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import make_folder
 from cellspan.core.machine.memory import available_memory
+from cellspan.core.machine.processors import usable_processors
 from cellspan.cp_module.batch.cellprofiler import CellProfiler, find_cellprofiler
 from cellspan.cp_module.batch.cluster import Jobs, jobs_executor, scheduler_executor
 from cellspan.cp_module.batch.damaged import cut_short, damaged_sets
@@ -186,8 +186,7 @@ def _template(
     return Task(
         Range(1, plan.count),
         folder,
-        cellprofiler.command,
-        cellprofiler.python,
+        cellprofiler,
         plugins,
         images,
         tuple(pipeline.image_tables),
@@ -230,6 +229,6 @@ def _workers(options: Options) -> int:
 
 def usual_workers() -> int:
     """The number of processes for which there are CPU cores and memory."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    usable = usable_processors()
     cores = min(usable, psutil.cpu_count(logical=False) or usable)
     return max(1, min(cores, math.floor(available_memory() / MEMORY_OF_PROCESS)))

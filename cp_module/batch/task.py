@@ -8,14 +8,14 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files.writing import write_json
-from cellspan.cp_module.batch.cellprofiler import end_recorded, exit_words
+from cellspan.core.files.writing import write_atomically, write_json
+from cellspan.cp_module.batch.cellprofiler import CellProfiler, end_recorded, exit_words
 from cellspan.cp_module.batch.log import Log, read_log
 from cellspan.cp_module.batch.split import Range
 from cellspan.cp_module.batch.warm import run_cellprofiler
@@ -35,8 +35,7 @@ class Task:
 
     span: Range
     folder: Path  # everything of the run except results
-    command: tuple[str, ...]
-    python: str | None  # of CellProfiler; None for the applications
+    cellprofiler: CellProfiler
     plugins: Path
     images: Path
     image_tables: tuple[str, ...]  # names of tables that must have a row for each image set
@@ -92,8 +91,7 @@ def run_range(task: Task) -> Outcome:
         _prepare(task, attempt)
         stopped = _Stop(stop_file(task.folder), attempt)
         code = run_cellprofiler(
-            task.command,
-            task.python,
+            task.cellprofiler,
             task.plugins,
             _arguments(task, attempt),
             attempt / LOG,
@@ -192,6 +190,16 @@ def read_rows(path: Path, delimiter: str = ",") -> Iterator[list[str]]:
     csv.field_size_limit(2**31 - 1)
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         yield from csv.reader(file, delimiter=delimiter)
+
+
+def write_rows(path: Path, rows: Iterable[Sequence[str]], delimiter: str = ",") -> None:
+    """Write a table as CellProfiler would; the old one stays until the new one is complete."""
+
+    def write(part: Path) -> None:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
+
+    write_atomically(path, write)
 
 
 def is_sqlite(path: Path) -> bool:

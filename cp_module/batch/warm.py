@@ -14,6 +14,7 @@ from typing import Any
 
 from cellspan.cp_module.batch.cellprofiler import (
     POLL_SECONDS,
+    CellProfiler,
     end_tree,
     environment,
     run_process,
@@ -102,8 +103,7 @@ class LoadedCellProfiler:
 
 
 def run_cellprofiler(
-    command: Sequence[str],
-    python: str | None,
+    cellprofiler: CellProfiler,
     plugins: Path,
     arguments: Sequence[str],
     log: Path,
@@ -111,11 +111,12 @@ def run_cellprofiler(
     record: Path,
 ) -> int | None:
     """Run CellProfiler with these arguments, in a copy of a loaded one if there can be one; see `run_process`."""
-    program = loaded(python, plugins, environment())
+    variables = environment()
+    program = loaded(cellprofiler.python, plugins, variables)
     if program is not None:
         with contextlib.suppress(Lost):
             return program.run(arguments, log, stopped, record)
-    return run_process([*command, *arguments], log, environment(), stopped, record)
+    return run_process([*cellprofiler.command, *arguments], log, variables, stopped, record)
 
 
 def loaded(python: str | None, plugins: Path, variables: Mapping[str, str]) -> LoadedCellProfiler | None:

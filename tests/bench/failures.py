@@ -21,12 +21,10 @@ from cellspan.core.models.registry import find_model
 from cellspan.core.objects.boundaries import border_pixels
 from cellspan.core.objects.labels import Labels, areas
 from cellspan.core.objects.metrics import shared_pixels
-from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import LOOKS, simulate_cells
 
-from .scores import SOURCES, Case, validation
+from .scores import SOURCES, Case, as_table, case_of, per_cent, validation
 
 KINDS = ("right", "edge off", "merged", "split", "missed", "rough")
 COLOURS = {
@@ -90,8 +88,8 @@ class Row:
     def cells(self) -> list[str]:
         """Shares of the true objects, and the extra ones among the predicted."""
         counts = np.bincount(np.concatenate(self.kinds), minlength=len(KINDS))
-        shares = [f"{count / max(counts.sum(), 1):.0%}".replace("%", " %") for count in counts]
-        extra = f"{self.extra / max(self.predicted, 1):.0%}".replace("%", " %")
+        shares = [per_cent(count / max(counts.sum(), 1)) for count in counts]
+        extra = per_cent(self.extra / max(self.predicted, 1))
         return [self.model, f"{self.name} ({counts.sum()})", *shares, extra]
 
 
@@ -118,14 +116,7 @@ def simulated(look: str) -> Iterator[Case]:
         diameter = float(np.exp(rng.uniform(*np.log((12, 60)))))
         made = simulate_cells((SIDE, SIDE), diameter, rng, look)
         if made.labels.any():
-            nuclei = 1 if made.image[1].any() else None
-            yield Case(Image(made.image), Parameters(channel=0, nuclei_channel=nuclei), made.labels)
-
-
-def table(rows: list[Row]) -> str:
-    """The rows as Markdown."""
-    lines = [["model", "images of (objects)", *KINDS, "extra"], ["---"] * (len(KINDS) + 3), *(r.cells() for r in rows)]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+            yield case_of(made)
 
 
 def save_picture(rows: list[Row], path: Path) -> None:
@@ -170,7 +161,8 @@ def main() -> None:
         for case in cases:
             row.add(case, segmenters[model].segment(case.image, case.parameters).labels)
         rows.append(row)
-    text = INTRODUCTION + "\n" + table(rows) + LEGEND + MARK + "\n"
+    header = ["model", "images of (objects)", *KINDS, "extra"]
+    text = INTRODUCTION + "\n" + as_table(header, [row.cells() for row in rows]) + LEGEND + MARK + "\n"
     print(text)
     if arguments.write:
         old = arguments.write.read_text(encoding="utf-8") if arguments.write.exists() else ""

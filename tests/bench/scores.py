@@ -34,6 +34,7 @@ from cellspan.core.pictures.resizing import resize
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.data import find_pairs
 from cellspan.core.training.simulate import simulate_cells
+from cellspan.core.training.simulate.field import SimulatedField
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SIZES = (0.0, 15.0, 30.0, 60.0, np.inf)  # pixels: limits of the classes of object size
@@ -148,8 +149,13 @@ def simulated() -> Iterator[Case]:
         side = int(np.clip(12 * diameter, 160, 4 * SIMULATED_SIDE))
         made = simulate_cells((side, side), diameter, rng)
         if made.labels.any():
-            nuclei = 1 if made.image[1].any() else None
-            yield Case(Image(made.image), Parameters(channel=0, nuclei_channel=nuclei), made.labels)
+            yield case_of(made)
+
+
+def case_of(made: SimulatedField) -> Case:
+    """A simulated field; its second channel is looked at if it has nuclei."""
+    nuclei = 1 if made.image[1].any() else None
+    return Case(Image(made.image), Parameters(channel=0, nuclei_channel=nuclei), made.labels)
 
 
 def magnified(source: str, diameter: float) -> Iterator[Case]:
@@ -306,7 +312,7 @@ def as_markdown(scores: list[Score], magnifications: list[Score], extra: dict[st
         parts += [MAGNIFICATIONS, _magnification_table(magnifications)]
     for title, table in extra.items():
         names = list(next(iter(table.values())))
-        parts += [f"## {title}\n", _table(["", *names], [[key, *row.values()] for key, row in table.items()])]
+        parts += [f"## {title}\n", as_table(["", *names], [[key, *row.values()] for key, row in table.items()])]
     return "\n".join(parts)
 
 
@@ -319,9 +325,9 @@ def _main_table(scores: list[Score]) -> str:
         earlier = [f"{value:.3f}" for value in np.mean(score.before, axis=0)] if score.before else ["", ""]
         names = ("ap90", "pooled_ap50", "pooled_ap75", "pooled_ap90", "ap50_true_diameter")
         numbers = [f"{n['ap50']:.3f}", earlier[0], asked, f"{n['ap75']:.3f}", earlier[1]]
-        numbers += [*(f"{n[name]:.3f}" for name in names), _per_cent(n["diameter_error"]), f"{n['boundary_f1']:.3f}"]
+        numbers += [*(f"{n[name]:.3f}" for name in names), per_cent(n["diameter_error"]), f"{n['boundary_f1']:.3f}"]
         rows.append([score.model, f"{score.source} ({n['images']})", *numbers])
-    return _table(header, rows)
+    return as_table(header, rows)
 
 
 def _size_table(scores: list[Score]) -> str:
@@ -333,23 +339,25 @@ def _size_table(scores: list[Score]) -> str:
         ]
         classes.append(score.recall_of(lambda _, elongation: elongation >= ELONGATED))
         rows.append([score.model, score.source, *classes])
-    return _table(["model", "images of", "under 15", "15 to 30", "30 to 60", "over 60", "elongated"], rows)
+    return as_table(["model", "images of", "under 15", "15 to 30", "30 to 60", "over 60", "elongated"], rows)
 
 
 def _magnification_table(scores: list[Score]) -> str:
     rows = []
     for score in scores:
         n = score.numbers()
-        numbers = [f"{n['ap50']:.3f}", f"{n['ap50_true_diameter']:.3f}", _per_cent(n["diameter_error"])]
+        numbers = [f"{n['ap50']:.3f}", f"{n['ap50_true_diameter']:.3f}", per_cent(n["diameter_error"])]
         rows.append([score.model, f"{score.source} ({n['images']} images)", *numbers])
-    return _table(["model", "diameter", "AP@0.5", "true diameter", "diameter error"], rows)
+    return as_table(["model", "diameter", "AP@0.5", "true diameter", "diameter error"], rows)
 
 
-def _per_cent(fraction: float) -> str:
+def per_cent(fraction: float) -> str:
+    """Whole per cent."""
     return f"{100 * fraction:.0f} %"
 
 
-def _table(header: list[str], rows: list[list[Any]]) -> str:
+def as_table(header: list[str], rows: list[list[Any]]) -> str:
+    """Rows under their header, in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
 

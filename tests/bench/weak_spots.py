@@ -17,13 +17,11 @@ from tqdm import tqdm
 from cellspan.core.dynamics.flows import flow_errors
 from cellspan.core.objects.labels import Labels, median_diameter, renumber
 from cellspan.core.objects.metrics import best_overlaps, intersection_over_union, match
-from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.images import Image
 from cellspan.core.planes.result import Result
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_cells
 
-from .scores import ELONGATED, Case, elongations, validation
+from .scores import ELONGATED, Case, case_of, elongations, validation
 
 FIELDS = 10  # simulated ones a slice
 Remedy = Callable[[Segmenter, Case], Result]
@@ -33,8 +31,7 @@ def simulated(look: str, cells: str, seed: int) -> Iterator[Case]:
     """Fields of one look and shape."""
     for k in range(FIELDS):
         made = simulate_cells((320, 320), 26, np.random.default_rng((seed, k)), look, cells)
-        nuclei = 1 if made.image[1].any() else None
-        yield Case(Image(made.image), Parameters(channel=0, nuclei_channel=nuclei), made.labels)
+        yield case_of(made)
 
 
 SLICES: dict[str, Callable[[], Iterator[Case]]] = {

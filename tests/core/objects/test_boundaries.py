@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -73,6 +75,11 @@ def test_nothing_found_and_nothing_there() -> None:
     assert boundary_score(nothing, nothing).f1 == 1
     assert boundary_score(square(), nothing).f1 == 0
     assert math.isnan(boundary_score(square(), nothing).distance)
+
+
+def test_whoever_looks_for_borders_does_not_wait_for_scipy() -> None:
+    code = "import sys, cellspan.core.objects.boundaries; print('scipy.ndimage' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
 
 
 def test_shapes_must_agree() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cellspan.core.files.writing import write_json
+from cellspan.cp_module.batch.cellprofiler import CellProfiler
 from cellspan.cp_module.batch.split import Range
 from cellspan.cp_module.batch.state import FOLDER, Plan, State
 from cellspan.cp_module.batch.task import DONE, OUTPUT, Task, ranges_folder
@@ -42,7 +43,7 @@ def template(state: State) -> Task:
     """A task of the run; its program, Python alone, is never CellProfiler."""
     state.folder.mkdir(parents=True)
     folders = (state.output.parent / "plugins", state.output.parent / "images")
-    return Task(Range(1, 8), state.folder, (sys.executable,), None, *folders, ())
+    return Task(Range(1, 8), state.folder, CellProfiler((sys.executable,), None), *folders, ())
 
 
 @pytest.fixture

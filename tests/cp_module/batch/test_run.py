@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellspan.cp_module.batch import run as running
+from cellspan.cp_module.batch.cellprofiler import CellProfiler
 from cellspan.cp_module.batch.progress import BatchProgress
 from cellspan.cp_module.batch.run import PipelineFault, Run, follow_up
 from cellspan.cp_module.batch.split import Range, split
@@ -183,7 +184,7 @@ def test_every_set_is_done_or_given_up_once(times: dict[int, int], size: int, cu
     """However they fail; and a set that never fails is done, where the culprit is known."""
     units = [Range(number, number) for number in range(1, 9)]
     ranges = Ranges(dict(times), culprit_known=culprit_known)
-    template = Task(Range(1, 8), Path("/run"), (), None, Path("/plugins"), Path("/images"), ())
+    template = Task(Range(1, 8), Path("/run"), CellProfiler((), None), Path("/plugins"), Path("/images"), ())
     waiting = [replace(template, span=span) for span in split(units, size)]
     ended: dict[int, str] = {}
     while waiting:

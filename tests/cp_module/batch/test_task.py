@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from cellspan.cp_module.batch.cellprofiler import CellProfiler
 from cellspan.cp_module.batch.log import STARTED
 from cellspan.cp_module.batch.split import Range
 from cellspan.cp_module.batch.state import finished_ranges
@@ -73,7 +74,7 @@ def run(task: Task, behaviour: str) -> Outcome:
     """Do the range with a program of this behaviour."""
     program = task.folder / "program.py"
     program.write_text(PROGRAM + behaviour)
-    return run_range(replace(task, command=(sys.executable, str(program))))
+    return run_range(replace(task, cellprofiler=CellProfiler((sys.executable, str(program)), None)))
 
 
 def test_a_range_that_went_well_is_there_under_its_name(task: Task) -> None:
@@ -129,7 +130,7 @@ def test_rows_of_a_database_are_counted(task: Task) -> None:
 
 
 def test_a_program_that_is_not_there_is_a_failure_with_a_reason(task: Task) -> None:
-    outcome = run_range(replace(task, command=("/no/such/cellprofiler",)))
+    outcome = run_range(replace(task, cellprofiler=CellProfiler(("/no/such/cellprofiler",), None)))
     assert outcome.state == "failed"
     assert "/no/such/cellprofiler" in outcome.reason
 

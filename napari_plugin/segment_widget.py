@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import napari
@@ -31,6 +32,7 @@ from cellspan.napari_plugin.stacks import JOINED, PLANE, VOLUME, WAYS, Stack, an
 
 MODELS = ["cyto", "nuclei"]  # until the engine has told all of them
 LINE = "typical cell"  # the layer in which a line measures the diameter
+OF, CORRECTED = "cellspan image", "corrected"  # in the metadata of layers of labels
 JOIN_OVERLAP = 0.25  # overlap at which objects in neighbouring slices are one
 Told = Callable[[float, str], None]
 
@@ -154,6 +156,9 @@ class SegmentWidget(Container[Any]):
         """Other thresholds for the plane that was segmented last, without running the network again."""
         if self._seen is None or self._seen.layer not in self._viewer.layers:
             return
+        if _is_corrected(self._seen.layer):
+            self.words.value = "You have corrected these labels, so they stay. Segment makes a new layer."
+            return
         if self._aside is not None:
             self._is_due = True
             return
@@ -244,13 +249,17 @@ class SegmentWidget(Container[Any]):
         }
 
     def _add(self, image: Image, task: _Task, kept: EngineResult | None) -> None:
-        """The labels as a layer over the image; those of an earlier run on this image are replaced."""
-        name = f"{image.name} objects"
-        layer = next((layer for layer in self._viewer.layers if layer.name == name), None)
-        shape = task.stack.shape
-        if not isinstance(layer, Labels) or layer.data.shape != shape:
+        """The labels as a layer over the image; those of an earlier run are replaced, unless they were corrected."""
+        name, shape = f"{image.name} objects", task.stack.shape
+        earlier = [
+            layer for layer in self._viewer.layers if isinstance(layer, Labels) and layer.metadata.get(OF) == name
+        ]
+        layer = earlier[-1] if earlier else None
+        if layer is None or _is_corrected(layer) or layer.data.shape != shape:
             scale, translate = image.scale[-len(shape) :], image.translate[-len(shape) :]
             layer = self._viewer.add_labels(np.zeros(shape, np.int32), name=name, scale=scale, translate=translate)
+            layer.metadata[OF] = name
+            layer.events.paint.connect(partial(_note_correction, layer))
         elif task.way != PLANE:
             layer.data[...] = 0
         for part in task.parts:
@@ -305,3 +314,12 @@ class SegmentWidget(Container[Any]):
             length = float(np.linalg.norm(np.asarray(last) - np.asarray(first)))
             if length >= 1:
                 self.diameter.value = round(length, 1)
+
+
+def _note_correction(layer: Labels, event: Any = None) -> None:
+    """The user has painted, erased or filled: this work is not to be lost."""
+    layer.metadata[CORRECTED] = True
+
+
+def _is_corrected(layer: Labels) -> bool:
+    return bool(layer.metadata.get(CORRECTED))

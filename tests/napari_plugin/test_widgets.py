@@ -62,6 +62,13 @@ def test_other_thresholds_need_no_network(used: Path, report: dict[str, Any], se
     assert report["kept"]
 
 
+def test_corrected_labels_stay(report: dict[str, Any]) -> None:
+    words, unchanged = report["stays"]
+    assert words.startswith("You have corrected these labels")
+    assert unchanged
+    assert report["anew"] == [True, True]
+
+
 def test_a_line_measures_the_diameter(report: dict[str, Any]) -> None:
     assert report["mode"] == "add_line"
     assert report["diameter"] == 26.5

@@ -67,6 +67,19 @@ for _ in range(20):
     time.sleep(0.02)
 viewer.window._qt_window.grab().save(str(OUT / "window.png"))
 
+# what the user has corrected stays
+corrected = viewer.layers["nuclei objects"]
+corrected.selected_label = 500
+corrected.paint((4, 4), 500)
+before = np.array(corrected.data)
+cells.cellprob_threshold.value = 1.0
+until(lambda: cells._aside is None and not cells._is_due)
+report["stays"] = cells.words.value, bool((corrected.data == before).all())
+segmented("nuclei objects")
+report["anew"] = bool((corrected.data == before).all()), "nuclei objects [1]" in viewer.layers
+cells.cellprob_threshold.value = 3.0
+until(lambda: cells._aside is None and not cells._is_due)
+
 # a line measures the diameter
 cells.measure.native.click()
 report["mode"] = str(viewer.layers.selection.active.mode)

@@ -77,7 +77,7 @@ from cellprofiler_core.object import Objects
 from cellprofiler_core.setting import Setting, ValidationError
 from cellprofiler_core.setting.range import FloatRange
 from cellprofiler_core.setting.subscriber import LabelSubscriber
-from cellprofiler_core.setting.text import Number
+from cellprofiler_core.setting.text import ImageName, LabelName, Number
 from cellspan_plugin import engine, measurements
 from cellspan_plugin.display import Shown, draw
 from cellspan_plugin.filters import Filtered, filter_objects
@@ -160,7 +160,11 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def on_setting_changed(self, setting: Setting, pipeline: Any) -> None:
         """Name the objects after the model, unless the user has named them or another module uses the name."""
         name, better = self.y_name.value, DEFAULT_NAMES.get(self.model.value)
-        if setting is self.model and better and name in DEFAULT_NAMES.values() and not _is_used(name, pipeline):
+        if not better or name not in DEFAULT_NAMES.values():
+            return
+        # Of cells and nuclei, the nuclei keep the name that they share, and with it the modules that use it.
+        shared = setting is self.together and self.finds_nuclei() and name == self.nuclei_name.value
+        if shared or (setting is self.model and not _is_used(name, pipeline)):
             self.y_name.value = better
 
     def validate_module(self, pipeline: Any) -> None:
@@ -172,10 +176,26 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
                 "To identify cells and nuclei together, select a model for cells; the nuclei use their own model.",
                 self.model,
             )
+        self._require_different_names()
         try:
             self.engine_command()
         except engine.NotInstalled as error:
             raise ValidationError(str(error), self.engine_choice if self.advanced.value else self.model) from None
+
+    def _require_different_names(self) -> None:
+        """Raise ValidationError if two kinds of objects or images have one name, because one would replace the other.
+
+        CellProfiler does not look, and in test mode it replaces them without a word.
+        """
+        visible = self.visible_settings()
+        for what, kind in (("objects", LabelName), ("images", ImageName)):
+            named: dict[str, Setting] = {}
+            for setting in visible:
+                if isinstance(setting, kind) or (what == "objects" and setting is self.nuclei_objects):
+                    if setting.value in named:
+                        sentence = f"Two kinds of {what} are called {setting.value}; enter another name for one of them."
+                        raise ValidationError(sentence, setting)
+                    named[setting.value] = setting
 
     def volumetric(self) -> bool:
         """Whether the module can process stacks as 3D."""

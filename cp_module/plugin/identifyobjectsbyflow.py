@@ -108,7 +108,7 @@ from cellspan_plugin.sending import Sent, nothing_found, sent
 from cellspan_plugin.settings import DEFAULT_NAMES, irrelevant, make_settings
 from cellspan_plugin.table import NO_PARTNER
 from cellspan_plugin.volumes import anisotropy_of, options, size_of
-from cellspan_plugin.waiting import Stopped, attend
+from cellspan_plugin.waiting import Stopped, attend, end_step
 
 LOGGER = logging.getLogger(__name__)
 
@@ -188,14 +188,14 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         CellProfiler does not look, and in test mode it replaces them without a word.
         """
         visible = self.visible_settings()
-        for what, kind in (("objects", LabelName), ("images", ImageName)):
-            named: dict[str, Setting] = {}
-            for setting in visible:
-                if isinstance(setting, kind) or (what == "objects" and setting is self.nuclei_objects):
-                    if setting.value in named:
-                        sentence = f"Two kinds of {what} are called {setting.value}; enter another name for one of them."
-                        raise ValidationError(sentence, setting)
-                    named[setting.value] = setting
+        objects = [setting for setting in visible if isinstance(setting, LabelName) or setting is self.nuclei_objects]
+        images = [setting for setting in visible if isinstance(setting, ImageName)]
+        for what, settings in (("objects", objects), ("images", images)):
+            names = [setting.value for setting in settings]
+            for k, name in enumerate(names):
+                if name in names[:k]:
+                    sentence = f"Two kinds of {what} are called {name}; enter another name for one of them."
+                    raise ValidationError(sentence, settings[k])
 
     def volumetric(self) -> bool:
         """Whether the module can process stacks as 3D."""
@@ -221,10 +221,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         try:
             self._identify(workspace)
         except Stopped:
-            try:
-                workspace.cancel_request()
-            except IndexError:  # a fault of CellProfiler 4.2, which then has to be told by an exception
-                raise Stopped from None
+            end_step(workspace)
 
     def _identify(self, workspace: Any) -> None:
         """Find the objects, add them, and remember what the window shows."""

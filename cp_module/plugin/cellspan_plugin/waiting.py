@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ Result = TypeVar("Result")
 QUIET_SECONDS = 2.0  # shorter waits are not worth a word
 AGAIN_SECONDS = 10.0  # after which the log repeats what has not changed
 PULSE_SECONDS = 0.1  # between two looks of the window at the user
-WAITS = ("waiting", "starting")  # what the client says before the engine works on the image; told at every change
+WAITS = ("waiting", "starting", "preparing")  # what the image waits for; told at every change
 
 
 class Stopped(Exception):
@@ -75,6 +76,25 @@ def attend(work: Callable[[OnProgress], Result], say: Callable[[str], None], tit
         finally:
             window.Destroy()
     return aside.outcome()
+
+
+def end_step(workspace: Any) -> None:
+    """End the step that the user has stopped, and stay in test mode at this module.
+
+    CellProfiler 4.2 gives the workspace a handler for this, which fails: it marks a list of its own instead of the one
+    that its caller, `do_step`, looks at. That one is marked here. Raises Stopped if there is none; an exception always
+    ends the test mode.
+    """
+    try:
+        workspace.cancel_request()
+    except IndexError:
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_code.co_name != "do_step":
+            frame = frame.f_back
+        cancelled = None if frame is None else frame.f_locals.get("cancelled")
+        if not isinstance(cancelled, list):
+            raise Stopped from None
+        cancelled[0] = True
 
 
 def _watch(window: Any, aside: _Aside[Result], teller: Teller) -> None:

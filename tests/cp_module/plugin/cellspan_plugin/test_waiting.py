@@ -43,6 +43,11 @@ def test_what_does_not_change_is_told_again() -> None:
     assert lines == [f"Waiting for the engine: 1 jobs before yours ({k} s)" for k in (2, 12, 22)]
 
 
+def test_the_computation_of_the_first_image_is_told_when_it_begins() -> None:
+    heard = [(float(k), 0.9, "running the network" if k < 6 else "preparing the computation") for k in range(10)]
+    assert said(heard) == ["Running the network, 90 % (2 s)", "Preparing the computation, 90 % (6 s)"]
+
+
 def test_the_steps_of_a_long_image_are_told_seldom() -> None:
     lines = said([(float(k), k / 40, f"running the network on slice {k} of 40") for k in range(30)])
     assert len(lines) == 3

@@ -327,7 +327,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
                 dict(result.extra)  # fetched here, while the window is alive
             return result
 
-        result = attend(work, LOGGER.info, f"{self.module_name} #{self.module_num}", workspace.frame)
+        result = attend(work, LOGGER.info, f"{self.module_name} #{self.module_num}", workspace)
         for note in result.notes:
             LOGGER.warning("%s: %s", self.y_name.value, note)
         return result

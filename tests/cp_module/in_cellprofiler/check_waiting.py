@@ -8,11 +8,16 @@ import textwrap
 import threading
 import time
 from importlib.util import find_spec
+from inspect import getsource
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import zmq
 from _workspace import disks, new_module, prepare
+from cellprofiler_core.constants.worker import NOTIFY_STOP
+from cellprofiler_core.pipeline import CancelledException
+from cellprofiler_core.worker._worker import Worker
 from cellspan_plugin import engine, waiting
 
 waiting.QUIET_SECONDS, waiting.AGAIN_SECONDS = 0.2, 1.0
@@ -76,6 +81,45 @@ sentence = "Waiting for the engine: 3 jobs before yours ("
 tried()
 assert logged[0].startswith(sentence), logged
 assert 1 <= len([text for text in logged if text.startswith(sentence)]) <= 2, logged
+
+
+class Measured(dict):
+    """Of no analysis; closed by CellProfiler 5."""
+
+    close = dict.clear
+
+
+# The worker of an analysis that is stopped ends its image at the next word, and gives it back to the engine
+context = zmq.Context.instance()
+stop, answers = context.socket(zmq.PUB), context.socket(zmq.REP)
+stop.bind("inproc://stop")
+answers.bind("inproc://answers")
+worker = Worker.__new__(Worker)  # the real one, without the Java that its start needs
+messages, worker.work_socket = context.socket(zmq.SUB), context.socket(zmq.REQ)
+messages.setsockopt(zmq.SUBSCRIBE, b"")
+messages.connect("inproc://stop")
+setattr(worker, "keepalive_socket" if "keepalive_socket" in getsource(Worker) else "notify_socket", messages)
+worker.work_socket.connect("inproc://answers")
+worker.cancelled, worker.current_analysis_id = False, "analysis"
+worker.initial_measurements = worker.pipelines_and_preferences = Measured()
+prepared = prepare(disks(), new_module())
+prepared.workspace.cancel_handler = worker.cancel_handler
+prepared.module.run(prepared.workspace)
+assert prepared.labels.max() > 5
+assert not busy.ended
+prepared = prepare(disks(), new_module())
+prepared.workspace.cancel_handler = worker.cancel_handler
+threading.Timer(0.3, stop.send, [NOTIFY_STOP]).start()
+started = time.monotonic()
+try:
+    prepared.module.run(prepared.workspace)
+except CancelledException:
+    assert worker.cancelled
+else:
+    raise AssertionError("the worker has not heard of the stop")
+assert time.monotonic() - started < 1
+assert [type(error) for error in busy.ended] == [waiting.Stopped]
+busy.ended.clear()
 
 # On the desktop, a window tells and goes on living
 app = SimpleNamespace(GetApp=lambda: True, IsMainThread=lambda: True, ProgressDialog=Window)

@@ -13,6 +13,7 @@ from cellspan_plugin.waiting import Stopped, Teller, attend, sentence_of
 pytestmark = pytest.mark.quick
 
 QUEUED = "waiting for the engine: {} jobs before yours"
+WORKSPACE = SimpleNamespace(frame=None, cancel_handler=None)
 
 
 def said(heard: list[tuple[float, float, str]]) -> list[str]:
@@ -97,7 +98,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> list[Window]:
 
 def test_quick_work_opens_no_window(windows: list[Window]) -> None:
     waiting.QUIET_SECONDS = 30.0
-    assert attend(lambda tell: 7, print, "title") == 7
+    assert attend(lambda tell: 7, print, "title", WORKSPACE) == 7
     assert windows == []
 
 
@@ -110,7 +111,7 @@ def test_a_window_tells_while_the_work_has_its_own_thread(windows: list[Window])
         return threading.current_thread().name
 
     threading.Timer(0.2, done.set).start()
-    assert attend(work, print, "title") != threading.main_thread().name
+    assert attend(work, print, "title", WORKSPACE) != threading.main_thread().name
     (window,) = windows
     assert window.told[-1].startswith("Waiting for the engine: 3 jobs before yours (")
     assert not window.open
@@ -130,7 +131,7 @@ def test_cancel_ends_the_wait_and_then_the_work(windows: list[Window], monkeypat
             raise
 
     with pytest.raises(Stopped):
-        attend(work, print, "title")
+        attend(work, print, "title", WORKSPACE)
     assert not windows[0].open
     stopped.set()
     assert ended.wait(20), "the client is told, and takes the image back from the engine"
@@ -141,4 +142,4 @@ def test_what_the_work_raises_is_raised(windows: list[Window]) -> None:
         raise ValueError("no such model")
 
     with pytest.raises(ValueError, match="no such model"):
-        attend(work, print, "title")
+        attend(work, print, "title", WORKSPACE)

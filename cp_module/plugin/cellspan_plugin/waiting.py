@@ -104,9 +104,9 @@ def _analysis_is_stopped(workspace: Any) -> Callable[[], bool]:
 def end_step(workspace: Any) -> None:
     """End the step that the user has stopped; an analysis ends, test mode stays at this module.
 
-    For test mode, CellProfiler 4.2 gives the workspace a handler for this, which fails: it marks a list of its own instead of the one
-    that its caller, `do_step`, looks at. That one is marked here. Raises Stopped if there is none; an exception always
-    ends the test mode.
+    For test mode, CellProfiler 4.2 gives the workspace a handler for this, which fails: it marks a list of its own
+    instead of the one that its caller, `do_step`, looks at. That one is marked here. Raises Stopped if there is none;
+    an exception always ends the test mode.
     """
     try:
         workspace.cancel_request()

@@ -231,7 +231,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         images = [image, *self._further_images(workspace, image)]
         picture = self._sent(images, nuclei_image, where)
         parameters = {**self.parameters(), **self._options_3d(image), **picture.options}
-        result = self._segment(workspace, picture, parameters, also=self._outputs())
+        result = self._segment(workspace, self.y_name.value, picture, parameters, also=self._outputs())
         mask = image.mask if where is None else image.mask & where
         stages = self._filtered(result, image, mask, self._diameters())
         nuclei_pixels = None if nuclei_image is None else nuclei_image.pixel_data
@@ -310,7 +310,14 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         }
         return ["objects", *(name for name, is_wanted in wanted.items() if is_wanted)]
 
-    def _segment(self, workspace: Any, picture: Sent, parameters: dict[str, Any], also: list[str]) -> Any:
+    def _segment(self, workspace: Any, name: str, picture: Sent, parameters: dict[str, Any], also: list[str]) -> Any:
+        """Find the objects with this name; what the user should know of the result is logged, for `cellspan batch`."""
+        result = self._engine_result(workspace, picture, parameters, also)
+        for note in result.notes:
+            LOGGER.warning("Note on %s: %s", name, note)
+        return result
+
+    def _engine_result(self, workspace: Any, picture: Sent, parameters: dict[str, Any], also: list[str]) -> Any:
         """Segment with the engine; a wait is told in the log or, in test mode, in a window."""
         if picture.mask is not None and not picture.mask.any():
             place = (self.mask_image if self.chosen("where") == MASK_IMAGE else self.mask_objects).value
@@ -327,10 +334,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
                 dict(result.extra)  # fetched here, while the window is alive
             return result
 
-        result = attend(work, LOGGER.info, f"{self.module_name} #{self.module_num}", workspace)
-        for note in result.notes:
-            LOGGER.warning("%s: %s", self.y_name.value, note)
-        return result
+        return attend(work, LOGGER.info, f"{self.module_name} #{self.module_num}", workspace)
 
     def _sent(self, images: list[Any], nuclei_image: Any, where: numpy.ndarray | None) -> Sent:
         limits = self.chosen("limits") if self.chosen("scaling") == LIMITS else None
@@ -413,7 +417,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         else:
             picture = self._sent([nuclei_image], None, where)
             parameters = {**self.nuclei_parameters(), **self._options_3d(image), **picture.options}
-            nuclei_result = self._segment(workspace, picture, parameters, also=["objects"])
+            nuclei_result = self._segment(workspace, nuclei_name, picture, parameters, also=["objects"])
             mask = image.mask & nuclei_image.mask
             nuclei_stages = self._filtered(nuclei_result, image, mask if where is None else mask & where)
             gone = nuclei_of_discarded_cells(stages, nuclei_stages.segmented)

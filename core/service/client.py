@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 START_SECONDS = 120.0  # for a first start on a slow disk
 WAIT_SECONDS = 10.0  # of one long poll
 HEALTH_SECONDS = 5.0  # timeout of the check whether it is running
+RETURN_SECONDS = 15.0  # between two questions after a job, at most; the engine drops it if its client died
 PATIENCE_SECONDS = 60.0  # without any answer, the service counts as frozen
 LEASE_SECONDS = 90.0  # after which the engine may delete results that this client has not requested
 KEPT_LEASE_SECONDS = 1800.0  # the same for results kept to try other thresholds
@@ -732,7 +733,7 @@ def _wait(service: Service, address: str, job: dict[str, Any], on_progress: OnPr
     """Poll until the job ends; short polls if a person watches the progress."""
     seconds = 0.5 if on_progress is not None else WAIT_SECONDS
     while job["state"] in ("queued", "running"):
-        job = service.json("GET", f"{address}?wait={seconds}")
+        job = service.json("GET", f"{address}?wait={seconds}&within={RETURN_SECONDS}")
         if on_progress is not None:
             on_progress(job["progress"], _told(job))
     return job

@@ -71,9 +71,14 @@ def reporter() -> Report:
     def report(fraction: float, words: str) -> None:
         if closed.is_set():
             raise Cancelled
-        click.echo(f"PROGRESS {fraction:.2f} {words}", err=True)
+        tell_progress(fraction, words)
 
     return report
+
+
+def tell_progress(fraction: float, words: str) -> None:
+    """A line for the macro that watches."""
+    click.echo(f"PROGRESS {fraction:.2f} {words}", err=True)
 
 
 def tell_notes(notes: Iterable[str], report: Report | None) -> None:

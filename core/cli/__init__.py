@@ -28,6 +28,7 @@ VERBS = {
 BRIDGED = {
     "batch": "Run a CellProfiler pipeline over many images, in parallel.",
     "fiji-segment": "Segment one image for an ImageJ macro.",
+    "fiji-worker": "Segment one image after another for ImageJ's commands.",
 }
 
 

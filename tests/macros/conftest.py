@@ -67,11 +67,12 @@ class ImageJ:
         kinds = {kind: [line[1] for line in lines if line[0] == kind] for kind in ("DIALOG", "WINDOW", "LOG", "RESULT")}
         return Report(kinds["DIALOG"], kinds["WINDOW"], kinds["LOG"], kinds["RESULT"][0])
 
-    def headless(self, macro: Path | str, *arguments: object) -> str:
-        """Run a macro (path or text) without a display, as on a cluster; what it printed."""
+    def headless(self, macro: Path | str, *arguments: object, code: int = 0) -> str:
+        """Run a macro (path or text) without a display, as on a cluster, to this exit code; what it printed."""
         if isinstance(macro, str):
             macro = self._file(macro)
         done = programs.run([*self._headless_java(), "ij.ImageJ", "-batch", macro, joined(arguments)])
+        assert done.returncode == code, done.stdout + done.stderr
         assert "Exception" not in done.stdout + done.stderr, done.stdout + done.stderr
         return done.stdout + done.stderr
 

@@ -34,6 +34,15 @@ print("NOTE something to know", file=sys.stderr)
 print("0 objects in 0 of 1 images")
 sys.exit(1)
 """
+IN_A_MACRO = """
+arguments = split(getArgument(), "\\n");
+serve = "new GroovyShell(ij.IJ.classLoader).evaluate(new File('" + arguments[0] + "')).serveMacros()";
+newImage("field", "8-bit black", 64, 64, 1);
+run("Select None"); // ImageJ learns what commands it has
+call("groovy.util.Eval.me", serve);
+run("Segment Cells", "model=nuclei " + arguments[1]);
+print("the macro went on");
+"""
 display_or_not = pytest.mark.parametrize("with_display", [True, False], ids=["window", "headless"])
 
 
@@ -127,6 +136,18 @@ def test_errors_are_one_line_and_no_roi(
     assert lines[0].startswith(message)
     assert lines[1:] == ["own true", "names "]
     assert list(imagej.temporary.glob("cellspan*")) == []
+
+
+def test_errors_end_macros(imagej, engine_home: Path) -> None:
+    assert imagej.groovy(PROGRAMS / "check_macro_errors.groovy", PROGRAMS, display=True) == "done\n"
+
+
+@pytest.mark.parametrize(("key", "code"), [("diameter", 0), ("diamter", 1)])
+def test_without_a_display_the_exit_code_tells(imagej, engine_home: Path, key: str, code: int) -> None:
+    """Of ImageJ as it is started from a command line."""
+    printed = imagej.headless(IN_A_MACRO, PROGRAMS / "fiji.groovy", f"{key}=30", code=code)
+    assert ("ERROR There is no setting 'diamter'" in printed) == (code == 1)
+    assert ("the macro went on" in printed) == (code == 0)
 
 
 def test_without_the_shared_file(imagej, tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ def _origin(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option("--labels", type=click.Path(path_type=Path), help="Label image (TIFF) to write as well.")
 @click.option("--link", is_flag=True, help="Give an object the same number in every frame.")
 @click.option(
+    "--tracks", type=click.Path(path_type=Path), help="With --link: table (CSV) of tracks and parents to write."
+)
+@click.option(
     "--inside",
     type=click.Path(path_type=Path),
     help="Image as wide and high as the input, 0 outside a selection: drop objects whose centre is outside.",
@@ -60,6 +63,7 @@ def fiji_segment(
     rois: Path,
     labels: Path | None,
     link: bool,
+    tracks: Path | None,
     inside: Path | None,
     origin: tuple[int, int, int, int] | None,
     hyperstack: bool | None,
@@ -87,7 +91,7 @@ def fiji_segment(
     else:
         from cellspan.fiji_bridge.stack_segmenting import Layout, segment_stack
 
-        count = segment_stack(image, parameters, Layout(origin, hyperstack, link), inside, report, rois, labels)
+        count = segment_stack(image, parameters, Layout(origin, hyperstack, link), inside, report, rois, labels, tracks)
     click.echo(f"OK {count} {rois}")
 
 

@@ -23,7 +23,9 @@ SCRIPTS = (
     "Engine_Status.groovy",
     "Stop_Engine.groovy",
 )
-SHARED = ("engine.groovy", "places.groovy", "colours.groovy")  # what the scripts have in common
+# What the scripts have in common; they evaluate it as text. Fiji takes every .groovy in its plugins for a command.
+SHARED = ("engine.groovy", "segmenting.groovy", "results.groovy", "places.groovy", "colours.groovy")
+SHARED_ENDING = ".txt"
 # Below the plugins folder; without an underscore, so that they become no menu entries.
 HELPERS = "cellspan"
 ENGINE = "cellspan/engine.txt"
@@ -84,7 +86,7 @@ def _installation(fiji_folder: Path) -> Installation:
     contents = {f"{plugins}/{ENGINE}": engine_text().encode(), f"{plugins}/{MACRO}": _source(MACRO)}
     if is_fiji:
         contents |= {f"scripts/Plugins/cellspan/{name}": _script(name) for name in SCRIPTS}
-        contents |= {f"{plugins}/{HELPERS}/{name}": _source(name) for name in SHARED}
+        contents |= {f"{plugins}/{HELPERS}/{name}{SHARED_ENDING}": _source(name) for name in SHARED}
     local = frozenset({f"{plugins}/{ENGINE}"})
     return Installation(home, contents, f"{plugins}/{RECORD}", command_line("fiji", home), local)
 

@@ -58,7 +58,9 @@ def _origin(context: click.Context, parameter: click.Parameter, value: str | Non
 )
 @click.option("--watch", is_flag=True, help="Show progress on standard error; cancel when standard input is closed.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
 def fiji_segment(
+    of_worker: Report | None,
     image: Path,
     rois: Path,
     labels: Path | None,
@@ -82,7 +84,7 @@ def fiji_segment(
       cellspan fiji-segment --input movie.tif --rois movie.zip --link --model nuclei --diameter 30
     """
     parameters = parameters_from(options)
-    report = reporter() if watch else None
+    report = of_worker or (reporter() if watch else None)
     kind = KINDS.get(image.suffix.lower())
     if kind is None:
         raise CellspanError(f"{image}: save the image as TIFF or PNG.")

@@ -9,13 +9,15 @@ import ij.IJ
 import ij.text.TextWindow
 import java.awt.GraphicsEnvironment
 
-def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy")
+def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy.txt")
 if (!shared.exists()) {
     IJ.error("cellspan", "ERROR The cellspan engine was not found: in a terminal, run\n" +
         "cellspan install fiji --to FOLDER  with the folder of this Fiji.")
     return
 }
-cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
+cellspan = IJ.getProperty("cellspan")
+if (cellspan?.made != shared.lastModified())
+    cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
 cellspan.command(this) {
     IJ.showStatus("cellspan: checking the engine...")
     def doctor = cellspan.run(["doctor"]) {}

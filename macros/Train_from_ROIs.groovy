@@ -28,13 +28,15 @@ import java.nio.file.StandardCopyOption
 import java.util.zip.ZipEntry
 import java.util.zip.ZipOutputStream
 
-def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy")
+def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy.txt")
 if (!shared.exists()) {
     IJ.error("cellspan", "ERROR The cellspan engine was not found: in a terminal, run\n" +
         "cellspan install fiji --to FOLDER  with the folder of this Fiji.")
     return
 }
-cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
+cellspan = IJ.getProperty("cellspan")
+if (cellspan?.made != shared.lastModified())
+    cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
 cellspan.command(this) { File temporary ->
     def kept = cellspan.chosen(folder, "this image alone")
     if (minutes == 0 && !kept)
@@ -71,7 +73,7 @@ Map<List<Integer>, List<Roi>> planesWithOutlines() {
     def rois = (manager?.count ? manager.roisAsArray : imp.overlay?.toArray() ?: []) as List<Roi>
     if (!rois)
         cellspan.fail("There are no outlines in the ROI Manager: find cells with Segment Cells, then correct the outlines.")
-    def stack = cellspan.shared("places.groovy").of(imp)
+    def stack = cellspan.shared("places").of(imp)
     return rois.groupBy { roi ->
         def (slice, frame) = stack.placeOf(roi)
         if (!slice || !frame)

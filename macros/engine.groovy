@@ -1,9 +1,17 @@
 // What the cellspan commands share: running the engine, showing its progress, and telling in one sentence what went wrong.
 //
-// `cellspan install fiji` puts this file into plugins/cellspan, where it does not become a command. A command evaluates
-// it and gets an object of the class Engine.
+// `cellspan install fiji` puts this file into plugins/cellspan, under an ending that Fiji does not take for a command. A
+// command gets the object `cellspan` of the class Engine, which is made once and serves all commands:
+//
+//     cellspan.command(this) { folder -> ... }   does the work of a command, with a temporary folder; tells what goes wrong
+//     cellspan.segment(image, settings)          the objects of an image, by the keys of Segment Cells (segmenting.groovy)
+//     cellspan.run(["models", "list"])           any other command of `cellspan`: [printed: , errors: , code: ]
+//     cellspan.fail(sentence)                    ends the command with a message, and the macro that runs it
+//     cellspan.note(sentence)                    tells something that is no error
+//     cellspan.shared("colours")                 what another of these files gives, made once
 
 import ij.IJ
+import ij.ImagePlus
 import ij.Macro
 import ij.macro.Interpreter
 import java.awt.EventQueue
@@ -22,7 +30,40 @@ class Problem extends Exception {
 class Cancelled extends Exception {
 }
 
+// A running `cellspan fiji-worker`, which segments one image after another; starting Python for each would take longer.
+class Worker {
+    final Process process
+    final BufferedReader lines
+
+    Worker(Process process) {
+        this.process = process
+        lines = process.inputStream.newReader("UTF-8")
+    }
+
+    // Sends the arguments of one `cellspan fiji-segment`; false if the worker has ended.
+    boolean send(List<String> arguments) {
+        def line = arguments.collect { URLEncoder.encode(it, "UTF-8") }.join(" ") + "\n"
+        try {
+            process.outputStream.with {
+                write(line.bytes)
+                flush()
+            }
+            return process.alive
+        } catch (IOException ended) {
+            return false
+        }
+    }
+
+    // The next line; null if there is none yet, or none any more.
+    String next() {
+        return lines.ready() ? lines.readLine() : null
+    }
+}
+
 class Engine {
+    final long made = file("engine").lastModified() // an object made of an older file is not used any more
+    private final Map<String, Object> evaluated = [:]
+    private final List<Worker> idle = []
 
     // Runs a command and reports whatever goes wrong; `work` gets a temporary folder.
     void command(Script script, Closure work) {
@@ -61,9 +102,15 @@ class Engine {
         throw new Problem(sentence)
     }
 
-    // Another file that the commands share.
-    Object shared(String name) {
-        return new GroovyShell(getClass().classLoader).evaluate(new File(IJ.getDirectory("plugins"), "cellspan/" + name))
+    // What another file that the commands share evaluates to.
+    synchronized Object shared(String name) {
+        if (!(name in evaluated))
+            evaluated[name] = new GroovyShell(getClass().classLoader).evaluate(file(name))
+        return evaluated[name]
+    }
+
+    private static File file(String name) {
+        return new File(IJ.getDirectory("plugins") ?: "", "cellspan/${name}.groovy.txt")
     }
 
     // The command that starts the engine, one word per line in a file that the installer wrote.
@@ -92,7 +139,7 @@ class Engine {
                 onLine(waiting.remove(0))
             onTick?.call((System.currentTimeMillis() - started) / 1000)
             if (IJ.escapePressed()) {
-                stop(process, "--watch" in arguments)
+                stop(process, 0)
                 throw new Cancelled()
             }
         }
@@ -101,8 +148,65 @@ class Engine {
         return [printed: printed, errors: errors, code: process.exitValue()]
     }
 
-    private Process start(List<String> words) {
-        def builder = new ProcessBuilder(words)
+    // Segments an image; `settings` have the keys of Segment Cells.
+    Object segment(ImagePlus image, Map settings, boolean withLabels = false) {
+        return shared("segmenting").newInstance(this, image, settings).segment(withLabels)
+    }
+
+    // Runs `cellspan fiji-segment` with these arguments, in a worker that is ready or will be: the number of outlines.
+    // Esc cancels.
+    int segmentFile(List<String> arguments) {
+        IJ.resetEscape()
+        def heard = []
+        for (attempt in 1..2) {
+            def worker = takeWorker()
+            if (!worker.send(arguments))
+                continue
+            while (true) {
+                def alive = worker.process.alive // before looking for its last line
+                def line = worker.next()
+                if (line) {
+                    heard << line
+                    if (line ==~ /OK \d+ .*/ || problemIn(line)) {
+                        giveBack(worker)
+                        return problemIn(line) ? failAs([line], "") : line.split(" ")[1] as int
+                    }
+                    showProgress(line)
+                } else if (IJ.escapePressed()) {
+                    stop(worker.process, 3)
+                    throw new Cancelled()
+                } else if (alive)
+                    sleep(3)
+                else
+                    break
+            }
+            if (heard) // else it ended while it was idle
+                break
+        }
+        failAs(heard, "")
+    }
+
+    private synchronized Worker takeWorker() {
+        while (idle) {
+            def worker = idle.pop()
+            if (worker.process.alive)
+                return worker
+        }
+        return new Worker(start(words() + ["--for-programs", "fiji-worker"], true))
+    }
+
+    private synchronized void giveBack(Worker worker) {
+        idle.push(worker)
+    }
+
+    // Lets the workers end.
+    synchronized void close() {
+        idle*.process*.outputStream*.close()
+        idle.clear()
+    }
+
+    private Process start(List<String> words, boolean asOneStream = false) {
+        def builder = new ProcessBuilder(words).redirectErrorStream(asOneStream)
         builder.environment()["PYTHONIOENCODING"] = "utf-8"
         builder.environment()["PYTHONUNBUFFERED"] = "1"
         try {
@@ -112,10 +216,10 @@ class Engine {
         }
     }
 
-    // A program that watches its input cancels its job when the input is closed. Any other is ended.
-    private void stop(Process process, boolean watches) {
+    // A worker cancels its job and ends when its input is closed; it gets some seconds for it. Any other program is ended.
+    private void stop(Process process, int patience) {
         process.outputStream.close()
-        if (watches && process.waitFor(3, TimeUnit.SECONDS))
+        if (process.waitFor(patience, TimeUnit.SECONDS))
             return
         process.destroy()
         if (!process.waitFor(5, TimeUnit.SECONDS))
@@ -130,14 +234,6 @@ class Engine {
             IJ.showProgress(progress[0][1] as double)
         } else if (line.startsWith("NOTE "))
             note(line - "NOTE ")
-    }
-
-    // The number of outlines in what fiji-segment prints: "OK <count> <file>", or "ERROR <sentence>" and a line of JSON.
-    int countIn(Map answer) {
-        def done = answer.printed.find { it ==~ /OK \d+ .*/ }
-        if (done)
-            return done.split(" ")[1] as int
-        failAs(answer.printed, "")
     }
 
     // A program that was ended before it could print an error in the usual form has last words at least.
@@ -252,4 +348,6 @@ class Engine {
     }
 }
 
-return new Engine()
+IJ.getProperty("cellspan")?.close()
+IJ.setProperty("cellspan", new Engine())
+return IJ.getProperty("cellspan")

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.quick
 
 MACRO = {"plugins/cellspan_Segment.ijm", "plugins/cellspan/engine.txt", "plugins/cellspan/installed.json"}
 COMMANDS = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Engine_Status", "Stop_Engine")
-SHARED = {f"plugins/cellspan/{name}.groovy" for name in ("engine", "places", "colours")}
+HELPERS = ("engine", "segmenting", "results", "places", "colours")
+SHARED = {f"plugins/cellspan/{name}.groovy.txt" for name in HELPERS}
 SCRIPTS = {f"scripts/Plugins/cellspan/{name}.groovy" for name in COMMANDS} | SHARED
 
 

@@ -130,7 +130,7 @@ def test_errors_are_one_line_and_no_roi(
 
 
 def test_without_the_shared_file(imagej, tmp_path: Path) -> None:
-    imagej.engine.with_name("engine.groovy").unlink()
+    imagej.engine.with_name("engine.groovy.txt").unlink()
     tifffile.imwrite(tmp_path / "i.tif", np.zeros((9, 9), np.uint8))
     printed = imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "i.tif", tmp_path / "painted.tif", display=False)
     assert "ERROR The cellspan engine was not found: in a terminal, run" in printed
@@ -267,7 +267,7 @@ def test_fiji_records_every_setting_and_asks_for_none_of_them_again(imagej) -> N
 
 def test_outlines_have_places_and_names_as_in_python(imagej) -> None:
     rows = list(csv.DictReader(ROI_PLACES.read_text(encoding="ascii").splitlines()))
-    places = imagej.engine.with_name("places.groovy")
+    places = imagej.engine.with_name("places.groovy.txt")
     printed = imagej.groovy(PROGRAMS / "check_places.groovy", places, ROI_PLACES, display=False)
     written = sum(row["way"] == "both" for row in rows)
     named = sum(row["name"] != "" for row in rows)
@@ -279,7 +279,7 @@ def test_the_commands_read_errors_by_their_codes(imagej, tmp_path: Path) -> None
     errors = [missing_channel("channel", 2, 1).within(path), CellspanError('a "code": "x"\tand\nmore')]
     file = tmp_path / "errors.txt"
     file.write_text("".join(problem_line(error) + "\n" for error in errors) + "ERROR {}\n", encoding="ascii")
-    shared = imagej.engine.with_name("engine.groovy")
+    shared = imagej.engine.with_name("engine.groovy.txt")
     printed = imagej.groovy(PROGRAMS / "check_problems.groovy", shared, file, display=False).splitlines()
     assert printed == [
         "missing_channel",

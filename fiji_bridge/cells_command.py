@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cellspan.fiji_bridge.answers import AnsweringCommand, reporter
+from cellspan.fiji_bridge.answers import AnsweringCommand, Report, reporter
 from cellspan.fiji_bridge.through_engine import parameters_from
 
 RULES = ("keep", "discard")
@@ -36,7 +36,9 @@ RULES = ("keep", "discard")
 @click.option("--without-cell", default="discard", type=click.Choice(RULES), help="Nuclei without a cell.")
 @click.option("--watch", is_flag=True, help="Show progress on standard error; cancel when standard input is closed.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
 def fiji_cells(
+    of_worker: Report | None,
     image: Path,
     rois: Path,
     labels: Path | None,
@@ -61,6 +63,6 @@ def fiji_cells(
     from cellspan.fiji_bridge.pair_segmenting import Rules, segment_pairs  # slow: numba, scipy
 
     rules = Rules(without_nucleus, several_nuclei, without_cell)
-    report = reporter() if watch else None
+    report = of_worker or (reporter() if watch else None)
     count = segment_pairs(image, parameters, nuclei_diameter, rules, inside, report, rois, labels)
     click.echo(f"OK {count} {rois}")

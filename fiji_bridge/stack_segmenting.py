@@ -24,6 +24,7 @@ from cellspan.fiji_bridge.answers import Report, part_of, tell_notes
 from cellspan.fiji_bridge.hyperstack import Hyperstack, read_hyperstack, read_selection
 from cellspan.fiji_bridge.moving import move
 from cellspan.fiji_bridge.numbering import Frame, Labels, keep_selected, link
+from cellspan.fiji_bridge.recent import RECENT
 from cellspan.fiji_bridge.through_engine import asks_for_volumes, engine_errors, shared_engine
 from cellspan.fiji_bridge.tracks import write_tracks
 
@@ -32,11 +33,12 @@ LARGEST_SHORT = 65_535
 
 @dataclass(frozen=True)
 class Layout:
-    """How the input lies in the user's image, and how its objects are numbered."""
+    """How the input lies in the user's image, how its objects are numbered, and whether there will be more like it."""
 
     origin: tuple[int, int, int, int] | None = None  # x, y, slice, frame of the first pixel; None: it is the image
     is_hyperstack: bool | None = None  # None: like the input
     link: bool = False
+    is_preview: bool = False  # of a plane, whose thresholds will be tried
 
     def stack(self, given: Hyperstack) -> Stack:
         """The user's image, as far as the input reaches into it."""
@@ -69,9 +71,11 @@ def segment_stack(
     are_volumes = asks_for_volumes(parameters)
     given = read_hyperstack(path, are_volumes)
     selection = None if inside is None else read_selection(inside, given.size)
-    segment = _volumes if are_volumes else _planes
     with engine_errors():
-        frames = list(segment(given, parameters, shared_engine(), report))
+        if are_volumes:
+            frames = list(_volumes(given, parameters, shared_engine(), report))
+        else:
+            frames = list(_planes(given, parameters, shared_engine(), report, layout.is_preview))
     for frame in frames:
         keep_selected(frame, selection)
     if layout.link and len(frames) > 1:
@@ -86,14 +90,16 @@ def segment_stack(
     return len(placed)
 
 
-def _planes(given: Hyperstack, parameters: dict[str, Any], engine: Engine, report: Report | None) -> Iterator[Frame]:
+def _planes(
+    given: Hyperstack, parameters: dict[str, Any], engine: Engine, report: Report | None, keep: bool
+) -> Iterator[Frame]:
     total = given.frames * given.slices
     also = {"rois": "application/zip"}
     for t in range(given.frames):
         labels, rois = [], []
         for z in range(given.slices):
             part = part_of(report, t * given.slices + z, total)
-            result, files = engine.run(given.plane(t, z), "image/tiff", parameters, part, also)
+            result, files = RECENT.run(engine, given.plane(t, z), "image/tiff", parameters, part, also, keep=keep)
             tell_notes(result.notes, report)
             labels.append(result.labels)
             rois.append(_numbered(_rois_in(files["rois"])))

@@ -30,5 +30,5 @@ cellspan.command(this) {
         println(text)
     else
         new TextWindow("cellspan engine", text, 800, 500)
-    IJ.showStatus("cellspan: " + (doctor.code == 0 ? "everything works" : "see the lines with FAIL"))
+    cellspan.done(doctor.code == 0 ? "everything works" : "see the lines with FAIL")
 }

@@ -52,5 +52,7 @@ cellspan.command(this) {
     def results = kinds.newInstance(cellspan, imp, settings)
     def segmented = cellspan.segment(imp, settings, results.needLabels())
     results.hand(segmented)
-    IJ.showStatus("cellspan: ${segmented.count} objects")
+    if (!segmented.count)
+        cellspan.note("No objects were found in ${imp.title}. " + cellspan.WHAT_TO_TRY)
+    cellspan.done(segmented.count ? "${segmented.count} objects" : "no objects; the Log says what to try")
 }

@@ -17,5 +17,5 @@ if (cellspan?.made != shared.lastModified())
 cellspan.command(this) {
     def answer = cellspan.run(["service", "stop"]) {}
     cellspan.requireSuccess(answer)
-    IJ.showStatus("cellspan: " + (answer.printed ? answer.printed.last() : "the engine is stopped"))
+    cellspan.done(answer.printed ? answer.printed.last() : "the engine is stopped")
 }

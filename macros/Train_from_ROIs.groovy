@@ -46,22 +46,22 @@ cellspan.command(this) { File temporary ->
     if (minutes > 0)
         train(examples, new File(temporary, "model"))
     else
-        IJ.showStatus("cellspan: ${planes.size()} image(s) with outlines are in ${examples.path}")
+        cellspan.done("${planes.size()} image(s) with outlines are in ${examples.path}")
 }
 
 void train(File examples, File result) {
-    def last = "preparing"
     def words = ["train", examples.path, "--out", result.path, "--from", model, "--minutes", minutes.toString(),
                  "--register", name]
-    def answer = cellspan.run(words, { line -> last = line.trim() ?: last }) { seconds ->
-        IJ.showStatus("cellspan: training, ${(seconds / 60).round(1)} of ${minutes} minutes (Esc to cancel); ${last}")
+    def answer = cellspan.run(words, {}) { seconds ->
+        // Short, because the progress bar shares the line.
+        IJ.showStatus("cellspan: training, ${(seconds / 60).round(1)} of ${minutes} min (Esc to cancel)")
         IJ.showProgress(Math.min(0.99, seconds / 60 / minutes as double))
     }
     cellspan.requireSuccess(answer)
     answer.errors.findAll { it.startsWith("NOTE ") }.each { cellspan.note(it - "NOTE ") }
     cellspan.renewModels()
     cellspan.note("The model '${name}' is now available in every program; in macros, write  model=[${name}].")
-    IJ.showStatus("cellspan: the model '${name}' is ready")
+    cellspan.done("the model '${name}' is ready")
 }
 
 // ---- the corrected outlines

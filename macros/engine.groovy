@@ -8,12 +8,16 @@
 //     cellspan.segment(image, settings)          the objects of an image, by the keys of Segment Cells (segmenting.groovy)
 //     cellspan.run(["models", "list"])           any other command of `cellspan`: [printed: , errors: , code: ]
 //     cellspan.fail(sentence)                    ends the command with a message, and the macro that runs it
+//     cellspan.cancel()                          ends it without a message
 //     cellspan.note(sentence)                    tells something that is no error
+//     cellspan.done(status)                      shows a last status, which stays
 //     cellspan.shared("colours")                 what another of these files gives, made once
 
 import ij.IJ
+import ij.ImageJ
 import ij.ImagePlus
 import ij.Macro
+import ij.gui.MessageDialog
 import ij.macro.Interpreter
 import java.awt.EventQueue
 import java.awt.GraphicsEnvironment
@@ -60,29 +64,45 @@ class Worker {
 }
 
 class Engine {
+    static final String WHAT_TO_TRY = "Try another model or channel, set the diameter of a typical object, lower the " +
+        "cellprob threshold (to -2), or invert the image if objects are darker than the background."
     final long made = file("engine").lastModified() // an object made of an older file is not used any more
     private final Map<String, Object> evaluated = [:]
     private final List<Worker> idle = []
 
-    // Runs a command and reports whatever goes wrong; `work` gets a temporary folder.
+    // Runs a command and tells whatever goes wrong; `work` gets a temporary folder.
     void command(Script script, Closure work) {
-        def folder = Files.createTempDirectory("cellspan").toFile()
+        def sentence = whatWentWrong {
+            def folder = Files.createTempDirectory("cellspan").toFile()
+            try {
+                requireKnown(Macro.options, script.binding.variables.keySet())
+                work(folder)
+            } finally {
+                folder.deleteDir()
+                IJ.showProgress(1.0)
+            }
+        }
+        if (sentence)
+            tell(sentence)
+        if (sentence != null)
+            stopCaller()
+    }
+
+    // The sentence of an error; empty if the user cancelled, null if all went well.
+    private String whatWentWrong(Closure work) {
         try {
-            requireKnown(Macro.options, script.binding.variables.keySet())
-            work(folder)
+            work()
+            return null
         } catch (Problem problem) {
-            tell(problem.message)
+            return problem.message
         } catch (Cancelled cancelled) {
-            IJ.showStatus("cellspan: cancelled")
-            Macro.abort()
+            done("cancelled")
+            return ""
         } catch (OutOfMemoryError full) {
-            tell("ImageJ is out of memory: close images, or raise the limit in Edit > Options > Memory & Threads.")
+            return "ImageJ is out of memory: close images, or raise the limit in Edit > Options > Memory & Threads."
         } catch (Throwable fault) {
             fault.printStackTrace() // to the console
-            tell("cellspan failed with an internal error (${fault}); please report it.")
-        } finally {
-            folder.deleteDir()
-            IJ.showProgress(1.0)
+            return "cellspan failed with an internal error (${fault}); please report it."
         }
     }
 
@@ -150,7 +170,7 @@ class Engine {
             onTick?.call((System.currentTimeMillis() - started) / 1000)
             if (IJ.escapePressed()) {
                 stop(process, 0)
-                throw new Cancelled()
+                cancel()
             }
         }
         readers*.join()
@@ -184,7 +204,7 @@ class Engine {
                     showProgress(line)
                 } else if (IJ.escapePressed()) {
                     stop(worker.process, 3)
-                    throw new Cancelled()
+                    cancel()
                 } else if (alive)
                     sleep(3)
                 else
@@ -255,7 +275,7 @@ class Engine {
     private void failAs(List<String> lines, String lastWords) {
         def problem = lines.findResult { problemIn(it) }
         if (problem?.code == "cancelled")
-            throw new Cancelled()
+            cancel()
         fail(problem?.sentence ?: lastWords
             ?: "The engine did not answer; in a terminal, run  cellspan doctor  to see why.")
     }
@@ -333,24 +353,65 @@ class Engine {
 
     // ---- messages
 
-    // Shows one message and stops the macro that called the command: in a box, or as a line where nobody sees boxes.
-    void tell(String sentence) {
-        if (GraphicsEnvironment.headless) {
+    // Shows a message: in a box, or as a line where nobody sees boxes.
+    private void tell(String sentence) {
+        if (GraphicsEnvironment.headless)
             println("ERROR " + sentence)
-            Macro.abort()
-        } else if (Interpreter.batchMode) {
-            IJ.log("ERROR " + sentence)
-            Macro.abort()
-        } else
-            IJ.error("cellspan", wrapped(sentence))
+        else if (Interpreter.batchMode || IJ.redirectingErrorMessages())
+            IJ.log("ERROR " + wrapped(sentence))
+        else // not IJ.error, which leaves the message to the macro
+            new MessageDialog(IJ.instance, "cellspan", wrapped(sentence))
     }
 
-    // Tells something that is not an error.
-    void note(String sentence) {
+    // Ends the macro or script that called the command, and without a display ImageJ with it.
+    //
+    // Fiji runs commands in a thread of their own. A macro's thread, which waits for it, ends by itself when IJ.run returns
+    // and `abort` is set, but only if ImageJ does not believe that the macro has been told already.
+    private void stopCaller() {
+        Macro.abort()
+        try {
+            def told = IJ.getDeclaredField("macroInterpreter")
+            told.accessible = true
+            told.set(null, null)
+        } catch (NoSuchFieldException older) {
+            // ImageJ before 1.53 believes nothing of the kind
+        }
+        if (GraphicsEnvironment.headless && isWholeProgram())
+            System.exit(1)
+    }
+
+    // Whether this Java runs nothing but ImageJ, started from a command line; and not a Python, for example.
+    private boolean isWholeProgram() {
+        return Thread.allStackTraces.values().any { calls ->
+            calls.any { it.methodName == "main" && it.className in ["net.imagej.Main", "sc.fiji.Main", "ij.ImageJ"] }
+        }
+    }
+
+    // Tells something that is not an error, in lines that the Log shows whole; a path gets one of its own.
+    void note(String sentence, Object path = null) {
+        def last = path ? "\n" + path : ""
         if (GraphicsEnvironment.headless)
-            println("NOTE " + sentence)
+            println("NOTE " + sentence + last)
         else
-            IJ.log("cellspan: " + sentence)
+            IJ.log("cellspan: " + wrapped(sentence) + last)
+    }
+
+    // Shows the last status of a command, such as how many objects there are. Fiji writes "Command finished" over it a moment
+    // later; for a person, it then comes again.
+    void done(String status) {
+        status = "cellspan: " + status
+        IJ.showStatus(status)
+        if (GraphicsEnvironment.headless || Interpreter.instance)
+            return
+        Thread.startDaemon {
+            for (attempt in 1..200) {
+                sleep(20)
+                if (ImageJ.statusBarText.startsWith("Command finished: ")) {
+                    IJ.showStatus(status)
+                    break
+                }
+            }
+        }
     }
 
     String wrapped(String sentence) {

@@ -55,6 +55,8 @@ class Results {
 
     // Outlines that the user has in the ROI Manager stay there. In batch mode, this is the macro's own manager.
     private void addToManager(List<Roi> rois) {
+        if (!rois && !RoiManager.instance2)
+            return
         def manager = RoiManager.instance2 ?: RoiManager.roiManager
         if (settings.replace)
             manager.reset()

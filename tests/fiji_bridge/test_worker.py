@@ -57,7 +57,9 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]
     started = Worker()
     yield started
     started.process.kill()
-    started.process.communicate()
+    started.process.stdin.close()
+    started.process.stdout.close()
+    started.process.wait()
     subprocess.run([*COMMAND[:-2], "service", "stop"], check=True, capture_output=True)
 
 

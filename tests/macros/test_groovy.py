@@ -305,6 +305,7 @@ def test_a_stack_in_a_folder_is_told_in_words_of_the_dialog(imagej, tmp_path: Pa
     printed = imagej.groovy(program, PROGRAMS, tmp_path / "images", display=False)
     assert printed.splitlines() == [
         "NOTE something to know",
-        "NOTE 0 objects in 0 of 1 images",
+        "NOTE 0 objects in 0 of 1 images; results in",
+        f"{tmp_path / 'images_cellspan'}",
         "ERROR 1 image(s) failed, the others are done. stack.tif: this is a stack; open it and use Segment Cells.",
     ]

@@ -1,4 +1,4 @@
-"""`cellspan fiji-worker`: runs one `fiji-segment` after another for ImageJ's commands, so that nobody waits for Python.
+"""`cellspan fiji-worker`: runs `fiji-segment` and its like for ImageJ's commands, so that nobody waits for Python.
 
 ImageJ's commands are thereby clients of the engine like all others (core/service/client.py), also with a Java that
 knows no sockets in folders, and there is one program that knows stacks, volumes, selections and time.
@@ -16,18 +16,22 @@ import click
 
 from cellspan.core.errors import Cancelled
 from cellspan.fiji_bridge.answers import Report, tell_progress
+from cellspan.fiji_bridge.cells_command import fiji_cells
 from cellspan.fiji_bridge.segment_command import fiji_segment
+from cellspan.fiji_bridge.tracks import fiji_link
+
+COMMANDS = {"fiji-segment": fiji_segment, "fiji-cells": fiji_cells, "fiji-link": fiji_link}
 
 IDLE_SECONDS = 600.0  # without a command, after which it ends
 
 
 @click.command()
 def fiji_worker() -> None:
-    """Run `fiji-segment` for each line of standard input, until it is closed or nothing comes for ten minutes.
+    """Run a command for each line of standard input, until it is closed or nothing comes for ten minutes.
 
-    A line has the arguments of one `fiji-segment`, URL-encoded, with spaces between them. Each is answered as by the
-    command itself with --watch: progress and notes on standard error, and last OK or ERROR on standard output. Closing
-    standard input also cancels the image that is being segmented.
+    A line has the words of one `fiji-segment`, `fiji-cells` or `fiji-link`, URL-encoded, with spaces between them. Each
+    is answered as by the command itself with --watch: progress and notes on standard error, and last OK or ERROR on
+    standard output. Closing standard input also cancels the image that is being segmented.
     """
     lines: queue.Queue[bytes] = queue.Queue()
     closed = threading.Event()
@@ -57,7 +61,9 @@ def _read(lines: queue.Queue[bytes], closed: threading.Event) -> None:
 
 
 def _run(words: list[str], report: Report) -> None:
+    name, *arguments = words
+    command = COMMANDS[name]
     with contextlib.suppress(SystemExit):  # after an error
-        context = fiji_segment.make_context("fiji-segment", words, parent=click.get_current_context(), obj=report)
+        context = command.make_context(name, arguments, parent=click.get_current_context(), obj=report)
         with context:
-            fiji_segment.invoke(context)
+            command.invoke(context)

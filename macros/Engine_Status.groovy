@@ -1,4 +1,3 @@
-#@ ScriptService scripts
 
 // Plugins > cellspan > Engine Status: shows what is installed and running, and which models there are.
 //
@@ -25,7 +24,7 @@ cellspan.command(this) {
         cellspan.requireSuccess(doctor + [code: 1])
     def models = cellspan.run(["models", "list"]) {}
     cellspan.requireSuccess(models)
-    cellspan.renewModels(scripts)
+    cellspan.renewModels()
     def text = (doctor.printed + "" + "Models:" + models.printed).join("\n")
     if (GraphicsEnvironment.headless)
         println(text)

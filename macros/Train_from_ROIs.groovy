@@ -5,7 +5,6 @@
 #@ Integer (label="Channel (0 = the one shown)", description="Channel to learn from, counted from 1; 0 = the one shown, or the brightness of an RGB image", min=0, value=0, persist=false) channel
 #@ Integer (label="Nuclei channel (0 = none)", description="Channel with the nuclei, which helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
 #@ File    (label="Folder of corrected images", style="directory", required=false, description="This image and its outlines are added to the folder, and the model learns from all images in it; leave it as it is to learn from this image alone", value="this image alone", persist=false) folder
-#@ ScriptService scripts
 
 // Plugins > cellspan > Train from ROIs: trains a model on the outlines in the ROI Manager.
 //
@@ -60,7 +59,7 @@ void train(File examples, File result) {
     }
     cellspan.requireSuccess(answer)
     answer.errors.findAll { it.startsWith("NOTE ") }.each { cellspan.note(it - "NOTE ") }
-    cellspan.renewModels(scripts)
+    cellspan.renewModels()
     cellspan.note("The model '${name}' is now available in every program; in macros, write  model=[${name}].")
     cellspan.done("the model '${name}' is ready")
 }

@@ -4,6 +4,7 @@
 // command gets the object `cellspan` of the class Engine, which is made once and serves all commands:
 //
 //     cellspan.command(this) { folder -> ... }   does the work of a command, with a temporary folder; tells what goes wrong
+//     cellspan.settings(this, image)             the settings of a command, from a macro or a dialog (settings.groovy)
 //     cellspan.segment(image, settings)          the objects of an image, by the keys of Segment Cells (segmenting.groovy)
 //     cellspan.run(["models", "list"])           any other command of `cellspan`: [printed: , errors: , code: ]
 //     cellspan.fail(sentence)                    ends the command with a message, and the macro that runs it
@@ -22,10 +23,8 @@ import java.awt.EventQueue
 import java.awt.GraphicsEnvironment
 import java.nio.file.Files
 import java.util.concurrent.TimeUnit
-import org.scijava.script.ScriptInfo
-import org.scijava.script.ScriptService
 
-class Problem extends Exception {
+class Problem extends IllegalArgumentException {
     Problem(String sentence) {
         super(sentence)
     }
@@ -44,7 +43,7 @@ class Worker {
         lines = process.inputStream.newReader("UTF-8")
     }
 
-    // Sends the arguments of one `cellspan fiji-segment`; false if the worker has ended.
+    // Sends the words of one command; false if the worker has ended.
     boolean send(List<String> arguments) {
         def line = arguments.collect { URLEncoder.encode(it, "UTF-8") }.join(" ") + "\n"
         try {
@@ -126,6 +125,13 @@ class Engine {
         throw new Cancelled()
     }
 
+    // The values of a command's settings by name. `check` refuses, by `fail` or IllegalArgumentException, what cannot be; a
+    // dialog then stays open. Option `preview: true`: the dialog has the box Preview.
+    Map settings(Map options = [:], Script script, ImagePlus image = null, Closure check = {}) {
+        def module = script.binding.variables["org.scijava.script.ScriptModule"]
+        return shared("settings").newInstance(this, module, image).ask(options, check)
+    }
+
     // What another file that the commands share evaluates to.
     synchronized Object shared(String name) {
         if (!(name in evaluated))
@@ -134,12 +140,12 @@ class Engine {
     }
 
     private static File file(String name) {
-        return new File(IJ.getDirectory("plugins") ?: "", "cellspan/${name}.groovy.txt")
+        return new File(IJ.getDirectory("plugins") ?: "", "cellspan/" + (name.contains(".") ? name : name + ".groovy.txt"))
     }
 
     // The command that starts the engine, one word per line in a file that the installer wrote.
     List<String> words() {
-        def file = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.txt")
+        def file = file("engine.txt")
         if (!file.exists())
             fail("The cellspan engine was not found: in a terminal, run  cellspan install fiji --to FOLDER  " +
                 "with the folder of this Fiji.")
@@ -177,9 +183,9 @@ class Engine {
         return shared("segmenting").newInstance(this, image, settings).segment(withLabels)
     }
 
-    // Runs `cellspan fiji-segment` with these arguments, in a worker that is ready or will be: the number of outlines.
-    // Esc cancels.
-    int segmentFile(List<String> arguments) {
+    // Runs `cellspan fiji-segment` or one like it, in a worker that is ready or will be: the number of outlines or rows that
+    // were written. Esc cancels.
+    int runInWorker(List<String> arguments) {
         IJ.resetEscape()
         def heard = []
         for (attempt in 1..2) {
@@ -325,17 +331,17 @@ class Engine {
         return folder?.name == none ? null : folder
     }
 
-    // Updates the models that the dialogs offer: in the files, and in the copies of the scripts that Fiji made when it
-    // started.
-    void renewModels(ScriptService scripts) {
+    // The models that the dialogs offer; the installer writes them.
+    List<String> models() {
+        return file("models.txt").readLines("UTF-8").findAll().collect { URLDecoder.decode(it.trim(), "UTF-8") }
+    }
+
+    // Updates them, and everything else that the installer writes.
+    void renewModels() {
         def home = new File(IJ.getDirectory("plugins"))
         def answer = run(["install", "fiji", "--to", home.path]) {}
         if (answer.code != 0)
             note("The model lists in the dialogs could not be updated; in a terminal, run  cellspan install fiji  again.")
-        scripts.scripts.findAll { new File(it.path ?: "").parentFile?.name == "cellspan" }.each { old ->
-            def updated = new ScriptInfo(old.context(), new File(old.URL.toURI()))
-            old.getInput("model")?.choices = updated.getInput("model")?.choices
-        }
     }
 
     void onEventThread(Runnable work) {

@@ -26,7 +26,7 @@ class Results {
     }
 
     // Before the work, not after it.
-    void requireAny() {
+    static void requireAny(cellspan, Map settings) {
         if (!["roi_manager", "overlay", "label_image", "label_map", "results_table"].any { settings[it] })
             cellspan.fail("Choose at least one result: ROI Manager, overlay, label image, label map or results table.")
     }

@@ -56,7 +56,7 @@ class Segmenting {
             def rois = new File(folder, "rois.zip")
             def labels = withLabels ? new File(folder, "labels.tif") : null
             IJ.showStatus("cellspan is looking for cells...")
-            def count = cellspan.segmentFile(arguments(folder, part, rois, labels))
+            def count = cellspan.runInWorker(arguments(folder, part, rois, labels))
             def found = count ? readRois(rois, part) : []
             if (found.size() != count)
                 cellspan.fail("ImageJ read only ${found.size()} of ${count} outlines; please report this.")
@@ -142,7 +142,7 @@ class Segmenting {
     private List<String> arguments(File folder, Map part, File rois, File labels) {
         def picture = new File(folder, "image.tif")
         save(part, picture)
-        def words = ["--input", picture.path, "--rois", rois.path]
+        def words = ["fiji-segment", "--input", picture.path, "--rois", rois.path]
         if (part.mask) {
             def mask = new File(folder, "mask.tif")
             new FileSaver(new ImagePlus("mask", part.mask)).saveAsTiff(mask.path)
@@ -150,6 +150,7 @@ class Segmenting {
         }
         words += labels ? ["--labels", labels.path] : []
         words += settings.link_frames ? ["--link"] : []
+        words += settings.preview ? ["--preview"] : []
         def options = settings.findAll { it.key in SAME } + part.options
         if (threeD())
             options += settings.stitch_threshold > 0 ? [stitch_threshold: settings.stitch_threshold]

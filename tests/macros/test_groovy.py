@@ -98,7 +98,13 @@ def test_settings_reach_the_engine(imagej, engine_home: Path, cellspan, nuclei: 
 )
 @pytest.mark.parametrize("is_script", [True, False])
 def test_channels_and_scaling_reach_the_engine(
-    imagej, engine_home: Path, tmp_path: Path, settings: list[str], options: dict[str, object], is_script: bool
+    imagej,
+    plain_imagej,
+    engine_home: Path,
+    tmp_path: Path,
+    settings: list[str],
+    options: dict[str, object],
+    is_script: bool,
 ) -> None:
     stack = np.stack([simulate_nuclei((120, 150), diameter=26, seed=seed).image for seed in range(3)])
     stack = (stack / stack.max() * 1000).astype(np.uint16)
@@ -109,7 +115,8 @@ def test_channels_and_scaling_reach_the_engine(
     if is_script:
         imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "cells.tif", painted, *settings, display=False)
     else:
-        imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), imagej.macro)
+        macro = plain_imagej.macro
+        plain_imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), macro)
     assert expected.max() > 2
     np.testing.assert_array_equal(tifffile.imread(painted), expected)
 
@@ -206,7 +213,7 @@ def test_fiji_understands_names_of_models(imagej) -> None:
 
 
 def test_fiji_understands_the_parameters(imagej) -> None:
-    names = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Engine_Status", "Stop_Engine")
+    names = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Show_Engine_Status", "Stop_Engine")
     scripts = [imagej.script.with_name(f"{name}.groovy") for name in names]
     printed = imagej.groovy(PROGRAMS / "script_parameters.groovy", *scripts, display=False)
     assert printed.splitlines() == [
@@ -273,7 +280,7 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "nuclei Integer 0",
         "folder File this image alone",
         "scripts ScriptService null",
-        "Engine_Status",
+        "Show_Engine_Status",
         "scripts ScriptService null",
         "Stop_Engine",
     ]

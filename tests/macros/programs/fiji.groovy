@@ -141,7 +141,7 @@ class Fiji {
         }
     }
 
-    private List<Component> parts(Component component) {
+    List<Component> parts(Component component) {
         [component] + (component instanceof Container ? component.components.collectMany { parts(it) } : [])
     }
 

@@ -1,6 +1,6 @@
-#@ File    (label="Folder of images", style="directory", description="All images in it and in its subfolders", persist=false) folder
+#@ File    (label="Folder of images", style="directory", required=false, description="All images in it and in its subfolders; if it is empty, you are asked for it", persist=false) folder
 #@ File    (label="Folder for the results", style="directory", required=false, description="Leave it as it is for a folder beside that of the images, with _cellspan added to its name", value="beside the images", persist=false) output
-#@ String  (label="Model", description="Open Engine Status to list models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
+#@ String  (label="Model", description="Open Show Engine Status to list models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
 #@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of a cell or nucleus; automatic = estimated for each image", min=0, max=4000, value=0, persist=false) diameter
 #@ String  (label="Channel (0 = the first)", description="Channel to segment, counted from 1, or several such as 1,3, which are combined; 0 = the first, or the brightness of an RGB image", value="0", persist=false) channel
 #@ Integer (label="Nuclei channel (0 = none)", description="Channel with the nuclei, which helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
@@ -29,17 +29,27 @@
 // The same as  cellspan segment FOLDER -o OUTPUT  in a terminal; run.json beside the results records what was done.
 
 import ij.IJ
+import ij.io.DirectoryChooser
+import java.awt.GraphicsEnvironment
 
-def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy")
+def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy.txt")
 if (!shared.exists()) {
     IJ.error("cellspan", "ERROR The cellspan engine was not found: in a terminal, run\n" +
         "cellspan install fiji --to FOLDER  with the folder of this Fiji.")
     return
 }
-cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
+cellspan = IJ.getProperty("cellspan")
+if (cellspan?.made != shared.lastModified())
+    cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
 cellspan.command(this) {
+    def kinds = [labels: labels, rois: rois, table: table, overlay: overlay].findAll { it.value }.keySet()
+    if (!kinds)
+        cellspan.fail("Choose at least one result: label images, outlines, tables or pictures.")
+    def images = folderOfImages()
+    def results = cellspan.chosen(output, "beside the images")
+        ?: new File(images.absoluteFile.parentFile, images.name + "_cellspan")
     def failed = []
-    def answer = cellspan.run(arguments()) { line ->
+    def answer = cellspan.run(arguments(images, results, kinds)) { line ->
         def image = line =~ /^\[(\d+)\/(\d+)\] /
         def problem = cellspan.problemIn(line)
         if (image) {
@@ -53,10 +63,11 @@ cellspan.command(this) {
     }
     if (answer.code != 1 || !failed)
         cellspan.requireSuccess(answer)
-    cellspan.note(answer.printed.last())
+    def counts = answer.printed.last() - "; results in ${results.path}"
+    cellspan.note("${counts}; results in", results)
     if (failed)
         cellspan.fail("${failed.size()} image(s) failed, the others are done. ${inWordsOfTheDialog(failed[0])}")
-    IJ.showStatus("cellspan: " + answer.printed.last())
+    cellspan.done(counts)
 }
 
 // The engine's sentences are for the command line; those that name its options or count from 0 are said in other words.
@@ -76,18 +87,25 @@ String inWordsOfTheDialog(Map problem) {
     }
 }
 
-List<String> arguments() {
-    def kinds = [labels: labels, rois: rois, table: table, overlay: overlay].findAll { it.value }.keySet()
-    if (!kinds)
-        cellspan.fail("Choose at least one result: label images, outlines, tables or pictures.")
-    if (!folder?.isDirectory())
-        cellspan.fail("${folder}: there is no such folder.")
-    def results = cellspan.chosen(output, "beside the images")
-        ?: new File(folder.absoluteFile.parentFile, folder.name + "_cellspan")
+// The folder of the dialog. An empty field would otherwise close it, and all that was entered there would be lost.
+File folderOfImages() {
+    def chosen = folder
+    if (!folder?.path && !GraphicsEnvironment.headless) {
+        def answer = new DirectoryChooser("Folder of images").directory
+        if (!answer)
+            cellspan.cancel()
+        chosen = new File(answer)
+    }
+    if (!chosen?.isDirectory())
+        cellspan.fail(chosen?.path ? "${chosen}: there is no such folder." : "Give the folder of images.")
+    return chosen
+}
+
+List<String> arguments(File images, File results, Set<String> kinds) {
     def settings = [model: model, diameter: diameter, flow_threshold: flow_threshold,
                     cellprob_threshold: cellprob_threshold, min_size: min_size,
                     exclude_on_edges: exclude_on_edges, invert: invert, combine: combine, normalize: normalize,
                     limits: limits, tile_norm: tile_norm, sharpen: sharpen, smooth: smooth, overwrite: replace]
-    return ["segment", folder.path, "-o", results.path, "--save", kinds.join(",")] +
+    return ["segment", images.path, "-o", results.path, "--save", kinds.join(",")] +
         cellspan.options(settings + cellspan.channels(cellspan.channelNumbers(channel), nuclei))
 }

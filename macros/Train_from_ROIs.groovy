@@ -1,11 +1,10 @@
 #@ ImagePlus imp
 #@ String  (label="Name of the new model", description="Every program lists the model under this name", value="my cells", persist=false) name
-#@ String  (label="Model to start from", description="Open Engine Status to list models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
+#@ String  (label="Model to start from", description="Open Show Engine Status to list models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
 #@ Double  (label="Minutes", description="Training time; 0 = only add the image to the folder below", min=0, value=10, persist=false) minutes
 #@ Integer (label="Channel (0 = the one shown)", description="Channel to learn from, counted from 1; 0 = the one shown, or the brightness of an RGB image", min=0, value=0, persist=false) channel
 #@ Integer (label="Nuclei channel (0 = none)", description="Channel with the nuclei, which helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
 #@ File    (label="Folder of corrected images", style="directory", required=false, description="This image and its outlines are added to the folder, and the model learns from all images in it; leave it as it is to learn from this image alone", value="this image alone", persist=false) folder
-#@ ScriptService scripts
 
 // Plugins > cellspan > Train from ROIs: trains a model on the outlines in the ROI Manager.
 //
@@ -28,13 +27,15 @@ import java.nio.file.StandardCopyOption
 import java.util.zip.ZipEntry
 import java.util.zip.ZipOutputStream
 
-def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy")
+def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy.txt")
 if (!shared.exists()) {
     IJ.error("cellspan", "ERROR The cellspan engine was not found: in a terminal, run\n" +
         "cellspan install fiji --to FOLDER  with the folder of this Fiji.")
     return
 }
-cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
+cellspan = IJ.getProperty("cellspan")
+if (cellspan?.made != shared.lastModified())
+    cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
 cellspan.command(this) { File temporary ->
     def kept = cellspan.chosen(folder, "this image alone")
     if (minutes == 0 && !kept)
@@ -45,22 +46,22 @@ cellspan.command(this) { File temporary ->
     if (minutes > 0)
         train(examples, new File(temporary, "model"))
     else
-        IJ.showStatus("cellspan: ${planes.size()} image(s) with outlines are in ${examples.path}")
+        cellspan.done("${planes.size()} image(s) with outlines are in ${examples.path}")
 }
 
 void train(File examples, File result) {
-    def last = "preparing"
     def words = ["train", examples.path, "--out", result.path, "--from", model, "--minutes", minutes.toString(),
                  "--register", name]
-    def answer = cellspan.run(words, { line -> last = line.trim() ?: last }) { seconds ->
-        IJ.showStatus("cellspan: training, ${(seconds / 60).round(1)} of ${minutes} minutes (Esc to cancel); ${last}")
+    def answer = cellspan.run(words, {}) { seconds ->
+        // Short, because the progress bar shares the line.
+        IJ.showStatus("cellspan: training, ${(seconds / 60).round(1)} of ${minutes} min (Esc to cancel)")
         IJ.showProgress(Math.min(0.99, seconds / 60 / minutes as double))
     }
     cellspan.requireSuccess(answer)
     answer.errors.findAll { it.startsWith("NOTE ") }.each { cellspan.note(it - "NOTE ") }
-    cellspan.renewModels(scripts)
+    cellspan.renewModels()
     cellspan.note("The model '${name}' is now available in every program; in macros, write  model=[${name}].")
-    IJ.showStatus("cellspan: the model '${name}' is ready")
+    cellspan.done("the model '${name}' is ready")
 }
 
 // ---- the corrected outlines
@@ -71,7 +72,7 @@ Map<List<Integer>, List<Roi>> planesWithOutlines() {
     def rois = (manager?.count ? manager.roisAsArray : imp.overlay?.toArray() ?: []) as List<Roi>
     if (!rois)
         cellspan.fail("There are no outlines in the ROI Manager: find cells with Segment Cells, then correct the outlines.")
-    def stack = cellspan.shared("places.groovy").of(imp)
+    def stack = cellspan.shared("places").of(imp)
     return rois.groupBy { roi ->
         def (slice, frame) = stack.placeOf(roi)
         if (!slice || !frame)

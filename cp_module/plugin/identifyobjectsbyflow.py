@@ -87,8 +87,10 @@ from cellspan_plugin.layout import (
     DEVICE_AUTOMATIC,
     DEVICE_CPU,
     DEVICE_GPU,
+    DISCARD,
     ENGINE_PATH,
     EVERYWHERE,
+    KEEP,
     LABELS,
     LIMITS,
     MASK_IMAGE,
@@ -114,6 +116,7 @@ LOGGER = logging.getLogger(__name__)
 
 ENGINE_MODELS = {MODEL_NUCLEI: "nuclei", MODEL_CELLS: "cyto"}
 ENGINE_DEVICES = {DEVICE_AUTOMATIC: "auto", DEVICE_CPU: "cpu", DEVICE_GPU: "gpu"}
+PAIRING_RULES = {KEEP: "keep", DISCARD: "discard", SPLIT: "split"}
 # the settings that are the engine's options of the same name
 SENT = ("flow_threshold", "cellprob_threshold", "fill_holes", "invert", "augment", "tile_overlap")
 RECENT = Recent()  # of test mode
@@ -425,9 +428,9 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         pairs = pair(
             stages.segmented,
             nuclei,
-            self.without_nucleus.value,
-            self.several_nuclei.value,
-            self.without_cell.value,
+            PAIRING_RULES[self.without_nucleus.value],
+            PAIRING_RULES[self.several_nuclei.value],
+            PAIRING_RULES[self.without_cell.value],
             lambda: result.extra["flows"],
             keep_all_nuclei=exist,
             anisotropy=self._anisotropy(image),

@@ -34,6 +34,15 @@ print("NOTE something to know", file=sys.stderr)
 print("0 objects in 0 of 1 images")
 sys.exit(1)
 """
+IN_A_MACRO = """
+arguments = split(getArgument(), "\\n");
+serve = "new GroovyShell(ij.IJ.classLoader).evaluate(new File('" + arguments[0] + "')).serveMacros()";
+newImage("field", "8-bit black", 64, 64, 1);
+run("Select None"); // ImageJ learns what commands it has
+call("groovy.util.Eval.me", serve);
+run("Segment Cells", "model=nuclei " + arguments[1]);
+print("the macro went on");
+"""
 display_or_not = pytest.mark.parametrize("with_display", [True, False], ids=["window", "headless"])
 
 
@@ -89,7 +98,13 @@ def test_settings_reach_the_engine(imagej, engine_home: Path, cellspan, nuclei: 
 )
 @pytest.mark.parametrize("is_script", [True, False])
 def test_channels_and_scaling_reach_the_engine(
-    imagej, engine_home: Path, tmp_path: Path, settings: list[str], options: dict[str, object], is_script: bool
+    imagej,
+    plain_imagej,
+    engine_home: Path,
+    tmp_path: Path,
+    settings: list[str],
+    options: dict[str, object],
+    is_script: bool,
 ) -> None:
     stack = np.stack([simulate_nuclei((120, 150), diameter=26, seed=seed).image for seed in range(3)])
     stack = (stack / stack.max() * 1000).astype(np.uint16)
@@ -100,7 +115,8 @@ def test_channels_and_scaling_reach_the_engine(
     if is_script:
         imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "cells.tif", painted, *settings, display=False)
     else:
-        imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), imagej.macro)
+        macro = plain_imagej.macro
+        plain_imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), macro)
     assert expected.max() > 2
     np.testing.assert_array_equal(tifffile.imread(painted), expected)
 
@@ -129,8 +145,20 @@ def test_errors_are_one_line_and_no_roi(
     assert list(imagej.temporary.glob("cellspan*")) == []
 
 
+def test_errors_end_macros(imagej, engine_home: Path) -> None:
+    assert imagej.groovy(PROGRAMS / "check_macro_errors.groovy", PROGRAMS, display=True) == "done\n"
+
+
+@pytest.mark.parametrize(("key", "code"), [("diameter", 0), ("diamter", 1)])
+def test_without_a_display_the_exit_code_tells(imagej, engine_home: Path, key: str, code: int) -> None:
+    """Of ImageJ as it is started from a command line."""
+    printed = imagej.headless(IN_A_MACRO, PROGRAMS / "fiji.groovy", f"{key}=30", code=code)
+    assert ("ERROR There is no setting 'diamter'" in printed) == (code == 1)
+    assert ("the macro went on" in printed) == (code == 0)
+
+
 def test_without_the_shared_file(imagej, tmp_path: Path) -> None:
-    imagej.engine.with_name("engine.groovy").unlink()
+    imagej.engine.with_name("engine.groovy.txt").unlink()
     tifffile.imwrite(tmp_path / "i.tif", np.zeros((9, 9), np.uint8))
     printed = imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "i.tif", tmp_path / "painted.tif", display=False)
     assert "ERROR The cellspan engine was not found: in a terminal, run" in printed
@@ -185,7 +213,7 @@ def test_fiji_understands_names_of_models(imagej) -> None:
 
 
 def test_fiji_understands_the_parameters(imagej) -> None:
-    names = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Engine_Status", "Stop_Engine")
+    names = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Show_Engine_Status", "Stop_Engine")
     scripts = [imagej.script.with_name(f"{name}.groovy") for name in names]
     printed = imagej.groovy(PROGRAMS / "script_parameters.groovy", *scripts, display=False)
     assert printed.splitlines() == [
@@ -252,7 +280,7 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "nuclei Integer 0",
         "folder File this image alone",
         "scripts ScriptService null",
-        "Engine_Status",
+        "Show_Engine_Status",
         "scripts ScriptService null",
         "Stop_Engine",
     ]
@@ -267,7 +295,7 @@ def test_fiji_records_every_setting_and_asks_for_none_of_them_again(imagej) -> N
 
 def test_outlines_have_places_and_names_as_in_python(imagej) -> None:
     rows = list(csv.DictReader(ROI_PLACES.read_text(encoding="ascii").splitlines()))
-    places = imagej.engine.with_name("places.groovy")
+    places = imagej.engine.with_name("places.groovy.txt")
     printed = imagej.groovy(PROGRAMS / "check_places.groovy", places, ROI_PLACES, display=False)
     written = sum(row["way"] == "both" for row in rows)
     named = sum(row["name"] != "" for row in rows)
@@ -279,7 +307,7 @@ def test_the_commands_read_errors_by_their_codes(imagej, tmp_path: Path) -> None
     errors = [missing_channel("channel", 2, 1).within(path), CellspanError('a "code": "x"\tand\nmore')]
     file = tmp_path / "errors.txt"
     file.write_text("".join(problem_line(error) + "\n" for error in errors) + "ERROR {}\n", encoding="ascii")
-    shared = imagej.engine.with_name("engine.groovy")
+    shared = imagej.engine.with_name("engine.groovy.txt")
     printed = imagej.groovy(PROGRAMS / "check_problems.groovy", shared, file, display=False).splitlines()
     assert printed == [
         "missing_channel",
@@ -305,6 +333,7 @@ def test_a_stack_in_a_folder_is_told_in_words_of_the_dialog(imagej, tmp_path: Pa
     printed = imagej.groovy(program, PROGRAMS, tmp_path / "images", display=False)
     assert printed.splitlines() == [
         "NOTE something to know",
-        "NOTE 0 objects in 0 of 1 images",
+        "NOTE 0 objects in 0 of 1 images; results in",
+        f"{tmp_path / 'images_cellspan'}",
         "ERROR 1 image(s) failed, the others are done. stack.tif: this is a stack; open it and use Segment Cells.",
     ]

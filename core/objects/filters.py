@@ -1,8 +1,9 @@
 """Which of the engine's objects are kept: inside the mask, large enough, clear of the border.
 
-Later modules of CellProfiler also need the discarded objects (IdentifySecondaryObjects does not grow cells into them),
-so objects are filtered here and not in the engine. Both give the same labels, and a test compares them.
-Images are (Y, X) or (Z, Y, X).
+Who pairs cells with nuclei also needs the discarded objects, and so do later modules of CellProfiler
+(IdentifySecondaryObjects does not grow cells into them); for them objects are filtered here and not in the engine. Both
+give the same labels, and a test compares them. Images are (Y, X) or (Z, Y, X).
+This file also runs inside CellProfiler (see pairing.py): Python 3.8 and numpy.
 """
 
 from __future__ import annotations

@@ -55,6 +55,11 @@ class Convolutional:
         """Name -> shape of every tensor."""
         return network_shapes(self.widths)
 
+    @property
+    def memory(self) -> int:
+        """Bytes that it takes at most: as read, in 64 bits, then the predictor's own."""
+        return 16 * weight_count(self.shapes)
+
     def problem(self, name: str, array: NDArray[Any]) -> str:
         """What is wrong with the numbers of a tensor, as the end of a sentence; empty if nothing is."""
         is_variance = name.endswith("running_var")

@@ -144,8 +144,8 @@ def read_checkpoint(path: Path) -> State:
     with open_torch_file(path) as file:
         kind, layout = _checked_layout(file)
         diameter = _mean_diameter(file, kind)
-        needed = 2 * sum(tensor.size for tensor in file.tensors.values())  # as stored, and as arrays
-        require_memory(needed, f"{path}: the checkpoint", "use another model")
+        stored = sum(tensor.size for tensor in file.tensors.values())  # and again as arrays
+        require_memory(max(2 * stored, layout.memory), f"{path}: the checkpoint", "use another model")
         state = {name: file.array(name) for name in file.tensors}
     for name in DIAMETERS:
         state.setdefault(name, np.array([diameter], np.float32))

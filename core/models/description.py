@@ -173,8 +173,7 @@ class Model:
 def _require_size(path: Path, layout: Layout) -> None:
     """Refuse a file that is much larger than its network, and a network larger than the memory."""
     numbers = weight_count(layout.shapes)
-    # As read, plus the predictor's copies: 64 bits, then its own.
-    require_memory(16 * numbers, f"{path}: {layout}", "use another model")
+    require_memory(layout.memory, f"{path}: {layout}", "use another model")
     try:
         size = path.stat().st_size
     except OSError as error:

@@ -15,6 +15,9 @@ from cellspan.core.models.architecture import Convolutional, Shapes
 from cellspan.core.models.transformer import Transformer
 
 KindName = Literal["flow-cnn", "flow-sam"]
+# Black pixels around the image, as in training: without them, objects at the border look cut by a tile, and with mirror
+# images instead they look whole; either way their flows lead out of the image.
+MARGIN = 16
 
 
 class Layout(Protocol):
@@ -40,6 +43,11 @@ class Layout(Protocol):
         """Name -> shape of every tensor."""
         ...
 
+    @property
+    def memory(self) -> int:
+        """Bytes that it takes at most while it is read and made ready."""
+        ...
+
     def problem(self, name: str, array: NDArray[Any]) -> str:
         """What is wrong with the numbers of a tensor, as the end of a sentence; empty if nothing is."""
         ...
@@ -52,7 +60,7 @@ class Kind:
     name: KindName
     network: str  # in words, for people
     layout_of: Callable[[Mapping[str, tuple[int, ...]]], Layout | None]
-    margin: int = 16  # black pixels around an image, as in training: see core.inference.tiles
+    margin: int = MARGIN  # black pixels around an image
     apart: bool = False  # channels go into the network as they are, else those to segment are combined into one
     any_size: bool = False  # it knows objects of all sizes, so without a diameter images are not resized
     wants_graphics_card: bool = False  # on a processor it takes minutes

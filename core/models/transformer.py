@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cellspan.core.models.architecture import DIAMETERS, OUTPUTS, Shapes
+from cellspan.core.models.architecture import DIAMETERS, OUTPUTS, Shapes, weight_count
 
 UNFOLDING = "W2"  # fixed: puts the numbers of a token at its pixels
 PATCHES = "encoder.patch_embed.proj"
@@ -117,6 +117,11 @@ class Transformer(BaseModel):
             **_linear(f"{name}.mlp.lin1", width, hidden),
             **_linear(f"{name}.mlp.lin2", hidden, width),
         }
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it takes at most: as read, then the predictor's own, and 0.1 GB for one tile."""
+        return 10 * weight_count(self.shapes)
 
     def problem(self, name: str, array: NDArray[Any]) -> str:
         """What is wrong with the numbers of a tensor, as the end of a sentence; empty if nothing is."""

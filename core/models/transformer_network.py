@@ -15,7 +15,9 @@ from cellspan.core.models.architecture import OUTPUTS
 from cellspan.core.models.transformer import Transformer, unfolding
 
 EPSILON = 1e-6  # of all normalisations
-SKIPPED = 0.4  # how often the last block is left out of a training step; the first never is, those between in proportion
+SKIPPED = (
+    0.4  # how often the last block is left out of a training step; the first never is, those between in proportion
+)
 
 
 class _Patches(nn.Module):
@@ -115,13 +117,13 @@ class _Encoder(nn.Module):
             nn.Conv2d(sizes.neck, sizes.neck, 3, padding=1, bias=False),
             _ChannelNorm(sizes.neck, eps=EPSILON),
         )
-        self.register_buffer("skipped", torch.linspace(0, SKIPPED, len(self.blocks)), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, Y, X) -> (N, neck, y, x)."""
         tokens = self.patch_embed(images) + self.pos_embed
         if self.training:
-            left_out = torch.rand((len(tokens), len(self.blocks)), device=tokens.device) < self.skipped
+            drawn = torch.rand((len(tokens), len(self.blocks)), device=tokens.device)
+            left_out = drawn < torch.linspace(0, SKIPPED, len(self.blocks), device=tokens.device)
         for number, block in enumerate(self.blocks):
             if not self.training:
                 tokens = block(tokens)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.models.architecture import network_shapes
+from cellspan.core.models.architecture import weight_count
 from cellspan.core.models.description import DESCRIPTION, Model
 
 SCORES = {"ap50": "AP@0.5", "ap75": "AP@0.75", "ap90": "AP@0.9", "pooled_ap50": "pooled AP@0.5", "images": "images"}
@@ -24,22 +23,22 @@ def card(model: Model) -> str:
     return "\n".join(section for section in sections if section)
 
 
-def weight_count(widths: tuple[int, ...]) -> int:
-    """Numbers in a network of these widths."""
-    return sum(math.prod(shape) for shape in network_shapes(widths).values())
-
-
 def _summary(model: Model) -> str:
     about = model.description
-    sizes, widths = about.size_model, ", ".join(map(str, about.widths))
+    sizes, rules = about.size_model, about.rules
+    scaled = "images are rescaled to it" + (", if you give the diameter of the objects" if rules.any_size else "")
     lines = [
         f"# Model {model.name}",
         "",
         f"- finds: {about.objects}",
-        f"- mean diameter: {about.mean_diameter:g} pixels (images are rescaled to it)",
-        f"- network: widths {widths}; {weight_count(about.widths) / 1e6:.2f} million weights",
+        f"- mean diameter: {about.mean_diameter:g} pixels ({scaled})",
+        f"- network: {rules.network}, {about.layout}; {weight_count(about.layout.shapes) / 1e6:.2f} million weights",
     ]
-    if sizes is None:
+    if rules.wants_graphics_card:
+        lines.append("- a graphics card is advised: on a processor it takes minutes for each megapixel")
+    if rules.any_size:
+        lines.append("- knows objects of any size: no diameter is needed")
+    elif sizes is None:
         lines.append("- cannot estimate diameters: enter one with --diameter")
     else:
         error = (

@@ -124,7 +124,7 @@ def _check(files: list[FetchedFile]) -> None:
         read_checkpoint(weights.path)
     for file in sizes:
         with _named_by_origin(file):
-            read_size_model(file.path, checkpoint.widths[-1], checkpoint.mean_diameter)
+            read_size_model(file.path, checkpoint.layout.style_length, checkpoint.mean_diameter)
 
 
 @contextmanager

@@ -88,12 +88,9 @@ def _convert(source: Path, folder: Path, name: str, mean_diameter: float | None)
         state["diam_mean"] = np.array([mean_diameter], np.float32)
     # Not with safetensors' own file writer, which makes the file readable only by its owner.
     (folder / WEIGHTS).write_bytes(save({key: np.asarray(value, order="C") for key, value in state.items()}))
-    return ModelDescription(
+    return checkpoint.described(
         name=name,
-        objects=checkpoint.objects,
-        widths=checkpoint.widths,
         mean_diameter=mean_diameter or checkpoint.mean_diameter,
-        size_model=checkpoint.size_model(),
         weights_sha256=sha256_of(folder / WEIGHTS),
         source_sha256=sha256_of(source),
         training={"imported_from": readable(source.name)},

@@ -1,4 +1,4 @@
-"""The two channels that the network sees of a plane, and parts of them in which a diameter can be measured."""
+"""The channels that the network sees of a plane, and parts of them in which a diameter can be measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEWER = 2  # the windows must have this many times fewer pixels than the image
 
 @dataclass(frozen=True)
 class Pixels:
-    """What the network sees of one image, before resizing: (2, Y, X)."""
+    """What the network sees of one image, before resizing: (C, Y, X)."""
 
     planes: Floats
     parameters: Parameters

@@ -58,8 +58,9 @@ class VolumeTask:
     def __init__(self, pipeline: PlanePipeline, volume: Volume, parameters: Parameters, report: OnProgress) -> None:
         """Reads a sample of the volume; raises CellspanError for what cannot be segmented."""
         self._pipeline, self._volume, self._parameters, self._report = pipeline, volume, parameters, report
-        self._intensities = Intensities(volume, parameters)
         self._model = pipeline.model.description
+        apart = self._model.layout.channels if self._model.rules.apart else None
+        self._intensities = Intensities(volume, parameters, apart)
         self.notes = list(self._intensities.notes)
         if self._intensities.is_flat:
             self.notes.append(CONSTANT)
@@ -79,8 +80,11 @@ class VolumeTask:
     # ---- the diameter
 
     def measured_diameter(self) -> float:
-        """The median diameter of what is found in a few slices, on the volume's scale of intensities."""
-        if self._intensities.is_flat:
+        """The median diameter of what is found in a few slices, on the volume's scale of intensities.
+
+        The model's own where nothing is resized to it, or where there is nothing to see.
+        """
+        if self._model.rules.any_size or self._intensities.is_flat:
             return self._model.mean_diameter
         _, height, width = self._volume.shape
         mask = self._volume.mask

@@ -84,13 +84,13 @@ def refused(*arguments: object, **environment: str) -> str:
 def test_list_says_where_models_come_from(cellpose_models: Path) -> None:
     save_checkpoint(cellpose_models / "cyto3")
     save_checkpoint(cellpose_models / "nucleitorch_0")
-    torch.save({"encoder.patch_embed.proj.weight": torch.zeros(3)}, cellpose_models / "cpsam")
+    torch.save({"encoder.cls_token": torch.zeros(3)}, cellpose_models / "cpdino")
     lines = {line.split()[0]: line for line in run("list").stdout.splitlines()}
     assert "(bundled)" in lines["nuclei"]
     assert f"(Cellpose, {cellpose_models / 'nucleitorch_0'})" in lines["cellpose/nuclei"]
     assert "cells         mean diameter 30 pixels" in lines["cyto3"]
-    assert "cannot be used: " in lines["cpsam"]
-    assert "Cellpose 4 (SAM)" in lines["cpsam"]
+    assert "cannot be used: " in lines["cpdino"]
+    assert "another network of Cellpose 4" in lines["cpdino"]
 
 
 @quick
@@ -182,10 +182,10 @@ def test_images_are_segmented_with_a_model_in_cellposes_folder(
     assert run["model"]["name"] == "cyto3"
     assert run["model"]["weights_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     (cellpose_models / "cyto3").unlink()
-    torch.save({"encoder.patch_embed.proj.weight": torch.zeros(3)}, file)
+    torch.save({"encoder.cls_token": torch.zeros(3)}, file)
     done = cellspan("segment", tmp_path / "cells.tif", "-o", tmp_path / "out", "--model", "cyto3", check=False)
     assert done.returncode == 2
-    assert "Cellpose 4 (SAM)" in done.stderr
+    assert "another network of Cellpose 4" in done.stderr
 
 
 @quick

@@ -29,6 +29,7 @@ LOWEST_PYTHON = "3.10"  # that pyproject.toml allows
 WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network
 STARDIST = "0.9.2"
+BIOIMAGEIO = ("bioimageio.core==0.11.0", "pydantic<2.13")  # it cannot write its files with the newest pydantic
 DEBIAN_PACKAGES = {
     "javac": "openjdk-17-jdk-headless",  # ImageJ, and CellProfiler's python-javabridge is built against it
     "Xvfb": "xvfb",
@@ -254,6 +255,13 @@ def peer(session: nox.Session) -> None:
     """The same method as cellpose 3.1.1.2, against the real one."""
     session.install(f"cellpose=={CELLPOSE}", ".[train,test]")
     session.run("pytest", "tests/peer", "-s", *session.posargs, env={"CELLSPAN_PEER": "1"})
+
+
+@nox.session(python=PYTHON)
+def bioimageio(session: nox.Session) -> None:
+    """Packages of bioimage.io: the real bioimageio.core validates and runs them; on demand."""
+    session.install(*BIOIMAGEIO, ".[train,test]")
+    session.run("pytest", "tests/bioimageio", *session.posargs, env={"CELLSPAN_BIOIMAGEIO": "1"})
 
 
 @nox.session(python=PYTHON)

@@ -10,6 +10,7 @@ import openvino as ov
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.inference.openvino_graph import State, build_decoder, build_encoder
+from cellspan.core.inference.tile_rules import TileRules
 from cellspan.core.machine.processors import usable_processors
 from cellspan.core.pictures.images import Floats
 
@@ -27,6 +28,7 @@ class OpenVinoPredictor:
     """
 
     tensors = False
+    rules = TileRules()
     batch = 1  # 4 tiles at once take longer than one after the other (docs/performance.md)
 
     def __init__(self, weights: State) -> None:
@@ -34,24 +36,10 @@ class OpenVinoPredictor:
 
         Raises CellspanError if the environment asks for a precision that does not exist or that this CPU lacks.
         """
-        precision = _precision()
-        self.device = "cpu" if precision == "float32" else f"cpu, {precision}"
-        self._settings = {
-            "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
-            "PERFORMANCE_HINT": "LATENCY",
-            # Beside another busy program a thread that is bound to its core waits although another core is free.
-            "ENABLE_CPU_PINNING": False,
-        }
+        self.device = device_in_words(precision())
         # Apart, because estimating a diameter takes the encoder only; each for all of the processor and for half of it.
-        self._encoder = lru_cache(maxsize=32)(lambda y, x, share: self._compiled(build_encoder(weights, y, x), share))
-        self._decoder = lru_cache(maxsize=32)(lambda y, x, share: self._compiled(build_decoder(weights, y, x), share))
-
-    def _compiled(self, graph: ov.Model, share: int) -> ov.CompiledModel:
-        """The graph for one of `share` parts of the processor."""
-        core, settings = ov.Core(), dict(self._settings)
-        if share > 1:
-            settings["INFERENCE_NUM_THREADS"] = max(1, usable_processors() // share)
-        return core.compile_model(graph, "CPU", settings)
+        self._encoder = lru_cache(maxsize=32)(lambda y, x, share: compiled(build_encoder(weights, y, x), share))
+        self._decoder = lru_cache(maxsize=32)(lambda y, x, share: compiled(build_decoder(weights, y, x), share))
 
     def encode(self, tiles: Floats, beside: int = 0) -> tuple[list[ov.InferRequest], Floats]:
         """See Predictor."""
@@ -78,13 +66,31 @@ class OpenVinoPredictor:
         return np.stack(outputs)
 
 
+def compiled(graph: ov.Model, share: int = 1) -> ov.CompiledModel:
+    """The graph for one of `share` parts of the processor, in the precision that the environment asks for."""
+    settings = {
+        "INFERENCE_PRECISION_HINT": PRECISIONS[precision()],
+        "PERFORMANCE_HINT": "LATENCY",
+        # Beside another busy program a thread that is bound to its core waits although another core is free.
+        "ENABLE_CPU_PINNING": False,
+    }
+    if share > 1:
+        settings["INFERENCE_NUM_THREADS"] = max(1, usable_processors() // share)
+    return ov.Core().compile_model(graph, "CPU", settings)
+
+
+def device_in_words(chosen: str) -> str:
+    """The processor, and a precision that is not the usual one."""
+    return "cpu" if chosen == "float32" else f"cpu, {chosen}"
+
+
 def _share(beside: int) -> int:
     """Into how many parts the processor is divided."""
     return 1 if usable_processors() == 1 else 1 + beside
 
 
-def _precision() -> str:
-    """What the environment asks for, else float32."""
+def precision() -> str:
+    """What the environment asks for, else float32; raises CellspanError if there is none such here."""
     wanted = os.environ.get(PRECISION_VARIABLE) or "float32"
     if wanted not in PRECISIONS:
         raise CellspanError(f"{PRECISION_VARIABLE} is '{wanted}'; it can be {' or '.join(PRECISIONS)}.")

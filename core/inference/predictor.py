@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.inference.tile_rules import TileRules
 from cellspan.core.models.registry import Model
 from cellspan.core.pictures.images import Floats
 
@@ -20,12 +21,13 @@ class Predictor(Protocol):
     device: str
     batch: int  # tiles that are worth giving at once
     tensors: bool  # whether images and outputs should stay on the device, as torch tensors
+    rules: TileRules
 
     def encode(self, tiles: Floats, beside: int = 0) -> tuple[Any, Floats]:
-        """Tiles (N, 2, Y, X), sides multiples of 8 -> features that only `decode` understands, the deepest as arrays.
+        """Tiles (N, C, Y, X), sides multiples of 8 -> features that only `decode` understands, the deepest as arrays.
 
-        The mean over the deepest features (N, S, Y / 8, X / 8) is the style. `beside` is how many others use the
-        predictor at the same time; it changes the speed, not the result.
+        The mean over the deepest features (N, S, Y / 8, X / 8) is the style; without one, S is 0. `beside` is how many
+        others use the predictor at the same time; it changes the speed, not the result.
         """
         ...
 
@@ -38,9 +40,17 @@ def make_predictor(model: Model, device: str = "auto") -> Predictor:
     """A predictor on `device`: auto, cpu, gpu, cuda, cuda:N or mps; raises CellspanError if that is not there."""
     wanted = resolve_device(device)
     if wanted == "cpu":
+        if model.description.transformer is not None:
+            from cellspan.core.inference.transformer_predictor import TransformerPredictor
+
+            return TransformerPredictor(model)
         from cellspan.core.inference.openvino_predictor import OpenVinoPredictor
 
         return OpenVinoPredictor(model.weights())
+    if model.description.transformer is not None:
+        from cellspan.core.inference.torch_transformer import TorchTransformer
+
+        return TorchTransformer(model, wanted)
     from cellspan.core.inference.torch_predictor import TorchPredictor
 
     return TorchPredictor(model, wanted)

@@ -11,18 +11,18 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cellspan.core.errors import CellspanError
 from cellspan.core.inference.predictor import Predictor
+from cellspan.core.inference.tile_rules import TileRules
 from cellspan.core.machine.cancelling import checkpoint, is_urgent
 from cellspan.core.machine.turns import Turns
+from cellspan.core.models.kinds import MARGIN
 from cellspan.core.pictures.images import Floats
 
 STRIDE = 8  # pixels: the network halves images three times; tiles start at multiples, so that all pool alike
 MULTIPLE = 64  # of pixels, for the sides of tiles: coarser than STRIDE, so that few sizes are compiled
 SIDES = (256, 320, 384)  # pixels; a good compromise between context, memory and speed
 LARGEST_SINGLE = 512  # pixels; along a side up to this, one tile is enough
-# Black pixels around the image, as in training: without them, objects at the border look cut by a tile, and with mirror
-# images instead they look whole; either way their flows lead out of the image.
-MARGIN = 16
 # The style describes the whole image, whatever the tiles. Of a larger image, tiles with so many pixels in all stand for
 # the rest; their features are kept meanwhile, 112 to 240 bytes a pixel.
 STYLE_PIXELS = 1_500_000
@@ -34,6 +34,8 @@ LEAST_OVERLAP = 48
 # Tiles of several images take turns, so that a short job does not wait for a long one to end. Two at once, each on half
 # of the processor, are done sooner than one after the other (docs/performance.md).
 TURNS = Turns(places=2)
+ANY_TILES = TileRules()
+NO_STYLE = np.zeros(0, np.float32)
 OnProgress = Callable[[float], None]
 T = TypeVar("T")
 Group = TypeVar("Group", bound=tuple[list[tuple[int, int]], Any, Any])
@@ -47,11 +49,12 @@ class Axis:
     length: int  # of the image, without the margin
     side: int
     starts: list[int]
+    margin: int = MARGIN  # black pixels before and after the image
 
     def overlap(self, start: int) -> tuple[slice, slice]:
         """The part of a tile that lies on the image: where in the tile, and where in the image."""
-        first, last = max(start, MARGIN), min(start + self.side, MARGIN + self.length)
-        return slice(first - start, last - start), slice(first - MARGIN, last - MARGIN)
+        first, last = max(start, self.margin), min(start + self.side, self.margin + self.length)
+        return slice(first - start, last - start), slice(first - self.margin, last - self.margin)
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,34 @@ class Grid:
 
 
 def tile_grid(
-    shape: tuple[int, int], tile: int | None = None, overlap: float = OVERLAP, multiple: int = MULTIPLE
+    shape: tuple[int, int],
+    tile: int | None = None,
+    overlap: float = OVERLAP,
+    multiple: int = MULTIPLE,
+    rules: TileRules = ANY_TILES,
 ) -> Grid:
-    """Tiles of side `tile` (None = the cheapest), spread evenly over an image (Y, X) and its margin."""
-    return Grid(*(_axis(length, tile, overlap, multiple) for length in shape))
+    """Tiles of side `tile` (None = the cheapest), spread evenly over an image (Y, X) and its margin.
+
+    A network with tiles of one size has those, whatever the multiple. Raises CellspanError for another `tile`.
+    """
+    if rules.side is not None:
+        if tile not in (None, rules.side):
+            raise CellspanError(
+                f"tile = {tile}: this model sees tiles of {rules.side} pixels only; leave out tile (--tile)."
+            )
+        tile = multiple = rules.side
+    return Grid(*(_axis(length, tile, overlap, multiple, rules.margin) for length in shape))
 
 
-def _axis(length: int, tile: int | None, overlap: float, multiple: int) -> Axis:
+def _axis(length: int, tile: int | None, overlap: float, multiple: int, margin: int) -> Axis:
     """The tiles that see the fewest pixels in all."""
-    padded = _round_up(length + 2 * MARGIN, STRIDE)
+    padded = _round_up(length + 2 * margin, STRIDE)
     whole = _round_up(padded, multiple)
     sides = [_round_up(tile, multiple)] if tile else [*SIDES, *([whole] if whole <= LARGEST_SINGLE else [])]
     # A tile is never longer than the image.
-    options = [Axis(length, side, _starts(padded, side, overlap)) for side in {min(side, whole) for side in sides}]
+    options = [
+        Axis(length, side, _starts(padded, side, overlap), margin) for side in {min(side, whole) for side in sides}
+    ]
     return min(options, key=lambda axis: (axis.side * len(axis.starts), axis.side))
 
 
@@ -106,15 +124,18 @@ def predict_tiled(
     style: Floats | None = None,
     multiple: int = MULTIPLE,
 ) -> tuple[Floats, Floats]:
-    """Image (2, Y, X) -> outputs (3, Y, X), blended over the tiles, and the image's style (S,) of unit length.
+    """Image (C, Y, X) -> outputs (3, Y, X), blended over the tiles, and the image's style (S,) of unit length.
 
     A `style` that is given, such as that of the volume to which a slice belongs, takes the place of the image's own.
+    It is empty for networks without one.
     The sides of tiles are multiples of `multiple`.
     Besides image and outputs no array of the image's size is made, so that images of gigabytes fit.
     """
     shape = image.shape[1], image.shape[2]
-    grid = tile_grid(shape, tile, overlap, multiple)
+    grid = tile_grid(shape, tile, overlap, multiple, predictor.rules)
     shares_y, shares_x = shares(grid.y), shares(grid.x)
+    if not predictor.rules.has_style:
+        style = NO_STYLE
     chosen = style_corners(grid) if style is None else []
     tally = Tally(2 * len(grid.corners), on_progress)  # each tile is encoded and decoded
     encoded = deque(tally.of(_encoded(predictor, image, grid, chosen)))
@@ -214,7 +235,9 @@ class Tally:
 
 
 def sample_style(predictor: Predictor, image: Floats) -> Floats:
-    """The style (S,) of the image (2, Y, X), of unit length: the mean over a sample of its tiles."""
+    """The style (S,) of the image (2, Y, X), of unit length: the mean over a sample of its tiles; may be empty."""
+    if not predictor.rules.has_style:
+        return NO_STYLE
     grid = tile_grid((image.shape[1], image.shape[2]))
     encoded = _encoded(predictor, image, grid, style_corners(grid))
     return _style(encoded, shares(grid.y), shares(grid.x))
@@ -263,7 +286,7 @@ def drained(items: deque[T]) -> Iterator[T]:
 
 
 def _cut(image: Floats, grid: Grid, corner: tuple[int, int]) -> Floats:
-    """One tile (2, height, width), black where it reaches beyond the image."""
+    """One tile (C, height, width), black where it reaches beyond the image."""
     tile = np.zeros((len(image), grid.y.side, grid.x.side), np.float32)
     (within_y, at_y), (within_x, at_x) = grid.y.overlap(corner[0]), grid.x.overlap(corner[1])
     tile[:, within_y, within_x] = image[:, at_y, at_x]

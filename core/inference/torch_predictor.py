@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cellspan.core.inference.full_precision import full_precision
+from cellspan.core.inference.tile_rules import TileRules
 from cellspan.core.machine.device_memory import explains_full_memory
 from cellspan.core.models.network import FlowNetwork
 from cellspan.core.models.registry import Model
@@ -18,6 +19,7 @@ class TorchPredictor:
     """The torch network in float32."""
 
     tensors = True  # the Segmenter leaves everything on the device that can stay there
+    rules = TileRules()
 
     @explains_full_memory
     def __init__(self, model: Model, device: str) -> None:

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from cellspan.core.inference.tile_rules import TileRules
 from cellspan.core.inference.tiles import (
+    NO_STYLE,
     OVERLAP,
     Axis,
     Grid,
@@ -43,9 +45,10 @@ class TensorPredictor(Protocol):
 
     device: str
     batch: int  # tiles that are worth giving at once
+    rules: TileRules
 
     def encode_tensors(self, tiles: Tensor) -> tuple[Any, Tensor]:
-        """Tiles (N, 2, Y, X), sides multiples of 8 -> features for `decode_tensors`, the deepest (N, S, Y/8, X/8)."""
+        """Tiles (N, C, Y, X), sides multiples of 8 -> features for `decode_tensors`, the deepest (N, S, Y/8, X/8)."""
         ...
 
     def decode_tensors(self, features: Any, style: Tensor) -> Tensor:
@@ -61,7 +64,7 @@ def predict_tiled_torch(
     overlap: float = OVERLAP,
     on_progress: OnProgress | None = None,
 ) -> tuple[Tensor, Floats]:
-    """Image (2, Y, X) -> outputs (3, Y, X) on the device, blended over the tiles, and the image's style (S,).
+    """Image (C, Y, X) -> outputs (3, Y, X) on the device, blended over the tiles, and the image's style (S,).
 
     Besides image and outputs no tensor of the image's size is made. Raises CellspanError if the memory is full.
     """
@@ -115,12 +118,12 @@ def _blended(
     predictor: TensorPredictor, image: Tensor, tile: int | None, overlap: float, on_progress: OnProgress | None
 ) -> tuple[Tensor, Floats]:
     """See predict_tiled_torch and core.inference.tiles."""
-    grid = tile_grid((image.shape[1], image.shape[2]), tile, overlap)
+    grid = tile_grid((image.shape[1], image.shape[2]), tile, overlap, rules=predictor.rules)
     shares_y, shares_x = _shares_on(image.device, grid.y), _shares_on(image.device, grid.x)
-    chosen = style_corners(grid)
+    chosen = style_corners(grid) if predictor.rules.has_style else []
     tally = Tally(2 * len(grid.corners), on_progress)  # each tile is encoded and decoded
     encoded = deque(tally.of(_encoded(predictor, image, grid, chosen)))
-    style = unit(_mean_features(encoded, shares_y, shares_x))
+    style = unit(_mean_features(encoded, shares_y, shares_x)) if chosen else NO_STYLE
     style_there = torch.from_numpy(style).to(image.device)
     rest = tally.of(_encoded(predictor, image, grid, [corner for corner in grid.corners if corner not in chosen]))
     total = torch.zeros((3, *image.shape[1:]), device=image.device)
@@ -168,7 +171,7 @@ def _shares_on(device: torch.device, axis: Axis) -> dict[int, Tensor]:
 
 
 def _cut(image: Tensor, grid: Grid, corners: list[tuple[int, int]]) -> Tensor:
-    """Tiles (N, 2, height, width), black where they reach beyond the image."""
+    """Tiles (N, C, height, width), black where they reach beyond the image."""
     tiles = torch.zeros((len(corners), len(image), grid.y.side, grid.x.side), device=image.device)
     for tile, (y, x) in zip(tiles, corners, strict=True):
         (within_y, at_y), (within_x, at_x) = grid.y.overlap(y), grid.x.overlap(x)

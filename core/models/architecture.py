@@ -1,16 +1,78 @@
-"""The tensors of the network by name and shape, without torch, to check checkpoints."""
+"""The tensors of the convolutional network by name and shape, without torch, to check checkpoints."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
+
+from numpy.typing import NDArray
 
 Shapes = dict[str, tuple[int, ...]]
 CHANNELS = 2  # the channel to segment and the nuclei
+MOST_CHANNELS = 8  # of a network of somebody's own
 OUTPUTS = 3  # y flow and x flow, cell probability as a logit
 FLOW_SCALE = 5  # the network's flows are scaled by this factor
 DIAMETERS = ("diam_mean", "diam_labels")
 COUNTER = "num_batches_tracked"  # of batch normalisation; not used for predictions
+WIDEST, MOST_WIDTHS = 4096, 10  # of a network; far more than any real one
+
+
+@dataclass(frozen=True)
+class Convolutional:
+    """The sizes of a network: the channels of the image, then those of each level."""
+
+    widths: tuple[int, ...]
+
+    @classmethod
+    def of(cls, shapes: Mapping[str, tuple[int, ...]]) -> Convolutional | None:
+        """The network with these tensors; None if they are not those of such a network."""
+        try:
+            widths = widths_from_shapes(shapes)
+        except (KeyError, IndexError):
+            return None
+        possible = len(widths) <= MOST_WIDTHS and all(0 < width <= WIDEST for width in widths)
+        return cls(widths) if possible else None
+
+    @property
+    def channels(self) -> int:
+        """Of the image."""
+        return self.widths[0]
+
+    @property
+    def style_length(self) -> int:
+        """Numbers in the style."""
+        return self.widths[-1]
+
+    @property
+    def tile(self) -> None:
+        """Tiles may have any side that the network can halve."""
+        return None
+
+    @property
+    def shapes(self) -> Shapes:
+        """Name -> shape of every tensor."""
+        return network_shapes(self.widths)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it takes at most: as read, in 64 bits, then the predictor's own."""
+        return 16 * weight_count(self.shapes)
+
+    def problem(self, name: str, array: NDArray[Any]) -> str:
+        """What is wrong with the numbers of a tensor, as the end of a sentence; empty if nothing is."""
+        is_variance = name.endswith("running_var")
+        return (
+            "holds variances below 0, so the file is damaged; copy it again"
+            if is_variance and (array < 0).any()
+            else ""
+        )
+
+    def __str__(self) -> str:
+        """The network in words, for sentences."""
+        return f"a network of the widths {', '.join(map(str, self.widths))}"
 
 
 def widths_from_shapes(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
@@ -58,6 +120,11 @@ def _normalised_convolution(name: str, place: int, inputs: int, outputs: int, ke
         f"{name}.{place}.weight": (outputs, inputs, kernel, kernel),
         f"{name}.{place}.bias": (outputs,),
     }
+
+
+def weight_count(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Numbers in all tensors."""
+    return sum(math.prod(shape) for shape in shapes.values())
 
 
 def is_counter(name: str) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.models.architecture import network_shapes
+from cellspan.core.models.architecture import weight_count
 from cellspan.core.models.description import DESCRIPTION, Model
 
 SCORES = {"ap50": "AP@0.5", "ap75": "AP@0.75", "ap90": "AP@0.9", "pooled_ap50": "pooled AP@0.5", "images": "images"}
@@ -15,7 +14,7 @@ SCORES = {"ap50": "AP@0.5", "ap75": "AP@0.75", "ap90": "AP@0.9", "pooled_ap50": 
 def card(model: Model) -> str:
     """What the model finds, its training images and licences, scores, and where it fails; raises CellspanError."""
     try:
-        sections = [_summary(model), _training(model), _scores(model), _limits(model)]
+        sections = [_summary(model), _package(model), _training(model), _scores(model), _limits(model)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:  # these entries have no fixed format
         raise CellspanError(
             f"{model.folder / DESCRIPTION}: the notes on training and scores cannot be shown "
@@ -24,23 +23,25 @@ def card(model: Model) -> str:
     return "\n".join(section for section in sections if section)
 
 
-def weight_count(widths: tuple[int, ...]) -> int:
-    """Numbers in a network of these widths."""
-    return sum(math.prod(shape) for shape in network_shapes(widths).values())
-
-
 def _summary(model: Model) -> str:
     about = model.description
-    sizes, widths = about.size_model, ", ".join(map(str, about.widths))
+    sizes, rules = about.size_model, about.rules
+    scaled = "images are rescaled to it" + (", if you give the diameter of the objects" if rules.any_size else "")
     lines = [
         f"# Model {model.name}",
         "",
         f"- finds: {about.objects}",
-        f"- mean diameter: {about.mean_diameter:g} pixels (images are rescaled to it)",
-        f"- network: widths {widths}; {weight_count(about.widths) / 1e6:.2f} million weights",
+        f"- mean diameter: {about.mean_diameter:g} pixels ({scaled})",
+        f"- network: {rules.network}, {about.layout}; {weight_count(about.layout.shapes) / 1e6:.2f} million weights",
     ]
-    if sizes is None:
-        lines.append("- cannot estimate diameters: enter one with --diameter")
+    if rules.wants_graphics_card:
+        lines.append("- a graphics card is advised: on a processor it takes minutes for each megapixel")
+    if rules.any_size:
+        lines.append("- knows objects of any size: no diameter is needed")
+    elif sizes is None:
+        known = about.usual_diameter
+        usual = "" if known is None else f" (objects in its training images: {known:g} pixels)"
+        lines.append(f"- cannot estimate diameters: enter one with --diameter{usual}")
     else:
         error = (
             "" if sizes.median_error is None else f"; median error of the first guess {100 * sizes.median_error:.0f} %"
@@ -49,6 +50,19 @@ def _summary(model: Model) -> str:
     lines.append(f"- SHA-256 of the weights: {about.weights_sha256}")
     if about.source_sha256:
         lines.append(f"- SHA-256 of the original checkpoint: {about.source_sha256}")
+    return "\n".join(lines) + "\n"
+
+
+def _package(model: Model) -> str:
+    """What the package of bioimage.io says of itself that the model was in."""
+    about = model.description.training.get("package")
+    if about is None:
+        return ""
+    version = f", version {about['version']}" if "version" in about else ""
+    name = f"{about.get('name', 'without a name')}{version}" + (f" ({about['id']})" if "id" in about else "")
+    lines = ["## From bioimage.io", "", f"- {name}"]
+    lines.append(f"- by {', '.join(about['authors']) or 'unknown'}; licence {about.get('license', 'unknown')}")
+    lines += [f"- Please cite: {entry}" for entry in about["cite"]]
     return "\n".join(lines) + "\n"
 
 

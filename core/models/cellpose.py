@@ -1,8 +1,8 @@
-"""Checkpoints of Cellpose 1 to 3 as models: their content, training diameters, and size models.
+"""Checkpoints of Cellpose as models: their kind and content, training diameters, and size models.
 
-A checkpoint is a torch state_dict with widths such as (2, 32, 64, 128, 256); there may also be `size_<name>.npy`, the
-regression from style to diameter. They are used in place, because reading them takes no longer than reading a converted
-copy.
+A checkpoint is a torch state_dict of one of the kinds in `core.models.kinds`; beside one of Cellpose 1 to 3 there may
+be `size_<name>.npy`, the regression from style to diameter. They are used in place, because reading them takes no
+longer than reading a converted copy.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from cellspan.core.errors import CellspanError, first_line
 from cellspan.core.files.regular import is_regular, readable
 from cellspan.core.machine.memory import require_memory
 from cellspan.core.models.architecture import (
-    CHANNELS,
     DIAMETERS,
+    MOST_CHANNELS,
+    Convolutional,
+    Shapes,
     different_tensors,
     is_counter,
-    network_shapes,
-    widths_from_shapes,
 )
 from cellspan.core.models.description import (
-    MOST_WIDTHS,
+    LARGEST_MEAN,
     SMALLEST_MEAN,
-    WIDEST,
     Model,
     ModelDescription,
     SizeModel,
@@ -38,13 +37,15 @@ from cellspan.core.models.description import (
     require_weights,
     sha256_of,
 )
+from cellspan.core.models.kinds import KINDS, Kind, Layout, recognised
 from cellspan.core.models.numpy_file import read_numbers
 from cellspan.core.models.official import OFFICIAL_FILES
 from cellspan.core.models.torch_file import TorchFile, open_torch_file
+from cellspan.core.models.transformer import Transformer
 
 NUCLEI_DIAMETER, CELL_DIAMETER = 17.0, 30.0  # pixels; training diameters of checkpoints that do not contain them
 SMALLEST, LARGEST = 5.0, 2000.0  # pixels; Cellpose estimates no smaller diameters and has no upper limit
-SAM_PARTS = ("encoder.patch_embed", "encoder.blocks", "encoder.pos_embed", "encoder.neck", "W2")
+DINO_PART = "encoder.cls_token"  # of the other network of Cellpose 4
 State = dict[str, NDArray[Any]]
 
 
@@ -53,14 +54,31 @@ class Checkpoint:
     """The description of a checkpoint, without its weights."""
 
     path: Path
-    widths: tuple[int, ...]
+    kind: Kind
+    layout: Layout
     objects: str
     mean_diameter: float  # pixels
+    usual_diameter: float | None  # pixels; of the objects in the training images, where the file says so
     size_file: Path | None
 
     def size_model(self) -> SizeModel | None:
         """The size model beside the checkpoint; raises CellspanError if it is damaged."""
-        return read_size_model(self.size_file, self.widths[-1], self.mean_diameter) if self.size_file else None
+        if self.size_file is None:
+            return None
+        return read_size_model(self.size_file, self.layout.style_length, self.mean_diameter)
+
+    def described(self, **more: Any) -> ModelDescription:
+        """The description of a model made from it; `more` are its other entries."""
+        layout = self.layout
+        return ModelDescription(
+            kind=self.kind.name,
+            objects=self.objects,
+            widths=layout.widths if isinstance(layout, Convolutional) else (),
+            transformer=layout if isinstance(layout, Transformer) else None,
+            usual_diameter=self.usual_diameter,
+            size_model=self.size_model(),
+            **{"mean_diameter": self.mean_diameter, **more},
+        )
 
 
 @dataclass(frozen=True)
@@ -83,7 +101,7 @@ class CheckpointModel(Model):
 
 
 def load_checkpoint(path: Path, name: str) -> CheckpointModel:
-    """A checkpoint as a model; raises CellspanError with the reason if it is not from Cellpose 1 to 3."""
+    """A checkpoint as a model; raises CellspanError with the reason if it is of no kind that can be used."""
     size_file = _size_file(path)
     return _loaded(path, name, _state_on_disk(path), _state_on_disk(size_file) if size_file else None)
 
@@ -101,29 +119,24 @@ def _loaded(path: Path, name: str, state: tuple[int, int], size_state: tuple[int
     """Cached until one of the two files changes, because the engine looks up its model for every image."""
     checkpoint = examine(path)
     sha256 = sha256_of(path)
-    description = ModelDescription(
-        name=name,
-        objects=checkpoint.objects,
-        widths=checkpoint.widths,
-        mean_diameter=checkpoint.mean_diameter,
-        size_model=checkpoint.size_model(),
-        weights_sha256=sha256,
-        source_sha256=sha256,
-        training={"read_from": readable(path.name)},
+    description = checkpoint.described(
+        name=name, weights_sha256=sha256, source_sha256=sha256, training={"read_from": readable(path.name)}
     )
     return CheckpointModel(path.parent, description, path)
 
 
 def examine(path: Path) -> Checkpoint:
-    """Whether a file is a checkpoint of Cellpose 1 to 3, by the names and shapes in it; raises CellspanError if not."""
+    """The kind and sizes of a checkpoint, by the names and shapes in it; raises CellspanError if it is of no kind."""
     with open_torch_file(path) as file:
-        widths = _checked_widths(file)
+        kind, layout = _checked_layout(file)
         return Checkpoint(
             path,
-            widths,
+            kind,
+            layout,
             objects="nuclei" if "nuclei" in path.name else "cells",
-            mean_diameter=_mean_diameter(file),
-            size_file=_size_file(path),
+            mean_diameter=_mean_diameter(file, kind),
+            usual_diameter=_usual_diameter(file, kind),
+            size_file=_size_file(path) if layout.style_length else None,
         )
 
 
@@ -133,56 +146,69 @@ def read_checkpoint(path: Path) -> State:
     Also if they contain numbers that are not finite.
     """
     with open_torch_file(path) as file:
-        widths, diameter = _checked_widths(file), _mean_diameter(file)
-        needed = 2 * sum(tensor.size for tensor in file.tensors.values())  # as stored, and as arrays
-        require_memory(needed, f"{path}: the checkpoint", "use another model")
+        kind, layout = _checked_layout(file)
+        diameter = _mean_diameter(file, kind)
+        stored = sum(tensor.size for tensor in file.tensors.values())  # and again as arrays
+        require_memory(max(2 * stored, layout.memory), f"{path}: the checkpoint", "use another model")
         state = {name: file.array(name) for name in file.tensors}
     for name in DIAMETERS:
         state.setdefault(name, np.array([diameter], np.float32))
-    for name in network_shapes(widths):
+    for name in layout.shapes:
         if is_counter(name):
             state.setdefault(name, np.zeros((), np.int64))
-    require_weights(path, state, widths)
+    require_weights(path, state, layout)
     return state
 
 
-def _checked_widths(file: TorchFile) -> tuple[int, ...]:
-    """The widths of the network, after comparing every name and shape."""
+def _checked_layout(file: TorchFile) -> tuple[Kind, Layout]:
+    """The kind and the sizes of the network, after comparing every name and shape."""
     shapes = {name: tensor.shape for name, tensor in file.tensors.items()}
-    if any(name.startswith(SAM_PARTS) for name in shapes):
+    found = recognised(shapes)
+    if found is None:
+        raise CellspanError(f"{file.path}: {_other_network(shapes)}")
+    kind, layout = found
+    if layout.channels > MOST_CHANNELS:
         raise CellspanError(
-            f"{file.path}: this is a Cellpose 4 (SAM) checkpoint; cellspan reads those of Cellpose 1 to 3."
+            f"{file.path}: this network has {layout.channels} input channels, more than {MOST_CHANNELS}."
         )
-    try:
-        widths = widths_from_shapes(shapes)
-        if len(widths) > MOST_WIDTHS or any(not 0 < width <= WIDEST for width in widths):
-            raise IndexError
-    except (KeyError, IndexError):
-        raise CellspanError(
-            f"{file.path}: these are not the weights of the convolutional network of Cellpose 1 to 3."
-        ) from None
-    if widths[0] != CHANNELS:
-        raise CellspanError(
-            f"{file.path}: this network has {widths[0]} input channel{'s' * (widths[0] != 1)} instead of two."
-        )
-    wrong = different_tensors(shapes, network_shapes(widths))
+    wrong = different_tensors(shapes, layout.shapes)
     wrong += [name for name, tensor in file.tensors.items() if tensor.storage.dtype.kind not in "fi"]
     if wrong:
         raise CellspanError(
-            f"{file.path}: these are not the weights of a network of Cellpose 1 to 3 that finds cells: "
-            f"'{wrong[0]}' does not match."
+            f"{file.path}: these are not the weights of a {kind.network} that finds cells: '{wrong[0]}' does not match."
         )
-    return widths
+    return kind, layout
 
 
-def _mean_diameter(file: TorchFile) -> float:
-    """The diameter to which objects are rescaled, in pixels; for official models, Cellpose ignores the file's value."""
+def _other_network(shapes: Shapes) -> str:
+    """What a file holds that is of no kind that can be used, and what to do."""
+    known = " and ".join(f"the {kind.network}" for kind in KINDS.values())
+    if DINO_PART in shapes:
+        return f"this is cpdino, another network of Cellpose 4; cellspan runs {known}: use cpsam_v2 in its place."
+    return f"these are not the weights of a network that cellspan runs: {known}; use a model of one of these kinds."
+
+
+def _mean_diameter(file: TorchFile, kind: Kind) -> float:
+    """The diameter to which objects are rescaled, in pixels; for official models, Cellpose ignores the file's value.
+
+    For those of Cellpose 4 too: whatever they were trained on, a diameter is one in proportion to 30 pixels.
+    """
+    if kind.any_size:
+        return CELL_DIAMETER
     if file.path.name in OFFICIAL_FILES or DIAMETERS[0] not in file.tensors:
         return NUCLEI_DIAMETER if "nuclei" in file.path.name else CELL_DIAMETER
     diameter = float(file.array(DIAMETERS[0])[0])
     if not SMALLEST_MEAN <= diameter < LARGEST:
         raise CellspanError(f"{file.path}: its mean diameter of {diameter:g} pixels is impossible.")
     return diameter
+
+
+def _usual_diameter(file: TorchFile, kind: Kind) -> float | None:
+    """The mean diameter of the objects that somebody trained a model on, in pixels; None if it is not known."""
+    if kind.any_size or file.path.name in OFFICIAL_FILES or DIAMETERS[1] not in file.tensors:
+        return None
+    diameter = float(file.array(DIAMETERS[1])[0])
+    return diameter if SMALLEST_MEAN <= diameter <= LARGEST_MEAN else None
 
 
 def _size_file(checkpoint: Path) -> Path | None:

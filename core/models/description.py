@@ -16,12 +16,21 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from cellspan.core.errors import CellspanError, first_line
 from cellspan.core.files.regular import open_regular
 from cellspan.core.machine.memory import in_words, require_memory
-from cellspan.core.models.architecture import CHANNELS, different_tensors, network_shapes
+from cellspan.core.models.architecture import (
+    CHANNELS,
+    MOST_CHANNELS,
+    MOST_WIDTHS,
+    WIDEST,
+    Convolutional,
+    different_tensors,
+    weight_count,
+)
+from cellspan.core.models.kinds import KINDS, Kind, KindName, Layout
+from cellspan.core.models.transformer import Transformer
 
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
 LONGEST = 16 << 20  # bytes of a description; those of the bundled models have 10,000
-WIDEST, MOST_WIDTHS = 4096, 10  # of a network; far more than any real one
 SMALLEST_MEAN, LARGEST_MEAN = 0.5, 4000.0  # pixels; plausible mean diameters
 SMALLEST_SIZE, LARGEST_SIZE = 0.01, 100_000.0  # pixels; plausible range of a size model
 STEEPEST = 1e6  # largest number in a size model; those of the bundled models are below 10
@@ -65,13 +74,24 @@ class ModelDescription(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
+    kind: KindName = Field("flow-cnn", description="of the network: see core.models.kinds")
     objects: str = Field(description="what the model finds: nuclei, cells, ...")
-    widths: tuple[Annotated[int, Field(ge=1, le=WIDEST)], ...] = Field(min_length=2, max_length=MOST_WIDTHS)
+    widths: tuple[Annotated[int, Field(ge=1, le=WIDEST)], ...] = Field(
+        (), max_length=MOST_WIDTHS, description="of a convolutional network: its channels and those of each level"
+    )
+    transformer: Transformer | None = Field(None, description="of a transformer: its sizes")
     mean_diameter: float = Field(
         ge=SMALLEST_MEAN,
         le=LARGEST_MEAN,
         allow_inf_nan=False,
         description="pixels; images are rescaled to it",
+    )
+    usual_diameter: float | None = Field(
+        None,
+        ge=SMALLEST_MEAN,
+        le=LARGEST_MEAN,
+        allow_inf_nan=False,
+        description="pixels; of the objects in training images, the first guess where diameters cannot be estimated",
     )
     size_model: SizeModel | None = None
     weights_sha256: str = Field(description="of the weights file")
@@ -82,14 +102,38 @@ class ModelDescription(BaseModel):
 
     @model_validator(mode="after")
     def _fitting(self) -> ModelDescription:
-        if self.widths[0] != CHANNELS:
-            raise ValueError(f"the network has {self.widths[0]} input channels, but cellspan supports only {CHANNELS}")
-        if self.size_model is not None and len(self.size_model.coefficients) != self.widths[-1]:
+        if self.transformer is None and len(self.widths) < 2:
+            raise ValueError("widths: a network has the channels of the image and at least one level")
+        if (self.transformer is not None) != (self.kind == "flow-sam"):
+            raise ValueError(f"a model of the kind {self.kind} is described by other sizes")
+        if self.layout.channels > MOST_CHANNELS:
+            raise ValueError(f"the network has {self.layout.channels} input channels, more than {MOST_CHANNELS}")
+        if self.size_model is not None and len(self.size_model.coefficients) != self.layout.style_length:
             raise ValueError(
                 f"the size model has {len(self.size_model.coefficients)} coefficients, but the network's style "
-                f"has {self.widths[-1]} numbers"
+                f"has {self.layout.style_length} numbers"
             )
         return self
+
+    @property
+    def rules(self) -> Kind:
+        """What all models of this kind have in common."""
+        return KINDS[self.kind]
+
+    @property
+    def layout(self) -> Layout:
+        """The sizes of the network."""
+        return self.transformer or Convolutional(self.widths)
+
+    @property
+    def apart(self) -> int | None:
+        """How many channels the network sees each by itself; None if it sees what to segment and perhaps the nuclei."""
+        return self.layout.channels if self.rules.apart or self.layout.channels > CHANNELS else None
+
+    @property
+    def sees_nuclei(self) -> bool:
+        """Whether the network has a channel for the nuclei."""
+        return self.layout.channels >= CHANNELS
 
 
 @dataclass(frozen=True)
@@ -127,7 +171,7 @@ class Model:
         from safetensors.numpy import load_file  # imported here because lists of models need no weights
 
         path = self.weights_file
-        _require_size(path, self.description.widths)
+        _require_size(path, self.description.layout)
         try:
             found = sha256_of(path)
             state = load_file(path)
@@ -139,16 +183,15 @@ class Model:
             raise CellspanError(f"{path}: the model's weights cannot be read ({first_line(error)[:300]}).") from None
         if found != self.sha256:
             raise CellspanError(f"{path}: the weights do not match {DESCRIPTION}; copy the model again.")
-        require_weights(path, state, self.description.widths)
+        require_weights(path, state, self.description.layout)
         # Files may store 16 bits to save space; the network computes in 32 bits.
         return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in state.items()}
 
 
-def _require_size(path: Path, widths: tuple[int, ...]) -> None:
+def _require_size(path: Path, layout: Layout) -> None:
     """Refuse a file that is much larger than its network, and a network larger than the memory."""
-    numbers = sum(math.prod(shape) for shape in network_shapes(widths).values())
-    # As read, plus the predictor's copies: 64 bits, then its own.
-    require_memory(16 * numbers, f"{path}: a network of the widths {', '.join(map(str, widths))}", "use another model")
+    numbers = weight_count(layout.shapes)
+    require_memory(layout.memory, f"{path}: {layout}", "use another model")
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -160,15 +203,12 @@ def _require_size(path: Path, widths: tuple[int, ...]) -> None:
         )
 
 
-def require_weights(path: Path, state: Mapping[str, NDArray[Any]], widths: tuple[int, ...]) -> None:
-    """Raise CellspanError if these are not finite tensors of a network with these widths."""
-    wrong = different_tensors({name: array.shape for name, array in state.items()}, network_shapes(widths))
+def require_weights(path: Path, state: Mapping[str, NDArray[Any]], layout: Layout) -> None:
+    """Raise CellspanError if these are not finite tensors of a network of these sizes."""
+    wrong = different_tensors({name: array.shape for name, array in state.items()}, layout.shapes)
     wrong += [name for name, array in state.items() if array.dtype.kind not in "fiu"]
     if wrong:
-        raise CellspanError(
-            f"{path}: these are not the weights of a network of the widths {', '.join(map(str, widths))}: "
-            f"'{wrong[0][:100]}' does not match."
-        )
+        raise CellspanError(f"{path}: these are not the weights of {layout}: '{wrong[0][:100]}' does not match.")
     for name, array in state.items():
         with np.errstate(over="ignore"):  # the network computes in 32 bits, where 1e300 is infinite
             count = array.size - int(np.count_nonzero(np.isfinite(array.astype(np.float32, copy=False))))
@@ -177,8 +217,8 @@ def require_weights(path: Path, state: Mapping[str, NDArray[Any]], widths: tuple
                 f"{path}: {count} of {array.size} weights in '{name}' are NaN, infinite or too large, so the network "
                 "would find nothing; the training failed, or the file is damaged: use an earlier checkpoint."
             )
-        if name.endswith("running_var") and (array < 0).any():
-            raise CellspanError(f"{path}: '{name}' holds variances below 0, so the file is damaged; copy it again.")
+        if problem := layout.problem(name, array):
+            raise CellspanError(f"{path}: '{name}' {problem}.")
 
 
 def sha256_of(path: Path) -> str:

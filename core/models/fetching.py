@@ -21,7 +21,7 @@ from cellspan.core.files.writing import make_folder, write_atomically
 from cellspan.core.models.cellpose import examine, read_checkpoint, read_size_model
 from cellspan.core.models.description import Model, sha256_of
 from cellspan.core.models.download import OnBytes, OnNote, download
-from cellspan.core.models.official import ADDRESS, OFFICIAL, OfficialFile
+from cellspan.core.models.official import ADDRESS, ELSEWHERE, OFFICIAL, OfficialFile
 from cellspan.core.models.registry import CELLPOSE, cellpose_folder, find_model
 
 PATIENCE = 600.0  # seconds to wait for another process that downloads the same model
@@ -61,6 +61,8 @@ def fetch_model(name: str, source: Source, sha256: str | None = None) -> tuple[M
     changed.
     """
     official = OFFICIAL.get(name)
+    if name in ELSEWHERE:
+        raise CellspanError(f"{name} cannot be used: {ELSEWHERE[name]}.")
     if official is None:
         raise CellspanError(f"There is no official model '{name}'; choose from {', '.join(OFFICIAL)}.")
     pinned = _digits(sha256, "--sha256") if sha256 else None
@@ -70,7 +72,7 @@ def fetch_model(name: str, source: Source, sha256: str | None = None) -> tuple[M
     with nullcontext() if complete or source.offline else _only_one(name):
         files = [_get(file, source, pinned if file is official.weights else None) for file in wanted]
         try:
-            _check(files)
+            _check(files, official.channels)
             for file in filter(lambda file: file.is_new, files):
                 _publish(file)
         finally:
@@ -116,15 +118,17 @@ def _get(file: OfficialFile, source: Source, pinned: str | None) -> FetchedFile:
     return FetchedFile(target, path, origin, found, confirmed_by)
 
 
-def _check(files: list[FetchedFile]) -> None:
+def _check(files: list[FetchedFile], channels: int) -> None:
     """Read the checkpoint and its size model; raises CellspanError that names the invalid one."""
     *sizes, weights = files
     with _named_by_origin(weights):
         checkpoint = examine(weights.path)
+        if checkpoint.layout.channels != channels:
+            raise CellspanError(f"its network has {checkpoint.layout.channels} input channel(s) instead of {channels}.")
         read_checkpoint(weights.path)
     for file in sizes:
         with _named_by_origin(file):
-            read_size_model(file.path, checkpoint.widths[-1], checkpoint.mean_diameter)
+            read_size_model(file.path, checkpoint.layout.style_length, checkpoint.mean_diameter)
 
 
 @contextmanager

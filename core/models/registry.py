@@ -16,6 +16,7 @@ from platformdirs import user_data_path
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.regular import exists, is_folder, is_regular, readable
+from cellspan.core.models.architecture import weight_count
 from cellspan.core.models.cellpose import examine, load_checkpoint
 from cellspan.core.models.description import (
     DESCRIPTION,
@@ -26,7 +27,8 @@ from cellspan.core.models.description import (
     load_model,
     sha256_of,
 )
-from cellspan.core.models.official import FILE_OF, NAME_OF, OFFICIAL
+from cellspan.core.models.kinds import KINDS, Kind
+from cellspan.core.models.official import ELSEWHERE, FILE_OF, NAME_OF, OFFICIAL
 from cellspan.core.models.torch_file import is_torch_file
 
 __all__ = [
@@ -64,6 +66,8 @@ class ListedModel:
     objects: str = ""
     mean_diameter: float = 0.0  # pixels
     estimates_diameters: bool = False
+    kind: Kind = KINDS["flow-cnn"]
+    weights: int = 0  # how many numbers the network has
     problem: str = ""  # why it cannot be used, if so
 
 
@@ -112,7 +116,9 @@ def _listed(folder: Path, origin: str) -> ListedModel:
         about = load_model(folder).description
     except CellspanError as error:
         return ListedModel(folder.name, origin, file, problem=str(error))
-    return ListedModel(folder.name, origin, file, about.objects, about.mean_diameter, about.size_model is not None)
+    sizes = about.size_model is not None
+    numbers = weight_count(about.layout.shapes)
+    return ListedModel(folder.name, origin, file, about.objects, about.mean_diameter, sizes, about.rules, numbers)
 
 
 def _listed_checkpoint(file: Path) -> ListedModel:
@@ -121,7 +127,9 @@ def _listed_checkpoint(file: Path) -> ListedModel:
         found = examine(file)
     except CellspanError as error:
         return ListedModel(name, "Cellpose", file, problem=str(error))
-    return ListedModel(name, "Cellpose", file, found.objects, found.mean_diameter, found.size_file is not None)
+    sizes = found.size_file is not None
+    numbers = weight_count(found.layout.shapes)
+    return ListedModel(name, "Cellpose", file, found.objects, found.mean_diameter, sizes, found.kind, numbers)
 
 
 def _cellpose_files() -> Iterator[Path]:
@@ -196,4 +204,6 @@ def find_model(name: str) -> Model:
     advice = "You can also give the path to a model folder or a Cellpose checkpoint."
     if (official := name.removeprefix(CELLPOSE)) in OFFICIAL:
         advice = f"To download Cellpose's model, run: cellspan models fetch {official}"
+    elif official in ELSEWHERE:
+        advice = f"Cellpose's {official} cannot be used: {ELSEWHERE[official]}."
     raise CellspanError(f"There is no model '{shown(name)}'; the available models are: {names}. {advice}")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cellspan.core.errors import CellspanError
 from cellspan.core.machine.memory import require_memory
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.channels import main_channels, one_channel
+from cellspan.core.pictures.channels import channels_apart, main_channels, one_channel, require_nuclei
 from cellspan.core.pictures.filters import filtered
 from cellspan.core.pictures.images import PLANES, Floats, Image, Mask
 from cellspan.core.pictures.uneven_light import Tiles
@@ -24,16 +24,24 @@ TILES = 24  # the same while it is scaled by tiles: maps in 32 and in 64 bits
 CONSTANT = "The image is constant, so there is nothing to find."
 
 
-def network_input(image: Image, parameters: Parameters) -> tuple[Floats, list[str]]:
+def network_input(
+    image: Image, parameters: Parameters, apart: int | None = None, sees_nuclei: bool = True
+) -> tuple[Floats, list[str]]:
     """The network's two channels (2, Y, X), normalised: what to segment, and nuclei or zeros; and notes for people.
+
+    For a network that sees up to `apart` channels each by itself: those that are chosen, else all, and zeros. For one
+    that sees no nuclei, one channel (1, Y, X).
 
     What lies outside the image's mask is background, and so is NaN, where a mask or ROI was cut out. Raises
     CellspanError for a missing channel and for pixels that are not numbers.
     """
-    _require_planes(image, parameters)
+    _require_planes(image, parameters, apart)
+    if apart is not None:
+        return _each_by_itself(image, parameters, apart)
+    require_nuclei(parameters, sees_nuclei)
     mains, notes = main_channels(image, parameters.channels)
     notes += replaced_note(parameters)
-    planes = np.zeros((2, *image.shape), np.float32)
+    planes = np.zeros((1 + sees_nuclei, *image.shape), np.float32)
     planes[0], constant = _combined(mains, parameters, image.mask)
     cut_out = [nan_note(_count_nan(main, image.mask), main.size) for main in mains]
     if constant:
@@ -42,9 +50,30 @@ def network_input(image: Image, parameters: Parameters) -> tuple[Floats, list[st
         nuclei = one_channel(image, parameters.nuclei_channel, "nuclei_channel")
         planes[1], _ = normalise(nuclei, parameters, image.mask, parameters.limits_of(len(mains)))
         cut_out.append(nan_note(_count_nan(nuclei, image.mask), nuclei.size))
+    return _finite(planes), notes + next((note for note in cut_out if note), [])
+
+
+def _each_by_itself(image: Image, parameters: Parameters, most: int) -> tuple[Floats, list[str]]:
+    """See network_input."""
+    chosen, notes = channels_apart(len(image.channels), image.main, parameters, most)
+    notes += replaced_note(parameters)
+    planes = np.zeros((most, *image.shape), np.float32)
+    constant, cut_out = [], []
+    for number, channel in enumerate(chosen):
+        source = image.channels[channel]
+        planes[number], flat = normalise(source, parameters, image.mask, parameters.limits_of(number))
+        constant.append(flat)
+        cut_out.append(nan_note(_count_nan(source, image.mask), source.size))
+    if all(constant):
+        notes.append(CONSTANT)
+    return _finite(planes), notes + next((note for note in cut_out if note), [])
+
+
+def _finite(planes: Floats) -> Floats:
+    """The same planes; raises CellspanError if numbers became infinite."""
     if not np.isfinite(planes).all():
         raise CellspanError("the intensities are too large for 32-bit numbers; divide them first.")
-    return planes, notes + next((note for note in cut_out if note), [])
+    return planes
 
 
 def replaced_note(parameters: Parameters) -> list[str]:
@@ -81,11 +110,12 @@ def _count_nan(plane: NDArray[Any], mask: Mask | None) -> int:
     return int(np.count_nonzero(np.isnan(plane if mask is None else plane[mask])))
 
 
-def _require_planes(image: Image, parameters: Parameters) -> None:
+def _require_planes(image: Image, parameters: Parameters, apart: int | None) -> None:
     """Refuse an image whose normalised planes do not fit into the memory; raises CellspanError."""
-    luminance = 4 * (2 * len(image.channels) + 1) if image.is_rgb and parameters.channel is None else 0
+    is_mixed = image.is_rgb and parameters.channel is None and apart is None
+    luminance = 4 * (2 * len(image.channels) + 1) if is_mixed else 0
     nuclei = 0 if parameters.nuclei_channel is None else 4
-    several = 4 * len(parameters.channels[1:])
+    several = 4 * len(parameters.channels[1:]) if apart is None else 4 * (apart - 2)
     filters = FILTERS if parameters.smooth or parameters.sharpen else 0
     tiles = TILES if parameters.tile_norm else 0
     inside = 0 if image.mask is None else 2 + image.channels.dtype.itemsize

@@ -20,7 +20,7 @@ from cellspan.core.planes.pixels import Pixels
 from cellspan.core.planes.seen import Seen
 from cellspan.core.planes.stages import stages_of
 
-BYTES_PER_PIXEL = 24  # two channels and three outputs in float32, and a little more
+OUTPUT_BYTES = 16  # for each pixel: three outputs in float32, and a little more; each channel takes four more
 
 OnProgress = Callable[[float, str], None]
 
@@ -32,12 +32,14 @@ class Looker:
     model: Model
     predictor: Predictor
 
-    def look(self, pixels: Pixels, diameter: float, report: OnProgress) -> Seen:
-        """The network at the magnification that fits the diameter."""
+    def look(self, pixels: Pixels, diameter: float | None, report: OnProgress) -> Seen:
+        """The network at the magnification that fits the diameter; None = the image as it is."""
+        sized = diameter is not None
+        diameter = diameter or self.model.description.mean_diameter
         parameters, shape = pixels.parameters, pixels.shape
         factor = magnification(self.model.description.mean_diameter, diameter)
         scaled_shape = max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
-        needed = BYTES_PER_PIXEL * scaled_shape[0] * scaled_shape[1]
+        needed = (OUTPUT_BYTES + 4 * len(pixels.planes)) * scaled_shape[0] * scaled_shape[1]
         if needed > available_memory():
             raise CellspanError(
                 f"at diameter = {diameter:g} pixels the network would see {scaled_shape[0]} x {scaled_shape[1]} "
@@ -51,12 +53,13 @@ class Looker:
             parameters.tile_overlap,
             lambda part: report(0.9 * part, "running the network"),
         )
-        if not np.isfinite(style).all():
+        outputs[:2] /= FLOW_SCALE
+        found = stages.fetch(outputs)
+        if not np.isfinite(style if len(style) else found).all():
             raise CellspanError(
                 f"The model {self.model.name} gives numbers that are not finite; its weights are damaged."
             )
-        outputs[:2] /= FLOW_SCALE
-        return Seen(stages.fetch(outputs), shape, diameter, factor, style, stages, pixels.mask)
+        return Seen(found, shape, diameter, factor, style, stages, pixels.mask, sized)
 
 
 def _way(predictor: Predictor, augment: bool) -> Callable[..., Any]:

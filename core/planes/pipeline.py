@@ -28,13 +28,16 @@ class PlanePipeline:
     def segment(self, image: Image, parameters: Parameters, report: OnProgress) -> Result:
         """Find the objects; see `Segmenter.segment`."""
         started = time.perf_counter()
-        planes, notes = network_input(image, parameters)
+        about = self.model.description
+        planes, notes = network_input(image, parameters, about.apart, about.sees_nuclei)
         notes += self.notes
         pixels = Pixels(planes, parameters, image.mask)
         if parameters.diameter is not None:
             seen = self._looker.look(pixels, parameters.diameter, report)
-        elif pixels.is_flat:
-            seen = self._looker.look(pixels, self.model.description.mean_diameter, report)
+        elif about.rules.any_size:
+            seen = self._looker.look(pixels, None, report)
+        elif pixels.is_flat(about.apart or 1):
+            seen = self._looker.look(pixels, about.mean_diameter, report)
         else:
             seen, more = DiameterSearch(self._looker).look(pixels, report)
             notes += more
@@ -46,7 +49,7 @@ class PlanePipeline:
             errors=found.errors,
             flows=outputs[:2],
             probability=outputs[2],
-            diameter=float(seen.diameter),
+            diameter=float(seen.diameter_of(found.labels)),
             style=seen.style,
             model=self.model.name,
             model_sha256=self.model.sha256,
@@ -65,7 +68,7 @@ class PlanePipeline:
         report: OnProgress,
         mask: Mask | None = None,
     ) -> tuple[Labels, Floats, Floats]:
-        """Normalised planes (2, Y, X) at a known diameter: all objects, outputs (3, Y, X), style (S,)."""
+        """Normalised planes (C, Y, X) at a known diameter: all objects, outputs (3, Y, X), style (S,)."""
         seen = self._looker.look(Pixels(planes, parameters, mask), diameter, report)
         report(0.9, "following the flows")
         labels, outputs = seen.everything(parameters)

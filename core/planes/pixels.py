@@ -1,4 +1,4 @@
-"""The two channels that the network sees of a plane, and parts of them in which a diameter can be measured."""
+"""The channels that the network sees of a plane, and parts of them in which a diameter can be measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEWER = 2  # the windows must have this many times fewer pixels than the image
 
 @dataclass(frozen=True)
 class Pixels:
-    """What the network sees of one image, before resizing: (2, Y, X)."""
+    """What the network sees of one image, before resizing: (C, Y, X)."""
 
     planes: Floats
     parameters: Parameters
@@ -25,10 +25,9 @@ class Pixels:
         """Height and width."""
         return self.planes.shape[1], self.planes.shape[2]
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether there is nothing to see."""
-        return not np.ptp(self.planes[0]) > 0
+    def is_flat(self, channels: int = 1) -> bool:
+        """Whether there is nothing to see in the first channels, which are not only there to help."""
+        return not any(np.ptp(plane) > 0 for plane in self.planes[:channels])
 
     def windows(self, side: float) -> list[Pixels]:
         """Four parts of this side in pixels, for measuring; none if the image is too small for that to save time."""

@@ -69,6 +69,7 @@ class Result:
             errors=found.errors,
             flows=outputs[:2],
             probability=outputs[2],
+            diameter=self.seen.diameter_of(found.labels),
             parameters=parameters,
             seconds=time.perf_counter() - started,
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from cellspan.core.dynamics.judging import cut_to_mask, drop_unwanted
 from cellspan.core.dynamics.labelling import Objects
-from cellspan.core.objects.labels import Labels, resize_labels
+from cellspan.core.objects.labels import Labels, median_diameter, resize_labels
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats, Mask
 from cellspan.core.pictures.resizing import resize
@@ -27,6 +27,11 @@ class Seen:
     style: Floats  # (S,), unit length
     stages: Stages
     mask: Mask | None = None  # (Y, X) of the image: where objects may lie; None = everywhere
+    sized: bool = True  # whether `diameter` is given or estimated; if not, the network saw the image at its own size
+
+    def diameter_of(self, labels: Labels) -> float:
+        """The diameter in pixels to tell people: the one that was looked for, else that of these objects."""
+        return self.diameter if self.sized else median_diameter(labels) or self.diameter
 
     def objects(self, parameters: Parameters) -> tuple[Objects, Floats]:
         """The objects that the parameters want, and the outputs (3, Y, X) at the size of the image."""

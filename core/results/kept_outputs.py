@@ -33,6 +33,7 @@ def save_outputs_of_network(path: Path, result: Result, image: Image) -> None:
         "device": result.device,
         "parameters": _network_parameters(result.parameters),
         "diameter": seen.diameter,
+        "sized": seen.sized,
         "factor": seen.factor,
         "shape": seen.shape,
         "notes": result.notes,
@@ -63,6 +64,7 @@ def result_from(path: Path, image: Image, parameters: Parameters, segmenter: Seg
         style,
         stages_of(segmenter.predictor),
         image.mask,
+        bool(about.get("sized", True)),
     )
     nothing = np.zeros(seen.shape, np.int32)
     before = Result(

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from cellspan.core.dynamics.labelling import flows_to_labels
-from cellspan.core.inference.tiles import MARGIN
 from cellspan.core.models.architecture import FLOW_SCALE
+from cellspan.core.models.kinds import MARGIN
 from cellspan.core.models.network import FlowNetwork
 from cellspan.core.objects.metrics import average_precision
 from cellspan.core.pictures.images import Floats

@@ -1,9 +1,10 @@
-"""The network's two channels for parts of a volume, on one scale for the whole volume."""
+"""The network's channels for parts of a volume, on one scale for the whole volume."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.channels import LUMINANCE, check_channel, first_of_several
+from cellspan.core.pictures.channels import LUMINANCE, channels_apart, check_channel, first_of_several, require_nuclei
 from cellspan.core.pictures.filters import filtered, reach_of
 from cellspan.core.pictures.images import Floats, Mask
 from cellspan.core.pictures.normalise import combined, nan_note, replaced_note
@@ -44,35 +45,49 @@ class Scale:
 class Intensities:
     """What to segment and, if asked for, the nuclei, normalised by limits or by percentiles of the volume."""
 
-    def __init__(self, volume: Volume, parameters: Parameters) -> None:
-        """Reads a sample of the volume. Raises CellspanError for a missing channel or voxels that are not numbers."""
+    def __init__(
+        self, volume: Volume, parameters: Parameters, apart: int | None = None, sees_nuclei: bool = True
+    ) -> None:
+        """Reads a sample of the volume; `apart` and `sees_nuclei` as in `network_input`.
+
+        Raises CellspanError for a missing channel or voxels that are not numbers.
+        """
         self.volume, self.parameters = volume, parameters
         self.notes: list[str] = replaced_note(parameters)
-        self._mains = self._main()
-        self._nuclei = [] if parameters.nuclei_channel is None else [self._checked(parameters.nuclei_channel, True)]
-        sources = [*self._mains, *self._nuclei]
-        self._scales = [self._scale(weights, parameters.limits_of(number)) for number, weights in enumerate(sources)]
+        if apart is None:
+            require_nuclei(parameters, sees_nuclei)
+            wanted = [self._main(), *([self._nuclei()] if sees_nuclei else [])]
+        else:
+            wanted = self._each_by_itself(apart)
+        self._channels = len(wanted)  # of the network
+        self._to_segment = 1 if apart is None else apart  # those that are not only there to help
+        number = count()
+        self._sources = [
+            [(weights, self._scale(weights, parameters.limits_of(next(number)))) for weights in together]
+            for together in wanted
+        ]
 
     @property
     def is_flat(self) -> bool:
         """Whether there is nothing to see."""
-        return all(scale.lowest == scale.highest for scale in self._scales[: len(self._mains)])
+        sources = chain.from_iterable(self._sources[: self._to_segment])
+        return all(scale.lowest == scale.highest for _, scale in sources)
 
     def planes(self, box: Box) -> Floats:
-        """Part of the image: (2, Z, Y, X)."""
-        planes = np.zeros((2, *(part.stop - part.start for part in box)), np.float32)
-        mains = zip(self._mains, self._scales, strict=False)  # the nuclei's scale is the last one
-        planes[0] = combined([self._scaled(*main, box) for main in mains], self.parameters.combine)
-        for weights in self._nuclei:
-            planes[1] = self._scaled(weights, self._scales[-1], box)
+        """Part of the image: (C, Z, Y, X)."""
+        planes = np.zeros((self._channels, *(part.stop - part.start for part in box)), np.float32)
+        for k, together in enumerate(self._sources):
+            if together:
+                planes[k] = combined([self._scaled(*one, box) for one in together], self.parameters.combine)
         return planes
 
     def on_grid(self, grid: Grid, box: Box) -> Floats:
-        """Part of the grid: (2, Z, Y, X); a few slices at a time, because the image may be finer than the grid."""
-        planes = np.zeros((2, *(part.stop - part.start for part in box)), np.float32)
+        """Part of the grid: (C, Z, Y, X); a few slices at a time, because the image may be finer than the grid."""
+        planes = np.zeros((self._channels, *(part.stop - part.start for part in box)), np.float32)
+        used = [k for k, together in enumerate(self._sources) if together]
         for z in grid.slabs(box):
             source = self.planes(grid.region((z, *box[1:])))
-            for k in range(2 if self._nuclei else 1):
+            for k in used:
                 planes[k, z.start - box[0].start : z.stop - box[0].start] = grid.resampled(source[k], (z, *box[1:]))
         return planes
 
@@ -86,6 +101,16 @@ class Intensities:
             return [dict(enumerate(map(float, LUMINANCE)))]
         self.notes += first_of_several(len(self.volume.channels), self.volume.main)
         return [{self.volume.main: 1.0}]
+
+    def _nuclei(self) -> list[Weights]:
+        index = self.parameters.nuclei_channel
+        return [] if index is None else [self._checked(index, True)]
+
+    def _each_by_itself(self, most: int) -> list[list[Weights]]:
+        """For each of the network's channels the one that it sees; none for those that are left over."""
+        chosen, notes = channels_apart(len(self.volume.channels), self.volume.main, self.parameters, most)
+        self.notes += notes
+        return [[{channel: 1.0}] for channel in chosen] + [[] for _ in range(most - len(chosen))]
 
     def _checked(self, index: int, is_nuclei: bool = False) -> Weights:
         check_channel(len(self.volume.channels), index, "nuclei_channel" if is_nuclei else "channel")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cellspan.core.inference.predictor import Predictor
-from cellspan.core.inference.tiles import STRIDE, predict_augmented, predict_tiled, sample_style, unit
+from cellspan.core.inference.tiles import NO_STYLE, STRIDE, predict_augmented, predict_tiled, sample_style, unit
 from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats
@@ -26,7 +26,9 @@ Slab = Callable[[Box], Floats]
 
 
 def sampled_styles(predictor: Predictor, slab: Slab, shape: tuple[int, int, int]) -> Styles:
-    """The mean style of some slices of the grid across each axis; `slab` gives the planes (2, Z, Y, X) of a box."""
+    """The mean style of some slices of the grid across each axis; `slab` gives the planes (C, Z, Y, X) of a box."""
+    if not predictor.rules.has_style:
+        return NO_STYLE, NO_STYLE, NO_STYLE
     z, y, x = (_mean_style(predictor, slab, shape, axis) for axis in range(3))
     return z, y, x
 
@@ -52,7 +54,7 @@ def predict_slices(
 ) -> None:
     """Fill `outputs` (4, Z, Y, X), zeros in memory or on disk: flows along z, y, x in voxels per step, probability.
 
-    `slab` gives the planes (2, Z, Y, X) of a box of the grid. Each slice is seen as a whole, so where slabs end does
+    `slab` gives the planes (C, Z, Y, X) of a box of the grid. Each slice is seen as a whole, so where slabs end does
     not matter; `thickness` is how many slices are in memory at once, None = all. The network looks at every slice of
     SPACING, or at all if `parameters.augment` asks for the slower and better way.
     """
@@ -131,5 +133,5 @@ def _across(shape: tuple[int, ...], axis: int, start: int, stop: int) -> Box:
 
 
 def _slice(planes: Floats, axis: int, index: int) -> Floats:
-    """(2, B, C): slice number `index` across one axis, the other two in their order."""
+    """(channels, B, C): slice number `index` across one axis, the other two in their order."""
     return np.ascontiguousarray(planes.take(index, axis + 1))

@@ -17,7 +17,7 @@ import numpy as np
 
 from cellspan.core.inference.openvino_predictor import OpenVinoPredictor
 from cellspan.core.inference.tiles import predict_tiled
-from cellspan.core.models.card import weight_count
+from cellspan.core.models.architecture import network_shapes, weight_count
 from cellspan.core.models.registry import find_model
 
 from .scores import DATA, Score, validation
@@ -76,7 +76,7 @@ def main() -> None:
         subprocess.run([*command, "--out", str(folder), *options], check=True, capture_output=True)
         about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         scores = scored(folder)
-        million = weight_count(tuple(about["widths"])) / 1e6
+        million = weight_count(network_shapes(about["widths"])) / 1e6
         cells = [f"{million:.2f}", about["training"]["steps"], f"{milliseconds(folder):.0f}"]
         cells += [f"{value:.3f}" for value in scores.values()] + [f"{np.mean(list(scores.values())):.3f}"]
         print(f"| {widths} | " + " | ".join(map(str, cells)) + " |", flush=True)

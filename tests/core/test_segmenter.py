@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from cellspan.core.errors import CellspanError, DeviceMemoryError
+from cellspan.core.inference.tile_rules import TileRules
 from cellspan.core.objects.labels import Labels, median_diameter
 from cellspan.core.objects.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
@@ -71,7 +72,7 @@ def test_a_full_device_gets_fewer_tiles_and_then_the_cpu_goes_on(segmenter: Segm
     """No graphics card is here to be filled, so its predictor is one that has room for no tile at all."""
 
     class FullCard:
-        device, batch, tensors = "cuda:0", 4, False
+        device, batch, tensors, rules = "cuda:0", 4, False, TileRules()
         tried: ClassVar[list[int]] = []
 
         def encode(self, tiles: Any, beside: int = 0) -> Any:

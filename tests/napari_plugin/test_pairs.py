@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cellspan.core.pictures.reading import read_image, read_labels
-from cellspan.core.training.data import find_pairs
+from cellspan.core.training.pairs import find_pairs
 from cellspan.napari_plugin.pairs import write_pairs
 from cellspan.napari_plugin.stacks import stack_of
 

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 
 from cellspan.core.cli import main
 from cellspan.core.models.architecture import network_shapes
+from cellspan.core.models.official import OFFICIAL
 from cellspan.core.training.simulate import simulate_nuclei
 
 torch = pytest.importorskip("torch")
@@ -84,13 +85,13 @@ def refused(*arguments: object, **environment: str) -> str:
 def test_list_says_where_models_come_from(cellpose_models: Path) -> None:
     save_checkpoint(cellpose_models / "cyto3")
     save_checkpoint(cellpose_models / "nucleitorch_0")
-    torch.save({"encoder.patch_embed.proj.weight": torch.zeros(3)}, cellpose_models / "cpsam")
+    torch.save({"encoder.cls_token": torch.zeros(3)}, cellpose_models / "cpdino")
     lines = {line.split()[0]: line for line in run("list").stdout.splitlines()}
     assert "(bundled)" in lines["nuclei"]
     assert f"(Cellpose, {cellpose_models / 'nucleitorch_0'})" in lines["cellpose/nuclei"]
     assert "cells         mean diameter 30 pixels" in lines["cyto3"]
-    assert "cannot be used: " in lines["cpsam"]
-    assert "Cellpose 4 (SAM)" in lines["cpsam"]
+    assert "cannot be used: " in lines["cpdino"]
+    assert "another network of Cellpose 4" in lines["cpdino"]
 
 
 @quick
@@ -140,6 +141,15 @@ def test_fetch_from_a_mirror(cellpose_models: Path, mirror: str) -> None:
 
 
 @quick
+def test_fetch_without_a_name_lists_all() -> None:
+    lines = {line.split()[0]: line for line in run("fetch", "--url", "https://mirror.example.org/").stdout.splitlines()}
+    assert lines.keys() == OFFICIAL.keys()
+    assert "2 channels  estimates diameters" in lines["cyto"]
+    assert "(https://mirror.example.org/cytotorch_0)" in lines["cyto"]
+    assert "3 channels" in lines["neurips_cellpose_default"]
+
+
+@quick
 def test_fetch_through_the_environment(cellpose_models: Path, mirror: str) -> None:
     assert "offline" in refused("fetch", "livecell_cp3", CELLSPAN_OFFLINE="1", CELLSPAN_MODELS_URL=mirror)
     assert "offline" in refused("fetch", "livecell_cp3", "--offline", "--url", mirror)
@@ -182,10 +192,10 @@ def test_images_are_segmented_with_a_model_in_cellposes_folder(
     assert run["model"]["name"] == "cyto3"
     assert run["model"]["weights_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     (cellpose_models / "cyto3").unlink()
-    torch.save({"encoder.patch_embed.proj.weight": torch.zeros(3)}, file)
+    torch.save({"encoder.cls_token": torch.zeros(3)}, file)
     done = cellspan("segment", tmp_path / "cells.tif", "-o", tmp_path / "out", "--model", "cyto3", check=False)
     assert done.returncode == 2
-    assert "Cellpose 4 (SAM)" in done.stderr
+    assert "another network of Cellpose 4" in done.stderr
 
 
 @quick

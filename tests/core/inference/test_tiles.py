@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cellspan.core.inference.tile_rules import TileRules
 from cellspan.core.inference.tiles import MARGIN, predict_augmented, predict_tiled, tile_grid
 
 pytestmark = pytest.mark.quick
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.quick
 class Gradient:
     """A stand-in network of known answer: finite differences of channel 0 as flows, channel 1 as probability."""
 
-    device, batch = "cpu", 3
+    device, batch, rules = "cpu", 3, TileRules()
 
     def encode(self, tiles: np.ndarray, beside: int = 0) -> tuple[np.ndarray, np.ndarray]:
         return tiles, np.ones((len(tiles), 4, tiles.shape[2] // 8, tiles.shape[3] // 8), np.float32)

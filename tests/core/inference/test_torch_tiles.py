@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cellspan.core.inference.tile_rules import TileRules
 from cellspan.core.inference.tiles import predict_augmented, predict_tiled
 from cellspan.core.models.registry import find_model
 from cellspan.core.objects.metrics import intersection_over_union
@@ -28,7 +29,7 @@ BOTH = [(predict_tiled, predict_tiled_torch), (predict_augmented, predict_augmen
 class Gradient:
     """A stand-in of known answer: differences of channel 0 as flows, channel 1 times the style as probability."""
 
-    batch = 3
+    batch, rules = 3, TileRules()
 
     def __init__(self, device: str) -> None:
         self.device = device

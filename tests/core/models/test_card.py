@@ -2,7 +2,8 @@
 
 import pytest
 
-from cellspan.core.models.card import card, weight_count
+from cellspan.core.models.architecture import weight_count
+from cellspan.core.models.card import card
 from cellspan.core.models.description import Model
 from cellspan.core.models.registry import list_models
 
@@ -23,7 +24,7 @@ def test_bundled_models_say_where_they_come_from_and_where_they_fail(name: str) 
 
 def test_weights_are_counted_as_they_are() -> None:
     for model in list_models():
-        assert weight_count(model.description.widths) == sum(array.size for array in model.weights().values())
+        assert weight_count(model.description.layout.shapes) == sum(array.size for array in model.weights().values())
 
 
 def test_a_card_needs_no_training_record() -> None:

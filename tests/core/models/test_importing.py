@@ -92,10 +92,10 @@ def test_nothing_in_the_files_is_executed(checkpoint: Path, tmp_path: Path, own_
 
 
 def test_other_networks_are_refused_with_a_reason(checkpoint: Path, tmp_path: Path) -> None:
-    sam = tmp_path / "cpsam"
-    torch.save({"encoder.patch_embed.proj.weight": torch.zeros(3)}, sam)
-    with pytest.raises(CellspanError, match="Cellpose 4"):
-        import_model(sam)
+    dino = tmp_path / "cpdino"
+    torch.save({"encoder.cls_token": torch.zeros(3)}, dino)
+    with pytest.raises(CellspanError, match=r"cpdino, another network of Cellpose 4.*use cpsam_v2 in its place"):
+        import_model(dino)
     other = tmp_path / "other.pth"
     torch.save({"layer.weight": torch.zeros(3)}, other)
     with pytest.raises(CellspanError, match="not the weights"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.inference.tile_rules import TileRules
 from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.parameters import Parameters
 from cellspan.core.planes import looking
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.quick
 class Ones:
     """A stand-in network that says 1 of every pixel."""
 
-    device, batch, tensors = "cpu", 1, False
+    device, batch, tensors, rules = "cpu", 1, False, TileRules()
 
     def __init__(self, style: float = 1.0) -> None:
         self.style = style

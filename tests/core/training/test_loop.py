@@ -15,7 +15,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.segmenter import Segmenter
-from cellspan.core.training.data import find_pairs
+from cellspan.core.training.pairs import find_pairs
 from cellspan.core.training.simulate import simulate_nuclei
 
 from .test_data import write_pair

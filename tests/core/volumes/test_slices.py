@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cellspan.core.errors import Cancelled
+from cellspan.core.inference.tile_rules import TileRules
 from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.parameters import Parameters
 from cellspan.core.volumes.slices import predict_slices, sampled_styles
@@ -21,7 +22,7 @@ IN_3D = Parameters(do_3d=True)
 class Pixelwise:
     """A stand-in network: the image as the flow along rows, twice that along columns, minus it as probability."""
 
-    device, batch, tensors = "cpu", 4, False
+    device, batch, tensors, rules = "cpu", 4, False, TileRules()
 
     def encode(self, tiles: np.ndarray, beside: int = 0) -> tuple[np.ndarray, np.ndarray]:
         means = tiles[:, :1].mean((2, 3), keepdims=True)

@@ -1,0 +1,22 @@
+"""By which rules a network sees an image that is larger or smaller than what it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cellspan.core.models.kinds import MARGIN
+from cellspan.core.models.registry import ModelDescription
+
+
+@dataclass(frozen=True)
+class TileRules:
+    """How a network sees an image that is larger or smaller than what it takes."""
+
+    side: int | None = None  # pixels along the side of the only tiles that it takes; None = any
+    margin: int = MARGIN  # black pixels around the image
+    has_style: bool = True  # whether a style of the whole image goes with each tile
+
+    @classmethod
+    def of(cls, about: ModelDescription) -> TileRules:
+        """The rules of a model."""
+        return cls(about.layout.tile, about.rules.margin, about.layout.style_length > 0)

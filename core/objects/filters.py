@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cellspan_plugin.row_runs import runs_of
+from .row_runs import runs_of
 
 # why objects are discarded; each counts once, for the first reason that holds
 TOO_SMALL, DIAMETER, BORDER = "too small", "diameter", "border"

@@ -1,7 +1,7 @@
 """Pairs each cell with the nucleus inside it; the rest of the cell is cytoplasm.
 
-This file and the two that it needs, filters.py and splitting.py, also run inside CellProfiler, beside its plugin:
-Python 3.8, numpy and scipy.
+This file and those that it needs (filters.py, row_runs.py, splitting.py) also run inside CellProfiler, beside its
+plugin: Python 3.8, numpy and scipy.
 """
 
 from __future__ import annotations

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cellspan_plugin.row_runs import runs_of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+
+from cellspan.core.objects.row_runs import runs_of
 
 pytestmark = pytest.mark.quick
 

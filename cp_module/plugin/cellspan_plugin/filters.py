@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cellspan_plugin.row_runs import runs_of
+
 # why objects are discarded; each counts once, for the first reason that holds
 TOO_SMALL, DIAMETER, BORDER = "too small", "diameter", "border"
 
@@ -39,8 +41,7 @@ def filter_objects(
     """
     everywhere = bool(mask.all())
     found = (labels if everywhere else np.where(mask, labels, 0)).astype(np.int32, copy=False)
-    areas = np.bincount(found.ravel(), minlength=1)
-    areas[0] = 0
+    areas = np.concatenate([[0], runs_of(found).areas(int(found.max(initial=0)))])
     diameter = across(areas, labels.ndim, anisotropy)
     low, high = diameters if diameters is not None else (0.0, np.inf)
     present = areas > 0

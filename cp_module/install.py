@@ -90,7 +90,7 @@ def _installation(plugin_folder: Path) -> Installation:
     if not folder.is_dir():
         raise CellspanError(
             f"{folder}: there is no such folder; give the plugins folder that CellProfiler shows under "
-            "File > Preferences > Plugins directory."
+            "File > Preferences > CellProfiler plugins directory."
         )
     again = command_line("cellprofiler", folder)
     return Installation(folder, plugin_contents(), RECORD, again, local=frozenset({ENGINE}))

@@ -4,7 +4,8 @@ IdentifyObjectsByFlow
 
 **IdentifyObjectsByFlow** finds nuclei or whole cells with a trained neural network, even where they touch. You do not
 need to choose a threshold or a way to split clumps: for every pixel, the network predicts the direction towards the
-centre of its object, and pixels that lead to the same centre become one object.
+centre of its object, and pixels that lead to the same centre become one object. *Find Modules* also finds this module
+as **SegmentCellsAndNuclei**.
 
 |
 
@@ -180,6 +181,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
                 self.model,
             )
         self._require_different_names()
+        self._require_new_names(pipeline)
         try:
             self.engine_command()
         except engine.NotInstalled as error:
@@ -199,6 +201,20 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
                 if name in names[:k]:
                     sentence = f"Two kinds of {what} are called {name}; enter another name for one of them."
                     raise ValidationError(sentence, settings[k])
+
+    def _require_new_names(self, pipeline: Any) -> None:
+        """Raise ValidationError if another module makes objects of the same name, as one that this one replaces."""
+        made = {setting.value: setting for setting in self.visible_settings() if isinstance(setting, LabelName)}
+        for module in pipeline.modules():
+            if module.module_num == self.module_num:
+                continue
+            for setting in module.visible_settings():
+                if isinstance(setting, LabelName) and setting.value in made:
+                    raise ValidationError(
+                        f"{module.module_name} #{module.module_num} makes objects called {setting.value} as well; "
+                        "remove it, or enter another name here.",
+                        made[setting.value],
+                    )
 
     def volumetric(self) -> bool:
         """Whether the module can process stacks as 3D."""

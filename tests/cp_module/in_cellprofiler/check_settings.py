@@ -40,9 +40,9 @@ def shown(module: Any) -> list:
     return [setting.text for setting in module.visible_settings()]
 
 
-def complaint(module: Any) -> str:
+def complaint(module: Any, pipeline: Any = None) -> str:
     try:
-        module.validate_module(Pipeline())
+        module.validate_module(pipeline or Pipeline())
     except ValidationError as error:
         return str(error)
     return ""
@@ -98,6 +98,15 @@ assert complaint(both) == ""
 both.save_probability.value = both.save_flows.value = True
 both.flows_name.value = both.probability_name.value
 assert complaint(both).startswith("Two kinds of images are called")
+
+# Nor may another module make objects of that name: of the module that this one replaces, while it is still there
+clash = "IdentifyObjectsByFlow #2 makes objects called Nuclei as well; remove it, or enter another name here."
+new = new_module()
+assert complaint(new, pipeline) == clash
+new.y_name.value = "New"
+assert complaint(new, pipeline) == ""
+new.y_name.value, other.enabled = "Nuclei", False
+assert complaint(new, pipeline) == ""
 
 # Advanced settings have an effect only while they are shown
 module.min_size.value, module.flow_threshold.value, module.iterations.value = 90, 0.9, 700

@@ -17,6 +17,10 @@ MACRO = "cellspan_Segment.ijm"  # for every ImageJ: Plugins > cellspan Segment
 # For Fiji only: Plugins > cellspan > Segment Cells and so on
 SCRIPTS = (
     "Segment_Cells.groovy",
+    "Cells_with_Nuclei.groovy",
+    "Measure_Outlines.groovy",
+    "Link_Objects.groovy",
+    "Track_with_TrackMate.groovy",
     "Segment_Folder.groovy",
     "Train_from_ROIs.groovy",
     "Engine_Status.groovy",
@@ -30,6 +34,10 @@ SHARED = (
     "preview.groovy",
     "segmenting.groovy",
     "results.groovy",
+    "measuring.groovy",
+    "outlines.groovy",
+    "tracks.groovy",
+    "trackmate.groovy",
     "places.groovy",
     "colours.groovy",
 )

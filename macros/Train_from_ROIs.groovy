@@ -20,8 +20,6 @@ import ij.ImageStack
 import ij.gui.Roi
 import ij.io.FileSaver
 import ij.io.RoiEncoder
-import ij.plugin.frame.RoiManager
-import java.awt.GraphicsEnvironment
 import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 import java.util.zip.ZipEntry
@@ -68,21 +66,9 @@ void train(File examples, File result) {
 
 // The outlines of each slice and frame, [slice, frame], counted from 1.
 Map<List<Integer>, List<Roi>> planesWithOutlines() {
-    def manager = GraphicsEnvironment.headless ? null : RoiManager.instance2
-    def rois = (manager?.count ? manager.roisAsArray : imp.overlay?.toArray() ?: []) as List<Roi>
-    if (!rois)
-        cellspan.fail("There are no outlines in the ROI Manager: find cells with Segment Cells, then correct the outlines.")
-    def stack = cellspan.shared("places").of(imp)
-    return rois.groupBy { roi ->
-        def (slice, frame) = stack.placeOf(roi)
-        if (!slice || !frame)
-            cellspan.fail("The outline '${roi.name}' belongs to no plane of the stack: go to its plane, and press " +
-                "Update in the ROI Manager.")
-        if (slice > imp.NSlices || frame > imp.NFrames)
-            cellspan.fail("The outline '${roi.name}' is on slice ${slice} and frame ${frame}, but the image has " +
-                "${imp.NSlices} slice(s) and ${imp.NFrames} frame(s).")
-        return [slice, frame]
-    }
+    def outlines = cellspan.shared("outlines").newInstance(cellspan, imp)
+    return outlines.all(false, "find cells with Segment Cells, then correct the outlines.")
+        .groupBy { [it.slice, it.frame] }.collectEntries { plane, own -> [plane, own*.roi] }
 }
 
 // As `cellspan train` reads it: IMAGE.tif and IMAGE_rois.zip; of two channels, the second shows the nuclei.

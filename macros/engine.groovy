@@ -127,9 +127,13 @@ class Engine {
 
     // The values of a command's settings by name. `check` refuses, by `fail` or IllegalArgumentException, what cannot be; a
     // dialog then stays open. Option `preview: true`: the dialog has the box Preview.
-    Map settings(Map options = [:], Script script, ImagePlus image = null, Closure check = {}) {
+    Map settings(Map options = [:], Script script, ImagePlus image, Closure check) {
         def module = script.binding.variables["org.scijava.script.ScriptModule"]
         return shared("settings").newInstance(this, module, image).ask(options, check)
+    }
+
+    Map settings(Script script, ImagePlus image) {
+        return settings(script, image) {}
     }
 
     // What another file that the commands share evaluates to.

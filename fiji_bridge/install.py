@@ -13,7 +13,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files.installed import Finding, Installation, check_engine, command_line
 from cellspan.core.models.registry import known_models
 
-MACRO = "cellspan_Segment.ijm"  # for every ImageJ: Plugins > cellspan Segment
+MACRO = "cellspan_Segment.ijm"  # for plain ImageJ only: Plugins > cellspan Segment
 # For Fiji only: Plugins > cellspan > Segment Cells and so on
 SCRIPTS = (
     "Segment_Cells.groovy",
@@ -23,7 +23,8 @@ SCRIPTS = (
     "Track_with_TrackMate.groovy",
     "Segment_Folder.groovy",
     "Train_from_ROIs.groovy",
-    "Engine_Status.groovy",
+    "Segment_Help.groovy",
+    "Show_Engine_Status.groovy",
     "Stop_Engine.groovy",
 )
 # What the scripts have in common; they evaluate it as text. Fiji takes every .groovy in its plugins for a command.
@@ -40,6 +41,7 @@ SHARED = (
     "trackmate.groovy",
     "places.groovy",
     "colours.groovy",
+    "help.groovy",
 )
 SHARED_ENDING = ".txt"
 # Below the plugins folder; without an underscore, so that they become no menu entries.
@@ -101,8 +103,10 @@ def engine_command(file: Path) -> list[str] | None:
 def _installation(fiji_folder: Path) -> Installation:
     """The files to install; `fiji_folder` is that of Fiji or ImageJ, or its plugins folder."""
     home, plugins, is_fiji = _homes(Path(fiji_folder).expanduser().resolve())
-    contents = {f"{plugins}/{ENGINE}": engine_text().encode(), f"{plugins}/{MACRO}": _source(MACRO)}
-    if is_fiji:
+    contents = {f"{plugins}/{ENGINE}": engine_text().encode()}
+    if not is_fiji:
+        contents[f"{plugins}/{MACRO}"] = _source(MACRO)
+    else:
         contents |= {f"scripts/Plugins/cellspan/{name}": _source(name) for name in SCRIPTS}
         contents |= {f"{plugins}/{HELPERS}/{name}{SHARED_ENDING}": _source(name) for name in SHARED}
         contents[f"{plugins}/{MODELS}"] = _lines(model.name for model in known_models() if not model.problem).encode()

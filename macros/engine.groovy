@@ -11,6 +11,7 @@
 //     cellspan.cancel()                          ends it without a message
 //     cellspan.note(sentence)                    tells something that is no error
 //     cellspan.done(status)                      shows a last status, which stays
+//     cellspan.help(infos)                       shows what commands do, as SciJava describes them
 //     cellspan.shared("colours")                 what another of these files gives, made once
 
 import ij.IJ
@@ -111,7 +112,7 @@ class Engine {
         (options ?: "").replaceAll(/=\[[^\]]*\]/, "=x").split().each { word ->
             def name = word.split("=")[0]
             if (!(name in known))
-                fail("There is no setting '${name}'; docs/fiji.md lists the settings.")
+                fail("There is no setting '${name}'; Plugins > cellspan > Segment Help lists the settings.")
             if (!word.contains("="))
                 fail("The setting '${name}' needs a value: write ${name}=true.")
         }
@@ -145,6 +146,11 @@ class Engine {
 
     private static File file(String name) {
         return new File(IJ.getDirectory("plugins") ?: "", "cellspan/" + (name.contains(".") ? name : name + ".groovy.txt"))
+    }
+
+    // Shows what commands do and which settings they have.
+    void help(List infos) {
+        shared("help").show(infos)
     }
 
     // The command that starts the engine, one word per line in a file that the installer wrote.

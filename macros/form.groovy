@@ -192,6 +192,7 @@ class Form {
             panel.add(button)
             button
         }
+        add("Help", "Says what each setting means") { cellspan.help([settings.module.info]) }
         add("Defaults", "Sets every field as it was at first") { fill(usual()); changed() }
         add("Cancel", null) { close() }
         def ok = add("OK", null) { accept() }

@@ -34,6 +34,15 @@ print("NOTE something to know", file=sys.stderr)
 print("0 objects in 0 of 1 images")
 sys.exit(1)
 """
+IN_A_MACRO = """
+arguments = split(getArgument(), "\\n");
+serve = "new GroovyShell(ij.IJ.classLoader).evaluate(new File('" + arguments[0] + "')).serveMacros()";
+newImage("field", "8-bit black", 64, 64, 1);
+run("Select None"); // ImageJ learns what commands it has
+call("groovy.util.Eval.me", serve);
+run("Segment Cells", "model=nuclei " + arguments[1]);
+print("the macro went on");
+"""
 display_or_not = pytest.mark.parametrize("with_display", [True, False], ids=["window", "headless"])
 
 
@@ -89,7 +98,13 @@ def test_settings_reach_the_engine(imagej, engine_home: Path, cellspan, nuclei: 
 )
 @pytest.mark.parametrize("is_script", [True, False])
 def test_channels_and_scaling_reach_the_engine(
-    imagej, engine_home: Path, tmp_path: Path, settings: list[str], options: dict[str, object], is_script: bool
+    imagej,
+    plain_imagej,
+    engine_home: Path,
+    tmp_path: Path,
+    settings: list[str],
+    options: dict[str, object],
+    is_script: bool,
 ) -> None:
     stack = np.stack([simulate_nuclei((120, 150), diameter=26, seed=seed).image for seed in range(3)])
     stack = (stack / stack.max() * 1000).astype(np.uint16)
@@ -100,7 +115,8 @@ def test_channels_and_scaling_reach_the_engine(
     if is_script:
         imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "cells.tif", painted, *settings, display=False)
     else:
-        imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), imagej.macro)
+        macro = plain_imagej.macro
+        plain_imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), macro)
     assert expected.max() > 2
     np.testing.assert_array_equal(tifffile.imread(painted), expected)
 
@@ -127,6 +143,18 @@ def test_errors_are_one_line_and_no_roi(
     assert lines[0].startswith(message)
     assert lines[1:] == ["own true", "names "]
     assert list(imagej.temporary.glob("cellspan*")) == []
+
+
+def test_errors_end_macros(imagej, engine_home: Path) -> None:
+    assert imagej.groovy(PROGRAMS / "check_macro_errors.groovy", PROGRAMS, display=True) == "done\n"
+
+
+@pytest.mark.parametrize(("key", "code"), [("diameter", 0), ("diamter", 1)])
+def test_without_a_display_the_exit_code_tells(imagej, engine_home: Path, key: str, code: int) -> None:
+    """Of ImageJ as it is started from a command line."""
+    printed = imagej.headless(IN_A_MACRO, PROGRAMS / "fiji.groovy", f"{key}=30", code=code)
+    assert ("ERROR There is no setting 'diamter'" in printed) == (code == 1)
+    assert ("the macro went on" in printed) == (code == 0)
 
 
 def test_without_the_shared_file(imagej, tmp_path: Path) -> None:
@@ -185,7 +213,7 @@ def test_fiji_understands_names_of_models(imagej) -> None:
 
 
 def test_fiji_understands_the_parameters(imagej) -> None:
-    names = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Engine_Status", "Stop_Engine")
+    names = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Show_Engine_Status", "Stop_Engine")
     scripts = [imagej.script.with_name(f"{name}.groovy") for name in names]
     printed = imagej.groovy(PROGRAMS / "script_parameters.groovy", *scripts, display=False)
     assert printed.splitlines() == [
@@ -252,7 +280,7 @@ def test_fiji_understands_the_parameters(imagej) -> None:
         "nuclei Integer 0",
         "folder File this image alone",
         "scripts ScriptService null",
-        "Engine_Status",
+        "Show_Engine_Status",
         "scripts ScriptService null",
         "Stop_Engine",
     ]

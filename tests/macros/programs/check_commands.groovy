@@ -1,10 +1,13 @@
-// Segment Folder, Engine Status and Stop Engine, in ImageJ with its windows.
+// Segment Folder, Show Engine Status, Segment Help and Stop Engine, in ImageJ with its windows.
 //
 // Arguments: FOLDER_OF_THIS_FILE FOLDER_OF_IMAGES (two images and one that is damaged)
 
 import ij.IJ
 import ij.ImageJ
 import ij.WindowManager
+import ij.gui.HTMLDialog
+import java.awt.Window
+import javax.swing.JEditorPane
 
 def fiji = new GroovyShell(getClass().classLoader).evaluate(new File(args[0], "fiji.groovy"))
 new ImageJ(ImageJ.NO_SHOW)
@@ -43,9 +46,14 @@ assert refused(folder: images, replace: true, channel: 2).contains("the channel 
 assert refused(folder: images, labels: false, rois: false, table: false).startsWith("Choose at least one result")
 
 // The engine.
-fiji.ok("Engine_Status")
+fiji.ok("Show_Engine_Status")
 def text = WindowManager.getWindow("cellspan engine").textPanel.text
 assert text.contains("ok   cellspan ") && text.contains("engine log: ") && text =~ /(?m)^nuclei /
+fiji.ok("Segment_Help")
+def help = Window.windows.find { it instanceof HTMLDialog }.contentPane
+def page = fiji.parts(help).find { it instanceof JEditorPane }.text
+for (words in ["Finds every cell in the active image", "Show Engine Status", "cellprob_threshold", "current plane, every slice"])
+    assert page.replaceAll(/\s+/, " ").contains(words)
 fiji.ok("Stop_Engine")
 assert fiji.statusBar() == "cellspan: The engine is not running."
 IJ.createImage("black", "8-bit black", 50, 50, 1).show()

@@ -3,9 +3,12 @@
 import ij.IJ
 import ij.ImageJ
 import ij.ImagePlus
+import ij.Macro
+import ij.Menus
 import ij.WindowManager
 import ij.gui.MultiLineLabel
 import ij.gui.Roi
+import ij.plugin.PlugIn
 import ij.process.ShortProcessor
 import java.awt.Button
 import java.awt.Component
@@ -25,6 +28,25 @@ import org.scijava.module.process.PreprocessorPlugin
 import org.scijava.plugin.PluginService
 import org.scijava.script.ScriptInfo
 import org.scijava.script.ScriptService
+
+// Stands in ImageJ's menu for a command, as the one that Fiji puts there: the macro's thread waits for one of SciJava's.
+class FijiCommand implements PlugIn {
+    static Fiji fiji
+
+    void run(String name) {
+        def options = Macro.options
+        def keys = fiji.command(name).inputs()*.name
+        def values = keys.collectEntries { [it, Macro.getValue(options, it, null)] }.findAll { it.value != null }
+        def work = {
+            Macro.options = options
+            fiji.run(values, name, "imp" in keys ? WindowManager.currentImage : null)
+        }
+        new Thread(work, 'Run$_SciJava-Thread').with {
+            start()
+            join()
+        }
+    }
+}
 
 class Fiji {
     final Context context = new Context()
@@ -52,6 +74,18 @@ class Fiji {
     void run(Map settings, String name, ImagePlus image = null) {
         def module = filled(command(name), settings + (image ? [imp: image] : [:]))
         new ModuleRunner(context, module, plugins(PreprocessorPlugin), plugins(PostprocessorPlugin)).run()
+    }
+
+    // Lets macros run the commands by their names, as in Fiji.
+    void serveMacros() {
+        FijiCommand.fiji = this
+        // With the patcher for no display, it has another name.
+        def loader = IJ.declaredFields.find { it.name == "_classLoader" } ?: IJ.getDeclaredField("classLoader")
+        loader.accessible = true
+        loader.set(null, getClass().classLoader)
+        scripts.scripts.each {
+            Menus.commands.put(it.menuPath.leaf.name, 'FijiCommand("' + (new File(it.path).name - ".groovy") + '")')
+        }
     }
 
     // A command with values that need no asking.
@@ -107,7 +141,7 @@ class Fiji {
         }
     }
 
-    private List<Component> parts(Component component) {
+    List<Component> parts(Component component) {
         [component] + (component instanceof Container ? component.components.collectMany { parts(it) } : [])
     }
 

@@ -1,5 +1,4 @@
-
-// Plugins > cellspan > Engine Status: shows what is installed and running, and which models there are.
+// Plugins > cellspan > Show Engine Status: shows what is installed and running, and which models there are.
 //
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
 // The same as  cellspan doctor  and  cellspan models list  in a terminal. It also updates the model lists of the dialogs.

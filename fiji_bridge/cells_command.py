@@ -1,4 +1,4 @@
-"""`cellspan fiji-cells`: what Cells with Nuclei runs in ImageJ, to segment cells and pair them with their nuclei."""
+"""`cellspan fiji-cells`: what Segment Cells with Nuclei runs in ImageJ, to pair cells with their nuclei."""
 
 from __future__ import annotations
 

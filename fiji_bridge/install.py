@@ -17,9 +17,9 @@ MACRO = "cellspan_Segment.ijm"  # for plain ImageJ only: Plugins > cellspan Segm
 # For Fiji only: Plugins > cellspan > Segment Cells and so on
 SCRIPTS = (
     "Segment_Cells.groovy",
-    "Cells_with_Nuclei.groovy",
-    "Measure_Outlines.groovy",
-    "Link_Objects.groovy",
+    "Segment_Cells_with_Nuclei.groovy",
+    "Show_Measurements.groovy",
+    "Track_Objects.groovy",
     "Track_with_TrackMate.groovy",
     "Segment_Folder.groovy",
     "Train_from_ROIs.groovy",

@@ -3,7 +3,7 @@
 // Plugins > cellspan > Track with TrackMate: opens TrackMate on the active time-lapse, with cellspan as its detector.
 //
 // TrackMate then offers the detector until Fiji is closed, also when it is started from its own menu. Without TrackMate, use
-// Link Objects.
+// Track Objects.
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
 
 import ij.IJ
@@ -22,7 +22,7 @@ cellspan.command(this) {
     try {
         Class.forName("fiji.plugin.trackmate.TrackMate", false, IJ.classLoader)
     } catch (ClassNotFoundException missing) {
-        cellspan.fail("TrackMate is not in this ImageJ: install it with Help > Update..., or use Link Objects.")
+        cellspan.fail("TrackMate is not in this ImageJ: install it with Help > Update..., or use Track Objects.")
     }
     def detector = cellspan.shared("trackmate")
     detector.register()

@@ -335,12 +335,6 @@ class Engine {
         return chosen + (nuclei ? [nuclei_channel: nuclei - 1] : [:])
     }
 
-    // The folder in a field; null if the field still holds the words that mean none. An empty field would not be recorded,
-    // and Fiji would then ask for it.
-    File chosen(File folder, String none) {
-        return folder?.name == none ? null : folder
-    }
-
     // The models that the dialogs offer; the installer writes them.
     List<String> models() {
         return file("models.txt").readLines("UTF-8").findAll().collect { URLDecoder.decode(it.trim(), "UTF-8") }

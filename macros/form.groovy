@@ -219,10 +219,8 @@ class Form {
                 return [comboFor(field, field.choices(image).collectEntries { [it, it] })]
             case "model":
                 return [comboFor(field, cellspan.models().collectEntries { [it, it] })]
-            case "channel":
-                return [comboFor(field, channels(field))]
-            case "channels":
-                return [comboFor(field, channels(field), true)]
+            case ["channel", "channels"]:
+                return [image ? comboFor(field, channels(field), field.kind == "channels") : textFor(field, 7)]
             case "length":
                 def measure = new JButton("Measure")
                 measure.toolTipText = "Takes the length of the line, or the size of the outline, that you drew on the image"

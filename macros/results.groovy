@@ -1,5 +1,5 @@
 // Hands what was found to ImageJ: ROI Manager, overlay, label image, label map and table, by the keys of Segment Cells and
-// of Cells with Nuclei.
+// of Segment Cells with Nuclei.
 //
 // `cellspan install fiji` puts this file into plugins/cellspan.
 

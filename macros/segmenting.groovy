@@ -1,7 +1,7 @@
 // Segments an image of ImageJ: sends the planes and the part that are wanted to the engine, and gives back where things are.
 //
 // `cellspan.segment(image, settings)` uses it. The settings have the keys of Segment Cells or, with `nuclei_size`, those of
-// Cells with Nuclei; what is not given has the default of the engine (core/parameters.py). `cellspan install fiji` puts this file into plugins/cellspan.
+// Segment Cells with Nuclei; what is not given has the default of the engine (core/parameters.py). `cellspan install fiji` puts this file into plugins/cellspan.
 
 import ij.IJ
 import ij.ImagePlus

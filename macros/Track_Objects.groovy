@@ -4,13 +4,13 @@
 #@ CharSequence (part="Outlines", label="Names", description="Frame and slice before the number of the track (0003-0001), or its number alone (0001)", kind="choice", of="slice-number|number", value="slice-number", persist=false, required=false) names
 #@ CharSequence (part="Results", label="Save the table as", description="A file, such as tracks.csv; leave it as it is to save nothing", kind="file", none="none", value="none", persist=false, required=false) csv
 
-// Plugins > cellspan > Link Objects: numbers the outlines of a time-lapse so that each object keeps its number.
+// Plugins > cellspan > Track Objects: numbers the outlines of a time-lapse so that each object keeps its number.
 //
 // The outlines are those in the ROI Manager or, if it is empty, those in the overlay of the image, corrected by hand or not. An
 // object is the same as in the frame before if both overlap; daughters of a division get new numbers, and know their parent.
 // The table Tracks has a row for each outline, with its measurements.
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
-// From a macro:  run("Link Objects", "colours=true csv=[/data/tracks.csv]");  missing settings have their defaults.
+// From a macro:  run("Track Objects", "colours=true csv=[/data/tracks.csv]");  missing settings have their defaults.
 
 import ij.IJ
 import ij.ImagePlus

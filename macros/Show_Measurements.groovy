@@ -1,11 +1,11 @@
 #@ ImagePlus imp
 
-// Plugins > cellspan > Measure Outlines: measures every channel of the active image inside every outline.
+// Plugins > cellspan > Show Measurements: measures every channel of the active image inside every outline.
 //
 // The outlines are those in the ROI Manager or, if it is empty, those in the overlay of the image. Each is measured in its own
 // slice and frame; one that belongs to no plane, in the plane that is shown. The rows are added to the table Results.
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
-// From a macro:  run("Measure Outlines");  run("Clear Results") before it for a new table.
+// From a macro:  run("Show Measurements");  run("Clear Results") before it for a new table.
 
 import ij.IJ
 import ij.measure.ResultsTable

@@ -1,5 +1,5 @@
 #@ ImagePlus imp
-#@ CharSequence (part="Cells", label="Model of the cells", description="Open Engine Status to list models that you added; a macro may also give the folder of a model", kind="model", value="cyto", persist=false, required=false) model
+#@ CharSequence (part="Cells", label="Model of the cells", description="Show Engine Status lists models that you added; a macro may also give the folder of a model", kind="model", value="cyto", persist=false, required=false) model
 #@ CharSequence (part="Cells", label="Diameter of cells (0 = automatic)", description="Typical diameter of a cell", kind="length", min=0, max=4000, value="0", persist=false, required=false) diameter
 #@ CharSequence (part="Cells", label="Channel of the cells", description="Channel that shows the cells, counted from 1, or several such as 1,3, which are combined; 0 = the one shown", kind="channels", value="0", persist=false, required=false) channel
 #@ CharSequence (part="Nuclei", label="Channel of the nuclei", description="Channel that shows the nuclei, counted from 1; 0 = the other one of two channels", kind="channel", zero="the other one", min=0, value="0", persist=false, required=false) nuclei
@@ -30,11 +30,11 @@
 #@ CharSequence (part="Grey values", label="Sharpen over pixels (0 = off)", description="Subtract the surroundings over this radius, for blurred images; try a quarter of the diameter", kind="number", min=0, max=200, more=true, value="0", persist=false, required=false) sharpen
 #@ CharSequence (part="Grey values", label="Smooth over pixels (0 = off)", description="For noisy images; try a tenth of the diameter", kind="number", min=0, max=200, more=true, value="0", persist=false, required=false) smooth
 
-// Plugins > cellspan > Cells with Nuclei: finds cells and nuclei, and pairs each cell with its nucleus and its cytoplasm.
+// Plugins > cellspan > Segment Cells with Nuclei: finds cells and nuclei, and pairs each cell with its nucleus and its cytoplasm.
 //
 // The pairs are those of CellProfiler's module IdentifyObjectsByFlow. The nuclei also help to find the cells.
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
-// From a macro:  run("Cells with Nuclei", "channel=1 nuclei=2 diameter=45");  missing settings have their defaults.
+// From a macro:  run("Segment Cells with Nuclei", "channel=1 nuclei=2 diameter=45");  missing settings have their defaults.
 // Without a display there is no ROI Manager: the outlines then go to the overlay of the image.
 
 import ij.IJ

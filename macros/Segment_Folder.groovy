@@ -1,6 +1,6 @@
 #@ File    (label="Folder of images", style="directory", required=false, description="All images in it and in its subfolders; if it is empty, you are asked for it", persist=false) folder
 #@ File    (label="Folder for the results", style="directory", required=false, description="Leave it as it is for a folder beside that of the images, with _cellspan added to its name", value="beside the images", persist=false) output
-#@ String  (label="Model", description="Open Show Engine Status to list models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
+#@ String  (label="Model", description="Show Engine Status lists models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
 #@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of a cell or nucleus; automatic = estimated for each image", min=0, max=4000, value=0, persist=false) diameter
 #@ String  (label="Channel (0 = the first)", description="Channel to segment, counted from 1, or several such as 1,3, which are combined; 0 = the first, or the brightness of an RGB image", value="0", persist=false) channel
 #@ Integer (label="Nuclei channel (0 = none)", description="Channel with the nuclei, which helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei

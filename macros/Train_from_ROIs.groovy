@@ -1,6 +1,6 @@
 #@ ImagePlus imp
 #@ String  (label="Name of the new model", description="Every program lists the model under this name", value="my cells", persist=false) name
-#@ String  (label="Model to start from", description="Open Show Engine Status to list models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
+#@ String  (label="Model to start from", description="Show Engine Status lists models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
 #@ Double  (label="Minutes", description="Training time; 0 = only add the image to the folder below", min=0, value=10, persist=false) minutes
 #@ Integer (label="Channel (0 = the one shown)", description="Channel to learn from, counted from 1; 0 = the one shown, or the brightness of an RGB image", min=0, value=0, persist=false) channel
 #@ Integer (label="Nuclei channel (0 = none)", description="Channel with the nuclei, which helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei

@@ -112,11 +112,10 @@ def test_channels_and_scaling_reach_the_engine(
     parameters = Parameters(model="nuclei", diameter=26, **{"channel": 1, **options})
     expected = Segmenter("nuclei").segment(stack, parameters).labels
     painted, settings = tmp_path / "painted.tif", ["model=nuclei", "diameter=26", *settings]
-    if is_script:
+    if kind == "imagej":
         imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "cells.tif", painted, *settings, display=False)
     else:
-        macro = plain_imagej.macro
-        plain_imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), macro)
+        imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), imagej.macro)
     assert expected.max() > 2
     np.testing.assert_array_equal(tifffile.imread(painted), expected)
 

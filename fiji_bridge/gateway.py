@@ -57,8 +57,8 @@ def connect(where: str | Path | None = None, headless: bool = True) -> ImageJ:
     """Start ImageJ, or return the one that runs already.
 
     `where` is None or "net.imagej:ij:VERSION" for plain ImageJ from Maven Central (downloaded once), the folder of a
-    Fiji, or any other Maven endpoint, such as "sc.fiji:fiji:2.14.0"; the last two start through pyimagej, which downloads
-    a jar at the first start of a Fiji.
+    Fiji, or any other Maven endpoint, such as "sc.fiji:fiji:2.14.0"; the last two start through pyimagej, which
+    downloads a jar at the first start of a Fiji.
     `headless=False` needs a display and makes the ROI Manager available. Every step is logged under
     "cellspan.fiji_bridge". Raises CellspanError.
     """
@@ -191,8 +191,8 @@ def _init_folder(imagej: Any, folder: Path, mode: str) -> Any:
         if scyjava.jvm_started() or not any(CONVERTER in endpoint for endpoint in endpoints):
             raise
         raise CellspanError(
-            f"{folder}: the first start from Python needs an internet connection, for {CONVERTER} ({first_line(error)}); "
-            f"or put that jar into {folder / 'jars'}."
+            f"{folder}: the first start from Python needs an internet connection, for {CONVERTER}, or put that jar into "
+            f"{folder / 'jars'} ({first_line(error)})."
         ) from error
 
 

@@ -191,7 +191,7 @@ def _init_folder(imagej: Any, folder: Path, mode: str) -> Any:
         if scyjava.jvm_started() or not any(CONVERTER in endpoint for endpoint in endpoints):
             raise
         raise CellspanError(
-            f"{folder}: the first start from Python needs an internet connection, for {CONVERTER}, or put that jar into "
+            f"{folder}: the first start from Python needs an internet connection, for {CONVERTER}; or put that jar in "
             f"{folder / 'jars'} ({first_line(error)})."
         ) from error
 

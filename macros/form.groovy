@@ -219,28 +219,32 @@ class Form {
                 return [comboFor(field, field.choices(image).collectEntries { [it, it] })]
             case "model":
                 return [comboFor(field, cellspan.models().collectEntries { [it, it] })]
-            case "channel":
-                return [comboFor(field, channels(field))]
-            case "channels":
-                return [comboFor(field, channels(field), true)]
+            case ["channel", "channels"]:
+                return [image ? comboFor(field, channels(field), field.kind == "channels") : textFor(field, 7)]
             case "length":
                 def measure = new JButton("Measure")
                 measure.toolTipText = "Takes the length of the line, or the size of the outline, that you drew on the image"
                 measure.addActionListener { measure(field.name) }
-                return [textFor(field, 7), unit ?: new JLabel("pixels")] + (image ? [measure] : [])
+                def isFirst = !entries.values().any { it.field.kind == "length" }
+                return [textFor(field, 7), unit && isFirst ? unit : unitName("")] + (image ? [measure] : [])
             case "area":
-                def name = new JLabel("pixels")
-                unit?.addActionListener { name.text = inPixels() ? "pixels" : image.calibration.unit + "\u00b2" }
-                return [textFor(field, 7), name]
-            case "folder":
+                return [textFor(field, 7), unitName("\u00b2")]
+            case ["folder", "file"]:
                 def choose = new JButton("Browse...")
                 def text = textFor(field, 28)
-                choose.addActionListener { browse(text) }
+                choose.addActionListener { browse(text, field.kind == "folder") }
                 return [text, choose]
             default:
                 def text = textFor(field, field.number ? 7 : 12)
                 return [text] + (field.slider ? [sliderFor(field, text)] : [])
         }
+    }
+
+    // Follows the choice of the unit.
+    private JLabel unitName(String end) {
+        def name = new JLabel("pixels")
+        unit?.addActionListener { name.text = inPixels() ? "pixels" : image.calibration.unit + end }
+        return name
     }
 
     private JTextField textFor(field, int columns) {
@@ -306,9 +310,10 @@ class Form {
         return ["0": field.get("zero") ?: (rgb ? "brightness" : "the one shown")] + numbers
     }
 
-    private void browse(JTextField text) {
+    private void browse(JTextField text, boolean isFolder) {
         def chooser = new JFileChooser(text.text)
-        chooser.fileSelectionMode = JFileChooser.DIRECTORIES_ONLY
+        if (isFolder)
+            chooser.fileSelectionMode = JFileChooser.DIRECTORIES_ONLY
         if (chooser.showDialog(dialog, "Choose") == JFileChooser.APPROVE_OPTION)
             text.text = chooser.selectedFile.path
     }
@@ -426,7 +431,9 @@ class Form {
 
     // All values; those that are not shown have their defaults. IllegalArgumentException for what is wrong.
     private Map<String, Object> values() {
-        return settings.typed(texts())
+        def values = settings.typed(texts())
+        check(values)
+        return values
     }
 
     private Map<String, String> texts() {
@@ -447,7 +454,7 @@ class Form {
     private void accept() {
         try {
             def texts = texts()
-            check(settings.typed(texts))
+            values()
             if (image && !image.processor)
                 throw new IllegalArgumentException("The image was closed.")
             remember()

@@ -3,12 +3,12 @@
 // A command declares each setting as a SciJava parameter of the type CharSequence. SciJava has no field for that type, so
 // Fiji shows no dialog of its own; it still fills in the options of a macro, and its recorder writes every value.
 //
-//     kind     text, number, count (a whole number), box (true or false), choice, model, channel, channels, folder,
+//     kind     text, number, count (a whole number), box (true or false), choice, model, channel, channels, folder, file,
 //              length and area (in pixels; the dialog shows them in the unit of the image)
 //     of       the choices, with | between; "every slice:slices" is offered only if the image has several slices
 //     part     the heading in the dialog under which it stands; with more=true, it is shown after "More..."
 //     needs    slices, frames, channels, stack: what the image must have for it to be shown; else it has its default
-//     none     of a folder: the words that mean none
+//     none     of a folder or file: the words that mean none
 //
 // `cellspan.settings(this, image)` uses it. `cellspan install fiji` puts this file into plugins/cellspan.
 
@@ -93,7 +93,7 @@ class Field {
             refuse(text, "choose one of: ${choices().join(", ")}.")
         if (kind == "box")
             return text == "true"
-        if (kind == "folder")
+        if (kind in ["folder", "file"])
             return text in ["", get("none")] ? null : new File(text)
         return text
     }

@@ -97,27 +97,21 @@ def test_settings_reach_the_engine(imagej, engine_home: Path, cellspan, nuclei: 
         ),
     ],
 )
-@pytest.mark.parametrize("is_script", [True, False])
+@pytest.mark.parametrize("kind", ["imagej", "plain_imagej"])
 def test_channels_and_scaling_reach_the_engine(
-    imagej,
-    plain_imagej,
-    engine_home: Path,
-    tmp_path: Path,
-    settings: list[str],
-    options: dict[str, object],
-    is_script: bool,
+    request, kind: str, engine_home: Path, tmp_path: Path, settings: list[str], options: dict[str, object]
 ) -> None:
+    imagej = request.getfixturevalue(kind)
     stack = np.stack([simulate_nuclei((120, 150), diameter=26, seed=seed).image for seed in range(3)])
     stack = (stack / stack.max() * 1000).astype(np.uint16)
     tifffile.imwrite(tmp_path / "cells.tif", stack, imagej=True, metadata={"axes": "CYX"})
     parameters = Parameters(model="nuclei", diameter=26, **{"channel": 1, **options})
     expected = Segmenter("nuclei").segment(stack, parameters).labels
     painted, settings = tmp_path / "painted.tif", ["model=nuclei", "diameter=26", *settings]
-    if is_script:
+    if kind == "imagej":
         imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "cells.tif", painted, *settings, display=False)
     else:
-        macro = plain_imagej.macro
-        plain_imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), macro)
+        imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), imagej.macro)
     assert expected.max() > 2
     np.testing.assert_array_equal(tifffile.imread(painted), expected)
 

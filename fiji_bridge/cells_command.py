@@ -1,4 +1,4 @@
-"""`cellspan fiji-cells`: what Cells with Nuclei runs in ImageJ, to segment cells and pair them with their nuclei."""
+"""`cellspan fiji-cells`: what Segment Cells with Nuclei runs in ImageJ, to pair cells with their nuclei."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ RULES = ("keep", "discard")
     help="Cells with several nuclei: split them along the flows, or pair them with the largest nucleus.",
 )
 @click.option("--without-cell", default="discard", type=click.Choice(RULES), help="Nuclei without a cell.")
+@click.option("--preview", is_flag=True, help="As of fiji-segment: other thresholds then take no time in a worker.")
 @click.option("--watch", is_flag=True, help="Show progress on standard error; cancel when standard input is closed.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
@@ -47,6 +48,7 @@ def fiji_cells(
     without_nucleus: str,
     several_nuclei: str,
     without_cell: str,
+    preview: bool,
     watch: bool,
     options: tuple[str, ...],
 ) -> None:
@@ -64,5 +66,5 @@ def fiji_cells(
 
     rules = Rules(without_nucleus, several_nuclei, without_cell)
     report = of_worker or (reporter() if watch else None)
-    count = segment_pairs(image, parameters, nuclei_diameter, rules, inside, report, rois, labels)
+    count = segment_pairs(image, parameters, nuclei_diameter, rules, inside, report, rois, labels, preview)
     click.echo(f"OK {count} {rois}")

@@ -17,6 +17,10 @@ MACRO = "cellspan_Segment.ijm"  # for plain ImageJ only: Plugins > cellspan Segm
 # For Fiji only: Plugins > cellspan > Segment Cells and so on
 SCRIPTS = (
     "Segment_Cells.groovy",
+    "Segment_Cells_with_Nuclei.groovy",
+    "Show_Measurements.groovy",
+    "Track_Objects.groovy",
+    "Track_with_TrackMate.groovy",
     "Segment_Folder.groovy",
     "Train_from_ROIs.groovy",
     "Segment_Help.groovy",
@@ -31,6 +35,10 @@ SHARED = (
     "preview.groovy",
     "segmenting.groovy",
     "results.groovy",
+    "measuring.groovy",
+    "outlines.groovy",
+    "tracks.groovy",
+    "trackmate.groovy",
     "places.groovy",
     "colours.groovy",
     "help.groovy",

@@ -24,10 +24,11 @@ from cellspan.core.objects.pairing import SPLIT, nuclei_of_discarded_cells, pair
 from cellspan.core.objects.roi_places import Place, Stack, bind, digits_for
 from cellspan.core.objects.roi_zip import write_roi_zip
 from cellspan.core.parameters import Parameters, parse_parameters
-from cellspan.core.service.client import NPY, Engine
+from cellspan.core.service.client import NPY, Engine, EngineResult
 from cellspan.fiji_bridge.answers import Report, part_of, tell_notes
 from cellspan.fiji_bridge.hyperstack import Hyperstack, read_hyperstack, read_selection
 from cellspan.fiji_bridge.numbering import Labels, are_selected
+from cellspan.fiji_bridge.recent import RECENT
 from cellspan.fiji_bridge.stack_segmenting import write_labels
 from cellspan.fiji_bridge.through_engine import engine_errors, shared_engine
 
@@ -54,19 +55,21 @@ def segment_pairs(
     report: Report | None,
     rois: Path,
     labels: Path | None,
+    is_preview: bool = False,
 ) -> int:
     """Find cells and nuclei in an image with both; the number of ROIs written. Raises CellspanError.
 
     `parameters` are those of the cells, with the channel of the nuclei, which help to find them. The nuclei are looked
     for in their channel alone, with the model for nuclei and otherwise the same parameters; `nuclei_diameter` is in
-    pixels, 0 = estimated. `labels` gets an image whose channels are cells, nuclei and cytoplasm.
+    pixels, 0 = estimated. `labels` gets an image whose channels are cells, nuclei and cytoplasm. `is_preview`: other
+    thresholds will follow.
     """
     wanted = parse_parameters({name: value for name, value in parameters.items() if name != "device"})
     if wanted.nuclei_channel is None:
         raise CellspanError("Cells are paired with nuclei: give the channel of the nuclei (nuclei_channel).")
     given = read_hyperstack(path, wanted.is_volume)
     selection = None if inside is None else read_selection(inside, given.size)
-    finder = _Finder(shared_engine(), wanted, parameters, nuclei_diameter, rules, selection)
+    finder = _Finder(shared_engine(), wanted, parameters, nuclei_diameter, rules, selection, is_preview)
     with engine_errors():
         found = np.stack(list(finder.find_all(given, report)))
     if wanted.is_volume:
@@ -89,6 +92,7 @@ class _Finder:
     nuclei_diameter: float
     rules: Rules
     selection: NDArray[np.bool_] | None
+    is_preview: bool
 
     def find_all(self, given: Hyperstack, report: Report | None) -> Iterator[Labels]:
         """Labels (3, Y, X) of every plane, or (3, Z, Y, X) of every frame's volume."""
@@ -100,11 +104,18 @@ class _Finder:
 
     def _find(self, piece: bytes, report: Report | None) -> Labels:
         also = {"flows": NPY} if self.rules.several_nuclei == SPLIT else {}
-        cells, files = self.engine.run(piece, "image/tiff", self._of_cells, part_of(report, 0, 2), also)
+        cells, files = self._run(piece, self._of_cells, part_of(report, 0, 2), also)
         tell_notes(cells.notes, report)
-        nuclei, _ = self.engine.run(piece, "image/tiff", self._of_nuclei, part_of(report, 1, 2))
+        nuclei, _ = self._run(piece, self._of_nuclei, part_of(report, 1, 2), {})
         tell_notes(nuclei.notes, report)
         return self._paired(self._filtered(cells.labels), self._filtered(nuclei.labels), files)
+
+    def _run(
+        self, piece: bytes, parameters: dict[str, Any], report: Report | None, also: dict[str, str]
+    ) -> tuple[EngineResult, dict[str, bytes]]:
+        if self.wanted.is_volume:  # of which the engine keeps nothing
+            return self.engine.run(piece, "image/tiff", parameters, report, also)
+        return RECENT.run(self.engine, piece, "image/tiff", parameters, report, also, keep=self.is_preview)
 
     def _paired(self, cells: Filtered, nuclei: Filtered, files: dict[str, bytes]) -> Labels:
         if self.selection is not None:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cellspan.core.service.client import Engine, EngineResult
     from cellspan.fiji_bridge.answers import Report
 
 
-class _Kept(NamedTuple):
-    """The plane and the options of the network, and its result, whose network outputs the engine keeps."""
-
-    key: tuple[str, str]
-    result: EngineResult
+MOST = 2  # cells and their nuclei
+Key = tuple[str, str]  # the plane, the options of the network
 
 
 class Recent:
-    """The plane of the last preview."""
+    """The results of the last preview, whose network outputs the engine keeps."""
 
     def __init__(self) -> None:
         """None at first."""
-        self._kept: _Kept | None = None
+        self._kept: OrderedDict[Key, EngineResult] = OrderedDict()
 
     def run(
         self,
@@ -37,24 +35,24 @@ class Recent:
         keep: bool = False,
     ) -> tuple[EngineResult, dict[str, bytes]]:
         """As Engine.run, without the network if the last preview had this plane; `keep`: this is a preview itself."""
-        if self._kept is None and not keep:
+        if not self._kept and not keep:
             return engine.run(content, kind, parameters, report, also, labels)
         from cellspan.core.parameters import DYNAMICS, Parameters  # slow to import
         from cellspan.core.service.client import EngineForgot
 
         network = {name: value for name, value in parameters.items() if name not in DYNAMICS}
         key = (hashlib.blake2b(content).hexdigest(), repr(sorted(network.items())))
-        if self._kept is not None and self._kept.key == key:
+        if key in self._kept:
             changes = {name: parameters.get(name, Parameters.model_fields[name].default) for name in DYNAMICS}
             try:
-                return engine.run_again(self._kept.result, changes, report, also, labels)
+                return engine.run_again(self._kept[key], changes, report, also, labels)
             except EngineForgot:
-                self._kept = None
+                del self._kept[key]
         result, files = engine.run(content, kind, parameters, report, also, labels, keep=keep)
         if keep:
-            if self._kept is not None:
-                engine.forget(self._kept.result)
-            self._kept = _Kept(key, result)
+            self._kept[key] = result
+            while len(self._kept) > MOST:
+                engine.forget(self._kept.popitem(last=False)[1])
         return result, files
 
 

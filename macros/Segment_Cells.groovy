@@ -1,6 +1,6 @@
 #@script (priority=high)
 #@ ImagePlus imp
-#@ CharSequence (part="Image", label="Model", description="Open Show Engine Status to list models that you added; a macro may also give the folder of a model", kind="model", value="cyto", persist=false, required=false) model
+#@ CharSequence (part="Image", label="Model", description="Show Engine Status lists models that you added; a macro may also give the folder of a model", kind="model", value="cyto", persist=false, required=false) model
 #@ CharSequence (part="Image", label="Diameter (0 = automatic)", description="Typical diameter of a cell or nucleus", kind="length", min=0, max=4000, value="0", persist=false, required=false) diameter
 #@ CharSequence (part="Image", label="Channel", description="Channel to segment, counted from 1, or several such as 1,3, which are combined; 0 = the one shown, or the brightness of an RGB image", kind="channels", needs="channels", value="0", persist=false, required=false) channel
 #@ CharSequence (part="Image", label="Nuclei channel", description="Channel with the nuclei, which helps to find cells, counted from 1; 0 = none", kind="channel", zero="none", min=0, needs="channels", value="0", persist=false, required=false) nuclei

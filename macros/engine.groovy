@@ -128,9 +128,13 @@ class Engine {
 
     // The values of a command's settings by name. `check` refuses, by `fail` or IllegalArgumentException, what cannot be; a
     // dialog then stays open. Option `preview: true`: the dialog has the box Preview.
-    Map settings(Map options = [:], Script script, ImagePlus image = null, Closure check = {}) {
+    Map settings(Map options = [:], Script script, ImagePlus image, Closure check) {
         def module = script.binding.variables["org.scijava.script.ScriptModule"]
         return shared("settings").newInstance(this, module, image).ask(options, check)
+    }
+
+    Map settings(Script script, ImagePlus image) {
+        return settings(script, image) {}
     }
 
     // What another file that the commands share evaluates to.
@@ -329,12 +333,6 @@ class Engine {
     Map channels(List<Integer> mains, int nuclei) {
         def chosen = mains ? [channel: mains.collect { it - 1 }.join(",")] : [:]
         return chosen + (nuclei ? [nuclei_channel: nuclei - 1] : [:])
-    }
-
-    // The folder in a field; null if the field still holds the words that mean none. An empty field would not be recorded,
-    // and Fiji would then ask for it.
-    File chosen(File folder, String none) {
-        return folder?.name == none ? null : folder
     }
 
     // The models that the dialogs offer; the installer writes them.

@@ -96,7 +96,10 @@ class Form {
         south.add(line(message))
         south.add(buttons())
         dialog.layout = new BorderLayout()
-        dialog.add(new JScrollPane(content).with { border = null; it }, BorderLayout.CENTER)
+        def scroll = new JScrollPane(content)
+        scroll.border = null
+        scroll.verticalScrollBar.unitIncrement = 16
+        dialog.add(scroll, BorderLayout.CENTER)
         dialog.add(south, BorderLayout.SOUTH)
         more.addActionListener { rare.visible = !rare.visible; changed(); fit() }
         unit?.addActionListener { convert() }
@@ -219,28 +222,32 @@ class Form {
                 return [comboFor(field, field.choices(image).collectEntries { [it, it] })]
             case "model":
                 return [comboFor(field, cellspan.models().collectEntries { [it, it] })]
-            case "channel":
-                return [comboFor(field, channels(field))]
-            case "channels":
-                return [comboFor(field, channels(field), true)]
+            case ["channel", "channels"]:
+                return [image ? comboFor(field, channels(field), field.kind == "channels") : textFor(field, 7)]
             case "length":
-                def measure = new JButton("Measure")
-                measure.toolTipText = "Takes the length of the line, or the size of the outline, that you drew on the image"
-                measure.addActionListener { measure(field.name) }
-                return [textFor(field, 7), unit ?: new JLabel("pixels")] + (image ? [measure] : [])
+                def button = new JButton("Measure")
+                button.toolTipText = "Takes the length of the line, or the size of the outline, that you drew on the image"
+                button.addActionListener { measure(field.name) }
+                def isFirst = !entries.values().any { it.field.kind == "length" }
+                return [textFor(field, 7), unit && isFirst ? unit : unitName("")] + (image ? [button] : [])
             case "area":
-                def name = new JLabel("pixels")
-                unit?.addActionListener { name.text = inPixels() ? "pixels" : image.calibration.unit + "\u00b2" }
-                return [textFor(field, 7), name]
-            case "folder":
+                return [textFor(field, 7), unitName("\u00b2")]
+            case ["folder", "file"]:
                 def choose = new JButton("Browse...")
                 def text = textFor(field, 28)
-                choose.addActionListener { browse(text) }
+                choose.addActionListener { browse(text, field.kind == "folder") }
                 return [text, choose]
             default:
                 def text = textFor(field, field.number ? 7 : 12)
                 return [text] + (field.slider ? [sliderFor(field, text)] : [])
         }
+    }
+
+    // Follows the choice of the unit.
+    private JLabel unitName(String end) {
+        def name = new JLabel("pixels")
+        unit?.addActionListener { name.text = inPixels() ? "pixels" : image.calibration.unit + end }
+        return name
     }
 
     private JTextField textFor(field, int columns) {
@@ -306,9 +313,10 @@ class Form {
         return ["0": field.get("zero") ?: (rgb ? "brightness" : "the one shown")] + numbers
     }
 
-    private void browse(JTextField text) {
+    private void browse(JTextField text, boolean isFolder) {
         def chooser = new JFileChooser(text.text)
-        chooser.fileSelectionMode = JFileChooser.DIRECTORIES_ONLY
+        if (isFolder)
+            chooser.fileSelectionMode = JFileChooser.DIRECTORIES_ONLY
         if (chooser.showDialog(dialog, "Choose") == JFileChooser.APPROVE_OPTION)
             text.text = chooser.selectedFile.path
     }
@@ -337,14 +345,22 @@ class Form {
         if (isFilling)
             return
         entries.values().findAll { it.field.kind in ["length", "area"] }.each { entry ->
-            def text = entry.text().replace(",", ".")
-            if (!text.isBigDecimal())
+            def number = numberIn(entry)
+            if (number == null)
                 return
-            def factor = inPixels() ? pixelsIn(entry.field) : 1 / pixelsIn(entry.field)
-            def value = (text as double) * factor
+            def value = number * (inPixels() ? pixelsIn(entry.field) : 1 / pixelsIn(entry.field))
             entry.show(entry.field.kind == "area" && inPixels() ? Math.round(value).toString() : readable(value))
         }
         changed()
+    }
+
+    // Null for what is no number.
+    private Double numberIn(Map entry) {
+        try {
+            return entry.field.read(entry.text()) as double
+        } catch (IllegalArgumentException wrong) {
+            return null
+        }
     }
 
     private String readable(double value) {
@@ -356,10 +372,10 @@ class Form {
         def text = entry.text()
         if (inPixels() || !(entry.field.kind in ["length", "area"]))
             return text
-        def given = text.replace(",", ".")
-        if (!given.isBigDecimal())
-            return text // the sentence is that for pixels
-        def pixels = (given as double) * pixelsIn(entry.field)
+        def number = numberIn(entry)
+        if (number == null)
+            return text // whoever reads it will refuse it
+        def pixels = number * pixelsIn(entry.field)
         return entry.field.kind == "area" ? Math.round(pixels).toString() : readable(pixels)
     }
 
@@ -426,7 +442,9 @@ class Form {
 
     // All values; those that are not shown have their defaults. IllegalArgumentException for what is wrong.
     private Map<String, Object> values() {
-        return settings.typed(texts())
+        def values = settings.typed(texts())
+        check(values)
+        return values
     }
 
     private Map<String, String> texts() {
@@ -447,7 +465,7 @@ class Form {
     private void accept() {
         try {
             def texts = texts()
-            check(settings.typed(texts))
+            values()
             if (image && !image.processor)
                 throw new IllegalArgumentException("The image was closed.")
             remember()

@@ -6,7 +6,6 @@
 
 import ij.ImagePlus
 import ij.gui.Overlay
-import ij.gui.Roi
 import java.awt.Color
 import java.awt.event.ActionListener
 import java.util.concurrent.Executors
@@ -22,7 +21,7 @@ class Preview {
     private final cellspan
     private final ImagePlus image
     private final Closure values
-    private final Overlay own
+    private Overlay own, ofManager // those of the image, and the outlines that the ROI Manager shows on it
     private final worker = Executors.newSingleThreadExecutor { new Thread(it, "cellspan preview").with { daemon = true; it } }
     private final Timer watch
     private boolean isChanged, isBusy
@@ -32,9 +31,8 @@ class Preview {
         this.cellspan = cellspan
         this.image = image
         this.values = values
-        own = image.overlay
         box.toolTipText = "Shows the outlines in the current plane, and how they follow the settings"
-        box.addActionListener { box.selected ? changed() : hide() }
+        box.addActionListener { box.selected ? begin() : hide() }
         watch = new Timer(PAUSE, { look() } as ActionListener)
         watch.start()
     }
@@ -52,9 +50,16 @@ class Preview {
         box.selected = false
     }
 
+    private void begin() {
+        own = image.overlay
+        ofManager = image.canvas?.showAllList
+        changed()
+    }
+
     private void hide() {
         answer.text = " "
         seen = null
+        image.canvas?.showAllList = ofManager
         image.overlay = own
     }
 
@@ -79,27 +84,28 @@ class Preview {
         worker.execute {
             try {
                 def segmented = cellspan.segment(image, settings + [preview: true])
-                SwingUtilities.invokeLater { show(segmented.found*.roi, "${segmented.count} objects in this plane") }
+                SwingUtilities.invokeLater { show(segmented.found, "${segmented.count} objects in this plane") }
             } catch (Throwable problem) {
                 SwingUtilities.invokeLater { show(null, problem.message ?: "cancelled") }
             }
         }
     }
 
-    private void show(List<Roi> rois, String text) {
+    private void show(List found, String text) {
         isBusy = false
         if (!box.selected)
             return
         answer.text = text.size() > 60 ? text.take(57) + "..." : text
         answer.toolTipText = text
-        if (rois == null)
+        if (found == null)
             return
         def overlay = new Overlay()
-        rois.each {
-            it.strokeColor = Color.CYAN
-            overlay.add(it)
+        found.findAll { it.kind != "cytoplasm" }.each {
+            it.roi.strokeColor = it.kind == "nucleus" ? Color.MAGENTA : Color.CYAN
+            overlay.add(it.roi)
         }
         overlay.drawLabels(false)
+        image.canvas?.showAllList = null
         image.overlay = overlay
     }
 }

@@ -1,4 +1,5 @@
-// Hands what was found to ImageJ: ROI Manager, overlay, label image, label map and table, by the keys of Segment Cells.
+// Hands what was found to ImageJ: ROI Manager, overlay, label image, label map and table, by the keys of Segment Cells and
+// of Segment Cells with Nuclei.
 //
 // `cellspan install fiji` puts this file into plugins/cellspan.
 
@@ -8,9 +9,9 @@ import ij.WindowManager
 import ij.gui.Overlay
 import ij.gui.Roi
 import ij.measure.ResultsTable
+import ij.plugin.ChannelSplitter
 import ij.plugin.frame.RoiManager
 import ij.process.ByteProcessor
-import ij.process.ImageStatistics
 import java.awt.Color
 import java.awt.GraphicsEnvironment
 
@@ -39,12 +40,15 @@ class Results {
         def (found, part) = [segmented.found, segmented.part]
         if (settings.groups) // ImageJ has 255 groups, each with a colour
             found.each { it.roi.group = 1 + (it.label - 1) % 255 }
-        if (settings.colours) {
-            def palette = cellspan.shared("colours")
+        def palette = cellspan.shared("colours")
+        if (settings.colours)
             found.each { it.roi.strokeColor = palette.of(it.label) }
-        }
-        if (settings.results_table)
-            measure(found, part)
+        else
+            found.findAll { it.kind == "nucleus" }.each { it.roi.strokeColor = Color.CYAN }
+        if (settings.results_table && segmented.paired)
+            measurePairs(found)
+        else if (settings.results_table)
+            measure(found)
         if (settings.overlay || (settings.roi_manager && GraphicsEnvironment.headless))
             addToOverlay(found*.roi)
         if (settings.roi_manager && !GraphicsEnvironment.headless)
@@ -85,29 +89,44 @@ class Results {
         imp.overlay = shown
     }
 
-    private void measure(List found, Map part) {
+    private void measure(List found) {
         def table = ResultsTable.resultsTable
         if (settings.replace)
             table.reset()
-        def wanted = ImageStatistics.with { AREA + MEAN + STD_DEV + MIN_MAX + CENTROID }
-        found.each {
-            def plane = imp.imageStack.getProcessor(imp.getStackIndex(part.shown, it.slice, it.frame))
-            plane.roi = it.roi
-            def values = ImageStatistics.getStatistics(plane, wanted, imp.calibration)
-            table.incrementCounter()
-            table.addLabel(imp.title + ":" + it.roi.name)
-            def row = [Object: it.label, Slice: it.slice, Frame: it.frame, Area: values.area, Mean: values.mean,
-                       StdDev: values.stdDev, Min: values.min, Max: values.max, X: values.xCentroid, Y: values.yCentroid]
-            row.each { name, value -> table.addValue(name, value as double) }
+        def measuring = cellspan.shared("measuring")
+        measuring.newInstance(imp).addTo(table, found.collect {
+            [roi: it.roi, object: it.label] + (settings.link_frames ? [parent: it.parent] : [:]) +
+                [slice: it.slice, frame: it.frame]
+        })
+        measuring.show(table, "Results")
+    }
+
+    // The table Cells: a row for each cell of a plane, with the columns of its parts.
+    private void measurePairs(List found) {
+        def table = (settings.replace ? null : ResultsTable.getResultsTable("Cells")) ?: new ResultsTable()
+        table.NaNEmptyCells = true // a cell that is all nucleus has no cytoplasm
+        def kinds = cellspan.shared("measuring")
+        def measuring = kinds.newInstance(imp)
+        found.groupBy { [it.frame, it.slice, it.label] }.each { place, parts ->
+            def columns = [Cell: parts[0].label, Slice: parts[0].slice, Frame: parts[0].frame]
+            parts.each { part ->
+                measuring.of(part.roi, part.slice, part.frame).each { name, value ->
+                    columns["${part.kind.capitalize()}_${name}".toString()] = value
+                }
+            }
+            measuring.addRow(table, parts[0].roi.name.replaceFirst(/^\w+?-/, ""), columns)
         }
-        if (!GraphicsEnvironment.headless)
-            table.show("Results")
+        kinds.show(table, "Cells")
     }
 
     // The engine's labels cover the box; the label image is as large as the user's image.
     private void showLabels(ImagePlus cut, Map part) {
         def name = imp.title.replaceFirst(/\.\w{3,4}$/, "")
-        if (settings.label_image)
+        if (cut.NChannels > 1)
+            [ChannelSplitter.split(cut), ["cells", "nuclei", "cytoplasm"]].transpose().each { labels, kind ->
+                show("${name}_${kind}", labels, part) { it }
+            }
+        else if (settings.label_image)
             show(name + "_labels", cut, part) { it }
         if (settings.label_map) {
             def palette = cellspan.shared("colours")
@@ -115,11 +134,11 @@ class Results {
                 def indexed = new ByteProcessor(plane.width, plane.height)
                 (0..<plane.pixelCount).each { indexed.set(it, palette.index(plane.getf(it) as int)) }
                 indexed
-            }.lut = palette.lut()
+            }
         }
     }
 
-    private ImagePlus show(String title, ImagePlus cut, Map part, Closure kind) {
+    private void show(String title, ImagePlus cut, Map part, Closure kind) {
         def stack = new ImageStack(imp.width, imp.height)
         (1..cut.stackSize).each {
             def plane = kind(cut.imageStack.getProcessor(it))
@@ -135,10 +154,10 @@ class Results {
         result.openAsHyperStack = part.frames.size() > 1
         result.calibration = imp.calibration.copy()
         result.calibration.disableDensityCalibration() // calibrated grey values make no sense for labels
+        result.lut = cellspan.shared("colours").lut()
         def largest = (1..stack.size()).collect { stack.getProcessor(it).statistics.max }.max()
-        result.setDisplayRange(0, Math.max(1, largest))
+        result.setDisplayRange(0, Math.max(255, largest)) // up to 255 objects, a colour for each
         result.show()
-        return result
     }
 }
 

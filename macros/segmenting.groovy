@@ -1,7 +1,7 @@
 // Segments an image of ImageJ: sends the planes and the part that are wanted to the engine, and gives back where things are.
 //
-// `cellspan.segment(image, settings)` uses it. The settings have the keys of Segment Cells; what is not given has the
-// default of the engine (core/parameters.py). `cellspan install fiji` puts this file into plugins/cellspan.
+// `cellspan.segment(image, settings)` uses it. The settings have the keys of Segment Cells or, with `nuclei_size`, those of
+// Segment Cells with Nuclei; what is not given has the default of the engine (core/parameters.py). `cellspan install fiji` puts this file into plugins/cellspan.
 
 import ij.IJ
 import ij.ImagePlus
@@ -14,10 +14,12 @@ import java.awt.Rectangle
 import java.nio.file.Files
 import java.util.zip.ZipFile
 
-// One outline, named and bound to its plane in the user's image; slice and frame count from 1.
+// One outline, named and bound to its plane in the user's image; slice and frame count from 1. Of a track, the label is its
+// number and the parent that of the one that divided into it, 0 = none. The kind is cell, nucleus or cytoplasm, if they are paired.
 class Found {
     Roi roi
-    int label, slice, frame
+    int label, slice, frame, parent
+    String kind
 }
 
 // What was found, and in which part of the image: x, y, width, height, slices, frames, and the channel that was shown.
@@ -26,11 +28,12 @@ class Segmented {
     List<Found> found
     ImagePlus labels
     Map part
+    boolean paired
     private boolean threeD, linked
 
-    // An object of several planes counts once.
+    // An object of several planes counts once; of what is paired, the cells count.
     int getCount() {
-        return found.collect { [threeD ? 0 : it.slice, linked ? 0 : it.frame, it.label] }.toSet().size()
+        return found.findAll { it.kind in [null, "cell"] }.collect { [threeD ? 0 : it.slice, linked ? 0 : it.frame, it.label] }.toSet().size()
     }
 }
 
@@ -38,6 +41,9 @@ class Segmenting {
     // Those that the engine has under the same names
     private static final List<String> SAME = ["model", "diameter", "flow_threshold", "cellprob_threshold", "min_size",
         "exclude_on_edges", "invert", "combine", "normalize", "limits", "tile_norm", "sharpen", "smooth"]
+    // Those of pairs, with the engine's names; a key of a macro must not end like another one, such as nuclei
+    private static final Map<String, String> OF_PAIRS = [nuclei_size: "nuclei_diameter", without_nucleus: "without_nucleus",
+        multinucleate: "several_nuclei", without_cell: "without_cell"]
     private final cellspan
     private final ImagePlus imp
     private final Map settings
@@ -55,13 +61,16 @@ class Segmenting {
         try {
             def rois = new File(folder, "rois.zip")
             def labels = withLabels ? new File(folder, "labels.tif") : null
+            def tracks = settings.link_frames ? new File(folder, "tracks.csv") : null
             IJ.showStatus("cellspan is looking for cells...")
-            def count = cellspan.runInWorker(arguments(folder, part, rois, labels))
+            def count = cellspan.runInWorker(arguments(folder, part, rois, labels, tracks))
             def found = count ? readRois(rois, part) : []
+            if (tracks?.exists())
+                setParents(found, tracks, part)
             if (found.size() != count)
                 cellspan.fail("ImageJ read only ${found.size()} of ${count} outlines; please report this.")
             return new Segmented(found: found, labels: labels ? IJ.openImage(labels.path) : null, part: part,
-                threeD: threeD(), linked: settings.link_frames)
+                paired: paired(), threeD: threeD(), linked: settings.link_frames)
         } finally {
             folder.deleteDir()
         }
@@ -96,6 +105,10 @@ class Segmenting {
             cellspan.fail("The image has only one slice, so it is not a volume: choose other planes, ${advice}")
         return [settings.planes in ["current plane", "every frame"] ? [imp.Z] : slices,
                 settings.planes in ["every frame", "every plane", "every volume (3D)"] ? frames : [imp.T]]
+    }
+
+    private boolean paired() {
+        return settings.containsKey("nuclei_size")
     }
 
     private boolean threeD() {
@@ -139,19 +152,20 @@ class Segmenting {
 
     // ---- the engine
 
-    private List<String> arguments(File folder, Map part, File rois, File labels) {
+    private List<String> arguments(File folder, Map part, File rois, File labels, File tracks) {
         def picture = new File(folder, "image.tif")
         save(part, picture)
-        def words = ["fiji-segment", "--input", picture.path, "--rois", rois.path]
+        def words = [paired() ? "fiji-cells" : "fiji-segment", "--input", picture.path, "--rois", rois.path]
         if (part.mask) {
             def mask = new File(folder, "mask.tif")
             new FileSaver(new ImagePlus("mask", part.mask)).saveAsTiff(mask.path)
             words += ["--inside", mask.path]
         }
         words += labels ? ["--labels", labels.path] : []
-        words += settings.link_frames ? ["--link"] : []
+        words += tracks ? ["--link", "--tracks", tracks.path] : []
         words += settings.preview ? ["--preview"] : []
         def options = settings.findAll { it.key in SAME } + part.options
+        options += settings.findAll { OF_PAIRS.containsKey(it.key) }.collectEntries { [OF_PAIRS[it.key], it.value] }
         if (threeD())
             options += settings.stitch_threshold > 0 ? [stitch_threshold: settings.stitch_threshold]
                 : [do_3d: true, anisotropy: settings.anisotropy ?: anisotropyOfImage()]
@@ -169,20 +183,28 @@ class Segmenting {
         def sent = places.newInstance(part.channels.size(), part.slices.size(), part.frames.size(), true)
         def found = new ZipFile(archive).withCloseable { zip ->
             zip.entries().collect { entry ->
-                def (label, slice, frame) = sent.named(entry.name - ".roi")
+                def (kind, name) = (entry.name - ".roi" =~ /^(?:([a-z]+)-)?(.*)$/)[0][1, 2]
+                def (label, slice, frame) = sent.named(name)
                 def roi = new RoiDecoder(zip.getInputStream(entry).bytes, entry.name).roi
                 roi.setLocation(roi.bounds.x + part.x as int, roi.bounds.y + part.y as int)
-                new Found(roi: roi, label: label, slice: part.slices[slice - 1], frame: part.frames[frame - 1])
+                new Found(roi: roi, kind: kind, label: label, slice: part.slices[slice - 1], frame: part.frames[frame - 1])
             }
         }
         def whole = places.of(imp)
         def largest = found*.label.max()
         found.each {
             whole.bind(it.roi, it.slice, it.frame)
-            it.roi.name = settings.names == "number" ? places.number(it.label, largest)
+            def name = settings.names == "number" ? places.number(it.label, largest)
                 : whole.name(it.label, it.slice, it.frame, largest)
+            it.roi.name = it.kind ? it.kind + "-" + name : name
         }
         return found
+    }
+
+    // From the table of tracks, in which frames and slices are those of the part.
+    private void setParents(List<Found> found, File tracks, Map part) {
+        def parents = cellspan.shared("tracks").read(tracks).collectEntries { [[it.slice, it.track], it.parent] }
+        found.each { it.parent = parents[[part.slices.indexOf(it.slice) + 1, it.label]] ?: 0 }
     }
 }
 

@@ -3,12 +3,12 @@
 // A command declares each setting as a SciJava parameter of the type CharSequence. SciJava has no field for that type, so
 // Fiji shows no dialog of its own; it still fills in the options of a macro, and its recorder writes every value.
 //
-//     kind     text, number, count (a whole number), box (true or false), choice, model, channel, channels, folder,
+//     kind     text, number, count (a whole number), box (true or false), choice, model, channel, channels, folder, file,
 //              length and area (in pixels; the dialog shows them in the unit of the image)
 //     of       the choices, with | between; "every slice:slices" is offered only if the image has several slices
 //     part     the heading in the dialog under which it stands; with more=true, it is shown after "More..."
 //     needs    slices, frames, channels, stack: what the image must have for it to be shown; else it has its default
-//     none     of a folder: the words that mean none
+//     none     of a folder or file: the words that mean none
 //
 // `cellspan.settings(this, image)` uses it. `cellspan install fiji` puts this file into plugins/cellspan.
 
@@ -93,17 +93,13 @@ class Field {
             refuse(text, "choose one of: ${choices().join(", ")}.")
         if (kind == "box")
             return text == "true"
-        if (kind == "folder")
+        if (kind in ["folder", "file"])
             return text in ["", get("none")] ? null : new File(text)
         return text
     }
 
     private Object numeric(String text) {
-        if (text ==~ /[+-]?\d+,\d{3}/)
-            refuse(text, "this may be ${text.replace(",", "")} or ${text.replace(",", ".")}; write it without a comma.")
-        if (!(text ==~ /[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?/))
-            refuse(text, kind in WHOLE ? "give a whole number." : "give a number, such as 26.5.")
-        def value = text.replace(",", ".") as BigDecimal
+        def value = read(text)
         if (least != null && value < least)
             refuse(text, "the smallest possible is ${least}.")
         if (most != null && value > most)
@@ -113,6 +109,15 @@ class Field {
         if (value.remainder(BigDecimal.ONE) != 0)
             refuse(text, "give a whole number.")
         return value.intValueExact()
+    }
+
+    // A number as people write it, also with a decimal comma.
+    BigDecimal read(String text) {
+        if (text ==~ /[+-]?\d+,\d{3}/)
+            refuse(text, "this may be ${text.replace(",", "")} or ${text.replace(",", ".")}; write it without a comma.")
+        if (!(text ==~ /[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?/))
+            refuse(text, "give a number, such as ${kind in WHOLE ? "15" : "26.5"}.")
+        return text.replace(",", ".") as BigDecimal
     }
 
     private void refuse(String text, String advice) {

@@ -43,6 +43,7 @@ call("groovy.util.Eval.me", serve);
 run("Segment Cells", "model=nuclei " + arguments[1]);
 print("the macro went on");
 """
+RECORDED = ["Segment Cells", "Segment Cells with Nuclei", "Segment Folder", "Track Objects", "Train from ROIs"]
 display_or_not = pytest.mark.parametrize("with_display", [True, False], ids=["window", "headless"])
 
 
@@ -96,27 +97,21 @@ def test_settings_reach_the_engine(imagej, engine_home: Path, cellspan, nuclei: 
         ),
     ],
 )
-@pytest.mark.parametrize("is_script", [True, False])
+@pytest.mark.parametrize("kind", ["imagej", "plain_imagej"])
 def test_channels_and_scaling_reach_the_engine(
-    imagej,
-    plain_imagej,
-    engine_home: Path,
-    tmp_path: Path,
-    settings: list[str],
-    options: dict[str, object],
-    is_script: bool,
+    request, kind: str, engine_home: Path, tmp_path: Path, settings: list[str], options: dict[str, object]
 ) -> None:
+    imagej = request.getfixturevalue(kind)
     stack = np.stack([simulate_nuclei((120, 150), diameter=26, seed=seed).image for seed in range(3)])
     stack = (stack / stack.max() * 1000).astype(np.uint16)
     tifffile.imwrite(tmp_path / "cells.tif", stack, imagej=True, metadata={"axes": "CYX"})
     parameters = Parameters(model="nuclei", diameter=26, **{"channel": 1, **options})
     expected = Segmenter("nuclei").segment(stack, parameters).labels
     painted, settings = tmp_path / "painted.tif", ["model=nuclei", "diameter=26", *settings]
-    if is_script:
+    if kind == "imagej":
         imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "cells.tif", painted, *settings, display=False)
     else:
-        macro = plain_imagej.macro
-        plain_imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), macro)
+        imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), imagej.macro)
     assert expected.max() > 2
     np.testing.assert_array_equal(tifffile.imread(painted), expected)
 
@@ -171,6 +166,11 @@ def test_stacks_selections_and_every_kind_of_result(imagej, engine_home: Path, h
     assert list(imagej.temporary.glob("cellspan*")) == []
 
 
+def test_a_person_uses_the_dialog(imagej, engine_home: Path, hyperstack: Path) -> None:
+    printed = imagej.groovy(PROGRAMS / "check_dialog.groovy", PROGRAMS, hyperstack, display=True)
+    assert printed == "done\n"
+
+
 def test_stacks_without_a_display(imagej, engine_home: Path, hyperstack: Path) -> None:
     printed = imagej.groovy(PROGRAMS / "check_headless.groovy", PROGRAMS, hyperstack, display=False)
     assert int(re.fullmatch(r"(\d+) outlines\n", printed)[1]) > 12
@@ -208,88 +208,31 @@ def test_fiji_understands_names_of_models(imagej) -> None:
     name = 'my "best" (50%), old \\ new'
     shutil.copytree(BUNDLED / "cyto", user_models() / name)
     install(imagej.folder)
-    printed = imagej.groovy(PROGRAMS / "script_parameters.groovy", imagej.script, display=False)
-    assert printed.splitlines()[2] == f"model String cyto [cyto, nuclei, {name}]"
+    printed = imagej.groovy(PROGRAMS / "print_models.groovy", PROGRAMS, display=False)
+    assert printed.splitlines() == ["cyto", "nuclei", name]
 
 
 def test_fiji_understands_the_parameters(imagej) -> None:
-    names = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Show_Engine_Status", "Stop_Engine")
-    scripts = [imagej.script.with_name(f"{name}.groovy") for name in names]
+    """As the text of the script says them; those that Fiji fills in have nothing but a type."""
+    scripts = sorted(imagej.script.parent.glob("*.groovy"))
     printed = imagej.groovy(PROGRAMS / "script_parameters.groovy", *scripts, display=False)
-    assert printed.splitlines() == [
-        "Segment_Cells",
-        "imp ImagePlus null",
-        "model String cyto [cyto, nuclei]",
-        "diameter Double 0.0",
-        "channel String 0",
-        "nuclei Integer 0",
-        "planes String current plane [current plane, every slice, every frame, every plane, whole volume (3D), "
-        "every volume (3D)]",
-        "anisotropy Double 0.0",
-        "stitch_threshold Double 0.0",
-        "flow_threshold Double 0.4",
-        "cellprob_threshold Double 0.0",
-        "min_size Integer 15",
-        "exclude_on_edges Boolean false",
-        "invert Boolean false",
-        "combine String mean [mean, maximum]",
-        "normalize String 1,99",
-        "limits String none",
-        "tile_norm Integer 0",
-        "sharpen Double 0.0",
-        "smooth Double 0.0",
-        "roi_manager Boolean true",
-        "overlay Boolean false",
-        "label_image Boolean false",
-        "label_map Boolean false",
-        "results_table Boolean false",
-        "names String slice-number [slice-number, number]",
-        "colours Boolean false",
-        "groups Boolean false",
-        "link_frames Boolean false",
-        "replace Boolean false",
-        "Segment_Folder",
-        "folder File null",
-        "output File beside the images",
-        "model String cyto [cyto, nuclei]",
-        "diameter Double 0.0",
-        "channel String 0",
-        "nuclei Integer 0",
-        "flow_threshold Double 0.4",
-        "cellprob_threshold Double 0.0",
-        "min_size Integer 15",
-        "exclude_on_edges Boolean false",
-        "invert Boolean false",
-        "combine String mean [mean, maximum]",
-        "normalize String 1,99",
-        "limits String none",
-        "tile_norm Integer 0",
-        "sharpen Double 0.0",
-        "smooth Double 0.0",
-        "labels Boolean true",
-        "rois Boolean true",
-        "table Boolean true",
-        "overlay Boolean false",
-        "replace Boolean false",
-        "Train_from_ROIs",
-        "imp ImagePlus null",
-        "name String my cells",
-        "model String cyto [cyto, nuclei]",
-        "minutes Double 10.0",
-        "channel Integer 0",
-        "nuclei Integer 0",
-        "folder File this image alone",
-        "scripts ScriptService null",
-        "Show_Engine_Status",
-        "scripts ScriptService null",
-        "Stop_Engine",
-    ]
+    expected = []
+    for script in scripts:
+        text = script.read_text(encoding="utf-8")
+        expected += [script.stem, *re.findall(r"^#@ (\w+) (\w+)$", text, re.M)]
+        for options, name in re.findall(r"^#@ CharSequence \((.*)\) (\w+)$", text, re.M):
+            kind, default = (re.search(rf'\b{key}="(.*?)"', options)[1] for key in ("kind", "value"))
+            of = re.search(r'\bof="(.*?)"', options)
+            expected.append((kind, name, default, of[1] if of else ""))
+    lines = [tuple(line.split("\t")) if "\t" in line else line for line in printed.splitlines()]
+    assert lines == expected
+    assert len(lines) > 100
 
 
 def test_fiji_records_every_setting_and_asks_for_none_of_them_again(imagej) -> None:
     printed = imagej.groovy(PROGRAMS / "check_recording.groovy", PROGRAMS, display=False)
     lines = printed.splitlines()
-    assert [line.split('"')[1] for line in lines] == ["Segment Cells", "Segment Folder", "Train from ROIs"]
+    assert [line.split('"')[1] for line in lines] == RECORDED
     assert "\n".join(lines) in DOCUMENT.read_text(encoding="utf-8")
 
 

@@ -36,11 +36,14 @@ class FijiCommand implements PlugIn {
     void run(String name) {
         def options = Macro.options
         def keys = fiji.command(name).inputs()*.name
-        def values = keys.collectEntries { [it, Macro.getValue(options, it, null)] }.findAll { it.value != null }
-        def work = {
-            Macro.options = options
-            fiji.run(values, name, "imp" in keys ? WindowManager.currentImage : null)
-        }
+        def image = "imp" in keys ? WindowManager.currentImage : null
+        def work = { fiji.start(name, image) }
+        if (options != null)
+            work = {
+                Macro.options = options
+                def values = keys.collectEntries { [it, Macro.getValue(options, it, null)] }
+                fiji.run(values.findAll { it.value != null }, name, image)
+            }
         new Thread(work, 'Run$_SciJava-Thread').with {
             start()
             join()
@@ -70,9 +73,19 @@ class Fiji {
         assert messages == []
     }
 
-    // In the thread that calls, as a macro does; settings not given have their defaults, as without a display.
+    // In the thread that calls, as a macro does; settings not given have their defaults, as in a macro.
     void run(Map settings, String name, ImagePlus image = null) {
-        def module = filled(command(name), settings + (image ? [imp: image] : [:]))
+        def usual = command(name).inputs().findAll { it.get("kind") }.take(1).collectEntries { [it.name, it.defaultValue] }
+        def module = filled(command(name), usual + settings + (image ? [imp: image] : [:]))
+        process(module)
+    }
+
+    // As a person starts it from the menu.
+    void start(String name, ImagePlus image = null) {
+        process(filled(command(name), image ? [imp: image] : [:]))
+    }
+
+    private void process(Module module) {
         new ModuleRunner(context, module, plugins(PreprocessorPlugin), plugins(PostprocessorPlugin)).run()
     }
 
@@ -93,7 +106,8 @@ class Fiji {
         def module = context.service(ModuleService).createModule(command)
         assert values.keySet() - command.inputs()*.name == [] as Set
         values.each { key, value ->
-            module.setInput(key, context.service(ConvertService).convert(value, command.getInput(key).type))
+            def type = command.getInput(key).type
+            module.setInput(key, type == CharSequence ? value.toString() : context.service(ConvertService).convert(value, type))
             module.resolveInput(key)
         }
         return module

@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files.hashing import sha256_of
 from cellspan.core.files.regular import exists, is_folder, is_regular, readable
 from cellspan.core.files.writing import make_folder, write_json
 from cellspan.core.models.cellpose import examine, read_checkpoint
@@ -22,7 +23,6 @@ from cellspan.core.models.description import (
     Model,
     ModelDescription,
     load_model,
-    sha256_of,
 )
 from cellspan.core.models.registry import BUNDLED, is_plain_name, shown, user_models
 from cellspan.core.models.torch_file import write_torch_file

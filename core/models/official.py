@@ -1,10 +1,11 @@
-"""The official models of Cellpose 1 to 3: their names, and the files that Cellpose 3.1.1.2 downloads for them."""
+"""The official models of Cellpose: their names, and the files that Cellpose 3.1.1.2 and 4.2.1.1 download for them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 ADDRESS = "https://www.cellpose.org/models"
+ADDRESS_OF_4 = "https://huggingface.co/mouseland/cellpose-sam/resolve/main"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class OfficialModel:
 
     weights: OfficialFile
     sizes: OfficialFile | None = None
+    address: str = ADDRESS
 
 
 # The first four estimate diameters. Transformers and image restoration are other networks and not included.
@@ -37,7 +39,11 @@ OFFICIAL = {
     "bact_phase_cp3": OfficialModel(OfficialFile("bact_phase_cp3")),
     "bact_fluor_cp3": OfficialModel(OfficialFile("bact_fluor_cp3")),
     "deepbacs_cp3": OfficialModel(OfficialFile("deepbacs_cp3")),
+    "cpsam": OfficialModel(OfficialFile("cpsam"), address=ADDRESS_OF_4),
+    "cpsam_v2": OfficialModel(OfficialFile("cpsam_v2"), address=ADDRESS_OF_4),
 }
+# Official models with a network of no kind that cellspan runs, and what to use in their place.
+OTHER_NETWORKS = {"cpdino": "cpsam_v2", "cpdino-vitb": "cpsam_v2"}
 OFFICIAL_FILES = frozenset(model.weights.name for model in OFFICIAL.values())
 # Cellpose stores some models under other file names.
 FILE_OF = {name: model.weights.name for name, model in OFFICIAL.items() if name != model.weights.name}

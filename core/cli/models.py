@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from cellspan.core.machine.shell import quoted
+
 
 @click.group()
 def models() -> None:
@@ -27,13 +29,14 @@ def models() -> None:
 def list_() -> None:
     """List the models, one per line.
 
-    Each line shows the model's name, what it finds, its mean diameter and where it comes from. Models in Cellpose's
-    own folder are listed too, as cellpose/NAME if another model has the same name.
+    Each line shows the model's name, what it finds, its mean diameter, its kind and size, and where it comes from.
+    Models in Cellpose's own folder are listed too, as cellpose/NAME if another model has the same name.
 
     \b
     Example:
       cellspan models list
     """
+    from cellspan.core.machine.memory import in_words
     from cellspan.core.models.registry import known_models
 
     listed = known_models()
@@ -44,7 +47,10 @@ def list_() -> None:
             click.echo(f"{start}cannot be used: {model.problem}")
             continue
         place = f"Cellpose, {model.file}" if model.origin == "Cellpose" else model.origin
-        click.echo(f"{start}{model.objects:12}  mean diameter {model.mean_diameter:g} pixels  ({place})")
+        size = "any diameter" if model.kind.any_size else f"mean diameter {model.mean_diameter:g} pixels"
+        advice = ", a graphics card is advised" if model.kind.wants_graphics_card else ""
+        network = f"{model.kind.name}, {in_words(model.size)}{advice}"
+        click.echo(f"{start}{model.objects:12}  {size:23}  {network}  ({place})")
 
 
 @models.command()
@@ -82,8 +88,9 @@ def info(name: str, as_json: bool) -> None:
 def import_(source: Path, name: str | None, mean_diameter: float | None) -> None:
     """Copy a checkpoint, a package or a model folder into your models.
 
-    Give a checkpoint of Cellpose, a package of bioimage.io (.zip) that holds one, or a model folder of cellspan. A size
-    model (size_<name>.npy) beside the checkpoint is imported with it. Code in the file is never run. Checkpoints in
+    Give a checkpoint of Cellpose (of version 1 to 3, or cpsam of 4), a package of bioimage.io (.zip) that holds one, or
+    a model folder of cellspan. A size model (size_<name>.npy) beside the checkpoint is imported with it. Code in the
+    file is never run. Checkpoints in
     Cellpose's own folder need no import: `cellspan models list` already shows them.
 
     \b
@@ -98,7 +105,9 @@ def import_(source: Path, name: str | None, mean_diameter: float | None) -> None
     model = import_model(source, name, mean_diameter)
     about = model.description
     sizes = "estimates diameters" if about.size_model else "cannot estimate diameters"
-    click.echo(f"{model.name}: mean diameter {about.mean_diameter:g} pixels, {sizes}; use it with --model {model.name}")
+    known = "knows objects of any size" if about.rules.any_size else sizes
+    diameter = f"mean diameter {about.mean_diameter:g} pixels"
+    click.echo(f"{model.name}: {diameter}, {known}; use it with --model {quoted(model.name)}")
 
 
 @models.command()
@@ -112,8 +121,8 @@ def import_(source: Path, name: str | None, mean_diameter: float | None) -> None
 def fetch(name: str | None, sha256: str | None, url: str | None, offline: bool, overwrite: bool) -> None:
     """Download an official Cellpose model, or list all of them.
 
-    NAME is cyto3, cyto2, cyto, nuclei or another model of Cellpose; without a name, all are listed. The model is saved
-    in Cellpose's folder (~/.cellpose/models, or the one set in CELLPOSE_LOCAL_MODELS_PATH), so Cellpose finds it too.
+    NAME is cyto3, cyto2, cyto, nuclei, cpsam_v2 or another model of Cellpose; without a name, all are listed. The model
+    is saved in Cellpose's folder (~/.cellpose/models, or the one set in CELLPOSE_LOCAL_MODELS_PATH), so Cellpose finds it too.
     An interrupted download continues where it stopped. The file's SHA-256 is saved beside it, and later downloads must
     match it.
 
@@ -127,14 +136,13 @@ def fetch(name: str | None, sha256: str | None, url: str | None, offline: bool, 
     """
     from cellspan.core.cli.progress import Progress
     from cellspan.core.models.fetching import FetchedFile, Source, fetch_model
-    from cellspan.core.models.official import ADDRESS
 
     if name is None:
-        _list_official(url or ADDRESS)
+        _list_official(url)
         return
     with Progress(0, "kB") as progress:
         source = Source(
-            address=url or ADDRESS,
+            address=url,
             offline=offline,
             overwrite=overwrite,
             on_bytes=lambda done, total: progress.reach(done // 1000, total // 1000 if total else None),
@@ -148,10 +156,10 @@ def fetch(name: str | None, sha256: str | None, url: str | None, offline: bool, 
 
     for file in files:
         click.echo(describe(file))
-    click.echo(f"Use it with --model {model.name}")
+    click.echo(f"Use it with --model {quoted(model.name)}")
 
 
-def _list_official(address: str) -> None:
+def _list_official(mirror: str | None) -> None:
     """One line for each official model."""
     from cellspan.core.models.official import OFFICIAL
 
@@ -159,7 +167,8 @@ def _list_official(address: str) -> None:
     for name, model in OFFICIAL.items():
         sizes = "estimates diameters" if model.sizes else ""
         words = f"{model.channels} channels  {sizes:19}  {model.images}"
-        click.echo(f"{name:{width}}  {words}  ({address.rstrip('/')}/{model.weights.name})")
+        address = (mirror or model.address).rstrip("/")
+        click.echo(f"{name:{width}}  {words}  ({address}/{model.weights.name})")
 
 
 @models.command()
@@ -169,7 +178,7 @@ def _list_official(address: str) -> None:
 def export(name: str, file: Path, bioimageio: bool) -> None:
     """Write a model as a torch checkpoint, or as a package of bioimage.io.
 
-    Cellpose 1 to 3 can read a checkpoint if the model has the same widths as Cellpose's own. A package also holds the
+    Cellpose can read a checkpoint if the model has the same sizes as Cellpose's own. A package also holds the
     network's code, a test and a description, so that the programs of bioimage.io can run it. Exporting needs torch.
 
     \b

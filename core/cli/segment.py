@@ -91,6 +91,7 @@ def segment(
 
     Exit code 0: done; 1: some images failed and are named; 2: wrong usage; 130 or 143: stopped by Ctrl-C or SIGTERM.
     """
+    from cellspan.core.inference.expectation import note_before
     from cellspan.core.pictures.inputs import find_inputs
     from cellspan.core.pictures.mask_files import MaskFiles
     from cellspan.core.pictures.several import every_series
@@ -118,6 +119,7 @@ def segment(
         masks.require_one(images)
     _tell(notes)
     segmenter = Segmenter(parameters.model, device)
+    _tell(note_before(segmenter.model.description, segmenter.predictor.device))
     outcome = Outcome(stopped=True)
     with Progress(len(images), "image") as progress, stopping() as stop:
         existing: Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"

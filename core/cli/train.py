@@ -14,6 +14,7 @@ from cellspan.core.cli.progress import Progress
 from cellspan.core.errors import CellspanError
 from cellspan.core.inference.predictor import resolve_device
 from cellspan.core.machine.processors import usable_processors
+from cellspan.core.machine.shell import quoted
 from cellspan.core.models.architecture import CHANNELS
 from cellspan.core.models.registry import Model, find_model
 
@@ -210,8 +211,7 @@ def train(
             model = learn()
     if register:
         name = import_model(model.folder, register).name
-        click.echo(f"The model '{name}' is now available in every program; use it with: --model \"{name}\"")
+        click.echo(f"The model '{name}' is now available in every program; use it with: --model {quoted(name)}")
     else:
-        click.echo(
-            f"The model is in {model.folder}; use it with: cellspan segment IMAGES -o RESULTS --model {model.folder}"
-        )
+        use = f"cellspan segment IMAGES -o RESULTS --model {quoted(model.folder)}"
+        click.echo(f"The model is in {model.folder}; use it with: {use}")

@@ -16,6 +16,11 @@ class TileRules:
     margin: int = MARGIN  # black pixels around the image
     has_style: bool = True  # whether a style of the whole image goes with each tile
 
+    def margin_of(self, length: int) -> int:
+        """The margin along an axis of so many pixels: less than usual where the image then fits into one tile."""
+        fits = self.side is not None and length <= self.side
+        return min(self.margin, (self.side - length) // 2) if fits and self.side else self.margin
+
     @classmethod
     def of(cls, about: ModelDescription) -> TileRules:
         """The rules of a model."""

@@ -34,6 +34,7 @@ LEAST_OVERLAP = 48
 # Tiles of several images take turns, so that a short job does not wait for a long one to end. Two at once, each on half
 # of the processor, are done sooner than one after the other (docs/performance.md).
 TURNS = Turns(places=2)
+FLIPS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # steps along y and x with which an image is mirrored, or not
 ANY_TILES = TileRules()
 NO_STYLE = np.zeros(0, np.float32)
 OnProgress = Callable[[float], None]
@@ -79,7 +80,8 @@ def tile_grid(
 ) -> Grid:
     """Tiles of side `tile` (None = the cheapest), spread evenly over an image (Y, X) and its margin.
 
-    A network with tiles of one size has those, whatever the multiple. Raises CellspanError for another `tile`.
+    A network with tiles of one size has those, whatever the multiple, and an image that fits into one is seen in one.
+    Raises CellspanError for another `tile`.
     """
     if rules.side is not None:
         if tile not in (None, rules.side):
@@ -87,7 +89,7 @@ def tile_grid(
                 f"tile = {tile}: this model sees tiles of {rules.side} pixels only; leave out tile (--tile)."
             )
         tile = multiple = rules.side
-    return Grid(*(_axis(length, tile, overlap, multiple, rules.margin) for length in shape))
+    return Grid(*(_axis(length, tile, overlap, multiple, rules.margin_of(length)) for length in shape))
 
 
 def _axis(length: int, tile: int | None, overlap: float, multiple: int, margin: int) -> Axis:
@@ -198,9 +200,8 @@ def predict_augmented(
     """As `predict_tiled`, averaged over the image and its mirror images along y, x and both."""
     total: Floats | None = None
     style_sum = np.zeros(1)
-    flips = [(1, 1), (-1, 1), (1, -1), (-1, -1)]
-    for k, (sy, sx) in enumerate(flips):
-        report = (lambda part, k=k: on_progress((k + part) / len(flips))) if on_progress else None
+    for k, (sy, sx) in enumerate(FLIPS):
+        report = (lambda part, k=k: on_progress((k + part) / len(FLIPS))) if on_progress else None
         mirrored = np.ascontiguousarray(image[:, ::sy, ::sx])
         outputs, found = predict_tiled(predictor, mirrored, tile, overlap, report, style, multiple)
         # A mirrored image has mirrored flows.
@@ -208,7 +209,7 @@ def predict_augmented(
         total = turned if total is None else total + turned
         style_sum = style_sum + found
     assert total is not None
-    return total / np.float32(len(flips)), unit(style_sum)
+    return total / np.float32(len(FLIPS)), unit(style_sum)
 
 
 class Tally:

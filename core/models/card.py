@@ -35,7 +35,7 @@ def _summary(model: Model) -> str:
         f"- network: {rules.network}, {about.layout}; {weight_count(about.layout.shapes) / 1e6:.2f} million weights",
     ]
     if rules.wants_graphics_card:
-        lines.append("- a graphics card is advised: on a processor it takes minutes for each megapixel")
+        lines.append("- a graphics card is advised: on a processor, a megapixel takes a minute or more")
     if rules.any_size:
         lines.append("- knows objects of any size: no diameter is needed")
     elif sizes is None:

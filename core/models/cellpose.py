@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from cellspan.core.errors import CellspanError, first_line
+from cellspan.core.files.hashing import sha256_of
 from cellspan.core.files.regular import is_regular, readable
 from cellspan.core.machine.memory import require_memory
 from cellspan.core.models.architecture import (
@@ -35,7 +36,6 @@ from cellspan.core.models.description import (
     SizeModel,
     reason,
     require_weights,
-    sha256_of,
 )
 from cellspan.core.models.kinds import KINDS, Kind, Layout, recognised
 from cellspan.core.models.numpy_file import read_numbers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from cellspan.core.errors import CellspanError, first_line
+from cellspan.core.files.hashing import sha256_of
 from cellspan.core.files.regular import open_regular
 from cellspan.core.machine.memory import in_words, require_memory
 from cellspan.core.models.architecture import (
@@ -219,15 +219,6 @@ def require_weights(path: Path, state: Mapping[str, NDArray[Any]], layout: Layou
             )
         if problem := layout.problem(name, array):
             raise CellspanError(f"{path}: '{name}' {problem}.")
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open_regular(path) as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def load_model(folder: Path) -> Model:

@@ -10,18 +10,19 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files.hashing import sha256_of
 from cellspan.core.files.writing import make_folder, write_atomically
 from cellspan.core.models.cellpose import examine, read_checkpoint, read_size_model
-from cellspan.core.models.description import Model, sha256_of
+from cellspan.core.models.description import Model
 from cellspan.core.models.download import OnBytes, OnNote, download
-from cellspan.core.models.official import ADDRESS, ELSEWHERE, OFFICIAL, OfficialFile
+from cellspan.core.models.official import ELSEWHERE, OFFICIAL, OfficialFile
 from cellspan.core.models.registry import CELLPOSE, cellpose_folder, find_model
 
 PATIENCE = 600.0  # seconds to wait for another process that downloads the same model
@@ -31,7 +32,7 @@ PATIENCE = 600.0  # seconds to wait for another process that downloads the same 
 class Source:
     """The source of the files, and callbacks for progress."""
 
-    address: str = ADDRESS
+    address: str | None = None  # of a mirror; None = Cellpose's own
     offline: bool = False
     overwrite: bool = False
     on_bytes: OnBytes = lambda done, total: None
@@ -65,6 +66,7 @@ def fetch_model(name: str, source: Source, sha256: str | None = None) -> tuple[M
         raise CellspanError(f"{name} cannot be used: {ELSEWHERE[name]}.")
     if official is None:
         raise CellspanError(f"There is no official model '{name}'; choose from {', '.join(OFFICIAL)}.")
+    source = replace(source, address=source.address or official.address)
     pinned = _digits(sha256, "--sha256") if sha256 else None
     # The size model first, so that the network never appears without it.
     wanted = [file for file in (official.sizes, official.weights) if file]
@@ -104,7 +106,7 @@ def _get(file: OfficialFile, source: Source, pinned: str | None) -> FetchedFile:
             raise CellspanError(
                 f"{target} is missing, and nothing is downloaded in offline mode; copy it there by hand."
             )
-        path, origin = _downloads() / file.name, f"{source.address.rstrip('/')}/{file.name}"
+        path, origin = _downloads() / file.name, f"{str(source.address).rstrip('/')}/{file.name}"
         source.on_note(f"downloading {origin}")
         download(origin, path, source.on_bytes, source.on_note)
     expected, confirmed_by = _expected(file, target, pinned)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from safetensors.numpy import save
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files.hashing import sha256_of
 from cellspan.core.files.regular import exists, is_folder, is_regular, readable
 from cellspan.core.files.writing import make_folder, write_json
 from cellspan.core.models.cellpose import examine, read_checkpoint
@@ -24,7 +25,6 @@ from cellspan.core.models.description import (
     Model,
     ModelDescription,
     load_model,
-    sha256_of,
 )
 from cellspan.core.models.package_reading import Package, is_package, open_package
 from cellspan.core.models.registry import BUNDLED, is_plain_name, shown, user_models

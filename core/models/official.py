@@ -1,4 +1,4 @@
-"""The official models of Cellpose 1 to 3: their names, channels, and the files on Cellpose's server."""
+"""The official models of Cellpose: their names, channels, and the files that Cellpose 3.1.1.2 and 4.2.1.1 download."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cellspan.core.models.architecture import CHANNELS
 
 ADDRESS = "https://www.cellpose.org/models"
+ADDRESS_OF_4 = "https://huggingface.co/mouseland/cellpose-sam/resolve/main"
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,11 @@ class OfficialModel:
     sizes: OfficialFile | None = None
     images: str = ""  # what it was trained on
     channels: int = CHANNELS  # of the network; two are the one to segment and the nuclei
+    address: str = ADDRESS
 
 
 def _models() -> Iterator[tuple[str, OfficialModel]]:
-    """Every model of this kind that the command line and the window of Cellpose 1 to 3, or RunCellpose, offered."""
+    """Every model that finds objects and that the programs of Cellpose 1 to 4, or RunCellpose, offered."""
     for name, images in (
         ("cyto", "cells, Cellpose 1"),
         ("cyto2", "cells, with images that users sent"),
@@ -58,6 +60,9 @@ def _models() -> Iterator[tuple[str, OfficialModel]]:
         yield name, OfficialModel(OfficialFile(name), images=images)
     name = "neurips_cellpose_default"
     yield name, OfficialModel(OfficialFile(name), images="the NeurIPS challenge in colour", channels=3)
+    for name in ("cpsam", "cpsam_v2"):
+        images = "cells of all kinds, Cellpose 4"
+        yield name, OfficialModel(OfficialFile(name), images=images, channels=3, address=ADDRESS_OF_4)
 
 
 OFFICIAL = dict(_models())
@@ -69,9 +74,11 @@ NAME_OF = {file: name for name, file in FILE_OF.items()}
 _TRANSFORMER = "it is the transformer of Cellpose 3, another network, and no better than cyto3: use cyto3"
 _OMNIPOSE = "it is a model of Omnipose, whose outputs are others: use bact_phase_cp3, bact_fluor_cp3 or cyto3"
 _MXNET = "it is in the format of MXNet, which Cellpose gave up: use cyto or nuclei"
+_DINO = "it has another network: use cpsam_v2"
 # Names that Cellpose offered, too, and why there is no such model here.
 ELSEWHERE = {
     **dict.fromkeys(("transformer_cp3", "neurips_cellpose_transformer"), _TRANSFORMER),
     **dict.fromkeys(("bact", "bact_omni", "cyto2_omni"), _OMNIPOSE),
     **dict.fromkeys(("cyto_0", "nuclei_0"), _MXNET),
+    **dict.fromkeys(("cpdino", "cpdino-vitb"), _DINO),
 }

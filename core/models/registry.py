@@ -15,8 +15,8 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files.hashing import sha256_of
 from cellspan.core.files.regular import exists, is_folder, is_regular, readable
-from cellspan.core.models.architecture import weight_count
 from cellspan.core.models.cellpose import examine, load_checkpoint
 from cellspan.core.models.description import (
     DESCRIPTION,
@@ -25,7 +25,6 @@ from cellspan.core.models.description import (
     ModelDescription,
     SizeModel,
     load_model,
-    sha256_of,
 )
 from cellspan.core.models.kinds import KINDS, Kind
 from cellspan.core.models.official import ELSEWHERE, FILE_OF, NAME_OF, OFFICIAL
@@ -67,8 +66,12 @@ class ListedModel:
     mean_diameter: float = 0.0  # pixels
     estimates_diameters: bool = False
     kind: Kind = KINDS["flow-cnn"]
-    weights: int = 0  # how many numbers the network has
     problem: str = ""  # why it cannot be used, if so
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.file.stat().st_size if self.file.exists() else 0
 
 
 def user_models() -> Path:
@@ -117,8 +120,7 @@ def _listed(folder: Path, origin: str) -> ListedModel:
     except CellspanError as error:
         return ListedModel(folder.name, origin, file, problem=str(error))
     sizes = about.size_model is not None
-    numbers = weight_count(about.layout.shapes)
-    return ListedModel(folder.name, origin, file, about.objects, about.mean_diameter, sizes, about.rules, numbers)
+    return ListedModel(folder.name, origin, file, about.objects, about.mean_diameter, sizes, kind=about.rules)
 
 
 def _listed_checkpoint(file: Path) -> ListedModel:
@@ -128,8 +130,7 @@ def _listed_checkpoint(file: Path) -> ListedModel:
     except CellspanError as error:
         return ListedModel(name, "Cellpose", file, problem=str(error))
     sizes = found.size_file is not None
-    numbers = weight_count(found.layout.shapes)
-    return ListedModel(name, "Cellpose", file, found.objects, found.mean_diameter, sizes, found.kind, numbers)
+    return ListedModel(name, "Cellpose", file, found.objects, found.mean_diameter, sizes, kind=found.kind)
 
 
 def _cellpose_files() -> Iterator[Path]:

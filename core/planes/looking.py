@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.inference.expectation import in_words, seconds_for
 from cellspan.core.inference.predictor import Predictor
 from cellspan.core.inference.tiles import predict_augmented, predict_tiled
 from cellspan.core.machine.memory import available_memory
 from cellspan.core.models.architecture import FLOW_SCALE
 from cellspan.core.models.registry import Model
 from cellspan.core.models.sizing import magnification
+from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.resizing import resize
 from cellspan.core.planes.pixels import Pixels
 from cellspan.core.planes.seen import Seen
@@ -45,13 +47,14 @@ class Looker:
                 f"at diameter = {diameter:g} pixels the network would see {scaled_shape[0]} x {scaled_shape[1]} "
                 f"pixels, which takes {needed / 1e9:.0f} GB of memory; give a larger diameter or parts of the image."
             )
+        words = "running the network" + self._expectation(scaled_shape, parameters)
         stages = stages_of(self.predictor)
         outputs, style = _way(self.predictor, parameters.augment)(
             self.predictor,
             resize(pixels.planes, scaled_shape),
             parameters.tile,
             parameters.tile_overlap,
-            lambda part: report(0.9 * part, "running the network"),
+            lambda part: report(0.9 * part, words),
         )
         outputs[:2] /= FLOW_SCALE
         found = stages.fetch(outputs)
@@ -60,6 +63,12 @@ class Looker:
                 f"The model {self.model.name} gives numbers that are not finite; its weights are damaged."
             )
         return Seen(found, shape, diameter, factor, style, stages, pixels.mask, sized)
+
+    def _expectation(self, shape: tuple[int, int], parameters: Parameters) -> str:
+        """How long it will take, where that is worth a word."""
+        about, overlap, augment = self.model.description, parameters.tile_overlap, parameters.augment
+        seconds = seconds_for(about, self.predictor.device, shape, overlap, augment)
+        return f" ({in_words(seconds)} on this processor)" if seconds >= 1 else ""
 
 
 def _way(predictor: Predictor, augment: bool) -> Callable[..., Any]:

@@ -73,6 +73,16 @@ class WarmModels:
             return [segmenter.model.name for segmenter in self._segmenters.values()]
 
 
+def listed(model: Model) -> dict[str, Any]:
+    """A model as the list of the service shows it: its model.json, the bytes of its weights, and an advice."""
+    about = model.description
+    return {
+        **about.model_dump(mode="json"),
+        "bytes": model.weights_file.stat().st_size,
+        "graphics_card_advised": about.rules.wants_graphics_card,
+    }
+
+
 class _Attempt(threading.Thread):
     """Work on files in a separate thread, because a lost file system never responds."""
 

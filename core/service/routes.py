@@ -26,6 +26,7 @@ from cellspan.core.service.errors import Refusal
 from cellspan.core.service.guard import HEAD
 from cellspan.core.service.jobs import LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job
 from cellspan.core.service.metrics import MEDIA_TYPE
+from cellspan.core.service.models import listed
 from cellspan.core.service.shapes import Health, Hello, JobState, ModelList, Problem, Stopping
 from cellspan.core.service.uploads import KINDS, Upload
 
@@ -154,7 +155,7 @@ def health(request: Request, engine: TheEngine) -> Health:
 async def models(engine: TheEngine) -> ModelList:
     """The models that can be used."""
     found = await to_thread.run_sync(engine.models.available, limiter=WAITING_FOR_DISKS)
-    return ModelList(models=[model.description.model_dump(mode="json") for model in found])
+    return ModelList(models=[listed(model) for model in found])
 
 
 @router.post(

@@ -34,7 +34,10 @@ class Health(BaseModel):
 
 
 class ModelList(BaseModel):
-    """The models that can be used, as their model.json describes them."""
+    """The models that can be used, as their model.json describes them.
+
+    Each also has `bytes`, the size of its weights, and `graphics_card_advised`.
+    """
 
     models: list[dict[str, Any]]
 

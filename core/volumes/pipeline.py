@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from cellspan.core.dynamics.labelling import flows_to_labels
 from cellspan.core.dynamics.steps import NOWHERE
+from cellspan.core.inference.expectation import in_words, seconds_for
 from cellspan.core.machine.cancelling import abandonable
 from cellspan.core.models.sizing import magnification
 from cellspan.core.objects.labels import Labels, diameters
@@ -26,7 +27,7 @@ from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
 from cellspan.core.volumes.intensities import Intensities
 from cellspan.core.volumes.numbering import number_objects
 from cellspan.core.volumes.resampling import Axis, Box, Grid
-from cellspan.core.volumes.slices import predict_slices, sampled_styles
+from cellspan.core.volumes.slices import SPACING, predict_slices, sampled_styles
 from cellspan.core.volumes.store import output_store, slab_thickness
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class VolumeTask:
 
     def _run_network(self, found: Found, grid: Grid, blocks: list[Block], outputs: Any) -> None:
         """Fill the outputs on the grid."""
-        self._report(0.0, "looking at the whole volume")
+        self._report(0.0, f"looking at the whole volume{self._expectation(grid.shape)}")
         whole = self._intensities.on_grid(grid, blocks[0].whole) if len(blocks) == 1 else None
 
         def slab(box: Box) -> Floats:
@@ -156,6 +157,16 @@ class VolumeTask:
             ),
             None if whole is not None else slab_thickness(grid.shape),
         )
+
+    def _expectation(self, shape: tuple[int, int, int]) -> str:
+        """How long the network will take, where that is worth a word."""
+        about, device, parameters = self._model, self._pipeline.predictor.device, self._parameters
+        seconds = 0.0
+        for axis, count in enumerate(shape):
+            height, width = (side for other, side in enumerate(shape) if other != axis)
+            looks = count if parameters.augment else -(-count // SPACING)
+            seconds += looks * seconds_for(about, device, (height, width), parameters.tile_overlap, parameters.augment)
+        return f" (the network will take {in_words(seconds)} on this processor)" if seconds >= 1 else ""
 
     def _inside(self, grid: Grid, box: Box) -> Mask | None:
         """The mask on a part of the grid."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -18,9 +19,12 @@ import tifffile
 from click.testing import CliRunner, Result
 
 from cellspan.core.cli import main
+from cellspan.core.machine.memory import in_words
 from cellspan.core.models.architecture import network_shapes
 from cellspan.core.models.official import OFFICIAL
 from cellspan.core.training.simulate import simulate_nuclei
+
+from ...blob_finder import save_blob_finder
 
 torch = pytest.importorskip("torch")
 quick = pytest.mark.quick
@@ -92,6 +96,28 @@ def test_list_says_where_models_come_from(cellpose_models: Path) -> None:
     assert "cells         mean diameter 30 pixels" in lines["cyto3"]
     assert "cannot be used: " in lines["cpdino"]
     assert "another network of Cellpose 4" in lines["cpdino"]
+
+
+@quick
+def test_kinds_and_sizes_are_listed(cellpose_models: Path) -> None:
+    save_blob_finder(cellpose_models / "cpsam_v2")
+    lines = {line.split()[0]: line for line in run("list").stdout.splitlines()}
+    size = in_words((cellpose_models / "cpsam_v2").stat().st_size)
+    assert f"any diameter             flow-sam, {size}, a graphics card is advised  (Cellpose, " in lines["cpsam_v2"]
+    assert "mean diameter 24 pixels  flow-cnn, 3.4 MB  (bundled)" in lines["nuclei"]
+    about = json.loads(run("info", "cpsam_v2", "--json").stdout)
+    assert (about["kind"], about["transformer"]["width"], about["size_model"]) == ("flow-sam", 128, None)
+
+
+@quick
+def test_hints_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    name = "my (model) $1's"
+    save_blob_finder(tmp_path / name)
+    hint = run("import", str(tmp_path / name)).stdout
+    assert "knows objects of any size; use it with --model " in hint
+    words = shlex.split(hint.partition("use it with ")[2])
+    assert words == ["--model", name]
+    assert run("info", words[1]).exit_code == 0
 
 
 @quick

@@ -19,8 +19,10 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.models import download as download_module
 from cellspan.core.models.download import download
 from cellspan.core.models.fetching import Source, fetch_model
-from cellspan.core.models.official import OFFICIAL, OfficialFile
+from cellspan.core.models.official import ADDRESS, ADDRESS_OF_4, OFFICIAL, OfficialFile, OfficialModel
 from cellspan.core.models.registry import find_model
+
+from ...blob_finder import save_blob_finder
 
 pytestmark = pytest.mark.quick
 Save = Callable[..., Path]
@@ -256,8 +258,33 @@ def test_other_networks_are_refused(official: Server, cellpose_models: Path, tmp
     official.files["cyto3"] = (tmp_path / "sam").read_bytes()
     with pytest.raises(CellspanError, match="refused: these are not the weights of a network that cellspan runs"):
         fetch_model("cyto3", Source(official.url))
-    with pytest.raises(CellspanError, match="no official model 'cpsam'; choose from cyto, cyto2, cyto3"):
-        fetch_model("cpsam", Source(official.url))
+    with pytest.raises(CellspanError, match="no official model 'cyto4'; choose from cyto, cyto2, cyto3"):
+        fetch_model("cyto4", Source(official.url))
+    with pytest.raises(CellspanError, match="cpdino cannot be used: it has another network: use cpsam_v2"):
+        fetch_model("cpdino", Source(official.url))
+
+
+def test_the_models_of_cellpose_4(server: Server, cellpose_models: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    server.files["cpsam_v2"] = save_blob_finder(tmp_path / "server").read_bytes()
+    model, files = fetch_model("cpsam_v2", Source(server.url))
+    assert names_in(cellpose_models) == ["cpsam_v2", "cpsam_v2.sha256"]
+    assert (model.description.kind, model.sha256) == ("flow-sam", sha256(server.files["cpsam_v2"]))
+    assert files[0].origin == f"{server.url}/cpsam_v2"
+
+
+def test_every_model_has_an_address_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def refuse(url: str, *_: object) -> None:
+        asked.append(url)
+        raise CellspanError("no network in tests")
+
+    monkeypatch.setattr("cellspan.core.models.fetching.download", refuse)
+    for name in ("livecell_cp3", "cpsam"):
+        with pytest.raises(CellspanError, match="no network in tests"):
+            fetch_model(name, Source())
+    assert asked == [f"{ADDRESS}/livecell_cp3", f"{ADDRESS_OF_4}/cpsam"]
 
 
 def test_a_pinned_checksum_is_held(official: Server, cellpose_models: Path) -> None:

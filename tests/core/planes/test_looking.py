@@ -33,7 +33,7 @@ class Ones:
 
 
 def looker(network: Ones) -> Looker:
-    model: Any = SimpleNamespace(name="ones", description=SimpleNamespace(mean_diameter=30.0))
+    model: Any = SimpleNamespace(name="ones", description=SimpleNamespace(mean_diameter=30.0, transformer=None))
     predictor: Any = network
     return Looker(model, predictor)
 

@@ -16,6 +16,8 @@ from cellspan.core.results.kept_outputs import result_from, save_outputs_of_netw
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.simulate import simulate_nuclei
 
+from ...blob_finder import save_blob_finder
+
 PARAMETERS = Parameters(model="nuclei")
 
 
@@ -39,6 +41,19 @@ def file(result: Result, pixels: np.ndarray, tmp_path: Path) -> Path:
     path = tmp_path / "a_network.npz"
     save_outputs_of_network(path, result, image_from_array(pixels))
     return path
+
+
+def test_of_a_model_that_needs_no_diameter(pixels: np.ndarray, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    model = Segmenter(str(save_blob_finder(tmp_path / "cpsam_v2")), "cpu")
+    image, parameters = image_from_array(pixels), Parameters(model="cpsam_v2", min_size=60)
+    save_outputs_of_network(tmp_path / "kept.npz", model.segment(image, Parameters(model="cpsam_v2")), image)
+    again, why = result_from(tmp_path / "kept.npz", image, parameters, model)
+    assert again is not None, why
+    fresh = model.segment(image, parameters)
+    np.testing.assert_array_equal(again.labels, fresh.labels)
+    assert again.diameter == fresh.diameter
+    assert again.style.shape == fresh.style.shape == (0,)
 
 
 @pytest.mark.parametrize("change", [{}, {"flow_threshold": 0.1}, {"resample": False}, {"cellprob_threshold": 1.5}])

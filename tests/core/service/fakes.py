@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from scipy import ndimage
 from cellspan.core.dynamics.labelling import Objects
 from cellspan.core.errors import CellspanError
 from cellspan.core.machine.cancelling import checkpoint
+from cellspan.core.models.kinds import KINDS
 from cellspan.core.parameters import Parameters
 from cellspan.core.planes.result import Result
 from cellspan.core.service.jobs import Job
@@ -39,6 +41,10 @@ class FakeSeen:
 
     outputs: NDArray[Any]
     mask: None = None
+
+    def diameter_of(self, labels: NDArray[Any]) -> float:
+        """As it was given."""
+        return 20.0
 
     def objects(self, parameters: Parameters) -> tuple[Objects, NDArray[Any]]:
         """The parts that are brighter than the threshold, without small ones."""
@@ -119,7 +125,8 @@ class FakeModels(WarmModels):
 
     def available(self) -> Any:
         """See WarmModels."""
-        return [SimpleNamespace(description=SimpleNamespace(model_dump=lambda mode: {"name": "fake"}))]
+        about = SimpleNamespace(model_dump=lambda mode: {"name": "fake"}, rules=KINDS["flow-cnn"])
+        return [SimpleNamespace(description=about, weights_file=Path(__file__))]
 
     def get(self, name: str, device: str = "auto") -> Any:
         """See WarmModels."""

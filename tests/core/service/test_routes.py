@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from cellspan.core.service.errors import Refusal
 from cellspan.core.service.jobs import DISCONNECTED_SECONDS
 from cellspan.core.service.routes import Context
 
+from . import fakes
 from .conftest import Post
 from .fakes import LONG, TOKEN, FakeSegmenter, result_of, spots, until
 from .test_jobs import submitted
@@ -156,7 +158,8 @@ def test_health_and_models_tell_what_is_there(
     until(lambda: engine.jobs.count()["running"] == 2)
     health = http.get("/v1/health").json()
     assert (health["status"], health["busy"], health["queued"], health["running"]) == ("ok", True, 1, 2)
-    assert http.get("/v1/models").json() == {"models": [{"name": "fake"}]}
+    listed = {"name": "fake", "bytes": os.path.getsize(fakes.__file__), "graphics_card_advised": False}
+    assert http.get("/v1/models").json() == {"models": [listed]}
     segmenter.gate.set()
     for job in jobs:
         http.get(f"/v1/jobs/{job}?wait=20")

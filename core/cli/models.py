@@ -122,9 +122,9 @@ def fetch(name: str | None, sha256: str | None, url: str | None, offline: bool, 
     """Download an official Cellpose model, or list all of them.
 
     NAME is cyto3, cyto2, cyto, nuclei, cpsam_v2 or another model of Cellpose; without a name, all are listed. The model
-    is saved in Cellpose's folder (~/.cellpose/models, or the one set in CELLPOSE_LOCAL_MODELS_PATH), so Cellpose finds it too.
-    An interrupted download continues where it stopped. The file's SHA-256 is saved beside it, and later downloads must
-    match it.
+    is saved in Cellpose's folder (~/.cellpose/models, or the one set in CELLPOSE_LOCAL_MODELS_PATH), so Cellpose finds
+    it too. An interrupted download continues where it stopped. The file's SHA-256 is saved beside it, and later
+    downloads must match it.
 
     \b
     Examples:

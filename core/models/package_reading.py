@@ -14,8 +14,9 @@ import yaml
 
 from cellspan.core.errors import CellspanError, first_line
 from cellspan.core.files.archives import read_member
+from cellspan.core.files.hashing import sha256_of
 from cellspan.core.files.regular import is_folder, is_regular, open_regular
-from cellspan.core.models.description import LONGEST, sha256_of
+from cellspan.core.models.description import LONGEST
 
 DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml")  # what a package is known by
 STATE_DICT = "pytorch_state_dict"  # the format of weights that can be read; others hold programs

@@ -19,7 +19,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.models import download as download_module
 from cellspan.core.models.download import download
 from cellspan.core.models.fetching import Source, fetch_model
-from cellspan.core.models.official import ADDRESS, ADDRESS_OF_4, OFFICIAL, OfficialFile, OfficialModel
+from cellspan.core.models.official import ADDRESS, ADDRESS_OF_4, OFFICIAL, OfficialFile
 from cellspan.core.models.registry import find_model
 
 from ...blob_finder import save_blob_finder

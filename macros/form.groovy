@@ -96,7 +96,10 @@ class Form {
         south.add(line(message))
         south.add(buttons())
         dialog.layout = new BorderLayout()
-        dialog.add(new JScrollPane(content).with { border = null; it }, BorderLayout.CENTER)
+        def scroll = new JScrollPane(content)
+        scroll.border = null
+        scroll.verticalScrollBar.unitIncrement = 16
+        dialog.add(scroll, BorderLayout.CENTER)
         dialog.add(south, BorderLayout.SOUTH)
         more.addActionListener { rare.visible = !rare.visible; changed(); fit() }
         unit?.addActionListener { convert() }
@@ -222,11 +225,11 @@ class Form {
             case ["channel", "channels"]:
                 return [image ? comboFor(field, channels(field), field.kind == "channels") : textFor(field, 7)]
             case "length":
-                def measure = new JButton("Measure")
-                measure.toolTipText = "Takes the length of the line, or the size of the outline, that you drew on the image"
-                measure.addActionListener { measure(field.name) }
+                def button = new JButton("Measure")
+                button.toolTipText = "Takes the length of the line, or the size of the outline, that you drew on the image"
+                button.addActionListener { measure(field.name) }
                 def isFirst = !entries.values().any { it.field.kind == "length" }
-                return [textFor(field, 7), unit && isFirst ? unit : unitName("")] + (image ? [measure] : [])
+                return [textFor(field, 7), unit && isFirst ? unit : unitName("")] + (image ? [button] : [])
             case "area":
                 return [textFor(field, 7), unitName("\u00b2")]
             case ["folder", "file"]:
@@ -342,14 +345,22 @@ class Form {
         if (isFilling)
             return
         entries.values().findAll { it.field.kind in ["length", "area"] }.each { entry ->
-            def text = entry.text().replace(",", ".")
-            if (!text.isBigDecimal())
+            def number = numberIn(entry)
+            if (number == null)
                 return
-            def factor = inPixels() ? pixelsIn(entry.field) : 1 / pixelsIn(entry.field)
-            def value = (text as double) * factor
+            def value = number * (inPixels() ? pixelsIn(entry.field) : 1 / pixelsIn(entry.field))
             entry.show(entry.field.kind == "area" && inPixels() ? Math.round(value).toString() : readable(value))
         }
         changed()
+    }
+
+    // Null for what is no number.
+    private Double numberIn(Map entry) {
+        try {
+            return entry.field.read(entry.text()) as double
+        } catch (IllegalArgumentException wrong) {
+            return null
+        }
     }
 
     private String readable(double value) {
@@ -361,10 +372,10 @@ class Form {
         def text = entry.text()
         if (inPixels() || !(entry.field.kind in ["length", "area"]))
             return text
-        def given = text.replace(",", ".")
-        if (!given.isBigDecimal())
-            return text // the sentence is that for pixels
-        def pixels = (given as double) * pixelsIn(entry.field)
+        def number = numberIn(entry)
+        if (number == null)
+            return text // whoever reads it will refuse it
+        def pixels = number * pixelsIn(entry.field)
         return entry.field.kind == "area" ? Math.round(pixels).toString() : readable(pixels)
     }
 

@@ -21,7 +21,7 @@ class Preview {
     private final cellspan
     private final ImagePlus image
     private final Closure values
-    private final Overlay own, ofManager // those of the image, and the outlines that the ROI Manager shows on it
+    private Overlay own, ofManager // those of the image, and the outlines that the ROI Manager shows on it
     private final worker = Executors.newSingleThreadExecutor { new Thread(it, "cellspan preview").with { daemon = true; it } }
     private final Timer watch
     private boolean isChanged, isBusy
@@ -31,10 +31,8 @@ class Preview {
         this.cellspan = cellspan
         this.image = image
         this.values = values
-        own = image.overlay
-        ofManager = image.canvas?.showAllList
         box.toolTipText = "Shows the outlines in the current plane, and how they follow the settings"
-        box.addActionListener { box.selected ? changed() : hide() }
+        box.addActionListener { box.selected ? begin() : hide() }
         watch = new Timer(PAUSE, { look() } as ActionListener)
         watch.start()
     }
@@ -50,6 +48,12 @@ class Preview {
         if (box.selected)
             hide()
         box.selected = false
+    }
+
+    private void begin() {
+        own = image.overlay
+        ofManager = image.canvas?.showAllList
+        changed()
     }
 
     private void hide() {

@@ -99,11 +99,7 @@ class Field {
     }
 
     private Object numeric(String text) {
-        if (text ==~ /[+-]?\d+,\d{3}/)
-            refuse(text, "this may be ${text.replace(",", "")} or ${text.replace(",", ".")}; write it without a comma.")
-        if (!(text ==~ /[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?/))
-            refuse(text, kind in WHOLE ? "give a whole number." : "give a number, such as 26.5.")
-        def value = text.replace(",", ".") as BigDecimal
+        def value = read(text)
         if (least != null && value < least)
             refuse(text, "the smallest possible is ${least}.")
         if (most != null && value > most)
@@ -113,6 +109,15 @@ class Field {
         if (value.remainder(BigDecimal.ONE) != 0)
             refuse(text, "give a whole number.")
         return value.intValueExact()
+    }
+
+    // A number as people write it, also with a decimal comma.
+    BigDecimal read(String text) {
+        if (text ==~ /[+-]?\d+,\d{3}/)
+            refuse(text, "this may be ${text.replace(",", "")} or ${text.replace(",", ".")}; write it without a comma.")
+        if (!(text ==~ /[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?/))
+            refuse(text, "give a number, such as ${kind in WHOLE ? "15" : "26.5"}.")
+        return text.replace(",", ".") as BigDecimal
     }
 
     private void refuse(String text, String advice) {

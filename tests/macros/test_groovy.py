@@ -166,6 +166,11 @@ def test_stacks_selections_and_every_kind_of_result(imagej, engine_home: Path, h
     assert list(imagej.temporary.glob("cellspan*")) == []
 
 
+def test_a_person_uses_the_dialog(imagej, engine_home: Path, hyperstack: Path) -> None:
+    printed = imagej.groovy(PROGRAMS / "check_dialog.groovy", PROGRAMS, hyperstack, display=True)
+    assert printed == "done\n"
+
+
 def test_stacks_without_a_display(imagej, engine_home: Path, hyperstack: Path) -> None:
     printed = imagej.groovy(PROGRAMS / "check_headless.groovy", PROGRAMS, hyperstack, display=False)
     assert int(re.fullmatch(r"(\d+) outlines\n", printed)[1]) > 12

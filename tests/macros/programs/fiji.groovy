@@ -36,11 +36,14 @@ class FijiCommand implements PlugIn {
     void run(String name) {
         def options = Macro.options
         def keys = fiji.command(name).inputs()*.name
-        def values = keys.collectEntries { [it, Macro.getValue(options, it, null)] }.findAll { it.value != null }
-        def work = {
-            Macro.options = options
-            fiji.run(values, name, "imp" in keys ? WindowManager.currentImage : null)
-        }
+        def image = "imp" in keys ? WindowManager.currentImage : null
+        def work = { fiji.start(name, image) }
+        if (options != null)
+            work = {
+                Macro.options = options
+                def values = keys.collectEntries { [it, Macro.getValue(options, it, null)] }
+                fiji.run(values.findAll { it.value != null }, name, image)
+            }
         new Thread(work, 'Run$_SciJava-Thread').with {
             start()
             join()

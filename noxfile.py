@@ -28,6 +28,7 @@ LOWEST_PYTHON = "3.10"  # that pyproject.toml allows
 WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network
 STARDIST = "0.9.2"
+GROOVIES = ("3.0.25", "4.0.29", "5.0.3")  # Fiji had 3.0 and has 4.0
 DEBIAN_PACKAGES = {
     "javac": "openjdk-17-jdk-headless",  # ImageJ, and CellProfiler's python-javabridge is built against it
     "Xvfb": "xvfb",
@@ -234,6 +235,16 @@ def fiji(session: nox.Session) -> None:
     require_debian_packages(session)
     session.install(".[fiji,test]")
     session.run("pytest", "tests/fiji_bridge/test_in_fiji.py", *session.posargs, env={"JAVA_HOME": str(java_home())})
+
+
+@nox.session(python=PYTHON)
+@nox.parametrize("groovy", GROOVIES)
+def groovy(session: nox.Session, groovy: str) -> None:
+    """Fiji's commands with another Groovy, and with the JDK of JAVA_HOME if it is set; on demand."""
+    require_debian_packages(session)
+    session.install(".[fiji,test]")
+    environment = {"CELLSPAN_GROOVY": groovy, "JAVA_HOME": os.environ.get("JAVA_HOME", str(java_home()))}
+    session.run("pytest", "tests/macros", *session.posargs, env=environment)
 
 
 @nox.session(python=PYTHON)

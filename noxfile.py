@@ -30,6 +30,7 @@ WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network
 STARDIST = "0.9.2"
 BIOIMAGEIO = ("bioimageio.core==0.11.0", "pydantic<2.13")  # it cannot write its files with the newest pydantic
+GROOVIES = ("3.0.25", "4.0.29", "5.0.3")  # Fiji had 3.0 and has 4.0
 DEBIAN_PACKAGES = {
     "javac": "openjdk-17-jdk-headless",  # ImageJ, and CellProfiler's python-javabridge is built against it
     "Xvfb": "xvfb",
@@ -248,6 +249,16 @@ def fiji(session: nox.Session) -> None:
     require_debian_packages(session)
     session.install(".[fiji,test]")
     session.run("pytest", "tests/fiji_bridge/test_in_fiji.py", *session.posargs, env={"JAVA_HOME": str(java_home())})
+
+
+@nox.session(python=PYTHON)
+@nox.parametrize("groovy", GROOVIES)
+def groovy(session: nox.Session, groovy: str) -> None:
+    """Fiji's commands with another Groovy, and with the JDK of JAVA_HOME if it is set; on demand."""
+    require_debian_packages(session)
+    session.install(".[fiji,test]")
+    environment = {"CELLSPAN_GROOVY": groovy, "JAVA_HOME": os.environ.get("JAVA_HOME", str(java_home()))}
+    session.run("pytest", "tests/macros", *session.posargs, env=environment)
 
 
 @nox.session(python=PYTHON)

@@ -44,8 +44,8 @@ cellspan.command(this) { File folder ->
     setTracks(outlines, cellspan.shared("tracks").read(table))
     rename(outlines, source, settings)
     def tracks = tableOf(outlines)
-    if (settings.csv && !tracks.save(settings.csv.path))
-        cellspan.fail("The table could not be saved as ${settings.csv}; is there such a folder?")
+    if (settings.csv)
+        save(tracks, settings.csv)
     cellspan.shared("measuring").show(tracks, "Tracks")
     cellspan.done("${outlines.collect { [it.slice, it.track] }.toSet().size()} tracks")
 }
@@ -116,4 +116,12 @@ ResultsTable tableOf(List<Map> outlines) {
         [roi: it.roi, track: it.track, parent: it.parent, slice: it.slice, frame: it.frame]
     })
     return table
+}
+
+void save(ResultsTable table, File file) {
+    try {
+        table.saveAs(file.path)
+    } catch (IOException problem) {
+        cellspan.fail("The table could not be saved as ${file}; is there such a folder?")
+    }
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 IMAGEJ = "net.imagej:ij:1.54p"
 PATCHER = "net.imagej:ij1-patcher:2.0.0"  # ImageJ's macros without a display
-GROOVY = ("org.apache.groovy:groovy:4.0.28", "org.apache.groovy:groovy-jsr223:4.0.28")
+GROOVY = os.environ.get("CELLSPAN_GROOVY", "4.0.28")  # Fiji 2.14 has 4.0.18, older ones have 3.0
 SCIJAVA = ("org.scijava:scijava-common:2.99.2", "org.scijava:parsington:3.1.0")  # how Fiji reads and runs scripts
 
 
@@ -18,12 +19,14 @@ def find_jars(folder: Path) -> list[Path]:
     """
     import jgo
 
+    group = "org.codehaus.groovy" if GROOVY.startswith("3.") else "org.apache.groovy"
+    groovy = (f"{group}:groovy:{GROOVY}", f"{group}:groovy-jsr223:{GROOVY}")
     try:
-        environment = jgo.build("+".join((IMAGEJ, PATCHER, *GROOVY, *SCIJAVA)), cache_dir=folder)
+        environment = jgo.build("+".join((IMAGEJ, PATCHER, *groovy, *SCIJAVA)), cache_dir=folder)
     except (RuntimeError, ValueError, subprocess.SubprocessError) as error:
         raise OSError(f"Maven Central does not give the jars of ImageJ: {error}") from error
     jars = sorted(environment.path.rglob("*.jar"))
-    for name in ("ij-", "ij1-patcher-", "javassist-", "groovy-4", "groovy-jsr223-"):
+    for name in ("ij-", "ij1-patcher-", "javassist-", f"groovy-{GROOVY}", "groovy-jsr223-"):
         one_jar(jars, name)
     return jars
 

@@ -171,6 +171,35 @@ def test_a_person_uses_the_dialog(imagej, engine_home: Path, hyperstack: Path) -
     assert printed == "done\n"
 
 
+def test_outlines_become_tracks(imagej, engine_home: Path, tmp_path: Path) -> None:
+    printed = imagej.groovy(PROGRAMS / "check_tracks.groovy", PROGRAMS, tmp_path / "tracks 1.csv", display=True)
+    assert printed == "done\n"
+
+
+def test_cells_and_nuclei_are_paired(imagej, engine_home: Path, cellspan, tmp_path: Path) -> None:
+    """As `fiji-cells` pairs them, which pairs as CellProfiler's module does."""
+    rows, columns = np.mgrid[:240, :360]
+    both = np.full((2, *rows.shape), 15.0)
+    for y, x, long, nuclei in (
+        (60, 60, 1, [0]),
+        (60, 170, 1, [0]),
+        (60, 290, 1.4, [-16, 16]),
+        (180, 60, 1, []),
+        (180, 180, 1, [0]),
+    ):
+        both[0] += 120 / (1 + np.exp((np.hypot(rows - y, (columns - x) / long) - 30) / 1.2))
+        for shift in nuclei:
+            both[1] += 170 / (1 + np.exp((np.hypot(rows - y, columns - x - shift) - 11) / 1.2))
+    image, rois, labels = tmp_path / "both.tif", tmp_path / "r.zip", tmp_path / "pairs.tif"
+    tifffile.imwrite(
+        image, both.astype(np.uint8), imagej=True, resolution=(2, 2), metadata={"axes": "CYX", "unit": "um"}
+    )
+    options = ["--diameter", 60, "--nuclei-diameter", 22, "--channel", 0, "--nuclei-channel", 1]
+    cellspan("fiji-cells", "--input", image, "--rois", rois, "--labels", labels, *options)
+    printed = imagej.groovy(PROGRAMS / "check_pairs.groovy", PROGRAMS, image, labels, display=True)
+    assert printed == "done\n"
+
+
 def test_stacks_without_a_display(imagej, engine_home: Path, hyperstack: Path) -> None:
     printed = imagej.groovy(PROGRAMS / "check_headless.groovy", PROGRAMS, hyperstack, display=False)
     assert int(re.fullmatch(r"(\d+) outlines\n", printed)[1]) > 12

@@ -88,8 +88,30 @@ assert table.size() == all.size()
 all.eachWithIndex { roi, row ->
     assert table.getLabel(row) == "cells.tif:" + roi.name
     assert [table.getValue("Slice", row), table.getValue("Frame", row)] == [roi.ZPosition, roi.TPosition]
-    assert Math.abs(table.getValue("Area", row) - 0.25 * roi.containedPoints.size()) < 1e-6 // pixels of 0.5 units
+    def points = roi.containedPoints
+    def near = { String column, value -> assert Math.abs(table.getValue(column, row) - value) < 1e-6 * (1 + value) : column }
+    near("Area", 0.25 * points.size()) // pixels of 0.5 units
+    near("X", 0.5 * (points*.x.sum() / points.size() + 0.5))
+    near("Y", 0.5 * (points*.y.sum() / points.size() + 0.5))
+    [1, 2].each { channel ->
+        def pixels = stack.imageStack.getProcessor(stack.getStackIndex(channel, roi.ZPosition, roi.TPosition))
+        def values = points.collect { pixels.getf(it.x as int, it.y as int) }
+        near("Mean_C${channel}", values.sum() / values.size())
+        near("IntDen_C${channel}", 0.25 * values.sum())
+        near("Min_C${channel}", values.min())
+        near("Max_C${channel}", values.max())
+    }
 }
+def colours = labels.getProcessor().lut
+assert (0..255).collect { colours.getRGB(it) }.toSet().size() == 256 && (colours.getRGB(0) & 0xffffff) == 0
+
+// The same measurements of the outlines in the ROI Manager.
+def columns = ["Label", "Slice", "Frame", "Area", "X", "Y"] + [1, 2].collectMany { c -> ["Mean_C" + c, "StdDev_C" + c, "IntDen_C" + c] }
+def measured = { columns.drop(1).collect { table.getColumn(it).toList() } + [(0..<table.size()).collect { table.getLabel(it) }] }
+def expectedRows = measured()
+table.reset()
+fiji.ok([:], "Show_Measurements", stack)
+assert measured() == expectedRows && fiji.statusBar() == "cellspan: ${all.size()} outlines measured in 2 channel(s)"
 reset()
 
 // The slices of the frame that is shown as one volume, with the calibration's anisotropy, or joined.

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from ctypes.util import find_library
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ LOWEST_PYTHON = "3.10"  # that pyproject.toml allows
 WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network
 STARDIST = "0.9.2"
+BIOIMAGEIO = ("bioimageio.core==0.11.0", "pydantic<2.13")  # it cannot write its files with the newest pydantic
 DEBIAN_PACKAGES = {
     "javac": "openjdk-17-jdk-headless",  # ImageJ, and CellProfiler's python-javabridge is built against it
     "Xvfb": "xvfb",
@@ -35,6 +37,18 @@ DEBIAN_PACKAGES = {
     "g++": "g++",
     "pkg-config": "pkg-config",  # this and the next: for mysqlclient, which ExportToDatabase needs even for SQLite
     "mariadb_config": "libmariadb-dev",
+}
+# Qt's for napari: it runs on a display with OpenGL
+DEBIAN_LIBRARIES = {
+    "EGL": "libegl1",
+    "GL": "libgl1",
+    "dbus-1": "libdbus-1-3",
+    "fontconfig": "libfontconfig1",
+    "xcb-cursor": "libxcb-cursor0",
+    "xcb-icccm": "libxcb-icccm4",
+    "xcb-keysyms": "libxcb-keysyms1",
+    "xcb-shape": "libxcb-shape0",
+    "xkbcommon-x11": "libxkbcommon-x11-0",
 }
 
 # CellProfiler without wxPython, which has no Linux wheels and which headless runs do not need.
@@ -244,6 +258,13 @@ def peer(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON)
+def bioimageio(session: nox.Session) -> None:
+    """Packages of bioimage.io: the real bioimageio.core validates and runs them; on demand."""
+    session.install(*BIOIMAGEIO, ".[train,test]")
+    session.run("pytest", "tests/bioimageio", *session.posargs, env={"CELLSPAN_BIOIMAGEIO": "1"})
+
+
+@nox.session(python=PYTHON)
 def bench(session: nox.Session) -> None:
     """Times against cellpose 3.1.1.2, side by side; on demand."""
     session.install(f"cellpose=={CELLPOSE}", ".[train,test]")
@@ -260,10 +281,12 @@ def stardist(session: nox.Session) -> None:
 def require_debian_packages(session: nox.Session) -> None:
     """Install what is missing, or say what to install."""
     missing = [package for program, package in DEBIAN_PACKAGES.items() if shutil.which(program) is None]
+    if sys.platform == "linux":
+        missing += [package for library, package in DEBIAN_LIBRARIES.items() if find_library(library) is None]
     if not missing:
         return
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        session.error(f"These programs are needed first: sudo apt-get install {' '.join(missing)}")
+        session.error(f"These packages are needed first: sudo apt-get install {' '.join(missing)}")
     session.run("apt-get", "update", external=True)
     session.run("apt-get", "install", "-y", "--no-install-recommends", *missing, external=True)
 

@@ -14,14 +14,21 @@ from cellspan.core.files.installed import Finding, Installation, check_engine, c
 from cellspan.cp_module.loading import check_loading
 
 PLUGIN = Path(__file__).resolve().parent / "plugin"
-CLIENT = "cellspan.core.service.client"
+# Parts of core that run inside CellProfiler too, as they are, under the same names
+FROM_CORE = {
+    "client.py": "cellspan.core.service.client",
+    "filters.py": "cellspan.core.objects.filters",
+    "pairing.py": "cellspan.core.objects.pairing",
+    "row_runs.py": "cellspan.core.objects.row_runs",
+    "splitting.py": "cellspan.core.objects.splitting",
+}
 SUBPACKAGE = "cellspan_plugin"
 ENGINE = f"{SUBPACKAGE}/engine.json"
 RECORD = f"{SUBPACKAGE}/installed.json"
 
 
 def install(plugin_folder: Path) -> list[Path]:
-    """Copy the plugin, its helpers and the engine's client into `plugin_folder`; returns the files written.
+    """Copy the plugin, its helpers and the parts of core that it needs into `plugin_folder`; returns the files written.
 
     The folder must exist: it is the one set in CellProfiler's preferences. Obsolete files of an earlier cellspan are
     deleted, other files never. Raises CellspanError.
@@ -55,7 +62,7 @@ def plugin_contents() -> dict[str, bytes]:
     """
     helpers = sorted((PLUGIN / SUBPACKAGE).glob("*.py"))
     contents = {f"{SUBPACKAGE}/{path.name}": path.read_bytes() for path in helpers}
-    contents[f"{SUBPACKAGE}/client.py"] = _client_file().read_bytes()
+    contents |= {f"{SUBPACKAGE}/{name}": _source(module).read_bytes() for name, module in FROM_CORE.items()}
     contents[ENGINE] = json.dumps(engine_record(), indent=2).encode() + b"\n"
     contents.update({path.name: path.read_bytes() for path in sorted(PLUGIN.glob("*.py"))})
     return contents
@@ -83,17 +90,17 @@ def _installation(plugin_folder: Path) -> Installation:
     if not folder.is_dir():
         raise CellspanError(
             f"{folder}: there is no such folder; give the plugins folder that CellProfiler shows under "
-            "File > Preferences > Plugins directory."
+            "File > Preferences > CellProfiler plugins directory."
         )
     again = command_line("cellprofiler", folder)
     return Installation(folder, plugin_contents(), RECORD, again, local=frozenset({ENGINE}))
 
 
-def _client_file() -> Path:
-    """The client's source file, found without importing it or its package."""
-    spec = importlib.util.find_spec(CLIENT)
+def _source(module: str) -> Path:
+    """The source file of a module, found without importing it."""
+    spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise CellspanError(
-            f"This cellspan is incomplete ({CLIENT} is missing); run `pip install --force-reinstall cellspan`."
+            f"This cellspan is incomplete ({module} is missing); run `pip install --force-reinstall cellspan`."
         )
     return Path(spec.origin)

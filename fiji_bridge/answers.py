@@ -71,9 +71,21 @@ def reporter() -> Report:
     def report(fraction: float, words: str) -> None:
         if closed.is_set():
             raise Cancelled
-        click.echo(f"PROGRESS {fraction:.2f} {words}", err=True)
+        tell_progress(fraction, words)
 
     return report
+
+
+def part_of(report: Report | None, number: int, total: int) -> Report | None:
+    """Progress of one of several runs, counted from 0, as progress of all."""
+    if report is None or total == 1:
+        return report
+    return lambda part, words: report((number + part) / total, f"{number + 1} of {total}: {words}")
+
+
+def tell_progress(fraction: float, words: str) -> None:
+    """A line for the macro that watches."""
+    click.echo(f"PROGRESS {fraction:.2f} {words}", err=True)
 
 
 def tell_notes(notes: Iterable[str], report: Report | None) -> None:

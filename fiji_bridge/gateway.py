@@ -23,6 +23,7 @@ PLAIN = "net.imagej:ij:"
 IMAGEJ = PLAIN + "1.54p"  # the original ImageJ
 ENDPOINT = re.compile(r"[\w.-]+(:[\w.-]+){1,4}(\+[\w.-]+(:[\w.-]+){1,4})*")  # group:artifact:version, joined by +
 PATCHER = "net.imagej:ij1-patcher:2.0.0"  # lets macros and dialogs of ImageJ run without a display
+CONVERTER = "imglib2-imglyb"  # the jar that pyimagej shares arrays with
 # Java bounds the stack of the thread that starts it, which is Python's own, and by default to 1 MB: too little for some
 # functions of OpenBLAS and torch, which then end in a segmentation fault.
 STACK = "-Xss8m"
@@ -56,7 +57,8 @@ def connect(where: str | Path | None = None, headless: bool = True) -> ImageJ:
     """Start ImageJ, or return the one that runs already.
 
     `where` is None or "net.imagej:ij:VERSION" for plain ImageJ from Maven Central (downloaded once), the folder of a
-    Fiji, or any other Maven endpoint, such as "sc.fiji:fiji:2.14.0"; the last two start through pyimagej.
+    Fiji, or any other Maven endpoint, such as "sc.fiji:fiji:2.14.0"; the last two start through pyimagej, which
+    downloads a jar at the first start of a Fiji.
     `headless=False` needs a display and makes the ROI Manager available. Every step is logged under
     "cellspan.fiji_bridge". Raises CellspanError.
     """
@@ -163,12 +165,35 @@ def _start_fiji(place: str | Path, headless: bool) -> ImageJ:
         import imagej
     except ImportError:
         raise CellspanError('A Fiji inside Python needs pyimagej: pip install "cellspan[fiji]".') from None
-    kind = "this Fiji" if isinstance(place, Path) else "this ImageJ"
+    mode = "headless" if headless else "interactive"
     try:
-        gateway = imagej.init(str(place), mode="headless" if headless else "interactive")
+        gateway = _init_folder(imagej, place, mode) if isinstance(place, Path) else imagej.init(place, mode=mode)
+    except CellspanError:
+        raise
     except Exception as error:
+        kind = "this Fiji" if isinstance(place, Path) else "this ImageJ"
         raise CellspanError(f"{place}: {kind} did not start ({first_line(error)}).") from error
     return ImageJ(str(gateway.getVersion()), headless, place, gateway)
+
+
+def _init_folder(imagej: Any, folder: Path, mode: str) -> Any:
+    """pyimagej's gateway to the Fiji of a folder.
+
+    It needs a jar that no Fiji has by itself, and downloads it at the first start, unless the folder has it.
+    """
+    scyjava = _scyjava()
+    endpoints = scyjava.config.endpoints
+    if any((folder / "jars").glob(f"{CONVERTER}-*.jar")):
+        endpoints[:] = [endpoint for endpoint in endpoints if CONVERTER not in endpoint]
+    try:
+        return imagej.init(str(folder), mode=mode)
+    except Exception as error:
+        if scyjava.jvm_started() or not any(CONVERTER in endpoint for endpoint in endpoints):
+            raise
+        raise CellspanError(
+            f"{folder}: the first start from Python needs an internet connection, for {CONVERTER}; or put that jar in "
+            f"{folder / 'jars'} ({first_line(error)})."
+        ) from error
 
 
 def _place(where: str | Path | None) -> str | Path:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import string
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -14,22 +13,42 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files.installed import Finding, Installation, check_engine, command_line
 from cellspan.core.models.registry import known_models
 
-MACRO = "cellspan_Segment.ijm"  # for every ImageJ: Plugins > cellspan Segment
+MACRO = "cellspan_Segment.ijm"  # for plain ImageJ only: Plugins > cellspan Segment
 # For Fiji only: Plugins > cellspan > Segment Cells and so on
 SCRIPTS = (
     "Segment_Cells.groovy",
+    "Segment_Cells_with_Nuclei.groovy",
+    "Show_Measurements.groovy",
+    "Track_Objects.groovy",
+    "Track_with_TrackMate.groovy",
     "Segment_Folder.groovy",
     "Train_from_ROIs.groovy",
-    "Engine_Status.groovy",
+    "Segment_Help.groovy",
+    "Show_Engine_Status.groovy",
     "Stop_Engine.groovy",
 )
-SHARED = ("engine.groovy", "places.groovy", "colours.groovy")  # what the scripts have in common
+# What the scripts have in common; they evaluate it as text. Fiji takes every .groovy in its plugins for a command.
+SHARED = (
+    "engine.groovy",
+    "settings.groovy",
+    "form.groovy",
+    "preview.groovy",
+    "segmenting.groovy",
+    "results.groovy",
+    "measuring.groovy",
+    "outlines.groovy",
+    "tracks.groovy",
+    "trackmate.groovy",
+    "places.groovy",
+    "colours.groovy",
+    "help.groovy",
+)
+SHARED_ENDING = ".txt"
 # Below the plugins folder; without an underscore, so that they become no menu entries.
 HELPERS = "cellspan"
 ENGINE = "cellspan/engine.txt"
+MODELS = "cellspan/models.txt"  # that the dialogs of Fiji offer
 RECORD = "cellspan/installed.json"
-# In a script: the field whose choices are the models of this computer
-MODELS = re.compile(r"^(#@ String .*choices=\{)[^}]*(\}.*\) model)$", re.M)
 
 
 def install(fiji_folder: Path) -> list[Path]:
@@ -49,8 +68,7 @@ def check(fiji_folder: Path, program: Path | None = None) -> Iterator[Finding]:
     installation = _installation(fiji_folder)
     yield from installation.check()
     if any((installation.folder / name).is_file() for name in installation.contents):
-        (engine,) = installation.local
-        file = installation.folder / engine
+        file = installation.folder / next(name for name in installation.local if name.endswith(ENGINE))
         yield from check_engine(file, engine_command(file), installation.again)
         yield Finding(None, "not tested inside ImageJ: restart it and look for the commands in the menu Plugins")
 
@@ -61,11 +79,15 @@ def remove(fiji_folder: Path) -> list[Path]:
 
 
 def engine_text(command: list[str] | None = None) -> str:
-    """The contents of engine.txt: the command that starts this Python's engine, one word per line.
+    """The contents of engine.txt: the command that starts this Python's engine, one word per line."""
+    return _lines(command or [sys.executable, "-m", "cellspan.core.cli"])
+
+
+def _lines(words: Iterable[str]) -> str:
+    """Words, one per line.
 
     ImageJ reads files in the encoding of the computer; with %XX for everything but ASCII, paths are read correctly.
     """
-    words = command or [sys.executable, "-m", "cellspan.core.cli"]
     as_they_are = "".join(sign for sign in string.punctuation + " " if sign not in "%+")
     return "".join(quote(word, safe=as_they_are) + "\n" for word in words)
 
@@ -81,11 +103,14 @@ def engine_command(file: Path) -> list[str] | None:
 def _installation(fiji_folder: Path) -> Installation:
     """The files to install; `fiji_folder` is that of Fiji or ImageJ, or its plugins folder."""
     home, plugins, is_fiji = _homes(Path(fiji_folder).expanduser().resolve())
-    contents = {f"{plugins}/{ENGINE}": engine_text().encode(), f"{plugins}/{MACRO}": _source(MACRO)}
-    if is_fiji:
-        contents |= {f"scripts/Plugins/cellspan/{name}": _script(name) for name in SCRIPTS}
-        contents |= {f"{plugins}/{HELPERS}/{name}": _source(name) for name in SHARED}
-    local = frozenset({f"{plugins}/{ENGINE}"})
+    contents = {f"{plugins}/{ENGINE}": engine_text().encode()}
+    if not is_fiji:
+        contents[f"{plugins}/{MACRO}"] = _source(MACRO)
+    else:
+        contents |= {f"scripts/Plugins/cellspan/{name}": _source(name) for name in SCRIPTS}
+        contents |= {f"{plugins}/{HELPERS}/{name}{SHARED_ENDING}": _source(name) for name in SHARED}
+        contents[f"{plugins}/{MODELS}"] = _lines(model.name for model in known_models() if not model.problem).encode()
+    local = frozenset({f"{plugins}/{ENGINE}", f"{plugins}/{MODELS}"} & contents.keys())
     return Installation(home, contents, f"{plugins}/{RECORD}", command_line("fiji", home), local)
 
 
@@ -99,13 +124,6 @@ def _homes(folder: Path) -> tuple[Path, str, bool]:
             "give the folder that contains it, such as Fiji.app."
         )
     return home, plugins.name, (home / "scripts").is_dir() or (home / "jars").is_dir()
-
-
-def _script(name: str) -> bytes:
-    """A command whose dialog offers the models on this computer."""
-    names = (model.name for model in known_models() if not model.problem)
-    choices = ", ".join('"' + re.sub(r'(["\\])', r"\\\1", name) + '"' for name in names)
-    return MODELS.sub(lambda field: field[1] + choices + field[2], _source(name).decode()).encode()
 
 
 def _source(name: str) -> bytes:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from roifile import ImagejRoi
+
+if TYPE_CHECKING:
+    from cellspan.core.objects.linking import Tracks
 
 Labels = NDArray[np.int32]
 
@@ -38,32 +43,44 @@ def keep_selected(frame: Frame, selection: NDArray[np.bool_] | None) -> None:
         frame.renumber([_kept(plane[None], selection) for plane in frame.labels])
 
 
-def link(frames: list[Frame]) -> None:
-    """Give an object the same number in every frame: volumes as a whole, planes slice by slice."""
-    from cellspan.core.objects.linking import link_tables  # numba and scipy: a second that other stacks need not wait
+def link(frames: list[Frame]) -> list[Tracks]:
+    """Give an object the same number in every frame: volumes as a whole, planes slice by slice. The tracks by slice."""
+    tracks = tracks_by_slice([frame.labels for frame in frames], frames[0].is_volume)
+    for t, frame in enumerate(frames):
+        frame.renumber([of_slice.tables[t] for of_slice in tracks])
+    return tracks
 
-    slices = len(frames[0].labels)
-    if frames[0].is_volume:
-        tables = [[table] * slices for table in link_tables([frame.labels for frame in frames])]
-    else:
-        by_slice = [link_tables([frame.labels[z] for frame in frames]) for z in range(slices)]
-        tables = [[by_slice[z][t] for z in range(slices)] for t in range(len(frames))]
-    for frame, own in zip(frames, tables, strict=True):
-        frame.renumber(own)
+
+def tracks_by_slice(frames: Sequence[Labels], are_volumes: bool) -> list[Tracks]:
+    """The tracks in the slices of frames (Z, Y, X); volumes have the same ones in every slice."""
+    from cellspan.core.objects.linking import link_tracks  # numba and scipy: a second that other stacks need not wait
+
+    slices = len(frames[0])
+    if are_volumes:
+        return [link_tracks(frames)] * slices
+    return [link_tracks([frame[z] for frame in frames]) for z in range(slices)]
+
+
+def are_selected(labels: Labels, selection: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """For each label 0..n of (Y, X) or (Z, Y, X), whether it is there and its centre is selected.
+
+    The selection is as large as the labels, or (Y, X) for all slices.
+    """
+    counts = np.bincount(labels.ravel(), minlength=1)
+    centre = tuple(
+        np.bincount(labels.ravel(), np.broadcast_to(axis, labels.shape).ravel(), len(counts)).astype(np.int64)
+        // np.maximum(counts, 1)
+        for axis in np.ogrid[tuple(map(slice, labels.shape))]
+    )
+    chosen = (counts > 0) & np.broadcast_to(selection, labels.shape)[centre]
+    chosen[0] = False
+    return chosen
 
 
 def _kept(labels: Labels, selection: NDArray[np.bool_] | None) -> Table:
     """New numbers for the labels of (Z, Y, X)."""
-    counts = np.bincount(labels.ravel(), minlength=1)
-    wanted = counts > 0
-    if selection is not None:
-        y, x = (
-            np.bincount(labels.ravel(), np.broadcast_to(axis, labels.shape).ravel(), len(counts))
-            // np.maximum(counts, 1)
-            for axis in np.ogrid[: labels.shape[1], : labels.shape[2]]
-        )
-        wanted &= selection[y.astype(int), x.astype(int)]
+    wanted = np.bincount(labels.ravel(), minlength=1) > 0 if selection is None else are_selected(labels, selection)
     wanted[0] = False
-    table = np.zeros(len(counts), np.int32)
+    table = np.zeros(len(wanted), np.int32)
     table[wanted] = np.arange(1, np.count_nonzero(wanted) + 1)
     return table

@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.objects.labels import Labels
+from cellspan.core.objects.labels import Labels, as_labels, renumber
 from cellspan.core.objects.outlines import Loop, trace_outlines
 from cellspan.core.objects.roi_places import Place, Position, Stack, digits_for
+from cellspan.core.pictures.reading import read_labels
+from cellspan.core.pictures.seg_npy import is_seg
+from cellspan.core.results.rois import outlines_of
 from cellspan.fiji_bridge.gateway import is_headless, java_class, on_event_thread
 from cellspan.fiji_bridge.images import LABEL_AXES
 
@@ -118,11 +121,12 @@ def labels_to_java_rois(labels: ArrayLike, stack: Stack | None = None, place: Pl
 
 
 def imagej_to_labels(source: Any, shape: tuple[int, ...], axes: str | None = None) -> Labels:
-    """A label image of `shape` from an Overlay, a ROI Manager or the path of a RoiSet.zip: 1..n in their order.
+    """A label image of `shape` from an Overlay, a ROI Manager or the path of a RoiSet.zip or _seg.npy: 1..n.
 
-    `shape` is (Y, X), (Z, Y, X) or (T, Z, Y, X), unless `axes` says otherwise. In stacks, each ROI is painted into its
-    slice and frame; one without a position into all of them. The pixels are those that ImageJ itself would fill; later
-    ROIs cover earlier ones, and parts outside the image are cut off. Raises CellspanError for lines and points.
+    They are numbered in their order. `shape` is (Y, X), (Z, Y, X) or (T, Z, Y, X), unless `axes` says otherwise. In
+    stacks, each ROI is painted into its slice and frame; one without a position into all of them. The pixels are those
+    that ImageJ itself would fill; later ROIs cover earlier ones, and parts outside the image are cut off. Raises
+    CellspanError for lines and points.
     """
     axes = axes or LABEL_AXES.get(len(shape), "")
     if len(axes) != len(shape) or axes not in ("YX", "ZYX", "TYX", "TZYX"):
@@ -187,7 +191,7 @@ def _add_to_manager(rois: list[Any]) -> None:
 
 
 def rois_in(source: Any) -> Iterable[Any]:
-    """The ROIs of an Overlay, a ROI Manager or the path of a RoiSet.zip, as ImageJ's; raises CellspanError."""
+    """The ROIs of an Overlay, a ROI Manager or a path as of `archived_rois`, as ImageJ's; raises CellspanError."""
     if isinstance(source, str | Path):
         decoder = java_class("ij.io.RoiDecoder")
         return [decoder.openFromByteArray(content) for content in archived_rois(Path(source))]
@@ -199,7 +203,9 @@ def rois_in(source: Any) -> Iterable[Any]:
 
 
 def archived_rois(path: Path) -> list[bytes]:
-    """Every ROI in a RoiSet.zip, as ImageJ stores it; raises CellspanError."""
+    """Every ROI in a RoiSet.zip, or of Cellpose's _seg.npy, as ImageJ stores it; raises CellspanError."""
+    if is_seg(path):
+        return [roi.tobytes() for roi in outlines_of(renumber(as_labels(read_labels(path))))]
     try:
         with zipfile.ZipFile(path) as archive:
             return [archive.read(name) for name in archive.namelist() if name.lower().endswith(".roi")]

@@ -14,6 +14,7 @@ import click
 
 from cellspan.core.errors import CellspanError
 from cellspan.fiji_bridge.answers import AnsweringCommand, Report, reporter, tell_notes
+from cellspan.fiji_bridge.recent import RECENT
 from cellspan.fiji_bridge.through_engine import engine_errors, parameters_from, shared_engine
 
 KINDS = {".tif": "image/tiff", ".tiff": "image/tiff", ".png": "image/png"}
@@ -37,6 +38,9 @@ def _origin(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option("--labels", type=click.Path(path_type=Path), help="Label image (TIFF) to write as well.")
 @click.option("--link", is_flag=True, help="Give an object the same number in every frame.")
 @click.option(
+    "--tracks", type=click.Path(path_type=Path), help="With --link: table (CSV) of tracks and parents to write."
+)
+@click.option(
     "--inside",
     type=click.Path(path_type=Path),
     help="Image as wide and high as the input, 0 outside a selection: drop objects whose centre is outside.",
@@ -53,16 +57,25 @@ def _origin(context: click.Context, parameter: click.Parameter, value: str | Non
     default=None,
     help="Bind ROIs to slice and frame of a hyperstack, or to a plane of a plain stack.  [default: like the input]",
 )
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Keep what the network saw in a plane; the same plane with other thresholds then takes no time in a worker.",
+)
 @click.option("--watch", is_flag=True, help="Show progress on standard error; cancel when standard input is closed.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
 def fiji_segment(
+    of_worker: Report | None,
     image: Path,
     rois: Path,
     labels: Path | None,
     link: bool,
+    tracks: Path | None,
     inside: Path | None,
     origin: tuple[int, int, int, int] | None,
     hyperstack: bool | None,
+    preview: bool,
     watch: bool,
     options: tuple[str, ...],
 ) -> None:
@@ -78,28 +91,36 @@ def fiji_segment(
       cellspan fiji-segment --input movie.tif --rois movie.zip --link --model nuclei --diameter 30
     """
     parameters = parameters_from(options)
-    report = reporter() if watch else None
+    report = of_worker or (reporter() if watch else None)
     kind = KINDS.get(image.suffix.lower())
     if kind is None:
         raise CellspanError(f"{image}: save the image as TIFF or PNG.")
     if origin is None and inside is None and is_single_plane(_content(image, FIRST_BYTES), kind):
-        count = _segment_plane(image, kind, parameters, report, rois, labels)
+        count = _segment_plane(image, kind, parameters, report, rois, labels, preview)
     else:
         from cellspan.fiji_bridge.stack_segmenting import Layout, segment_stack
 
-        count = segment_stack(image, parameters, Layout(origin, hyperstack, link), inside, report, rois, labels)
+        layout = Layout(origin, hyperstack, link, preview)
+        count = segment_stack(image, parameters, layout, inside, report, rois, labels, tracks)
     click.echo(f"OK {count} {rois}")
 
 
 def _segment_plane(
-    image: Path, kind: str, parameters: dict[str, Any], report: Report | None, rois: Path, labels: Path | None
+    image: Path,
+    kind: str,
+    parameters: dict[str, Any],
+    report: Report | None,
+    rois: Path,
+    labels: Path | None,
+    preview: bool,
 ) -> int:
     """A single plane takes the quick way: its file goes to the engine, and the engine's own files come back."""
     from cellspan.core.files.writing import write_atomically
 
     also = {"rois": "application/zip", **({"labels": "image/tiff"} if labels else {})}
     with engine_errors():
-        result, files = shared_engine().run(_content(image), kind, parameters, report, also, labels=False)
+        content = _content(image)
+        result, files = RECENT.run(shared_engine(), content, kind, parameters, report, also, labels=False, keep=preview)
     write_atomically(rois, lambda part: part.write_bytes(files["rois"]))
     if labels:
         write_atomically(labels, lambda part: part.write_bytes(files["labels"]))

@@ -20,22 +20,25 @@ from cellspan.core.files.writing import write_atomically
 from cellspan.core.objects.roi_places import Place, Stack, bind, digits_for
 from cellspan.core.objects.roi_zip import write_roi_zip
 from cellspan.core.service.client import Engine
-from cellspan.fiji_bridge.answers import Report, tell_notes
+from cellspan.fiji_bridge.answers import Report, part_of, tell_notes
 from cellspan.fiji_bridge.hyperstack import Hyperstack, read_hyperstack, read_selection
 from cellspan.fiji_bridge.moving import move
 from cellspan.fiji_bridge.numbering import Frame, Labels, keep_selected, link
+from cellspan.fiji_bridge.recent import RECENT
 from cellspan.fiji_bridge.through_engine import asks_for_volumes, engine_errors, shared_engine
+from cellspan.fiji_bridge.tracks import write_tracks
 
 LARGEST_SHORT = 65_535
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the input lies in the user's image, and how its objects are numbered."""
+    """How the input lies in the user's image, how its objects are numbered, and whether there will be more like it."""
 
     origin: tuple[int, int, int, int] | None = None  # x, y, slice, frame of the first pixel; None: it is the image
     is_hyperstack: bool | None = None  # None: like the input
     link: bool = False
+    is_preview: bool = False  # of a plane, whose thresholds will be tried
 
     def stack(self, given: Hyperstack) -> Stack:
         """The user's image, as far as the input reaches into it."""
@@ -62,33 +65,41 @@ def segment_stack(
     report: Report | None,
     rois: Path,
     labels: Path | None,
+    tracks: Path | None,
 ) -> int:
     """Segment every plane (or every frame's volume) of an image; the number of ROIs written. Raises CellspanError."""
     are_volumes = asks_for_volumes(parameters)
     given = read_hyperstack(path, are_volumes)
     selection = None if inside is None else read_selection(inside, given.size)
-    segment = _volumes if are_volumes else _planes
     with engine_errors():
-        frames = list(segment(given, parameters, shared_engine(), report))
+        if are_volumes:
+            frames = list(_volumes(given, parameters, shared_engine(), report))
+        else:
+            frames = list(_planes(given, parameters, shared_engine(), report, layout.is_preview))
     for frame in frames:
         keep_selected(frame, selection)
     if layout.link and len(frames) > 1:
-        link(frames)
+        found = [frame.labels for frame in frames]
+        linked = link(frames)
+        if tracks:
+            write_tracks(tracks, found, linked)
     placed = _placed(frames, layout, layout.stack(given))
     write_atomically(rois, lambda part: write_roi_zip(part, placed))
     if labels:
-        write_atomically(labels, lambda part: _write_labels(part, np.stack([frame.labels for frame in frames])))
+        write_atomically(labels, lambda part: write_labels(part, np.stack([frame.labels for frame in frames])))
     return len(placed)
 
 
-def _planes(given: Hyperstack, parameters: dict[str, Any], engine: Engine, report: Report | None) -> Iterator[Frame]:
+def _planes(
+    given: Hyperstack, parameters: dict[str, Any], engine: Engine, report: Report | None, keep: bool
+) -> Iterator[Frame]:
     total = given.frames * given.slices
     also = {"rois": "application/zip"}
     for t in range(given.frames):
         labels, rois = [], []
         for z in range(given.slices):
-            part = _part(report, t * given.slices + z, total)
-            result, files = engine.run(given.plane(t, z), "image/tiff", parameters, part, also)
+            part = part_of(report, t * given.slices + z, total)
+            result, files = RECENT.run(engine, given.plane(t, z), "image/tiff", parameters, part, also, keep=keep)
             tell_notes(result.notes, report)
             labels.append(result.labels)
             rois.append(_numbered(_rois_in(files["rois"])))
@@ -99,17 +110,10 @@ def _volumes(given: Hyperstack, parameters: dict[str, Any], engine: Engine, repo
     from cellspan.core.objects.outlines import labels_to_rois  # numba: a second that planes need not wait
 
     for t in range(given.frames):
-        result, _ = engine.run(given.volume(t), "image/tiff", parameters, _part(report, t, given.frames))
+        result, _ = engine.run(given.volume(t), "image/tiff", parameters, part_of(report, t, given.frames))
         tell_notes(result.notes, report)
         labels = result.labels if result.labels.ndim == 3 else result.labels[None]
         yield Frame(labels, [_numbered(labels_to_rois(plane)) for plane in labels], is_volume=True)
-
-
-def _part(report: Report | None, number: int, total: int) -> Report | None:
-    """Progress of one of several runs as progress of all."""
-    if report is None or total == 1:
-        return report
-    return lambda part, words: report((number + part) / total, f"{number + 1} of {total}: {words}")
 
 
 def _rois_in(archive: bytes) -> list[ImagejRoi]:
@@ -137,7 +141,7 @@ def _placed(frames: list[Frame], layout: Layout, stack: Stack) -> list[ImagejRoi
     return placed
 
 
-def _write_labels(path: Path, labels: Labels) -> None:
-    """(T, Z, Y, X) as ImageJ's own kind of TIFF: 16 bit if the numbers fit, else 32-bit float."""
+def write_labels(path: Path, labels: Labels, axes: str = "TZYX") -> None:
+    """Write labels as ImageJ's own kind of TIFF: 16 bit if the numbers fit, else 32-bit float."""
     kind = np.uint16 if labels.max(initial=0) <= LARGEST_SHORT else np.float32
-    tifffile.imwrite(path, labels.astype(kind), imagej=True, metadata={"axes": "TZYX"})
+    tifffile.imwrite(path, labels.astype(kind), imagej=True, metadata={"axes": axes})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cellspan.core.errors import CellspanError
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from cellspan.core.service.client import Engine
 
 
+@cache
 def shared_engine() -> Engine:
-    """The client of the shared engine, which starts it if it does not run."""
+    """The client of the shared engine, which starts it if it does not run; it keeps its connection."""
     from cellspan.core.service.client import Engine
 
     return Engine([sys.executable, "-m", "cellspan.core.cli", "serve"], interactive=True)

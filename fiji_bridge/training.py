@@ -24,7 +24,7 @@ from cellspan.core.models.registry import Model, find_model
 from cellspan.core.objects.roi_places import Place, Stack, position_of
 from cellspan.core.pictures.images import Image
 from cellspan.core.training.comparison import Comparison, compared
-from cellspan.core.training.data import find_pairs
+from cellspan.core.training.pairs import find_pairs
 from cellspan.fiji_bridge.axes import array_and_axes, is_image_plus, planes_of
 from cellspan.fiji_bridge.gateway import java_class
 from cellspan.fiji_bridge.images import axes_of, image_from_imagej
@@ -55,11 +55,11 @@ def train_from_rois(
     """Fine-tune `from_model` for some minutes on images with corrected outlines; the new model is called `name`.
 
     `images` is an ImagePlus or an array (with `axes`, as for `segment`), or a list of them; `rois` is a ROI Manager, an
-    Overlay or the path of a RoiSet.zip, or a list with one for each image. Outline every object in an image, because
-    everything else counts as background. In a stack, the planes with ROIs are used. `channel` and `nuclei_channel` are
-    those of `Parameters`. The images and their outlines are kept in `folder`, if given, for further training. Raises
-    CellspanError before the training starts if the name is taken, or if there are no ROIs, some outside their image, or
-    fewer than 5 objects; lines and points are left out with a note.
+    Overlay, the path of a RoiSet.zip or of Cellpose's _seg.npy, or a list with one for each image. Outline every object
+    in an image, because everything else counts as background. In a stack, the planes with ROIs are used. `channel` and
+    `nuclei_channel` are those of `Parameters`. The images and their outlines are kept in `folder`, if given, for
+    further training. Raises CellspanError before the training starts if the name is taken, or if there are no ROIs,
+    some outside their image, or fewer than 5 objects; lines and points are left out with a note.
     """
     require_free_name(name)
     start = find_model(from_model)

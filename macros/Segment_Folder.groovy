@@ -1,45 +1,49 @@
-#@ File    (label="Folder of images", style="directory", description="All images in it and in its subfolders", persist=false) folder
-#@ File    (label="Folder for the results", style="directory", required=false, description="Leave it as it is for a folder beside that of the images, with _cellspan added to its name", value="beside the images", persist=false) output
-#@ String  (label="Model", description="Open Engine Status to list models that you added; a macro may also give the folder of a model", choices={"cyto", "nuclei"}, value="cyto", persist=false) model
-#@ Double  (label="Diameter in pixels (0 = automatic)", description="Typical diameter of a cell or nucleus; automatic = estimated for each image", min=0, max=4000, value=0, persist=false) diameter
-#@ String  (label="Channel (0 = the first)", description="Channel to segment, counted from 1, or several such as 1,3, which are combined; 0 = the first, or the brightness of an RGB image", value="0", persist=false) channel
-#@ Integer (label="Nuclei channel (0 = none)", description="Channel with the nuclei, which helps to find cells, counted from 1", min=0, value=0, persist=false) nuclei
-#@ Double  (label="Flow threshold (0 = keep all)", description="Raise it to keep more objects", min=0, value=0.4, persist=false) flow_threshold
-#@ Double  (label="Cellprob threshold (lower = more)", description="Lower it to find fainter objects and larger outlines", min=-20, max=20, value=0, persist=false) cellprob_threshold
-#@ Integer (label="Min size in pixels", description="Smaller objects are dropped", min=0, value=15, persist=false) min_size
-#@ Boolean (label="Exclude on edges", description="Drop objects that touch the edge of the image", value=false, persist=false) exclude_on_edges
-#@ Boolean (label="Objects are darker than the background", description="Invert the images first", value=false, persist=false) invert
-#@ String  (label="Several channels become", description="If several channels are given: their mean, or the maximum, which is the brightest at each pixel; each is scaled first", choices={"mean", "maximum"}, value="mean", persist=false) combine
-#@ String  (label="Normalize between percentiles", description="Intensity percentiles LOW,HIGH that become 0 and 1; none = do not scale", value="1,99", persist=false) normalize
-#@ String  (label="Limits in grey values (none = percentiles)", description="LOW,HIGH: the grey values that become 0 and 1 in every image, so that plates stay comparable; they replace the percentiles and the next three", value="none", persist=false) limits
-#@ Integer (label="Tile norm in pixels (0 = off)", description="Scale in tiles of this size, for uneven light; try 100", min=0, max=10000, value=0, persist=false) tile_norm
-#@ Double  (label="Sharpen over pixels (0 = off)", description="Subtract the surroundings over this radius, for blurred images; try a quarter of the diameter", min=0, max=200, value=0, persist=false) sharpen
-#@ Double  (label="Smooth over pixels (0 = off)", description="For noisy images; try a tenth of the diameter", min=0, max=200, value=0, persist=false) smooth
-#@ Boolean (label="Label images", description="IMAGE_labels.tif: the pixels of object k have the grey level k", value=true, persist=false) labels
-#@ Boolean (label="Outlines", description="IMAGE_rois.zip for the ROI Manager", value=true, persist=false) rois
-#@ Boolean (label="Tables", description="IMAGE_objects.csv: position, area and intensity of each object", value=true, persist=false) table
-#@ Boolean (label="Pictures with outlines", description="IMAGE_overlay.png, to look at", value=false, persist=false) overlay
-#@ Boolean (label="Replace earlier results", description="Otherwise an image that already has results counts as failed", value=false, persist=false) replace
+#@ CharSequence (part="Folders", label="Folder of images", description="All images in it and in its subfolders", kind="folder", none="", value="", persist=false, required=false) folder
+#@ CharSequence (part="Folders", label="Folder for the results", description="Leave it as it is for a folder beside that of the images, with _cellspan added to its name", kind="folder", none="beside the images", value="beside the images", persist=false, required=false) output
+#@ CharSequence (part="Images", label="Model", description="Show Engine Status lists models that you added; a macro may also give the folder of a model", kind="model", value="cyto", persist=false, required=false) model
+#@ CharSequence (part="Images", label="Diameter (0 = automatic)", description="Typical diameter of a cell or nucleus; automatic = estimated for each image", kind="length", min=0, max=4000, value="0", persist=false, required=false) diameter
+#@ CharSequence (part="Images", label="Channel (0 = the first)", description="Channel to segment, counted from 1, or several such as 1,3, which are combined; 0 = the first, or the brightness of an RGB image", kind="channels", value="0", persist=false, required=false) channel
+#@ CharSequence (part="Images", label="Nuclei channel (0 = none)", description="Channel with the nuclei, which helps to find cells, counted from 1", kind="channel", min=0, value="0", persist=false, required=false) nuclei
+#@ CharSequence (part="Objects", label="Flow threshold (0 = keep all)", description="Raise it to keep more objects", kind="number", min=0, softMin=0, softMax=1.5, value="0.4", persist=false, required=false) flow_threshold
+#@ CharSequence (part="Objects", label="Cellprob threshold", description="Lower it to find fainter objects and larger outlines", kind="number", min=-20, max=20, softMin=-6, softMax=6, value="0", persist=false, required=false) cellprob_threshold
+#@ CharSequence (part="Objects", label="Min size", description="Smaller objects are dropped", kind="area", min=0, value="15", persist=false, required=false) min_size
+#@ CharSequence (part="Results", label="Label images", description="IMAGE_labels.tif: the pixels of object k have the grey level k", kind="box", value="true", persist=false, required=false) labels
+#@ CharSequence (part="Results", label="Outlines", description="IMAGE_rois.zip for the ROI Manager", kind="box", value="true", persist=false, required=false) rois
+#@ CharSequence (part="Results", label="Tables", description="IMAGE_objects.csv: position, area and intensity of each object", kind="box", value="true", persist=false, required=false) table
+#@ CharSequence (part="Results", label="Pictures with outlines", description="IMAGE_overlay.png, to look at", kind="box", value="false", persist=false, required=false) overlay
+#@ CharSequence (part="Results", label="Replace earlier results", description="Otherwise an image that already has results counts as failed", kind="box", value="false", persist=false, required=false) replace
+#@ CharSequence (part="Which objects", label="Exclude on edges", description="Drop objects that touch the edge of the image", kind="box", more=true, value="false", persist=false, required=false) exclude_on_edges
+#@ CharSequence (part="Which objects", label="Objects are darker than the background", description="Invert the images first", kind="box", more=true, value="false", persist=false, required=false) invert
+#@ CharSequence (part="Grey values", label="Several channels become", description="If several channels are given: their mean, or the maximum, which is the brightest at each pixel; each is scaled first", kind="choice", of="mean|maximum", more=true, value="mean", persist=false, required=false) combine
+#@ CharSequence (part="Grey values", label="Normalize between percentiles", description="Intensity percentiles LOW,HIGH that become 0 and 1; none = do not scale", kind="text", more=true, value="1,99", persist=false, required=false) normalize
+#@ CharSequence (part="Grey values", label="Limits (none = percentiles)", description="LOW,HIGH: the grey values that become 0 and 1 in every image, so that plates stay comparable; they replace the percentiles and the next three", kind="text", more=true, value="none", persist=false, required=false) limits
+#@ CharSequence (part="Grey values", label="Tile norm in pixels (0 = off)", description="Scale in tiles of this size, for uneven light; try 100", kind="count", min=0, max=10000, more=true, value="0", persist=false, required=false) tile_norm
+#@ CharSequence (part="Grey values", label="Sharpen over pixels (0 = off)", description="Subtract the surroundings over this radius, for blurred images; try a quarter of the diameter", kind="number", min=0, max=200, more=true, value="0", persist=false, required=false) sharpen
+#@ CharSequence (part="Grey values", label="Smooth over pixels (0 = off)", description="For noisy images; try a tenth of the diameter", kind="number", min=0, max=200, more=true, value="0", persist=false, required=false) smooth
 
 // Plugins > cellspan > Segment Folder: finds every cell in every image of a folder and writes the results to files.
 //
 // For Fiji. `cellspan install fiji --to FOLDER` puts this file into scripts/Plugins/cellspan.
-// From a macro:  run("Segment Folder", "folder=[/data/plate 1] model=nuclei");  or as the recorder writes it, with every
-// setting: with windows, Fiji asks for missing ones; without a display, missing ones have their defaults.
+// From a macro:  run("Segment Folder", "folder=[/data/plate 1] model=nuclei");  missing settings have their defaults.
 // The same as  cellspan segment FOLDER -o OUTPUT  in a terminal; run.json beside the results records what was done.
 
 import ij.IJ
 
-def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy")
+def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy.txt")
 if (!shared.exists()) {
     IJ.error("cellspan", "ERROR The cellspan engine was not found: in a terminal, run\n" +
         "cellspan install fiji --to FOLDER  with the folder of this Fiji.")
     return
 }
-cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
+cellspan = IJ.getProperty("cellspan")
+if (cellspan?.made != shared.lastModified())
+    cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
 cellspan.command(this) {
+    def settings = cellspan.settings(this, null) { check(it) }
+    def images = settings.folder.absoluteFile
+    def results = settings.output ?: new File(images.parentFile, images.name + "_cellspan")
     def failed = []
-    def answer = cellspan.run(arguments()) { line ->
+    def answer = cellspan.run(arguments(images, results, settings)) { line ->
         def image = line =~ /^\[(\d+)\/(\d+)\] /
         def problem = cellspan.problemIn(line)
         if (image) {
@@ -53,10 +57,11 @@ cellspan.command(this) {
     }
     if (answer.code != 1 || !failed)
         cellspan.requireSuccess(answer)
-    cellspan.note(answer.printed.last())
+    def counts = answer.printed.last() - "; results in ${results.path}"
+    cellspan.note("${counts}; results in", results)
     if (failed)
         cellspan.fail("${failed.size()} image(s) failed, the others are done. ${inWordsOfTheDialog(failed[0])}")
-    IJ.showStatus("cellspan: " + answer.printed.last())
+    cellspan.done(counts)
 }
 
 // The engine's sentences are for the command line; those that name its options or count from 0 are said in other words.
@@ -76,18 +81,21 @@ String inWordsOfTheDialog(Map problem) {
     }
 }
 
-List<String> arguments() {
-    def kinds = [labels: labels, rois: rois, table: table, overlay: overlay].findAll { it.value }.keySet()
-    if (!kinds)
+void check(Map settings) {
+    if (!kinds(settings))
         cellspan.fail("Choose at least one result: label images, outlines, tables or pictures.")
-    if (!folder?.isDirectory())
-        cellspan.fail("${folder}: there is no such folder.")
-    def results = cellspan.chosen(output, "beside the images")
-        ?: new File(folder.absoluteFile.parentFile, folder.name + "_cellspan")
-    def settings = [model: model, diameter: diameter, flow_threshold: flow_threshold,
-                    cellprob_threshold: cellprob_threshold, min_size: min_size,
-                    exclude_on_edges: exclude_on_edges, invert: invert, combine: combine, normalize: normalize,
-                    limits: limits, tile_norm: tile_norm, sharpen: sharpen, smooth: smooth, overwrite: replace]
-    return ["segment", folder.path, "-o", results.path, "--save", kinds.join(",")] +
-        cellspan.options(settings + cellspan.channels(cellspan.channelNumbers(channel), nuclei))
+    if (!settings.folder?.isDirectory())
+        cellspan.fail(settings.folder ? "${settings.folder}: there is no such folder." : "Give the folder of images.")
+}
+
+List<String> kinds(Map settings) {
+    return ["labels", "rois", "table", "overlay"].findAll { settings[it] }
+}
+
+List<String> arguments(File images, File results, Map settings) {
+    def same = ["model", "diameter", "flow_threshold", "cellprob_threshold", "min_size", "exclude_on_edges", "invert",
+                "combine", "normalize", "limits", "tile_norm", "sharpen", "smooth"]
+    def channels = cellspan.channels(cellspan.channelNumbers(settings.channel), settings.nuclei)
+    return ["segment", images.path, "-o", results.path, "--save", kinds(settings).join(",")] +
+        cellspan.options(settings.subMap(same) + [overwrite: settings.replace] + channels)
 }

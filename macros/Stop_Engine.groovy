@@ -5,15 +5,17 @@
 
 import ij.IJ
 
-def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy")
+def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy.txt")
 if (!shared.exists()) {
     IJ.error("cellspan", "ERROR The cellspan engine was not found: in a terminal, run\n" +
         "cellspan install fiji --to FOLDER  with the folder of this Fiji.")
     return
 }
-cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
+cellspan = IJ.getProperty("cellspan")
+if (cellspan?.made != shared.lastModified())
+    cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
 cellspan.command(this) {
     def answer = cellspan.run(["service", "stop"]) {}
     cellspan.requireSuccess(answer)
-    IJ.showStatus("cellspan: " + (answer.printed ? answer.printed.last() : "the engine is stopped"))
+    cellspan.done(answer.printed ? answer.printed.last() : "the engine is stopped")
 }

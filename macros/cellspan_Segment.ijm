@@ -1,6 +1,7 @@
 // Plugins > cellspan Segment: finds every cell in the active image and adds the outlines to the ROI Manager.
 //
-// For ImageJ 1.54p or newer and for Fiji. `cellspan install fiji --to FOLDER` puts this file into the plugins folder.
+// For plain ImageJ 1.54p or newer; Fiji has Segment Cells. `cellspan install fiji --to FOLDER` puts this file into the plugins
+// folder.
 //
 // From a macro:             run("cellspan Segment", "model=nuclei diameter=30");
 // Without a display:        runMacro(FOLDER + "/plugins/cellspan_Segment.ijm", "model=nuclei diameter=30");

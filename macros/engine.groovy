@@ -1,19 +1,31 @@
 // What the cellspan commands share: running the engine, showing its progress, and telling in one sentence what went wrong.
 //
-// `cellspan install fiji` puts this file into plugins/cellspan, where it does not become a command. A command evaluates
-// it and gets an object of the class Engine.
+// `cellspan install fiji` puts this file into plugins/cellspan, under an ending that Fiji does not take for a command. A
+// command gets the object `cellspan` of the class Engine, which is made once and serves all commands:
+//
+//     cellspan.command(this) { folder -> ... }   does the work of a command, with a temporary folder; tells what goes wrong
+//     cellspan.settings(this, image)             the settings of a command, from a macro or a dialog (settings.groovy)
+//     cellspan.segment(image, settings)          the objects of an image, by the keys of Segment Cells (segmenting.groovy)
+//     cellspan.run(["models", "list"])           any other command of `cellspan`: [printed: , errors: , code: ]
+//     cellspan.fail(sentence)                    ends the command with a message, and the macro that runs it
+//     cellspan.cancel()                          ends it without a message
+//     cellspan.note(sentence)                    tells something that is no error
+//     cellspan.done(status)                      shows a last status, which stays
+//     cellspan.help(infos)                       shows what commands do, as SciJava describes them
+//     cellspan.shared("colours")                 what another of these files gives, made once
 
 import ij.IJ
+import ij.ImageJ
+import ij.ImagePlus
 import ij.Macro
+import ij.gui.MessageDialog
 import ij.macro.Interpreter
 import java.awt.EventQueue
 import java.awt.GraphicsEnvironment
 import java.nio.file.Files
 import java.util.concurrent.TimeUnit
-import org.scijava.script.ScriptInfo
-import org.scijava.script.ScriptService
 
-class Problem extends Exception {
+class Problem extends IllegalArgumentException {
     Problem(String sentence) {
         super(sentence)
     }
@@ -22,27 +34,76 @@ class Problem extends Exception {
 class Cancelled extends Exception {
 }
 
-class Engine {
+// A running `cellspan fiji-worker`, which segments one image after another; starting Python for each would take longer.
+class Worker {
+    final Process process
+    final BufferedReader lines
 
-    // Runs a command and reports whatever goes wrong; `work` gets a temporary folder.
-    void command(Script script, Closure work) {
-        def folder = Files.createTempDirectory("cellspan").toFile()
+    Worker(Process process) {
+        this.process = process
+        lines = process.inputStream.newReader("UTF-8")
+    }
+
+    // Sends the words of one command; false if the worker has ended.
+    boolean send(List<String> arguments) {
+        def line = arguments.collect { URLEncoder.encode(it, "UTF-8") }.join(" ") + "\n"
         try {
-            requireKnown(Macro.options, script.binding.variables.keySet())
-            work(folder)
+            process.outputStream.with {
+                write(line.bytes)
+                flush()
+            }
+            return process.alive
+        } catch (IOException ended) {
+            return false
+        }
+    }
+
+    // The next line; null if there is none yet, or none any more.
+    String next() {
+        return lines.ready() ? lines.readLine() : null
+    }
+}
+
+class Engine {
+    static final String WHAT_TO_TRY = "Try another model or channel, set the diameter of a typical object, lower the " +
+        "cellprob threshold (to -2), or invert the image if objects are darker than the background."
+    final long made = file("engine").lastModified() // an object made of an older file is not used any more
+    private final Map<String, Object> evaluated = [:]
+    private final List<Worker> idle = []
+
+    // Runs a command and tells whatever goes wrong; `work` gets a temporary folder.
+    void command(Script script, Closure work) {
+        def sentence = whatWentWrong {
+            def folder = Files.createTempDirectory("cellspan").toFile()
+            try {
+                requireKnown(Macro.options, script.binding.variables.keySet())
+                work(folder)
+            } finally {
+                folder.deleteDir()
+                IJ.showProgress(1.0)
+            }
+        }
+        if (sentence)
+            tell(sentence)
+        if (sentence != null)
+            stopCaller()
+    }
+
+    // The sentence of an error; empty if the user cancelled, null if all went well.
+    private String whatWentWrong(Closure work) {
+        try {
+            work()
+            return null
         } catch (Problem problem) {
-            tell(problem.message)
+            return problem.message
         } catch (Cancelled cancelled) {
-            IJ.showStatus("cellspan: cancelled")
-            Macro.abort()
+            done("cancelled")
+            return ""
         } catch (OutOfMemoryError full) {
-            tell("ImageJ is out of memory: close images, or raise the limit in Edit > Options > Memory & Threads.")
+            return "ImageJ is out of memory: close images, or raise the limit in Edit > Options > Memory & Threads."
         } catch (Throwable fault) {
             fault.printStackTrace() // to the console
-            tell("cellspan failed with an internal error (${fault}); please report it.")
-        } finally {
-            folder.deleteDir()
-            IJ.showProgress(1.0)
+            return "cellspan failed with an internal error (${fault}); please report it."
         }
     }
 
@@ -51,7 +112,7 @@ class Engine {
         (options ?: "").replaceAll(/=\[[^\]]*\]/, "=x").split().each { word ->
             def name = word.split("=")[0]
             if (!(name in known))
-                fail("There is no setting '${name}'; docs/fiji.md lists the settings.")
+                fail("There is no setting '${name}'; Plugins > cellspan > Segment Help lists the settings.")
             if (!word.contains("="))
                 fail("The setting '${name}' needs a value: write ${name}=true.")
         }
@@ -61,14 +122,40 @@ class Engine {
         throw new Problem(sentence)
     }
 
-    // Another file that the commands share.
-    Object shared(String name) {
-        return new GroovyShell(getClass().classLoader).evaluate(new File(IJ.getDirectory("plugins"), "cellspan/" + name))
+    void cancel() {
+        throw new Cancelled()
+    }
+
+    // The values of a command's settings by name. `check` refuses, by `fail` or IllegalArgumentException, what cannot be; a
+    // dialog then stays open. Option `preview: true`: the dialog has the box Preview.
+    Map settings(Map options = [:], Script script, ImagePlus image, Closure check) {
+        def module = script.binding.variables["org.scijava.script.ScriptModule"]
+        return shared("settings").newInstance(this, module, image).ask(options, check)
+    }
+
+    Map settings(Script script, ImagePlus image) {
+        return settings(script, image) {}
+    }
+
+    // What another file that the commands share evaluates to.
+    synchronized Object shared(String name) {
+        if (!(name in evaluated))
+            evaluated[name] = new GroovyShell(getClass().classLoader).evaluate(file(name))
+        return evaluated[name]
+    }
+
+    private static File file(String name) {
+        return new File(IJ.getDirectory("plugins") ?: "", "cellspan/" + (name.contains(".") ? name : name + ".groovy.txt"))
+    }
+
+    // Shows what commands do and which settings they have.
+    void help(List infos) {
+        shared("help").show(infos)
     }
 
     // The command that starts the engine, one word per line in a file that the installer wrote.
     List<String> words() {
-        def file = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.txt")
+        def file = file("engine.txt")
         if (!file.exists())
             fail("The cellspan engine was not found: in a terminal, run  cellspan install fiji --to FOLDER  " +
                 "with the folder of this Fiji.")
@@ -92,8 +179,8 @@ class Engine {
                 onLine(waiting.remove(0))
             onTick?.call((System.currentTimeMillis() - started) / 1000)
             if (IJ.escapePressed()) {
-                stop(process, "--watch" in arguments)
-                throw new Cancelled()
+                stop(process, 0)
+                cancel()
             }
         }
         readers*.join()
@@ -101,8 +188,65 @@ class Engine {
         return [printed: printed, errors: errors, code: process.exitValue()]
     }
 
-    private Process start(List<String> words) {
-        def builder = new ProcessBuilder(words)
+    // Segments an image; `settings` have the keys of Segment Cells.
+    Object segment(ImagePlus image, Map settings, boolean withLabels = false) {
+        return shared("segmenting").newInstance(this, image, settings).segment(withLabels)
+    }
+
+    // Runs `cellspan fiji-segment` or one like it, in a worker that is ready or will be: the number of outlines or rows that
+    // were written. Esc cancels.
+    int runInWorker(List<String> arguments) {
+        IJ.resetEscape()
+        def heard = []
+        for (attempt in 1..2) {
+            def worker = takeWorker()
+            if (!worker.send(arguments))
+                continue
+            while (true) {
+                def alive = worker.process.alive // before looking for its last line
+                def line = worker.next()
+                if (line) {
+                    heard << line
+                    if (line ==~ /OK \d+ .*/ || problemIn(line)) {
+                        giveBack(worker)
+                        return problemIn(line) ? failAs([line], "") : line.split(" ")[1] as int
+                    }
+                    showProgress(line)
+                } else if (IJ.escapePressed()) {
+                    stop(worker.process, 3)
+                    cancel()
+                } else if (alive)
+                    sleep(3)
+                else
+                    break
+            }
+            if (heard) // else it ended while it was idle
+                break
+        }
+        failAs(heard, "")
+    }
+
+    private synchronized Worker takeWorker() {
+        while (idle) {
+            def worker = idle.pop()
+            if (worker.process.alive)
+                return worker
+        }
+        return new Worker(start(words() + ["--for-programs", "fiji-worker"], true))
+    }
+
+    private synchronized void giveBack(Worker worker) {
+        idle.push(worker)
+    }
+
+    // Lets the workers end.
+    synchronized void close() {
+        idle*.process*.outputStream*.close()
+        idle.clear()
+    }
+
+    private Process start(List<String> words, boolean asOneStream = false) {
+        def builder = new ProcessBuilder(words).redirectErrorStream(asOneStream)
         builder.environment()["PYTHONIOENCODING"] = "utf-8"
         builder.environment()["PYTHONUNBUFFERED"] = "1"
         try {
@@ -112,10 +256,10 @@ class Engine {
         }
     }
 
-    // A program that watches its input cancels its job when the input is closed. Any other is ended.
-    private void stop(Process process, boolean watches) {
+    // A worker cancels its job and ends when its input is closed; it gets some seconds for it. Any other program is ended.
+    private void stop(Process process, int patience) {
         process.outputStream.close()
-        if (watches && process.waitFor(3, TimeUnit.SECONDS))
+        if (process.waitFor(patience, TimeUnit.SECONDS))
             return
         process.destroy()
         if (!process.waitFor(5, TimeUnit.SECONDS))
@@ -132,14 +276,6 @@ class Engine {
             note(line - "NOTE ")
     }
 
-    // The number of outlines in what fiji-segment prints: "OK <count> <file>", or "ERROR <sentence>" and a line of JSON.
-    int countIn(Map answer) {
-        def done = answer.printed.find { it ==~ /OK \d+ .*/ }
-        if (done)
-            return done.split(" ")[1] as int
-        failAs(answer.printed, "")
-    }
-
     // A program that was ended before it could print an error in the usual form has last words at least.
     void requireSuccess(Map answer) {
         if (answer.code != 0)
@@ -149,7 +285,7 @@ class Engine {
     private void failAs(List<String> lines, String lastWords) {
         def problem = lines.findResult { problemIn(it) }
         if (problem?.code == "cancelled")
-            throw new Cancelled()
+            cancel()
         fail(problem?.sentence ?: lastWords
             ?: "The engine did not answer; in a terminal, run  cellspan doctor  to see why.")
     }
@@ -199,23 +335,17 @@ class Engine {
         return chosen + (nuclei ? [nuclei_channel: nuclei - 1] : [:])
     }
 
-    // The folder in a field; null if the field still holds the words that mean none. An empty field would not be recorded,
-    // and Fiji would then ask for it.
-    File chosen(File folder, String none) {
-        return folder?.name == none ? null : folder
+    // The models that the dialogs offer; the installer writes them.
+    List<String> models() {
+        return file("models.txt").readLines("UTF-8").findAll().collect { URLDecoder.decode(it.trim(), "UTF-8") }
     }
 
-    // Updates the models that the dialogs offer: in the files, and in the copies of the scripts that Fiji made when it
-    // started.
-    void renewModels(ScriptService scripts) {
+    // Updates them, and everything else that the installer writes.
+    void renewModels() {
         def home = new File(IJ.getDirectory("plugins"))
         def answer = run(["install", "fiji", "--to", home.path]) {}
         if (answer.code != 0)
             note("The model lists in the dialogs could not be updated; in a terminal, run  cellspan install fiji  again.")
-        scripts.scripts.findAll { new File(it.path ?: "").parentFile?.name == "cellspan" }.each { old ->
-            def updated = new ScriptInfo(old.context(), new File(old.URL.toURI()))
-            old.getInput("model")?.choices = updated.getInput("model")?.choices
-        }
     }
 
     void onEventThread(Runnable work) {
@@ -227,24 +357,65 @@ class Engine {
 
     // ---- messages
 
-    // Shows one message and stops the macro that called the command: in a box, or as a line where nobody sees boxes.
-    void tell(String sentence) {
-        if (GraphicsEnvironment.headless) {
+    // Shows a message: in a box, or as a line where nobody sees boxes.
+    private void tell(String sentence) {
+        if (GraphicsEnvironment.headless)
             println("ERROR " + sentence)
-            Macro.abort()
-        } else if (Interpreter.batchMode) {
-            IJ.log("ERROR " + sentence)
-            Macro.abort()
-        } else
-            IJ.error("cellspan", wrapped(sentence))
+        else if (Interpreter.batchMode || IJ.redirectingErrorMessages())
+            IJ.log("ERROR " + wrapped(sentence))
+        else // not IJ.error, which leaves the message to the macro
+            new MessageDialog(IJ.instance, "cellspan", wrapped(sentence))
     }
 
-    // Tells something that is not an error.
-    void note(String sentence) {
+    // Ends the macro or script that called the command, and without a display ImageJ with it.
+    //
+    // Fiji runs commands in a thread of their own. A macro's thread, which waits for it, ends by itself when IJ.run returns
+    // and `abort` is set, but only if ImageJ does not believe that the macro has been told already.
+    private void stopCaller() {
+        Macro.abort()
+        try {
+            def told = IJ.getDeclaredField("macroInterpreter")
+            told.accessible = true
+            told.set(null, null)
+        } catch (NoSuchFieldException older) {
+            // ImageJ before 1.53 believes nothing of the kind
+        }
+        if (GraphicsEnvironment.headless && isWholeProgram())
+            System.exit(1)
+    }
+
+    // Whether this Java runs nothing but ImageJ, started from a command line; and not a Python, for example.
+    private boolean isWholeProgram() {
+        return Thread.allStackTraces.values().any { calls ->
+            calls.any { it.methodName == "main" && it.className in ["net.imagej.Main", "sc.fiji.Main", "ij.ImageJ"] }
+        }
+    }
+
+    // Tells something that is not an error, in lines that the Log shows whole; a path gets one of its own.
+    void note(String sentence, Object path = null) {
+        def last = path ? "\n" + path : ""
         if (GraphicsEnvironment.headless)
-            println("NOTE " + sentence)
+            println("NOTE " + sentence + last)
         else
-            IJ.log("cellspan: " + sentence)
+            IJ.log("cellspan: " + wrapped(sentence) + last)
+    }
+
+    // Shows the last status of a command, such as how many objects there are. Fiji writes "Command finished" over it a moment
+    // later; for a person, it then comes again.
+    void done(String status) {
+        status = "cellspan: " + status
+        IJ.showStatus(status)
+        if (GraphicsEnvironment.headless || Interpreter.instance)
+            return
+        Thread.startDaemon {
+            for (attempt in 1..200) {
+                sleep(20)
+                if (ImageJ.statusBarText.startsWith("Command finished: ")) {
+                    IJ.showStatus(status)
+                    break
+                }
+            }
+        }
     }
 
     String wrapped(String sentence) {
@@ -252,4 +423,6 @@ class Engine {
     }
 }
 
-return new Engine()
+IJ.getProperty("cellspan")?.close()
+IJ.setProperty("cellspan", new Engine())
+return IJ.getProperty("cellspan")

@@ -28,6 +28,9 @@ VERBS = {
 BRIDGED = {
     "batch": "Run a CellProfiler pipeline over many images, in parallel.",
     "fiji-segment": "Segment one image for an ImageJ macro.",
+    "fiji-cells": "Segment cells and pair them with their nuclei for ImageJ.",
+    "fiji-link": "Give the objects of a time-lapse numbers that stay, for ImageJ.",
+    "fiji-worker": "Segment one image after another for ImageJ's commands.",
 }
 
 

@@ -24,7 +24,8 @@ from cellspan.core.cli.progress import Progress
 def evaluate(predicted: Path, true: Path, tolerance: float | None, json_file: Path | None) -> None:
     """Average precision TP / (TP + FP + FN) at IoU 0.5, 0.75 and 0.9, precision and recall, per image and pooled.
 
-    Pairs <id>_masks.* in TRUE_DIR with <id>_labels.* (or <id>_img_labels.*) in PREDICTED_DIR.
+    Pairs <id>_masks.* in TRUE_DIR with <id>_labels.* (or <id>_img_labels.*) in PREDICTED_DIR. What Cellpose saves is
+    read on both sides: <id>_seg.npy and <id>_cp_masks.*.
 
     \b
     Examples:

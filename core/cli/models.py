@@ -86,10 +86,11 @@ def info(name: str, as_json: bool) -> None:
     "--mean-diameter", type=click.FloatRange(1, 500), help="Object diameter in pixels at which the model was trained."
 )
 def import_(source: Path, name: str | None, mean_diameter: float | None) -> None:
-    """Copy a checkpoint or a model folder into your models.
+    """Copy a checkpoint, a package or a model folder into your models.
 
-    Give a checkpoint of Cellpose (of version 1 to 3, or cpsam of 4) or a model folder of cellspan. A size model
-    (size_<name>.npy) beside the checkpoint is imported with it. Code in the file is never run. Checkpoints in
+    Give a checkpoint of Cellpose (of version 1 to 3, or cpsam of 4), a package of bioimage.io (.zip) that holds one, or
+    a model folder of cellspan. A size model (size_<name>.npy) beside the checkpoint is imported with it. Code in the
+    file is never run. Checkpoints in
     Cellpose's own folder need no import: `cellspan models list` already shows them.
 
     \b
@@ -97,6 +98,7 @@ def import_(source: Path, name: str | None, mean_diameter: float | None) -> None
       cellspan models import my_cellpose_model
       cellspan models import ~/.cellpose/models/nucleitorch_0 --name nuclei_cellpose
       cellspan models import trained_by_a_colleague/ --name yeast
+      cellspan models import package_of_bioimage.io.zip --name embryos
     """
     from cellspan.core.models.importing import import_model
 
@@ -109,23 +111,24 @@ def import_(source: Path, name: str | None, mean_diameter: float | None) -> None
 
 
 @models.command()
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--sha256", metavar="HEX", help="Accept the checkpoint only if it has this SHA-256.")
 @click.option("--url", envvar="CELLSPAN_MODELS_URL", help="Address of a mirror.  [default: Cellpose's server]")
 @click.option(
     "--offline", is_flag=True, envvar="CELLSPAN_OFFLINE", help="Download nothing; only check the local files."
 )
 @click.option("--overwrite", is_flag=True, help="Download the files again.")
-def fetch(name: str, sha256: str | None, url: str | None, offline: bool, overwrite: bool) -> None:
-    """Download an official Cellpose model.
+def fetch(name: str | None, sha256: str | None, url: str | None, offline: bool, overwrite: bool) -> None:
+    """Download an official Cellpose model, or list all of them.
 
-    NAME is cyto3, cyto2, cyto, nuclei, cpsam_v2 or another model of Cellpose (an unknown name prints the list). The
-    model is saved in Cellpose's folder (~/.cellpose/models, or the one set in CELLPOSE_LOCAL_MODELS_PATH), so Cellpose
-    finds it too. An interrupted download continues where it stopped. The file's SHA-256 is saved beside it, and later
+    NAME is cyto3, cyto2, cyto, nuclei, cpsam_v2 or another model of Cellpose; without a name, all are listed. The model
+    is saved in Cellpose's folder (~/.cellpose/models, or the one set in CELLPOSE_LOCAL_MODELS_PATH), so Cellpose finds
+    it too. An interrupted download continues where it stopped. The file's SHA-256 is saved beside it, and later
     downloads must match it.
 
     \b
     Examples:
+      cellspan models fetch
       cellspan models fetch cyto3
       cellspan models fetch nuclei --url https://mirror.example.org/cellpose
 
@@ -134,6 +137,9 @@ def fetch(name: str, sha256: str | None, url: str | None, offline: bool, overwri
     from cellspan.core.cli.progress import Progress
     from cellspan.core.models.fetching import FetchedFile, Source, fetch_model
 
+    if name is None:
+        _list_official(url)
+        return
     with Progress(0, "kB") as progress:
         source = Source(
             address=url,
@@ -153,20 +159,41 @@ def fetch(name: str, sha256: str | None, url: str | None, offline: bool, overwri
     click.echo(f"Use it with --model {quoted(model.name)}")
 
 
+def _list_official(mirror: str | None) -> None:
+    """One line for each official model."""
+    from cellspan.core.models.official import OFFICIAL
+
+    width = max(map(len, OFFICIAL))
+    for name, model in OFFICIAL.items():
+        sizes = "estimates diameters" if model.sizes else ""
+        words = f"{model.channels} channels  {sizes:19}  {model.images}"
+        address = (mirror or model.address).rstrip("/")
+        click.echo(f"{name:{width}}  {words}  ({address}/{model.weights.name})")
+
+
 @models.command()
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
-def export(name: str, file: Path) -> None:
-    """Write a model as a torch checkpoint.
+@click.option("--bioimageio", is_flag=True, help="Write a package of bioimage.io (.zip) instead.")
+def export(name: str, file: Path, bioimageio: bool) -> None:
+    """Write a model as a torch checkpoint, or as a package of bioimage.io.
 
-    Cellpose can read it if the model has the same sizes as Cellpose's own. Exporting needs torch.
+    Cellpose can read a checkpoint if the model has the same sizes as Cellpose's own. A package also holds the
+    network's code, a test and a description, so that the programs of bioimage.io can run it. Exporting needs torch.
 
     \b
-    Example:
+    Examples:
       cellspan models export my_model my_model.pth
+      cellspan models export my_model my_model.zip --bioimageio
     """
     from cellspan.core.models.importing import export_checkpoint
+    from cellspan.core.models.package_writing import export_package
     from cellspan.core.models.registry import find_model
 
-    export_checkpoint(find_model(name), file)
+    model = find_model(name)
+    if bioimageio:
+        export_package(model, file)
+        click.echo(f"The package is {file}; enter its authors and licence in rdf.yaml before you publish it.")
+        return
+    export_checkpoint(model, file)
     click.echo(f"The weights of {name} were saved to {file}")

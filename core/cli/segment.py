@@ -108,6 +108,8 @@ def segment(
         kinds.append("network")
     if "network" in kinds and parameters.is_volume:
         raise click.UsageError("The network's output for volumes is not kept; leave out --reuse-flows and `network`.")
+    if "outlines" in kinds and parameters.is_volume:
+        raise click.UsageError("Outlines as text are for planes; save `rois` for volumes.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
     notes: list[str] = []
     found = find_inputs(inputs, notes.append)

@@ -136,10 +136,10 @@ def train(
 ) -> None:
     """Train a model on folders DATA of annotated images.
 
-    A folder holds pairs <id>_img.tif and <id>_masks.tif (or .png), at any depth, or images with outlines that you
-    corrected in ImageJ (<image>_rois.zip). Images in folders named val are used to choose the best weights; images in
-    folders named test are not used. In a file with two channels, the second shows the nuclei. Training needs torch:
-    pip install "cellspan[train]".
+    A folder holds pairs <id>.tif and <id>_masks.tif (or .png), at any depth, or images with outlines that you corrected
+    in ImageJ (<id>_rois.zip) or in Cellpose (<id>_seg.npy, <id>_cp_masks.png). Images in folders named val are used to
+    choose the best weights; images in folders named test are not used. In a file with two channels, the second shows
+    the nuclei. Training needs torch: pip install "cellspan[train]".
 
     \b
     Examples:
@@ -162,7 +162,7 @@ def train(
         raise _lacking(error) from None
     from cellspan.core.models.importing import import_model, require_free_name
     from cellspan.core.training.comparison import compared
-    from cellspan.core.training.data import chosen_series, find_pairs
+    from cellspan.core.training.pairs import chosen_series, find_pairs
 
     if register:
         require_free_name(register)  # now, not after minutes of training

@@ -9,6 +9,8 @@ ENDINGS = {
     "table": "_objects.csv",
     "flows": "_flows.tif",
     "probability": "_probability.tif",
+    "seg": "_seg.npy",  # as Cellpose's window saves it
+    "outlines": "_cp_outlines.txt",  # as Cellpose's macro for ImageJ reads it
     "network": "_network.npz",  # what other thresholds need
 }
 VIEWS = "_orthogonal.png"  # beside the overlay of a volume

@@ -32,6 +32,7 @@ FOLDER_VARIABLE = "NUMBA_CACHE_DIR"  # numba's own name for it; people may set i
 PATIENCE = 2.0  # seconds of compiling after which people are told what they wait for
 PREPARING = "Preparing the computation for this computer; it takes about 20 seconds and happens"
 MESSAGE = f"{PREPARING} once per installation."
+PROGRESS = "preparing the computation for this computer (about 20 seconds, {})"
 EVERY_TIME = (
     f"{PREPARING} at every start, because neither the installation nor a folder of yours can be written; set "
     f"{FOLDER_VARIABLE} to a folder that can."
@@ -71,6 +72,11 @@ def look_for_code(work: Callable[[], object]) -> Kept:
     finally:
         _looking.reset(token)
     return Kept(place_of_new_code(), complete)
+
+
+def preparing() -> str | None:
+    """What whoever waits is waiting for, in a few words, while code is compiled and the log has told it; else None."""
+    return _announcement.words
 
 
 @lru_cache(maxsize=1)
@@ -218,21 +224,28 @@ class _Locator:
 
 
 class _Announcement:
-    """Says once, in the log (and so on the terminal), that compiling takes a while."""
+    """Says once in the log (and so on the terminal), and meanwhile to whoever asks, that compiling takes a while."""
 
     def __init__(self) -> None:
         self._spent = 0.0
         self._depth = 0  # compiling a function compiles those that it calls; numba's lock lets one thread do it
         self._start = 0.0
         self._timer: threading.Timer | None = None
+        self._told = False
+
+    @property
+    def words(self) -> str | None:
+        """What is going on, as the progress of a job; None if nothing is, or not for long."""
+        if not (self._told and self._depth):
+            return None
+        return PROGRESS.format("once" if place_of_new_code().lasting else "at every start")
 
     def begin(self) -> None:
         """A function of cellspan is going to be compiled."""
         self._depth += 1
         if self._depth == 1 and self._spent < PATIENCE:
             self._start = time.perf_counter()
-            message = MESSAGE if place_of_new_code().lasting else EVERY_TIME
-            self._timer = threading.Timer(PATIENCE - self._spent, log.warning, [message])
+            self._timer = threading.Timer(PATIENCE - self._spent, self._tell)
             self._timer.daemon = True
             self._timer.start()
 
@@ -242,6 +255,10 @@ class _Announcement:
         if self._depth == 0 and self._timer is not None:
             self._timer.cancel()
             self._spent += time.perf_counter() - self._start
+
+    def _tell(self) -> None:
+        self._told = True
+        log.warning(MESSAGE if place_of_new_code().lasting else EVERY_TIME)
 
 
 class _NotKept(Exception):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Shapes = dict[str, tuple[int, ...]]
 CHANNELS = 2  # the channel to segment and the nuclei
+MOST_CHANNELS = 8  # of a network of somebody's own
 OUTPUTS = 3  # y flow and x flow, cell probability as a logit
 FLOW_SCALE = 5  # the network's flows are scaled by this factor
 DIAMETERS = ("diam_mean", "diam_labels")

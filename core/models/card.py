@@ -14,7 +14,7 @@ SCORES = {"ap50": "AP@0.5", "ap75": "AP@0.75", "ap90": "AP@0.9", "pooled_ap50": 
 def card(model: Model) -> str:
     """What the model finds, its training images and licences, scores, and where it fails; raises CellspanError."""
     try:
-        sections = [_summary(model), _training(model), _scores(model), _limits(model)]
+        sections = [_summary(model), _package(model), _training(model), _scores(model), _limits(model)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:  # these entries have no fixed format
         raise CellspanError(
             f"{model.folder / DESCRIPTION}: the notes on training and scores cannot be shown "
@@ -39,7 +39,9 @@ def _summary(model: Model) -> str:
     if rules.any_size:
         lines.append("- knows objects of any size: no diameter is needed")
     elif sizes is None:
-        lines.append("- cannot estimate diameters: enter one with --diameter")
+        known = about.usual_diameter
+        usual = "" if known is None else f" (objects in its training images: {known:g} pixels)"
+        lines.append(f"- cannot estimate diameters: enter one with --diameter{usual}")
     else:
         error = (
             "" if sizes.median_error is None else f"; median error of the first guess {100 * sizes.median_error:.0f} %"
@@ -48,6 +50,19 @@ def _summary(model: Model) -> str:
     lines.append(f"- SHA-256 of the weights: {about.weights_sha256}")
     if about.source_sha256:
         lines.append(f"- SHA-256 of the original checkpoint: {about.source_sha256}")
+    return "\n".join(lines) + "\n"
+
+
+def _package(model: Model) -> str:
+    """What the package of bioimage.io says of itself that the model was in."""
+    about = model.description.training.get("package")
+    if about is None:
+        return ""
+    version = f", version {about['version']}" if "version" in about else ""
+    name = f"{about.get('name', 'without a name')}{version}" + (f" ({about['id']})" if "id" in about else "")
+    lines = ["## From bioimage.io", "", f"- {name}"]
+    lines.append(f"- by {', '.join(about['authors']) or 'unknown'}; licence {about.get('license', 'unknown')}")
+    lines += [f"- Please cite: {entry}" for entry in about["cite"]]
     return "\n".join(lines) + "\n"
 
 

@@ -21,14 +21,15 @@ from cellspan.core.files.hashing import sha256_of
 from cellspan.core.files.regular import is_regular, readable
 from cellspan.core.machine.memory import require_memory
 from cellspan.core.models.architecture import (
-    CHANNELS,
     DIAMETERS,
+    MOST_CHANNELS,
     Convolutional,
     Shapes,
     different_tensors,
     is_counter,
 )
 from cellspan.core.models.description import (
+    LARGEST_MEAN,
     SMALLEST_MEAN,
     Model,
     ModelDescription,
@@ -57,6 +58,7 @@ class Checkpoint:
     layout: Layout
     objects: str
     mean_diameter: float  # pixels
+    usual_diameter: float | None  # pixels; of the objects in the training images, where the file says so
     size_file: Path | None
 
     def size_model(self) -> SizeModel | None:
@@ -73,6 +75,7 @@ class Checkpoint:
             objects=self.objects,
             widths=layout.widths if isinstance(layout, Convolutional) else (),
             transformer=layout if isinstance(layout, Transformer) else None,
+            usual_diameter=self.usual_diameter,
             size_model=self.size_model(),
             **{"mean_diameter": self.mean_diameter, **more},
         )
@@ -132,6 +135,7 @@ def examine(path: Path) -> Checkpoint:
             layout,
             objects="nuclei" if "nuclei" in path.name else "cells",
             mean_diameter=_mean_diameter(file, kind),
+            usual_diameter=_usual_diameter(file, kind),
             size_file=_size_file(path) if layout.style_length else None,
         )
 
@@ -163,9 +167,10 @@ def _checked_layout(file: TorchFile) -> tuple[Kind, Layout]:
     if found is None:
         raise CellspanError(f"{file.path}: {_other_network(shapes)}")
     kind, layout = found
-    if isinstance(layout, Convolutional) and layout.channels != CHANNELS:
-        number = f"{layout.channels} input channel{'s' * (layout.channels != 1)}"
-        raise CellspanError(f"{file.path}: this network has {number} instead of two.")
+    if layout.channels > MOST_CHANNELS:
+        raise CellspanError(
+            f"{file.path}: this network has {layout.channels} input channels, more than {MOST_CHANNELS}."
+        )
     wrong = different_tensors(shapes, layout.shapes)
     wrong += [name for name, tensor in file.tensors.items() if tensor.storage.dtype.kind not in "fi"]
     if wrong:
@@ -196,6 +201,14 @@ def _mean_diameter(file: TorchFile, kind: Kind) -> float:
     if not SMALLEST_MEAN <= diameter < LARGEST:
         raise CellspanError(f"{file.path}: its mean diameter of {diameter:g} pixels is impossible.")
     return diameter
+
+
+def _usual_diameter(file: TorchFile, kind: Kind) -> float | None:
+    """The mean diameter of the objects that somebody trained a model on, in pixels; None if it is not known."""
+    if kind.any_size or file.path.name in OFFICIAL_FILES or DIAMETERS[1] not in file.tensors:
+        return None
+    diameter = float(file.array(DIAMETERS[1])[0])
+    return diameter if SMALLEST_MEAN <= diameter <= LARGEST_MEAN else None
 
 
 def _size_file(checkpoint: Path) -> Path | None:

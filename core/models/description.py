@@ -18,6 +18,7 @@ from cellspan.core.files.regular import open_regular
 from cellspan.core.machine.memory import in_words, require_memory
 from cellspan.core.models.architecture import (
     CHANNELS,
+    MOST_CHANNELS,
     MOST_WIDTHS,
     WIDEST,
     Convolutional,
@@ -85,6 +86,13 @@ class ModelDescription(BaseModel):
         allow_inf_nan=False,
         description="pixels; images are rescaled to it",
     )
+    usual_diameter: float | None = Field(
+        None,
+        ge=SMALLEST_MEAN,
+        le=LARGEST_MEAN,
+        allow_inf_nan=False,
+        description="pixels; of the objects in training images, the first guess where diameters cannot be estimated",
+    )
     size_model: SizeModel | None = None
     weights_sha256: str = Field(description="of the weights file")
     source_sha256: str | None = Field(None, description="of the original Cellpose checkpoint")
@@ -98,8 +106,8 @@ class ModelDescription(BaseModel):
             raise ValueError("widths: a network has the channels of the image and at least one level")
         if (self.transformer is not None) != (self.kind == "flow-sam"):
             raise ValueError(f"a model of the kind {self.kind} is described by other sizes")
-        if self.transformer is None and self.widths[0] != CHANNELS:
-            raise ValueError(f"the network has {self.widths[0]} input channels, but cellspan supports only {CHANNELS}")
+        if self.layout.channels > MOST_CHANNELS:
+            raise ValueError(f"the network has {self.layout.channels} input channels, more than {MOST_CHANNELS}")
         if self.size_model is not None and len(self.size_model.coefficients) != self.layout.style_length:
             raise ValueError(
                 f"the size model has {len(self.size_model.coefficients)} coefficients, but the network's style "
@@ -116,6 +124,16 @@ class ModelDescription(BaseModel):
     def layout(self) -> Layout:
         """The sizes of the network."""
         return self.transformer or Convolutional(self.widths)
+
+    @property
+    def apart(self) -> int | None:
+        """How many channels the network sees each by itself; None if it sees what to segment and perhaps the nuclei."""
+        return self.layout.channels if self.rules.apart or self.layout.channels > CHANNELS else None
+
+    @property
+    def sees_nuclei(self) -> bool:
+        """Whether the network has a channel for the nuclei."""
+        return self.layout.channels >= CHANNELS
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from cellspan.core.files.writing import make_folder, write_atomically
 from cellspan.core.models.cellpose import examine, read_checkpoint, read_size_model
 from cellspan.core.models.description import Model
 from cellspan.core.models.download import OnBytes, OnNote, download
-from cellspan.core.models.official import OFFICIAL, OTHER_NETWORKS, OfficialFile
+from cellspan.core.models.official import ELSEWHERE, OFFICIAL, OfficialFile
 from cellspan.core.models.registry import CELLPOSE, cellpose_folder, find_model
 
 PATIENCE = 600.0  # seconds to wait for another process that downloads the same model
@@ -62,8 +62,8 @@ def fetch_model(name: str, source: Source, sha256: str | None = None) -> tuple[M
     changed.
     """
     official = OFFICIAL.get(name)
-    if name in OTHER_NETWORKS:
-        raise CellspanError(f"{name} has a network that cellspan does not run; fetch {OTHER_NETWORKS[name]} instead.")
+    if name in ELSEWHERE:
+        raise CellspanError(f"{name} cannot be used: {ELSEWHERE[name]}.")
     if official is None:
         raise CellspanError(f"There is no official model '{name}'; choose from {', '.join(OFFICIAL)}.")
     source = replace(source, address=source.address or official.address)
@@ -74,7 +74,7 @@ def fetch_model(name: str, source: Source, sha256: str | None = None) -> tuple[M
     with nullcontext() if complete or source.offline else _only_one(name):
         files = [_get(file, source, pinned if file is official.weights else None) for file in wanted]
         try:
-            _check(files)
+            _check(files, official.channels)
             for file in filter(lambda file: file.is_new, files):
                 _publish(file)
         finally:
@@ -120,11 +120,13 @@ def _get(file: OfficialFile, source: Source, pinned: str | None) -> FetchedFile:
     return FetchedFile(target, path, origin, found, confirmed_by)
 
 
-def _check(files: list[FetchedFile]) -> None:
+def _check(files: list[FetchedFile], channels: int) -> None:
     """Read the checkpoint and its size model; raises CellspanError that names the invalid one."""
     *sizes, weights = files
     with _named_by_origin(weights):
         checkpoint = examine(weights.path)
+        if checkpoint.layout.channels != channels:
+            raise CellspanError(f"its network has {checkpoint.layout.channels} input channel(s) instead of {channels}.")
         read_checkpoint(weights.path)
     for file in sizes:
         with _named_by_origin(file):

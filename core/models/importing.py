@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 from safetensors.numpy import save
 
 from cellspan.core.errors import CellspanError
@@ -24,12 +26,13 @@ from cellspan.core.models.description import (
     ModelDescription,
     load_model,
 )
+from cellspan.core.models.package_reading import Package, is_package, open_package
 from cellspan.core.models.registry import BUNDLED, is_plain_name, shown, user_models
 from cellspan.core.models.torch_file import write_torch_file
 
 
 def import_model(source: Path, name: str | None = None, mean_diameter: float | None = None) -> Model:
-    """Copy a cellspan model folder, or convert a Cellpose 1 to 3 checkpoint, into the user's models.
+    """Copy a cellspan model folder, or convert a Cellpose checkpoint or a bioimage.io package, into the user's models.
 
     `name` defaults to the file's. `mean_diameter` in pixels replaces what a checkpoint says. Raises CellspanError with
     the reason if the file cannot be used or the name is taken.
@@ -46,7 +49,7 @@ def import_model(source: Path, name: str | None = None, mean_diameter: float | N
     require_free_name(name)
     if not is_folder(source) and not is_regular(source):
         raise CellspanError(f"{source}: this is a pipe, a device or a socket, not a model.")
-    if is_folder(source) and mean_diameter is not None:
+    if is_folder(source) and mean_diameter is not None and not is_package(source):
         raise CellspanError(f"{source}: a cellspan model already has a mean diameter; leave out --mean-diameter.")
     make_folder(target.parent)
     try:
@@ -62,7 +65,11 @@ def _fill(source: Path, target: Path, name: str, mean_diameter: float | None) ->
     # Filled under a temporary name and renamed, so that no incomplete model is found.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".importing-") as folder:
         new = Path(folder) / name
-        if is_folder(source):
+        if is_package(source):
+            new.mkdir()
+            with open_package(source) as package:
+                description = _from_package(package, readable(source.name), new, name, mean_diameter)
+        elif is_folder(source):
             load_model(source).weights()  # refuses a damaged one
             shutil.copytree(source, new, ignore=shutil.ignore_patterns("training"))
             description = load_model(new).description.model_copy(update={"name": name})
@@ -94,6 +101,29 @@ def _convert(source: Path, folder: Path, name: str, mean_diameter: float | None)
         weights_sha256=sha256_of(folder / WEIGHTS),
         source_sha256=sha256_of(source),
         training={"imported_from": readable(source.name)},
+    )
+
+
+def _from_package(
+    package: Package, origin: str, folder: Path, name: str, mean_diameter: float | None
+) -> ModelDescription:
+    """The checkpoint in a package, with what the package says of it."""
+    try:
+        description = _convert(package.checkpoint, folder, name, mean_diameter)
+    except CellspanError as error:  # whose file is a temporary one
+        raise CellspanError(f"{origin}: {str(error).removeprefix(f'{package.checkpoint.parent}{os.sep}')}") from None
+    notes = {"imported_from": origin, "package": package.about}
+    try:
+        own = ModelDescription.model_validate(package.own)
+    except ValidationError:  # it was written by another program
+        return description.model_copy(update={"training": notes})
+    if own.layout != description.layout or own.kind != description.kind:
+        return description.model_copy(update={"training": notes})
+    kept = {"objects", "size_model", "usual_diameter", "scores", "limits"}
+    if math.isclose(own.mean_diameter, description.mean_diameter, rel_tol=1e-6):  # weights have fewer digits
+        kept.add("mean_diameter")
+    return description.model_copy(
+        update={**{key: getattr(own, key) for key in kept}, "training": {**own.training, **notes}}
     )
 
 

@@ -1,8 +1,11 @@
-"""The official models of Cellpose: their names, and the files that Cellpose 3.1.1.2 and 4.2.1.1 download for them."""
+"""The official models of Cellpose: their names, channels, and the files that Cellpose 3.1.1.2 and 4.2.1.1 download."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from cellspan.core.models.architecture import CHANNELS
 
 ADDRESS = "https://www.cellpose.org/models"
 ADDRESS_OF_4 = "https://huggingface.co/mouseland/cellpose-sam/resolve/main"
@@ -18,33 +21,64 @@ class OfficialFile:
 
 @dataclass(frozen=True)
 class OfficialModel:
-    """The network's weights, and the size model if there is one."""
+    """The network's weights, and the size model if there is one; diameters are estimated with it."""
 
     weights: OfficialFile
     sizes: OfficialFile | None = None
+    images: str = ""  # what it was trained on
+    channels: int = CHANNELS  # of the network; two are the one to segment and the nuclei
     address: str = ADDRESS
 
 
-# The first four estimate diameters. Transformers and image restoration are other networks and not included.
-OFFICIAL = {
-    "cyto": OfficialModel(OfficialFile("cytotorch_0"), OfficialFile("size_cytotorch_0.npy")),
-    "cyto2": OfficialModel(OfficialFile("cyto2torch_0"), OfficialFile("size_cyto2torch_0.npy")),
-    "cyto3": OfficialModel(OfficialFile("cyto3"), OfficialFile("size_cyto3.npy")),
-    "nuclei": OfficialModel(OfficialFile("nucleitorch_0"), OfficialFile("size_nucleitorch_0.npy")),
-    "cyto2_cp3": OfficialModel(OfficialFile("cyto2_cp3")),
-    "tissuenet_cp3": OfficialModel(OfficialFile("tissuenet_cp3")),
-    "livecell_cp3": OfficialModel(OfficialFile("livecell_cp3")),
-    "yeast_PhC_cp3": OfficialModel(OfficialFile("yeast_PhC_cp3")),
-    "yeast_BF_cp3": OfficialModel(OfficialFile("yeast_BF_cp3")),
-    "bact_phase_cp3": OfficialModel(OfficialFile("bact_phase_cp3")),
-    "bact_fluor_cp3": OfficialModel(OfficialFile("bact_fluor_cp3")),
-    "deepbacs_cp3": OfficialModel(OfficialFile("deepbacs_cp3")),
-    "cpsam": OfficialModel(OfficialFile("cpsam"), address=ADDRESS_OF_4),
-    "cpsam_v2": OfficialModel(OfficialFile("cpsam_v2"), address=ADDRESS_OF_4),
-}
-# Official models with a network of no kind that cellspan runs, and what to use in their place.
-OTHER_NETWORKS = {"cpdino": "cpsam_v2", "cpdino-vitb": "cpsam_v2"}
+def _models() -> Iterator[tuple[str, OfficialModel]]:
+    """Every model that finds objects and that the programs of Cellpose 1 to 4, or RunCellpose, offered."""
+    for name, images in (
+        ("cyto", "cells, Cellpose 1"),
+        ("cyto2", "cells, with images that users sent"),
+        ("cyto3", "cells, nine data sets"),
+        ("nuclei", "nuclei"),
+    ):
+        file = "cyto3" if name == "cyto3" else f"{name}torch_0"
+        yield name, OfficialModel(OfficialFile(file), OfficialFile(f"size_{file}.npy"), images)
+    for name, images in (
+        ("cyto2_cp3", "the data set of cyto2"),
+        ("tissuenet_cp3", "TissueNet, tissue"),
+        ("livecell_cp3", "LIVECell, phase contrast"),
+        ("yeast_PhC_cp3", "YeaZ, yeast in phase contrast"),
+        ("yeast_BF_cp3", "YeaZ, yeast in bright field"),
+        ("bact_phase_cp3", "Omnipose's data set, bacteria in phase contrast"),
+        ("bact_fluor_cp3", "Omnipose's data set, bacteria in fluorescence"),
+        ("deepbacs_cp3", "DeepBacs, bacteria"),
+        ("general", "Cellpose, TissueNet and LIVECell"),
+        ("tissuenet", "TissueNet, tissue"),
+        ("livecell", "LIVECell, phase contrast"),
+        *((name, "Cellpose 2: cells of one style") for name in ("CP", "CPx")),
+        *((f"TN{number}", "Cellpose 2: tissue of one style") for number in (1, 2, 3)),
+        *((f"LC{number}", "Cellpose 2: phase contrast of one style") for number in (1, 2, 3, 4)),
+        ("neurips_grayscale_cyto2", "the NeurIPS challenge in grey"),
+    ):
+        yield name, OfficialModel(OfficialFile(name), images=images)
+    name = "neurips_cellpose_default"
+    yield name, OfficialModel(OfficialFile(name), images="the NeurIPS challenge in colour", channels=3)
+    for name in ("cpsam", "cpsam_v2"):
+        images = "cells of all kinds, Cellpose 4"
+        yield name, OfficialModel(OfficialFile(name), images=images, channels=3, address=ADDRESS_OF_4)
+
+
+OFFICIAL = dict(_models())
 OFFICIAL_FILES = frozenset(model.weights.name for model in OFFICIAL.values())
 # Cellpose stores some models under other file names.
 FILE_OF = {name: model.weights.name for name, model in OFFICIAL.items() if name != model.weights.name}
 NAME_OF = {file: name for name, file in FILE_OF.items()}
+
+_TRANSFORMER = "it is the transformer of Cellpose 3, another network, and no better than cyto3: use cyto3"
+_OMNIPOSE = "it is a model of Omnipose, whose outputs are others: use bact_phase_cp3, bact_fluor_cp3 or cyto3"
+_MXNET = "it is in the format of MXNet, which Cellpose gave up: use cyto or nuclei"
+_DINO = "it has another network: use cpsam_v2"
+# Names that Cellpose offered, too, and why there is no such model here.
+ELSEWHERE = {
+    **dict.fromkeys(("transformer_cp3", "neurips_cellpose_transformer"), _TRANSFORMER),
+    **dict.fromkeys(("bact", "bact_omni", "cyto2_omni"), _OMNIPOSE),
+    **dict.fromkeys(("cyto_0", "nuclei_0"), _MXNET),
+    **dict.fromkeys(("cpdino", "cpdino-vitb"), _DINO),
+}

@@ -27,7 +27,7 @@ from cellspan.core.models.description import (
     load_model,
 )
 from cellspan.core.models.kinds import KINDS, Kind
-from cellspan.core.models.official import FILE_OF, NAME_OF, OFFICIAL, OTHER_NETWORKS
+from cellspan.core.models.official import ELSEWHERE, FILE_OF, NAME_OF, OFFICIAL
 from cellspan.core.models.torch_file import is_torch_file
 
 __all__ = [
@@ -205,9 +205,6 @@ def find_model(name: str) -> Model:
     advice = "You can also give the path to a model folder or a Cellpose checkpoint."
     if (official := name.removeprefix(CELLPOSE)) in OFFICIAL:
         advice = f"To download Cellpose's model, run: cellspan models fetch {official}"
-    elif official in OTHER_NETWORKS:
-        other = OTHER_NETWORKS[official]
-        advice = (
-            f"Its network is one that cellspan does not run; for {other} instead, run: cellspan models fetch {other}"
-        )
+    elif official in ELSEWHERE:
+        advice = f"Cellpose's {official} cannot be used: {ELSEWHERE[official]}."
     raise CellspanError(f"There is no model '{shown(name)}'; the available models are: {names}. {advice}")

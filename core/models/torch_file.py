@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError, first_line
 from cellspan.core.files.archives import read_member
+from cellspan.core.files.pickled import Unpickler
 from cellspan.core.files.regular import is_regular, open_regular
 from cellspan.core.files.writing import write_atomically
 from cellspan.core.machine.memory import in_words, require_memory
@@ -218,10 +219,6 @@ def _open_legacy(file: BinaryIO) -> tuple[object, _Numbers]:
     unpickler = _TensorsOnly(file)
     content = unpickler.load()
     return content, _Legacy(file, _TensorsOnly(file).load(), unpickler.storages)
-
-
-# The Python unpickler, because the C version allocates any amount of memory that a damaged file asks for.
-Unpickler = pickle._Unpickler
 
 
 class _TensorsOnly(Unpickler):

@@ -48,6 +48,14 @@ def channels_apart(count: int, main: int, parameters: Parameters, most: int) -> 
     return chosen or list(range(min(count, most))), notes
 
 
+def require_nuclei(parameters: Parameters, sees_nuclei: bool) -> None:
+    """Refuse a channel of nuclei for a network that has none; raises CellspanError."""
+    if parameters.nuclei_channel is not None and not sees_nuclei:
+        raise CellspanError(
+            f"nuclei_channel = {parameters.nuclei_channel}: this model sees one channel only; leave out nuclei_channel."
+        )
+
+
 def one_channel(image: Image, index: int, option: str) -> NDArray[Any]:
     """A channel (Y, X) that the value of `option` asks for; raises CellspanError if the image lacks it."""
     check_channel(len(image.channels), index, option)

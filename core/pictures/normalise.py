@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cellspan.core.errors import CellspanError
 from cellspan.core.machine.memory import require_memory
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.channels import channels_apart, main_channels, one_channel
+from cellspan.core.pictures.channels import channels_apart, main_channels, one_channel, require_nuclei
 from cellspan.core.pictures.filters import filtered
 from cellspan.core.pictures.images import PLANES, Floats, Image, Mask
 from cellspan.core.pictures.uneven_light import Tiles
@@ -24,10 +24,13 @@ TILES = 24  # the same while it is scaled by tiles: maps in 32 and in 64 bits
 CONSTANT = "The image is constant, so there is nothing to find."
 
 
-def network_input(image: Image, parameters: Parameters, apart: int | None = None) -> tuple[Floats, list[str]]:
+def network_input(
+    image: Image, parameters: Parameters, apart: int | None = None, sees_nuclei: bool = True
+) -> tuple[Floats, list[str]]:
     """The network's two channels (2, Y, X), normalised: what to segment, and nuclei or zeros; and notes for people.
 
-    For a network that sees up to `apart` channels each by itself: those that are chosen, else all, and zeros.
+    For a network that sees up to `apart` channels each by itself: those that are chosen, else all, and zeros. For one
+    that sees no nuclei, one channel (1, Y, X).
 
     What lies outside the image's mask is background, and so is NaN, where a mask or ROI was cut out. Raises
     CellspanError for a missing channel and for pixels that are not numbers.
@@ -35,9 +38,10 @@ def network_input(image: Image, parameters: Parameters, apart: int | None = None
     _require_planes(image, parameters, apart)
     if apart is not None:
         return _each_by_itself(image, parameters, apart)
+    require_nuclei(parameters, sees_nuclei)
     mains, notes = main_channels(image, parameters.channels)
     notes += replaced_note(parameters)
-    planes = np.zeros((2, *image.shape), np.float32)
+    planes = np.zeros((1 + sees_nuclei, *image.shape), np.float32)
     planes[0], constant = _combined(mains, parameters, image.mask)
     cut_out = [nan_note(_count_nan(main, image.mask), main.size) for main in mains]
     if constant:

@@ -13,6 +13,8 @@ from cellspan.core.files.regular import Source
 from cellspan.core.pictures.images import Image
 from cellspan.core.pictures.inputs import TIFF_SUFFIXES
 from cellspan.core.pictures.opening import open_content, open_picture
+from cellspan.core.pictures.planes import naming
+from cellspan.core.pictures.seg_npy import is_seg, read_seg
 from cellspan.core.pictures.volume import Volume
 
 LABELS = 8  # the same for label images, which are renumbered in 32 bits
@@ -25,11 +27,17 @@ def read_image(path: str | Path, series: int | None = None) -> Image:
 
 
 def read_labels(path: str | Path, series: int | None = None) -> NDArray[Any]:
-    """Read a label image, (Y, X) or (Z, Y, X); raises CellspanError that names the file.
+    """Read a label image, or the masks in Cellpose's `_seg.npy`: (Y, X) or (Z, Y, X).
 
-    Whole numbers stay as they are stored; those that ImageJ keeps as 32-bit floats become whole numbers.
+    Whole numbers stay as they are stored; those that ImageJ keeps as 32-bit floats become whole numbers. Raises
+    CellspanError that names the file.
     """
-    with open_picture(Path(path)) as picture:
+    path = Path(path)
+    if is_seg(path):
+        masks = read_seg(path).masks
+        with naming(path):
+            return _whole_numbers(masks)
+    with open_picture(path) as picture:
         array, _ = picture.pixels(series, LABELS)
         with picture.naming():
             return _whole_numbers(array)

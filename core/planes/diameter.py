@@ -84,7 +84,10 @@ class DiameterSearch:
         size_model = self.looker.model.description.size_model
         mean = self.looker.model.description.mean_diameter
         if size_model is None:
-            return mean, [f"The model cannot estimate diameters; its mean, {mean:g} pixels, is taken (set diameter)."]
+            usual = self.looker.model.description.usual_diameter
+            whose = "its mean" if usual is None else "that of its training images"
+            usual = usual or mean
+            return usual, [f"The model cannot estimate diameters; {whose}, {usual:g} pixels, is taken (set diameter)."]
         diameter = diameter_from_style(sample_style(self.looker.predictor, pixels.planes), size_model)
         # A second look at the magnification at which the network knows objects best: 11 % error become 6 %.
         part = pixels.middle(WINDOW * diameter / mean).planes

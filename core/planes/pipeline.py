@@ -29,14 +29,14 @@ class PlanePipeline:
         """Find the objects; see `Segmenter.segment`."""
         started = time.perf_counter()
         about = self.model.description
-        planes, notes = network_input(image, parameters, about.layout.channels if about.rules.apart else None)
+        planes, notes = network_input(image, parameters, about.apart, about.sees_nuclei)
         notes += self.notes
         pixels = Pixels(planes, parameters, image.mask)
         if parameters.diameter is not None:
             seen = self._looker.look(pixels, parameters.diameter, report)
         elif about.rules.any_size:
             seen = self._looker.look(pixels, None, report)
-        elif pixels.is_flat:
+        elif pixels.is_flat(about.apart or 1):
             seen = self._looker.look(pixels, about.mean_diameter, report)
         else:
             seen, more = DiameterSearch(self._looker).look(pixels, report)

@@ -25,10 +25,9 @@ class Pixels:
         """Height and width."""
         return self.planes.shape[1], self.planes.shape[2]
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether there is nothing to see."""
-        return not np.ptp(self.planes[0]) > 0
+    def is_flat(self, channels: int = 1) -> bool:
+        """Whether there is nothing to see in the first channels, which are not only there to help."""
+        return not any(np.ptp(plane) > 0 for plane in self.planes[:channels])
 
     def windows(self, side: float) -> list[Pixels]:
         """Four parts of this side in pixels, for measuring; none if the image is too small for that to save time."""

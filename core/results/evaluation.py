@@ -14,8 +14,14 @@ from cellspan.core.files.folders import folders_below
 from cellspan.core.files.regular import is_folder
 from cellspan.core.objects.boundaries import BoundaryScore, boundary_score
 from cellspan.core.objects.metrics import THRESHOLDS, Matches, intersection_over_union, match
+from cellspan.core.pictures.annotations import DRAWN, FOUND, MASKS, annotated
 from cellspan.core.pictures.inputs import IMAGE_SUFFIXES
 from cellspan.core.pictures.reading import read_labels
+
+LABELS = "_labels"  # as cellspan calls results
+# Of several label images of one image, the first of these counts: results may lie beside the annotations.
+TRUE = (MASKS, DRAWN, FOUND, LABELS)
+PREDICTED = (LABELS, FOUND, DRAWN, MASKS)
 
 
 @dataclass(frozen=True)
@@ -55,16 +61,15 @@ def evaluate_folders(
     on_score: Callable[[int, int], None] | None = None,
     tolerance: float | None = None,
 ) -> list[ImageScore]:
-    """Score every true image `<id>_masks.*` against `<id>_labels.*`, `<id>_img_labels.*` or `<id>_masks.*`.
+    """Score every true label image against the predicted one, each called `<id>` or `<id>_img` with a mark.
 
+    The mark of true ones is one of TRUE, that of predicted ones one of PREDICTED: the first for which there is a file.
     Subfolders must agree. `on_score` gets how many are done, and how many there are. With a `tolerance` in pixels,
     borders are compared as well. Raises CellspanError if a true image has no prediction.
     """
-    # Results may lie beside the annotations, so each side has its preference.
-    found = _by_id(predicted, ("_labels", "_masks"))
-    wanted = _by_id(true, ("_masks", "_labels"))
+    found, wanted = _by_id(predicted, PREDICTED), _by_id(true, TRUE)
     if not wanted:
-        raise CellspanError(f"{true}: no label images named <id>_masks.* or <id>_labels.* were found.")
+        raise CellspanError(f"{true}: no label images named <id>_masks.*, <id>_seg.npy or <id>_labels.* were found.")
     missing = sorted(set(wanted) - set(found))
     if missing:
         raise CellspanError(
@@ -78,29 +83,30 @@ def evaluate_folders(
     return scores
 
 
-def _by_id(folder: Path, marks: tuple[str, str]) -> dict[str, Path]:
-    """Label images by their id; of two with one id, that with the first mark."""
+def _by_id(folder: Path, marks: tuple[str, ...]) -> dict[str, Path]:
+    """Label images by their id; of those with one id, that with the first mark."""
     if not is_folder(folder):
         raise CellspanError(f"{folder}: there is no such folder.")
-    files = sorted(path for _, paths in folders_below(folder) for path in paths)
-    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-    found: dict[str, Path] = {}
-    for mark in marks:
-        of_mark: dict[str, Path] = {}
-        for path in images:
-            if path.stem.casefold().endswith(mark):
-                key = (path.parent.relative_to(folder) / _id(path.stem[: -len(mark)])).as_posix()
-                other = of_mark.setdefault(key, path)
-                if other != path:
-                    raise CellspanError(f"{path}: {other.name} has the same id; move one of the two away.")
-        found = {**of_mark, **found}
-    return found
+    found: dict[str, dict[str, Path]] = {mark: {} for mark in marks}
+    for path in sorted(path for _, paths in folders_below(folder) for path in paths):
+        split = annotated(path) or _labelled(path)
+        if split is not None:
+            key = (path.parent.relative_to(folder) / _id(split[0])).as_posix()
+            other = found[split[1]].setdefault(key, path)
+            if other != path:
+                raise CellspanError(f"{path}: {other.name} has the same id; move one of the two away.")
+    return {key: path for mark in reversed(marks) for key, path in found[mark].items()}
+
+
+def _labelled(path: Path) -> tuple[str, str] | None:
+    """The name of the image, if this is a result of cellspan."""
+    is_result = path.suffix.lower() in IMAGE_SUFFIXES and path.stem.casefold().endswith(LABELS)
+    return (path.stem[: -len(LABELS)], LABELS) if is_result else None
 
 
 def _id(stem: str) -> str:
-    """Without the `_img` that images of annotated pairs have, and without Cellpose's `_cp`."""
-    folded = stem.casefold()
-    return next((stem[: -len(end)] for end in ("_img", "_cp") if folded.endswith(end)), stem)
+    """Without the `_img` that images of annotated pairs have."""
+    return stem[:-4] if stem.casefold().endswith("_img") else stem
 
 
 def _score(key: str, predicted: Path, true: Path, tolerance: float | None) -> ImageScore:

@@ -14,6 +14,7 @@ from cellspan.core.pictures.images import Image
 from cellspan.core.pictures.masks import read_mask, with_mask
 from cellspan.core.pictures.reading import read_image
 from cellspan.core.planes.result import Result
+from cellspan.core.results.cellpose_files import write_outlines, write_seg
 from cellspan.core.results.kept_outputs import result_from, save_outputs_of_network
 from cellspan.core.results.label_files import write_labels, write_stack
 from cellspan.core.results.outputs import OnFiles
@@ -43,7 +44,7 @@ def segment_plane_file(
         result, notes = _result(segmenter, image, parameters, outputs["network"] if reuse_flows else None)
     except CellspanError as error:
         raise error.within(path) from None
-    save_plane_outputs(outputs, result, image, parameters, write)
+    save_plane_outputs(outputs, result, image, parameters, path, write)
     return {
         "objects": result.count,
         "diameter": round(result.diameter, 2),
@@ -64,17 +65,42 @@ def _result(segmenter: Segmenter, image: Image, parameters: Parameters, kept: Pa
 
 
 def save_plane_outputs(
-    paths: dict[str, Path], result: Result, image: Image, parameters: Parameters, write: OnFiles = write_together
+    paths: dict[str, Path],
+    result: Result,
+    image: Image,
+    parameters: Parameters,
+    source: Path,
+    write: OnFiles = write_together,
 ) -> None:
-    """Write each asked kind of result to its path, all or none; raises CellspanError that names the file."""
+    """Write each asked kind of result of the image in `source` to its path, all or none.
+
+    Raises CellspanError that names the file.
+    """
     size = (image.spacing, image.unit)
     writers: dict[str, Write] = {
         "labels": lambda path: write_labels(path, result.labels, *size),
         "rois": lambda path: write_roi_zip(path, labels_to_rois(result.labels)),
         "overlay": lambda path: write_picture(path, plane_overlay(image, result.labels, parameters), *size),
+        "seg": lambda path: write_seg(
+            path,
+            result.labels,
+            result.flows,
+            result.probability,
+            result.diameter,
+            source,
+            _segmented_channels(image, parameters),
+        ),
+        "outlines": lambda path: write_outlines(path, result.labels),
         "network": lambda path: save_outputs_of_network(path, result, image),
         "table": lambda path: write_table(path, plane_table(image, result, parameters)),
         "flows": lambda path: write_stack(path, result.flows, "CYX", spacing=image.spacing, unit=image.unit),
         "probability": lambda path: write_stack(path, result.probability, "YX", spacing=image.spacing, unit=image.unit),
     }
     write({path: writers[kind] for kind, path in paths.items()})
+
+
+def _segmented_channels(image: Image, parameters: Parameters) -> tuple[int | None, int | None]:
+    """The channel that was segmented, None for grey, and that of the nuclei."""
+    is_grey = image.is_rgb or len(image.channels) == 1
+    main = parameters.channels[:1] or (() if is_grey else (image.main,))
+    return (main[0] if main else None), parameters.nuclei_channel

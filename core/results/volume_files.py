@@ -21,6 +21,7 @@ from cellspan.core.pictures.masks import read_mask, with_mask
 from cellspan.core.pictures.planes import named
 from cellspan.core.pictures.reading import read_volume
 from cellspan.core.pictures.volume import Spacing, Volume
+from cellspan.core.results.cellpose_files import write_seg
 from cellspan.core.results.label_files import write_labels, write_stack
 from cellspan.core.results.outputs import OnFiles, views_path
 from cellspan.core.results.overlays import write_picture
@@ -53,13 +54,13 @@ def segment_volume_file(
     """
     started = time.perf_counter()
     inside = None if mask is None else read_mask(mask)
-    flows_wanted = 0 if "flows" not in outputs else 3 if parameters.do_3d else 2
+    flows_wanted = 0 if not {"flows", "seg"} & set(outputs) else 3 if parameters.do_3d else 2
     try:
         with read_volume(path, series) as opened, result_arrays(opened.shape, flows_wanted) as found:
             volume = with_mask(opened, inside)
             segmenter.making_do(lambda pipeline: VolumeTask(pipeline, volume, parameters, report).run(found))
             report(0.99, "writing the results")
-            save_volume_outputs(outputs, found, volume, parameters, write)
+            save_volume_outputs(outputs, found, volume, parameters, path, write)
     except WrittenMeanwhile:
         raise
     except CellspanError as error:
@@ -98,17 +99,29 @@ def result_arrays(shape: tuple[int, int, int], flows: int) -> Iterator[Found]:
 
 
 def save_volume_outputs(
-    paths: dict[str, Path], found: Found, volume: Volume, parameters: Parameters, write: OnFiles = write_together
+    paths: dict[str, Path],
+    found: Found,
+    volume: Volume,
+    parameters: Parameters,
+    source: Path,
+    write: OnFiles = write_together,
 ) -> None:
-    """Write each asked kind of result, all or none; an overlay is a maximum projection with orthogonal views beside."""
+    """Write each asked kind of result of the volume in `source`, all or none.
+
+    An overlay is a maximum projection with orthogonal views beside.
+    """
     size = spacing, unit = calibration(volume, found.anisotropy)
     seen = spacing[1:], unit  # the projection shows pixels along y and x
+    channels = (next(iter(parameters.channels), None), parameters.nuclei_channel)
     shown = partial(volume.shown, parameters.channels, parameters.combine)
     writers: dict[str, Write] = {
         "labels": lambda path: write_labels(path, found.labels, *size, count=found.count),
         "rois": lambda path: write_roi_zip(path, volume_rois(found.labels)),
         "overlay": lambda path: write_picture(path, maximum_projection(shown(), found.labels), *seen),
         "table": lambda path: write_table(path, volume_table(found.labels, *size, shown(), found.probability)),
+        "seg": lambda path: write_seg(
+            path, found.labels, found.flows, found.probability, found.diameter, source, channels
+        ),
         "flows": lambda path: write_stack(path, found.flows, "CZYX", spacing=spacing, unit=unit),
         "probability": lambda path: write_stack(path, found.probability, "ZYX", spacing=spacing, unit=unit),
     }

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 START_SECONDS = 120.0  # for a first start on a slow disk
 WAIT_SECONDS = 10.0  # of one long poll
 HEALTH_SECONDS = 5.0  # timeout of the check whether it is running
+RETURN_SECONDS = 15.0  # between two questions after a job, at most; the engine drops it if its client died
 PATIENCE_SECONDS = 60.0  # without any answer, the service counts as frozen
 LEASE_SECONDS = 90.0  # after which the engine may delete results that this client has not requested
 KEPT_LEASE_SECONDS = 1800.0  # the same for results kept to try other thresholds
@@ -47,6 +48,7 @@ MISSING = (
     "The cellspan engine was not found; install it with 'pip install cellspan', "
     "then run 'cellspan install cellprofiler --to PLUGIN_FOLDER' (or 'install fiji')."
 )
+FORGOTTEN = "The engine no longer has this image; segment it again."
 SUMMARY = ("count", "diameter", "model", "model_sha256", "device", "seconds", "notes")
 OnProgress = Callable[[float, str], None]
 Fetch = Callable[[], Dict[str, bytes]]
@@ -319,14 +321,15 @@ class Engine:
         also: Mapping[str, str] | None = None,
         labels: bool = True,
         mask: bytes = b"",
+        keep: bool = False,
     ) -> tuple[EngineResult, dict[str, bytes]]:
         """Send an encoded image (npy, TIFF or PNG); `also` names further results to fetch and their media types.
 
         With `labels` false the result has none, for callers that fetch them in another type. `mask`: an encoded mask
-        (npy, TIFF or PNG; see `segment`).
+        (npy, TIFF or PNG; see `segment`). `keep`: for `again` and `run_again`, as of `segment`.
         """
         return self._run(
-            body, content_type, parameters, on_progress, also or {}, lambda fetch: fetch(), False, labels, mask
+            body, content_type, parameters, on_progress, also or {}, lambda fetch: fetch(), keep, labels, mask
         )
 
     def again(
@@ -341,18 +344,42 @@ class Engine:
         `changes`: the parameters that differ from those of the result; the labels are the same as in a new run. Raises
         EngineForgot if the image has to be sent again, and EngineError.
         """
+        found, fetch = self._again(result, changes, on_progress, dict.fromkeys(also, NPY))
+        return replace(found, job=result.job, extra=_Extra(also, fetch, fetch))
+
+    def run_again(
+        self,
+        result: EngineResult,
+        changes: Mapping[str, Any],
+        on_progress: OnProgress | None = None,
+        also: Mapping[str, str] | None = None,
+        labels: bool = True,
+    ) -> tuple[EngineResult, dict[str, bytes]]:
+        """As `again`, with files as from `run`."""
+        found, fetch = self._again(result, changes, on_progress, also or {}, labels)
+        try:
+            return replace(found, job=result.job), fetch()
+        except _Lost:
+            raise EngineForgot(FORGOTTEN) from None
+
+    def _again(
+        self,
+        result: EngineResult,
+        changes: Mapping[str, Any],
+        on_progress: OnProgress | None,
+        also: Mapping[str, str],
+        labels: bool = True,
+    ) -> tuple[EngineResult, Fetch]:
         service = self._service
         if result.job is None or service is None:
             raise EngineForgot("The engine did not keep the network's output for this image; segment it again.")
-        names = dict.fromkeys(also, NPY)
         try:
             # The request renews the lease of the kept result.
             headers = self._headers(NPY, uuid.uuid4().hex, False)
             job = service.json("POST", f"/v1/jobs/{result.job}/again?{_query(changes)}", b"", headers)
-            found, fetch = self._finished(service, job, on_progress, names, False, True)
+            return self._finished(service, job, on_progress, also, False, labels)
         except _Lost:
-            raise EngineForgot("The engine no longer has this image; segment it again.") from None
-        return replace(found, job=result.job, extra=_Extra(also, fetch, fetch))
+            raise EngineForgot(FORGOTTEN) from None
 
     def forget(self, result: EngineResult) -> None:
         """Let the engine delete the result that it keeps."""
@@ -732,7 +759,7 @@ def _wait(service: Service, address: str, job: dict[str, Any], on_progress: OnPr
     """Poll until the job ends; short polls if a person watches the progress."""
     seconds = 0.5 if on_progress is not None else WAIT_SECONDS
     while job["state"] in ("queued", "running"):
-        job = service.json("GET", f"{address}?wait={seconds}")
+        job = service.json("GET", f"{address}?wait={seconds}&within={RETURN_SECONDS}")
         if on_progress is not None:
             on_progress(job["progress"], _told(job))
     return job

@@ -60,6 +60,7 @@ class Job:
     came: float = field(default_factory=time.monotonic)
     seen: float = field(default_factory=time.monotonic)  # time of the client's last request
     away: bool = False  # the client's connection broke while it waited
+    promise: float | None = None  # seconds within which the client said it would ask again, while the job is not over
     cancelled: threading.Event = field(default_factory=threading.Event)
     _watchers: list[Callable[[], None]] = field(default_factory=list)
     _watching: threading.Lock = field(default_factory=threading.Lock)
@@ -78,11 +79,16 @@ class Job:
         """Whether its client has sent no request for too long; never while a client waits for a response."""
         if self._watchers:
             return False
-        return now - self.seen > (min(self.lease, DISCONNECTED_SECONDS) if self.away else self.lease)
+        limits = [self.lease]
+        if self.away:
+            limits.append(DISCONNECTED_SECONDS)
+        if self.promise is not None and not self.over:
+            limits.append(self.promise)
+        return now - self.seen > min(limits)
 
     def touch(self) -> None:
         """Renew the lease after a request of its client."""
-        self.seen, self.away = time.monotonic(), False
+        self.seen, self.away, self.promise = time.monotonic(), False, None
 
     def lose_client(self) -> None:
         """Give the client a moment to reconnect after its connection broke."""

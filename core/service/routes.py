@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, 
 from fastapi.security import HTTPBearer
 from starlette.requests import ClientDisconnect
 
+from cellspan.core.machine.kept_code import preparing
 from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
 from cellspan.core.service.answers import ENCODERS, encode
 from cellspan.core.service.client import CHALLENGE_PREFIX, MASK_BYTES
@@ -211,6 +212,15 @@ async def state(
     wait: Annotated[
         float, Query(ge=0, allow_inf_nan=False, description="Wait up to this many seconds for the job to finish.")
     ] = 0,
+    within: Annotated[
+        float | None,
+        Query(
+            ge=1,
+            le=LONGEST_LEASE,
+            description="The client asks again within this many seconds if the job is not finished; "
+            "otherwise it counts as gone and the job is cancelled.",
+        ),
+    ] = None,
 ) -> dict[str, Any]:
     """The state of a job; with `wait`, returned when it finishes or after this many seconds (at most 30)."""
     job = engine.get(job_id)
@@ -218,11 +228,12 @@ async def state(
         if not await _until_over(job, request, min(wait, LONGEST_WAIT)):
             return job.as_json()  # the client is gone
         job = engine.get(job_id)
+    job.promise = within
     if job.over:
         return job.as_json()
     running = engine.beside(job)
     if job.state == "running":
-        return job.as_json(running=running)
+        return job.as_json(preparing(), running=running)
     before = engine.before(job)
     message = f"waiting for the engine: {before} job{'' if before == 1 else 's'} before this one"
     return job.as_json(message, before=before, running=running)

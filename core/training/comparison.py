@@ -11,7 +11,8 @@ from cellspan.core.models.registry import Model
 from cellspan.core.objects.metrics import average_precision
 from cellspan.core.pictures.reading import read_image
 from cellspan.core.segmenter import Segmenter
-from cellspan.core.training.data import Pair, channels_of, divided, labels_of
+from cellspan.core.training.data import channels_of, labels_of
+from cellspan.core.training.pairs import Pair, divided
 
 MOST_IMAGES = 24  # images segmented for one score
 
@@ -57,5 +58,5 @@ def mean_average_precision(model: Model, pairs: Sequence[Pair], split: bool = Fa
     for pair in pairs:
         image = read_image(pair.image, pair.series)
         true = labels_of(pair, image.shape, split)
-        scores.append(average_precision(true, segmenter.segment(image, channels_of(image)).labels, (0.5,))[0])
+        scores.append(average_precision(true, segmenter.segment(image, channels_of(pair, image)).labels, (0.5,))[0])
     return float(np.mean(scores)) if scores else 0.0

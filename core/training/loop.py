@@ -30,17 +30,14 @@ from cellspan.core.training import validation
 from cellspan.core.training.batches import Batches, batches_from
 from cellspan.core.training.data import (
     Field,
-    Pair,
-    divided,
-    licence,
     load_field,
     load_fields,
-    notes_on,
     notes_on_channels,
     require_objects,
     source_weights,
 )
 from cellspan.core.training.learner import Learner, load_weights, save_weights
+from cellspan.core.training.pairs import Pair, divided, licence, notes_on
 from cellspan.core.training.pictures import draw_curves
 from cellspan.core.training.recipe import Recipe
 from cellspan.core.training.simulated import SOURCE as SIMULATED

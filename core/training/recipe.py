@@ -9,6 +9,7 @@ from typing import Any
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import write_json
+from cellspan.core.models.architecture import CHANNELS
 from cellspan.core.models.network import COMPACT_WIDTHS
 from cellspan.core.models.registry import Model
 
@@ -41,8 +42,16 @@ class Recipe:
 
     @classmethod
     def fine_tuning(cls, start: Model, **changes: Any) -> Recipe:
-        """A recipe for a network like that of `start`, with `changes` such as name and minutes."""
+        """A recipe for a network like that of `start`, with `changes` such as name and minutes.
+
+        Raises CellspanError if its network sees other channels than those of training images.
+        """
         about = start.description
+        if about.layout.channels != CHANNELS:
+            raise CellspanError(
+                f"{start.name}: this network has {about.layout.channels} input channel(s), and only those with "
+                f"{CHANNELS} can be trained here; start from cyto or nuclei."
+            )
         like = {"widths": about.widths, "mean_diameter": about.mean_diameter, "objects": about.objects}
         return cls(**{**like, **changes})
 

@@ -48,7 +48,7 @@ def read_annotation(path: Path, shape: tuple[int, int]) -> Labels:
     Lines, points and text are ignored (see `note_on`). Raises CellspanError for files without outlines, and for an
     outline outside the image.
     """
-    rois = _rois_in(path)
+    rois = read_rois(path)
     areas = [roi for roi in rois if _is_area(roi)]
     if not rois:
         raise CellspanError(f"{path}: it contains no ROIs; draw outlines and save them again.")
@@ -62,12 +62,13 @@ def read_annotation(path: Path, shape: tuple[int, int]) -> Labels:
 
 def note_on(path: Path) -> str:
     """A note about ROIs that `read_annotation` ignores in a file; empty if there are none."""
-    rois = _rois_in(path)
+    rois = read_rois(path)
     left_out = sum(not _is_area(roi) for roi in rois)
     return f"{path}: {left_out} of {len(rois)} ROIs are lines, points or text and are ignored." if left_out else ""
 
 
-def _rois_in(path: Path) -> list[ImagejRoi]:
+def read_rois(path: Path) -> list[ImagejRoi]:
+    """The ROIs of a RoiSet.zip, or of a TIFF's overlay; raises CellspanError that names the file."""
     try:
         contents = list(_archived(path)) if path.suffix.lower() == ".zip" else _overlay(path)
         return [ImagejRoi.frombytes(content) for content in contents]

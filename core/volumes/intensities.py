@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
-from cellspan.core.pictures.channels import LUMINANCE, channels_apart, check_channel, first_of_several
+from cellspan.core.pictures.channels import LUMINANCE, channels_apart, check_channel, first_of_several, require_nuclei
 from cellspan.core.pictures.filters import filtered, reach_of
 from cellspan.core.pictures.images import Floats, Mask
 from cellspan.core.pictures.normalise import combined, nan_note, replaced_note
@@ -45,14 +45,20 @@ class Scale:
 class Intensities:
     """What to segment and, if asked for, the nuclei, normalised by limits or by percentiles of the volume."""
 
-    def __init__(self, volume: Volume, parameters: Parameters, apart: int | None = None) -> None:
-        """Reads a sample of the volume; `apart` as in `network_input`.
+    def __init__(
+        self, volume: Volume, parameters: Parameters, apart: int | None = None, sees_nuclei: bool = True
+    ) -> None:
+        """Reads a sample of the volume; `apart` and `sees_nuclei` as in `network_input`.
 
         Raises CellspanError for a missing channel or voxels that are not numbers.
         """
         self.volume, self.parameters = volume, parameters
         self.notes: list[str] = replaced_note(parameters)
-        wanted = [self._main(), self._nuclei()] if apart is None else self._each_by_itself(apart)
+        if apart is None:
+            require_nuclei(parameters, sees_nuclei)
+            wanted = [self._main(), *([self._nuclei()] if sees_nuclei else [])]
+        else:
+            wanted = self._each_by_itself(apart)
         self._channels = len(wanted)  # of the network
         self._to_segment = 1 if apart is None else apart  # those that are not only there to help
         number = count()

@@ -60,8 +60,7 @@ class VolumeTask:
         """Reads a sample of the volume; raises CellspanError for what cannot be segmented."""
         self._pipeline, self._volume, self._parameters, self._report = pipeline, volume, parameters, report
         self._model = pipeline.model.description
-        apart = self._model.layout.channels if self._model.rules.apart else None
-        self._intensities = Intensities(volume, parameters, apart)
+        self._intensities = Intensities(volume, parameters, self._model.apart, self._model.sees_nuclei)
         self.notes = list(self._intensities.notes)
         if self._intensities.is_flat:
             self.notes.append(CONSTANT)
@@ -89,8 +88,9 @@ class VolumeTask:
             return self._model.mean_diameter
         _, height, width = self._volume.shape
         mask = self._volume.mask
-        nuclei = None if self._parameters.nuclei_channel is None else 1
-        done = {"channel": 0, "nuclei_channel": nuclei}
+        apart = self._model.apart is not None  # then the planes are all that the network sees, in its order
+        nuclei = None if self._parameters.nuclei_channel is None or apart else 1
+        done = {"channel": None if apart else 0, "nuclei_channel": nuclei}
         # As in 2D, what the user wants to see of the objects does not change the diameter that is measured on them.
         plain = {"do_3d": False, "stitch_threshold": 0.0, "exclude_on_edges": False, "min_size": Parameters().min_size}
         single = self._parameters.unscaled(**done, **plain)

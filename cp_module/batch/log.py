@@ -11,6 +11,7 @@ from cellspan.cp_module.batch.pipeline import LAST_MODULE
 
 STEP = re.compile(r"Image # (\d+), module (\w+) # (\d+): CPU_time")
 CUT = "Failed to load pipeline"
+NOTE = re.compile(r"^Note on (.+?): (.+)$")  # of IdentifyObjectsByFlow, before the line of its step
 STARTED = "Times reported are CPU and Wall-clock times"
 UNKNOWN_MODULE = re.compile(r"[Cc]ould not find the (\w+) module")
 ERROR = re.compile(r"^(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception|Exit)\b: ?.*$|^MemoryError$", re.MULTILINE)
@@ -32,6 +33,18 @@ class Log:
     def completed(self) -> set[int]:
         """The image sets that completed the pipeline."""
         return {number for number, module in self.steps if module == LAST_MODULE}
+
+    @property
+    def notes(self) -> list[tuple[int, str, str]]:
+        """(image set, objects, note) for everything that IdentifyObjectsByFlow noted."""
+        found, pending = [], []
+        for line in self.text.splitlines():
+            if note := NOTE.match(line):
+                pending.append((note[1], note[2]))
+            elif pending and (step := STEP.search(line)):
+                found += [(int(step[1]), objects, text) for objects, text in pending]
+                pending = []
+        return found
 
     @property
     def was_cut(self) -> bool:

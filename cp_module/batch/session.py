@@ -22,6 +22,7 @@ from cellspan.cp_module.batch.cluster import Jobs, jobs_executor, scheduler_exec
 from cellspan.cp_module.batch.damaged import cut_short, damaged_sets
 from cellspan.cp_module.batch.early import start_engine
 from cellspan.cp_module.batch.merge import merge
+from cellspan.cp_module.batch.notes import notes_of
 from cellspan.cp_module.batch.pipeline import PipelineFile, read_pipeline
 from cellspan.cp_module.batch.plan import find_files, make_plan, plugins_for, sha256_of
 from cellspan.cp_module.batch.progress import BatchProgress
@@ -102,7 +103,7 @@ def _run_locked(options: Options, pipeline: PipelineFile, files: list[str], cell
         with _executor(options, workers) as executor, BatchProgress(state.plan.count, state.sets_done) as progress:
             Run(state, template, executor, progress, options.keep_going).do(ranges)
         clear_attempts(state.folder)
-        for note in merge(state):
+        for note in [*merge(state), *notes_of(state)]:
             click.echo(f"Note: {note}", err=True)
     except BaseException as error:  # whatever happened, batch.json must not say that the run goes on
         clear_attempts(state.folder)

@@ -4,7 +4,8 @@ IdentifyObjectsByFlow
 
 **IdentifyObjectsByFlow** finds nuclei or whole cells with a trained neural network, even where they touch. You do not
 need to choose a threshold or a way to split clumps: for every pixel, the network predicts the direction towards the
-centre of its object, and pixels that lead to the same centre become one object.
+centre of its object, and pixels that lead to the same centre become one object. *Find Modules* also finds this module
+as **SegmentCellsAndNuclei**.
 
 |
 
@@ -77,7 +78,7 @@ from cellprofiler_core.object import Objects
 from cellprofiler_core.setting import Setting, ValidationError
 from cellprofiler_core.setting.range import FloatRange
 from cellprofiler_core.setting.subscriber import LabelSubscriber
-from cellprofiler_core.setting.text import Number
+from cellprofiler_core.setting.text import ImageName, LabelName, Number
 from cellspan_plugin import engine, measurements
 from cellspan_plugin.display import Shown, draw
 from cellspan_plugin.filters import Filtered, filter_objects
@@ -87,8 +88,10 @@ from cellspan_plugin.layout import (
     DEVICE_AUTOMATIC,
     DEVICE_CPU,
     DEVICE_GPU,
+    DISCARD,
     ENGINE_PATH,
     EVERYWHERE,
+    KEEP,
     LABELS,
     LIMITS,
     MASK_IMAGE,
@@ -108,12 +111,13 @@ from cellspan_plugin.sending import Sent, nothing_found, sent
 from cellspan_plugin.settings import DEFAULT_NAMES, irrelevant, make_settings
 from cellspan_plugin.table import NO_PARTNER
 from cellspan_plugin.volumes import anisotropy_of, options, size_of
-from cellspan_plugin.waiting import Stopped, attend
+from cellspan_plugin.waiting import Stopped, attend, end_step
 
 LOGGER = logging.getLogger(__name__)
 
 ENGINE_MODELS = {MODEL_NUCLEI: "nuclei", MODEL_CELLS: "cyto"}
 ENGINE_DEVICES = {DEVICE_AUTOMATIC: "auto", DEVICE_CPU: "cpu", DEVICE_GPU: "gpu"}
+PAIRING_RULES = {KEEP: "keep", DISCARD: "discard", SPLIT: "split"}
 # the settings that are the engine's options of the same name
 SENT = ("flow_threshold", "cellprob_threshold", "fill_holes", "invert", "augment", "tile_overlap")
 RECENT = Recent()  # of test mode
@@ -160,7 +164,11 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def on_setting_changed(self, setting: Setting, pipeline: Any) -> None:
         """Name the objects after the model, unless the user has named them or another module uses the name."""
         name, better = self.y_name.value, DEFAULT_NAMES.get(self.model.value)
-        if setting is self.model and better and name in DEFAULT_NAMES.values() and not _is_used(name, pipeline):
+        if not better or name not in DEFAULT_NAMES.values():
+            return
+        # Of cells and nuclei, the nuclei keep the name that they share, and with it the modules that use it.
+        shared = setting is self.together and self.finds_nuclei() and name == self.nuclei_name.value
+        if shared or (setting is self.model and not _is_used(name, pipeline)):
             self.y_name.value = better
 
     def validate_module(self, pipeline: Any) -> None:
@@ -172,10 +180,41 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
                 "To identify cells and nuclei together, select a model for cells; the nuclei use their own model.",
                 self.model,
             )
+        self._require_different_names()
+        self._require_new_names(pipeline)
         try:
             self.engine_command()
         except engine.NotInstalled as error:
             raise ValidationError(str(error), self.engine_choice if self.advanced.value else self.model) from None
+
+    def _require_different_names(self) -> None:
+        """Raise ValidationError if two kinds of objects or images have one name, because one would replace the other.
+
+        CellProfiler does not look, and in test mode it replaces them without a word.
+        """
+        visible = self.visible_settings()
+        objects = [setting for setting in visible if isinstance(setting, LabelName) or setting is self.nuclei_objects]
+        images = [setting for setting in visible if isinstance(setting, ImageName)]
+        for what, settings in (("objects", objects), ("images", images)):
+            names = [setting.value for setting in settings]
+            for k, name in enumerate(names):
+                if name in names[:k]:
+                    sentence = f"Two kinds of {what} are called {name}; enter another name for one of them."
+                    raise ValidationError(sentence, settings[k])
+
+    def _require_new_names(self, pipeline: Any) -> None:
+        """Raise ValidationError if another module makes objects of the same name, as one that this one replaces."""
+        made = {setting.value: setting for setting in self.visible_settings() if isinstance(setting, LabelName)}
+        for module in pipeline.modules():
+            if module.module_num == self.module_num:
+                continue
+            for setting in module.visible_settings():
+                if isinstance(setting, LabelName) and setting.value in made:
+                    raise ValidationError(
+                        f"{module.module_name} #{module.module_num} makes objects called {setting.value} as well; "
+                        "remove it, or enter another name here.",
+                        made[setting.value],
+                    )
 
     def volumetric(self) -> bool:
         """Whether the module can process stacks as 3D."""
@@ -201,10 +240,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         try:
             self._identify(workspace)
         except Stopped:
-            try:
-                workspace.cancel_request()
-            except IndexError:  # a fault of CellProfiler 4.2, which then has to be told by an exception
-                raise Stopped from None
+            end_step(workspace)
 
     def _identify(self, workspace: Any) -> None:
         """Find the objects, add them, and remember what the window shows."""
@@ -214,7 +250,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         images = [image, *self._further_images(workspace, image)]
         picture = self._sent(images, nuclei_image, where)
         parameters = {**self.parameters(), **self._options_3d(image), **picture.options}
-        result = self._segment(workspace, picture, parameters, also=self._outputs())
+        result = self._segment(workspace, self.y_name.value, picture, parameters, also=self._outputs())
         mask = image.mask if where is None else image.mask & where
         stages = self._filtered(result, image, mask, self._diameters())
         nuclei_pixels = None if nuclei_image is None else nuclei_image.pixel_data
@@ -293,7 +329,14 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         }
         return ["objects", *(name for name, is_wanted in wanted.items() if is_wanted)]
 
-    def _segment(self, workspace: Any, picture: Sent, parameters: dict[str, Any], also: list[str]) -> Any:
+    def _segment(self, workspace: Any, name: str, picture: Sent, parameters: dict[str, Any], also: list[str]) -> Any:
+        """Find the objects with this name; what the user should know of the result is logged, for `cellspan batch`."""
+        result = self._engine_result(workspace, picture, parameters, also)
+        for note in result.notes:
+            LOGGER.warning("Note on %s: %s", name, note)
+        return result
+
+    def _engine_result(self, workspace: Any, picture: Sent, parameters: dict[str, Any], also: list[str]) -> Any:
         """Segment with the engine; a wait is told in the log or, in test mode, in a window."""
         if picture.mask is not None and not picture.mask.any():
             place = (self.mask_image if self.chosen("where") == MASK_IMAGE else self.mask_objects).value
@@ -310,10 +353,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
                 dict(result.extra)  # fetched here, while the window is alive
             return result
 
-        result = attend(work, LOGGER.info, f"{self.module_name} #{self.module_num}", workspace.frame)
-        for note in result.notes:
-            LOGGER.warning("%s: %s", self.y_name.value, note)
-        return result
+        return attend(work, LOGGER.info, f"{self.module_name} #{self.module_num}", workspace)
 
     def _sent(self, images: list[Any], nuclei_image: Any, where: numpy.ndarray | None) -> Sent:
         limits = self.chosen("limits") if self.chosen("scaling") == LIMITS else None
@@ -396,7 +436,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         else:
             picture = self._sent([nuclei_image], None, where)
             parameters = {**self.nuclei_parameters(), **self._options_3d(image), **picture.options}
-            nuclei_result = self._segment(workspace, picture, parameters, also=["objects"])
+            nuclei_result = self._segment(workspace, nuclei_name, picture, parameters, also=["objects"])
             mask = image.mask & nuclei_image.mask
             nuclei_stages = self._filtered(nuclei_result, image, mask if where is None else mask & where)
             gone = nuclei_of_discarded_cells(stages, nuclei_stages.segmented)
@@ -404,9 +444,9 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         pairs = pair(
             stages.segmented,
             nuclei,
-            self.without_nucleus.value,
-            self.several_nuclei.value,
-            self.without_cell.value,
+            PAIRING_RULES[self.without_nucleus.value],
+            PAIRING_RULES[self.several_nuclei.value],
+            PAIRING_RULES[self.without_cell.value],
             lambda: result.extra["flows"],
             keep_all_nuclei=exist,
             anisotropy=self._anisotropy(image),

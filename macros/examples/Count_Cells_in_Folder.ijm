@@ -15,7 +15,7 @@ for (i = 0; i < files.length; i++) {
         open(folder + files[i]);
         run("Select None"); // a selection and an overlay that were saved with the image
         Overlay.remove;
-        run("cellspan Segment", "model=nuclei results=overlay");
+        run("Segment Cells", "model=nuclei roi_manager=false overlay=true");
         Table.set("Image", row, files[i]);
         Table.set("Cells", row, Overlay.size);
         row++;

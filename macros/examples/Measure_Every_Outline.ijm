@@ -3,7 +3,7 @@
 
 run("Set Measurements...", "area mean integrated shape display redirect=None decimal=3");
 before = roiManager("count");
-run("cellspan Segment", "model=nuclei");
+run("Segment Cells", "model=nuclei");
 found = Array.slice(Array.getSequence(roiManager("count")), before);
 if (found.length > 0) {
     roiManager("select", found);

@@ -5,12 +5,13 @@ setBatchMode(true);
 image = getImageID();
 run("Select None");
 before = Overlay.size; // outlines that are already in the overlay are not cells
-run("cellspan Segment", "model=nuclei channel=2 results=[label image]");
+run("Segment Cells", "model=nuclei channel=2 roi_manager=false label_image=true");
+selectImage(nImages); // the label image, which was made last
 run("Macro...", "code=v=(v>0)"); // 1 in nuclei, 0 elsewhere
 run("32-bit");
 nuclei = getImageID();
 selectImage(image);
-run("cellspan Segment", "model=cyto channel=1 nuclei=2 results=overlay");
+run("Segment Cells", "model=cyto channel=1 nuclei=2 roi_manager=false overlay=true");
 run("Duplicate...", "title=signal duplicate channels=1");
 run("32-bit");
 signal = getImageID();

@@ -22,7 +22,7 @@ from cellspan.core.files.writing import write_json
 from cellspan.core.objects.metrics import THRESHOLDS, average_precision
 from cellspan.core.pictures.reading import read_image, read_labels
 from cellspan.core.segmenter import Segmenter
-from cellspan.core.training.data import Pair, find_pairs
+from cellspan.core.training.pairs import Pair, find_pairs
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 # One channel each, because StarDist's default has one.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cellspan.core.objects.labels import as_labels, median_diameter, resize_labels
 from cellspan.core.pictures.images import read_image, read_labels, resize
-from cellspan.core.training.data import Pair, find_pairs
+from cellspan.core.training.pairs import Pair, find_pairs
 
 LARGEST = 36.0  # pixels: median diameter beyond which an image is shrunk; models work at 20 to 30
 MOST = 60_000_000  # bytes

@@ -32,7 +32,7 @@ from cellspan.core.pictures.images import Image
 from cellspan.core.pictures.reading import read_image, read_labels
 from cellspan.core.pictures.resizing import resize
 from cellspan.core.segmenter import Segmenter
-from cellspan.core.training.data import find_pairs
+from cellspan.core.training.pairs import find_pairs
 from cellspan.core.training.simulate import simulate_cells
 from cellspan.core.training.simulate.field import SimulatedField
 

@@ -105,16 +105,19 @@ def test_the_labels_are_those_of_the_command_line(
     shared_data: Path,
     tmp_path: Path,
 ) -> None:
-    """Cells with an image of the nuclei as a second channel, alone and together with their nuclei."""
+    """Cells with an image of the nuclei as a second channel, alone and with their nuclei; and ImageJ's pairs."""
     images, output = shared_data / "cellprofiler_examples" / "human", tmp_path / "out"
     keep_all = {"Cells_without": "Keep", "Cells_with_several": "Keep", "Nuclei_without": "Keep"}
     alone = block_of("IdentifyObjectsByFlow", Identify_cells="No", Use_an_image="Yes", Name_the_objects="Alone")
     together = block_of("IdentifyObjectsByFlow", Discard_objects_touching="No", Save_the_probability="No", **keep_all)
-    blocks = [alone, together, *saving("Alone"), *saving("Cells"), *saving("Nuclei")]
+    names = {f"Name_the_{kind}": f"Paired{kind.title()}" for kind in ("objects", "nuclei", "cytoplasm")}
+    paired = block_of("IdentifyObjectsByFlow", Cells_with_several="Split along the flows", **names)
+    saved = ["Alone", "Cells", "Nuclei", *names.values()]
+    blocks = [alone, together, paired, *(block for name in saved for block in saving(name))]
     pipeline = pipeline_of(blocks, tmp_path / "labels.cppipe")
     done = run_pipeline(pipeline, images, output)
     assert done.returncode == 0, done.stdout + done.stderr
-    found = {name: tifffile.imread(next(output.glob(f"*_{name}.tiff"))) for name in ("Alone", "Cells", "Nuclei")}
+    found = {name: tifffile.imread(next(output.glob(f"*_{name}.tiff"))) for name in saved}
 
     nuclei, bodies = (tifffile.imread(next(images.glob(f"*{channel}.tif"))) for channel in ("d0", "d2"))
     both = tmp_path / "both.tif"
@@ -130,3 +133,13 @@ def test_the_labels_are_those_of_the_command_line(
     assert_same_objects(found["Nuclei"], segment("nuclei", "--model", "nuclei", "--diameter", 24, "--channel", 1))
     assert found["Alone"].max() > 100
     assert found["Cells"].max() > found["Alone"].max()
+
+    rois, labels = tmp_path / "pairs.zip", tmp_path / "pairs.tif"
+    pair_options = [*cell_options, "--exclude-on-edges", "--nuclei-diameter", 24]
+    cellspan("fiji-cells", "--input", both, "--rois", rois, "--labels", labels, *pair_options)
+    cells, own_nuclei, cytoplasm = tifffile.imread(labels)
+    np.testing.assert_array_equal(cells, found["PairedObjects"])
+    np.testing.assert_array_equal(own_nuclei, found["PairedNuclei"])
+    np.testing.assert_array_equal(cytoplasm > 0, found["PairedCytoplasm"] > 0)
+    np.testing.assert_array_equal(cytoplasm, np.where(cytoplasm > 0, cells, 0))
+    assert cells.max() > 100

@@ -13,13 +13,14 @@ import pytest
 
 from cellspan.core.errors import CellspanError
 from cellspan.cp_module import install as installer
-from cellspan.cp_module.install import PLUGIN, check, install, remove
+from cellspan.cp_module.install import FROM_CORE, PLUGIN, check, install, remove
 
 quick = pytest.mark.quick
 
 MODULE, ALIAS = "identifyobjectsbyflow.py", "segmentcellsandnuclei.py"
 SOURCES = {path.relative_to(PLUGIN).as_posix() for path in PLUGIN.rglob("*.py")}
-EXPECTED = SOURCES | {"cellspan_plugin/client.py", "cellspan_plugin/engine.json", "cellspan_plugin/installed.json"}
+COPIED = {f"cellspan_plugin/{name}": module for name, module in FROM_CORE.items()}
+EXPECTED = SOURCES | set(COPIED) | {"cellspan_plugin/engine.json", "cellspan_plugin/installed.json"}
 
 
 def files_in(folder: Path) -> set[str]:
@@ -59,12 +60,13 @@ def test_the_module_comes_after_its_helpers(tmp_path: Path) -> None:
 
 
 @quick
-def test_the_client_is_the_one_of_the_engine(tmp_path: Path) -> None:
+def test_the_parts_of_core_are_as_they_are_in_core(tmp_path: Path) -> None:
     install(tmp_path)
-    spec = importlib.util.find_spec("cellspan.core.service.client")
-    assert spec is not None
-    assert spec.origin is not None
-    assert (tmp_path / "cellspan_plugin/client.py").read_bytes() == Path(spec.origin).read_bytes()
+    for name, module in COPIED.items():
+        spec = importlib.util.find_spec(module)
+        assert spec is not None
+        assert spec.origin is not None
+        assert (tmp_path / name).read_bytes() == Path(spec.origin).read_bytes()
 
 
 @quick

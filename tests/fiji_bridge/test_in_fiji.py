@@ -42,7 +42,7 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def run(program: str, *arguments: object, **environment: str) -> None:
-    done = programs.run([sys.executable, HERE / "in_fiji" / program, *arguments], **environment)
+    done = programs.run([sys.executable, HERE / "in_fiji" / program, *arguments], timeout=1200, **environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

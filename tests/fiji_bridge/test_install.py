@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote_plus
 
@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.models.registry import BUNDLED, user_models
-from cellspan.fiji_bridge.install import check, engine_command, engine_text, install, remove
+from cellspan.fiji_bridge.install import SCRIPTS, SHARED, check, engine_command, engine_text, install, remove
 
 pytestmark = pytest.mark.quick
 
-MACRO = {"plugins/cellspan_Segment.ijm", "plugins/cellspan/engine.txt", "plugins/cellspan/installed.json"}
-COMMANDS = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Engine_Status", "Stop_Engine")
-SHARED = {f"plugins/cellspan/{name}.groovy" for name in ("engine", "places", "colours")}
-SCRIPTS = {f"scripts/Plugins/cellspan/{name}.groovy" for name in COMMANDS} | SHARED
+LOCAL = {"plugins/cellspan/engine.txt", "plugins/cellspan/installed.json"}
+MACRO = LOCAL | {"plugins/cellspan_Segment.ijm"}
+COMMANDS = {f"scripts/Plugins/cellspan/{name}" for name in SCRIPTS}
+HELPERS = {f"plugins/cellspan/{name}.txt" for name in SHARED}
+FIJI = LOCAL | COMMANDS | HELPERS | {"plugins/cellspan/models.txt"}
 
 
 def make(folder: Path, *subfolders: str) -> Path:
@@ -37,11 +38,16 @@ def files_in(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("subfolders", [["plugins", "scripts", "jars"], ["plugins", "jars"], ["plugins", "scripts"]])
-def test_fiji_gets_the_macro_and_the_script(tmp_path: Path, subfolders: list[str]) -> None:
+def test_fiji_gets_the_commands(tmp_path: Path, subfolders: list[str]) -> None:
     fiji = make(tmp_path / "Fiji.app", *subfolders)
     written = install(fiji)
-    assert files_in(fiji) == MACRO | SCRIPTS
-    assert sorted(written) == sorted(fiji / name for name in MACRO | SCRIPTS)
+    assert files_in(fiji) == FIJI
+    assert sorted(written) == sorted(fiji / name for name in FIJI)
+
+
+def test_every_script_is_installed() -> None:
+    scripts = {path.name for path in files("cellspan.macros").iterdir() if path.name.endswith(".groovy")}
+    assert scripts == {*SCRIPTS, *SHARED}
 
 
 def test_plain_imagej_gets_the_macro(tmp_path: Path) -> None:
@@ -53,7 +59,7 @@ def test_plain_imagej_gets_the_macro(tmp_path: Path) -> None:
 def test_the_plugins_folder_itself_may_be_given(tmp_path: Path) -> None:
     fiji = make(tmp_path / "Fiji.app", "plugins", "jars")
     install(fiji / "plugins")
-    assert files_in(fiji) == MACRO | SCRIPTS
+    assert files_in(fiji) == FIJI
 
 
 def test_installing_again_renews_every_file(tmp_path: Path) -> None:
@@ -74,14 +80,9 @@ def test_dialogs_offer_the_models_of_this_computer(tmp_path: Path, monkeypatch: 
     broken = user_models() / "broken"
     broken.mkdir()
     (broken / "model.json").write_text("{}")
-    (*stale,) = faults(fiji)
-    assert len(stale) == 3
-    assert all("the file is not as cellspan" in fault for fault in stale)
     install(fiji)
-    for name in ("Segment_Cells", "Segment_Folder", "Train_from_ROIs"):
-        text = (fiji / f"scripts/Plugins/cellspan/{name}.groovy").read_text(encoding="utf-8")
-        (field,) = re.findall(r"^#@ .*\) model$", text, re.M)
-        assert r'choices={"cyto", "nuclei", "my \"best\" cells"}, value="cyto"' in field
+    models = (fiji / "plugins/cellspan/models.txt").read_text(encoding="ascii").splitlines()
+    assert [unquote_plus(line) for line in models] == ["cyto", "nuclei", 'my "best" cells']
 
 
 def test_the_engine_is_this_python(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_commands_of_an_earlier_version_go(tmp_path: Path) -> None:
     (fault,) = faults(fiji)
     assert "cellspan_Old.ijm: the file is of an earlier cellspan" in fault
     install(fiji)
-    assert files_in(fiji) == MACRO | SCRIPTS
+    assert files_in(fiji) == FIJI
 
 
 def test_a_healthy_folder_is_called_so(tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_a_healthy_folder_is_called_so(tmp_path: Path) -> None:
     assert findings[1].text.startswith(f"{sys.executable}: the engine answers")
 
 
-@pytest.mark.parametrize("name", ["plugins/cellspan_Segment.ijm", *sorted(SCRIPTS)])
+@pytest.mark.parametrize("name", sorted(COMMANDS | HELPERS))
 def test_missing_and_changed_files_are_found(tmp_path: Path, name: str) -> None:
     install(make(tmp_path, "plugins", "jars"))
     (tmp_path / name).write_text("mine")
@@ -196,10 +197,10 @@ def test_an_empty_folder_has_nothing_to_check(tmp_path: Path) -> None:
 def test_the_command_line(tmp_path: Path, cellspan) -> None:
     fiji = make(tmp_path / "Fiji.app", "plugins", "jars")
     printed = cellspan("install", "fiji", "--to", fiji).stdout
-    assert files_in(fiji) == MACRO | SCRIPTS
-    assert "cellspan_Segment.ijm" in printed
+    assert files_in(fiji) == FIJI
+    assert "Segment_Cells.groovy" in printed
     assert "FAIL" not in cellspan("install", "fiji", "--to", fiji, "--check").stdout
-    (fiji / "plugins/cellspan_Segment.ijm").unlink()
+    (fiji / "scripts/Plugins/cellspan/Segment_Cells.groovy").unlink()
     assert cellspan("install", "fiji", "--to", fiji, "--check", check=False).returncode == 1
     cellspan("install", "fiji", "--to", fiji, "--remove")
     assert files_in(fiji) == set()

@@ -59,7 +59,9 @@ class ImageJ:
             macro = self._file(macro)
         report = self.temporary.parent / "report.txt"
         harness = HERE / "programs" / "imagej_window.groovy"
-        command = [*self._java(f"-Dtyped={typed}"), "groovy.ui.GroovyMain", harness, macro, joined(arguments), report]
+        commands = HERE / "programs" / "fiji.groovy" if (self.folder / "scripts").is_dir() else ""
+        options = (f"-Dtyped={typed}", f"-Dcommands={commands}")
+        command = [*self._java(*options), "groovy.ui.GroovyMain", harness, macro, joined(arguments), report]
         done = programs.run(command, DISPLAY=self.display)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Exception" not in done.stderr, done.stderr
@@ -67,11 +69,12 @@ class ImageJ:
         kinds = {kind: [line[1] for line in lines if line[0] == kind] for kind in ("DIALOG", "WINDOW", "LOG", "RESULT")}
         return Report(kinds["DIALOG"], kinds["WINDOW"], kinds["LOG"], kinds["RESULT"][0])
 
-    def headless(self, macro: Path | str, *arguments: object) -> str:
-        """Run a macro (path or text) without a display, as on a cluster; what it printed."""
+    def headless(self, macro: Path | str, *arguments: object, code: int = 0) -> str:
+        """Run a macro (path or text) without a display, as on a cluster, to this exit code; what it printed."""
         if isinstance(macro, str):
             macro = self._file(macro)
         done = programs.run([*self._headless_java(), "ij.ImageJ", "-batch", macro, joined(arguments)])
+        assert done.returncode == code, done.stdout + done.stderr
         assert "Exception" not in done.stdout + done.stderr, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -157,15 +160,27 @@ def only_bundled_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 def imagej(imagej_jars: list[Path], display: str, tmp_path: Path, only_bundled_models: None) -> ImageJ:
-    """ImageJ with the commands; it and its temporary folder have names with spaces and letters beyond ASCII."""
-    folder = tmp_path / "Programme für Zellen" / "Fiji.app"
+    """ImageJ with the commands for Fiji, which its macros can run as in Fiji."""
+    return _installed(tmp_path, "Fiji.app", ["scripts"], imagej_jars, display)
+
+
+@pytest.fixture
+def plain_imagej(imagej_jars: list[Path], display: str, tmp_path: Path, only_bundled_models: None) -> ImageJ:
+    """ImageJ with the command for plain ImageJ."""
+    return _installed(tmp_path, "ImageJ", [], imagej_jars, display)
+
+
+def _installed(tmp_path: Path, name: str, more: list[str], jars: list[Path], display: str) -> ImageJ:
+    """It and its temporary folder have names with spaces and letters beyond ASCII."""
+    folder = tmp_path / "Programme für Zellen" / name
     temporary = tmp_path / "Dateien auf Zeit é"
-    for path in (folder / "plugins", folder / "scripts", folder / "luts", temporary):
-        path.mkdir(parents=True)
+    temporary.mkdir(exist_ok=True)
+    for part in ("plugins", "luts", *more):
+        (folder / part).mkdir(parents=True)
     # The jar of ImageJ lacks the colours of groups, which every ImageJ and Fiji has: 256 reds, greens and blues.
     (folder / "luts" / "glasbey.lut").write_bytes(bytes(range(256)) * 3)
     install(folder)
-    return ImageJ(folder, temporary, imagej_jars, display)
+    return ImageJ(folder, temporary, jars, display)
 
 
 @pytest.fixture

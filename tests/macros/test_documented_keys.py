@@ -10,6 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.quick
 
+COMMANDS = ["Segment Cells", "Segment Cells with Nuclei", "Segment Folder", "Track Objects", "Train from ROIs"]
 DOCUMENT = Path(__file__).parents[2] / "docs" / "fiji.md"
 
 
@@ -27,7 +28,7 @@ def offered(name: str) -> dict[str, str]:
     return {key: found[1] or found[2] if found else "" for key, found in defaults.items()}
 
 
-@pytest.mark.parametrize("command", ["Segment Cells", "Segment Folder", "Train from ROIs"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_keys_of_the_commands(command: str) -> None:
     keys = offered(command.replace(" ", "_") + ".groovy")
     table = documented(command)

@@ -34,6 +34,16 @@ print("NOTE something to know", file=sys.stderr)
 print("0 objects in 0 of 1 images")
 sys.exit(1)
 """
+IN_A_MACRO = """
+arguments = split(getArgument(), "\\n");
+serve = "new GroovyShell(ij.IJ.classLoader).evaluate(new File('" + arguments[0] + "')).serveMacros()";
+newImage("field", "8-bit black", 64, 64, 1);
+run("Select None"); // ImageJ learns what commands it has
+call("groovy.util.Eval.me", serve);
+run("Segment Cells", "model=nuclei " + arguments[1]);
+print("the macro went on");
+"""
+RECORDED = ["Segment Cells", "Segment Cells with Nuclei", "Segment Folder", "Track Objects", "Train from ROIs"]
 display_or_not = pytest.mark.parametrize("with_display", [True, False], ids=["window", "headless"])
 
 
@@ -87,17 +97,18 @@ def test_settings_reach_the_engine(imagej, engine_home: Path, cellspan, nuclei: 
         ),
     ],
 )
-@pytest.mark.parametrize("is_script", [True, False])
+@pytest.mark.parametrize("kind", ["imagej", "plain_imagej"])
 def test_channels_and_scaling_reach_the_engine(
-    imagej, engine_home: Path, tmp_path: Path, settings: list[str], options: dict[str, object], is_script: bool
+    request, kind: str, engine_home: Path, tmp_path: Path, settings: list[str], options: dict[str, object]
 ) -> None:
+    imagej = request.getfixturevalue(kind)
     stack = np.stack([simulate_nuclei((120, 150), diameter=26, seed=seed).image for seed in range(3)])
     stack = (stack / stack.max() * 1000).astype(np.uint16)
     tifffile.imwrite(tmp_path / "cells.tif", stack, imagej=True, metadata={"axes": "CYX"})
     parameters = Parameters(model="nuclei", diameter=26, **{"channel": 1, **options})
     expected = Segmenter("nuclei").segment(stack, parameters).labels
     painted, settings = tmp_path / "painted.tif", ["model=nuclei", "diameter=26", *settings]
-    if is_script:
+    if kind == "imagej":
         imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "cells.tif", painted, *settings, display=False)
     else:
         imagej.headless(PROGRAMS / "segment.ijm", tmp_path / "cells.tif", painted, " ".join(settings), imagej.macro)
@@ -129,8 +140,20 @@ def test_errors_are_one_line_and_no_roi(
     assert list(imagej.temporary.glob("cellspan*")) == []
 
 
+def test_errors_end_macros(imagej, engine_home: Path) -> None:
+    assert imagej.groovy(PROGRAMS / "check_macro_errors.groovy", PROGRAMS, display=True) == "done\n"
+
+
+@pytest.mark.parametrize(("key", "code"), [("diameter", 0), ("diamter", 1)])
+def test_without_a_display_the_exit_code_tells(imagej, engine_home: Path, key: str, code: int) -> None:
+    """Of ImageJ as it is started from a command line."""
+    printed = imagej.headless(IN_A_MACRO, PROGRAMS / "fiji.groovy", f"{key}=30", code=code)
+    assert ("ERROR There is no setting 'diamter'" in printed) == (code == 1)
+    assert ("the macro went on" in printed) == (code == 0)
+
+
 def test_without_the_shared_file(imagej, tmp_path: Path) -> None:
-    imagej.engine.with_name("engine.groovy").unlink()
+    imagej.engine.with_name("engine.groovy.txt").unlink()
     tifffile.imwrite(tmp_path / "i.tif", np.zeros((9, 9), np.uint8))
     printed = imagej.groovy(PROGRAM, PROGRAMS, tmp_path / "i.tif", tmp_path / "painted.tif", display=False)
     assert "ERROR The cellspan engine was not found: in a terminal, run" in printed
@@ -141,6 +164,11 @@ def test_stacks_selections_and_every_kind_of_result(imagej, engine_home: Path, h
     printed = imagej.groovy(PROGRAMS / "check_segment_cells.groovy", PROGRAMS, hyperstack, display=True)
     assert printed == "done\n"
     assert list(imagej.temporary.glob("cellspan*")) == []
+
+
+def test_a_person_uses_the_dialog(imagej, engine_home: Path, hyperstack: Path) -> None:
+    printed = imagej.groovy(PROGRAMS / "check_dialog.groovy", PROGRAMS, hyperstack, display=True)
+    assert printed == "done\n"
 
 
 def test_stacks_without_a_display(imagej, engine_home: Path, hyperstack: Path) -> None:
@@ -180,94 +208,37 @@ def test_fiji_understands_names_of_models(imagej) -> None:
     name = 'my "best" (50%), old \\ new'
     shutil.copytree(BUNDLED / "cyto", user_models() / name)
     install(imagej.folder)
-    printed = imagej.groovy(PROGRAMS / "script_parameters.groovy", imagej.script, display=False)
-    assert printed.splitlines()[2] == f"model String cyto [cyto, nuclei, {name}]"
+    printed = imagej.groovy(PROGRAMS / "print_models.groovy", PROGRAMS, display=False)
+    assert printed.splitlines() == ["cyto", "nuclei", name]
 
 
 def test_fiji_understands_the_parameters(imagej) -> None:
-    names = ("Segment_Cells", "Segment_Folder", "Train_from_ROIs", "Engine_Status", "Stop_Engine")
-    scripts = [imagej.script.with_name(f"{name}.groovy") for name in names]
+    """As the text of the script says them; those that Fiji fills in have nothing but a type."""
+    scripts = sorted(imagej.script.parent.glob("*.groovy"))
     printed = imagej.groovy(PROGRAMS / "script_parameters.groovy", *scripts, display=False)
-    assert printed.splitlines() == [
-        "Segment_Cells",
-        "imp ImagePlus null",
-        "model String cyto [cyto, nuclei]",
-        "diameter Double 0.0",
-        "channel String 0",
-        "nuclei Integer 0",
-        "planes String current plane [current plane, every slice, every frame, every plane, whole volume (3D), "
-        "every volume (3D)]",
-        "anisotropy Double 0.0",
-        "stitch_threshold Double 0.0",
-        "flow_threshold Double 0.4",
-        "cellprob_threshold Double 0.0",
-        "min_size Integer 15",
-        "exclude_on_edges Boolean false",
-        "invert Boolean false",
-        "combine String mean [mean, maximum]",
-        "normalize String 1,99",
-        "limits String none",
-        "tile_norm Integer 0",
-        "sharpen Double 0.0",
-        "smooth Double 0.0",
-        "roi_manager Boolean true",
-        "overlay Boolean false",
-        "label_image Boolean false",
-        "label_map Boolean false",
-        "results_table Boolean false",
-        "names String slice-number [slice-number, number]",
-        "colours Boolean false",
-        "groups Boolean false",
-        "link_frames Boolean false",
-        "replace Boolean false",
-        "Segment_Folder",
-        "folder File null",
-        "output File beside the images",
-        "model String cyto [cyto, nuclei]",
-        "diameter Double 0.0",
-        "channel String 0",
-        "nuclei Integer 0",
-        "flow_threshold Double 0.4",
-        "cellprob_threshold Double 0.0",
-        "min_size Integer 15",
-        "exclude_on_edges Boolean false",
-        "invert Boolean false",
-        "combine String mean [mean, maximum]",
-        "normalize String 1,99",
-        "limits String none",
-        "tile_norm Integer 0",
-        "sharpen Double 0.0",
-        "smooth Double 0.0",
-        "labels Boolean true",
-        "rois Boolean true",
-        "table Boolean true",
-        "overlay Boolean false",
-        "replace Boolean false",
-        "Train_from_ROIs",
-        "imp ImagePlus null",
-        "name String my cells",
-        "model String cyto [cyto, nuclei]",
-        "minutes Double 10.0",
-        "channel Integer 0",
-        "nuclei Integer 0",
-        "folder File this image alone",
-        "scripts ScriptService null",
-        "Engine_Status",
-        "scripts ScriptService null",
-        "Stop_Engine",
-    ]
+    expected = []
+    for script in scripts:
+        text = script.read_text(encoding="utf-8")
+        expected += [script.stem, *re.findall(r"^#@ (\w+) (\w+)$", text, re.M)]
+        for options, name in re.findall(r"^#@ CharSequence \((.*)\) (\w+)$", text, re.M):
+            kind, default = (re.search(rf'\b{key}="(.*?)"', options)[1] for key in ("kind", "value"))
+            of = re.search(r'\bof="(.*?)"', options)
+            expected.append((kind, name, default, of[1] if of else ""))
+    lines = [tuple(line.split("\t")) if "\t" in line else line for line in printed.splitlines()]
+    assert lines == expected
+    assert len(lines) > 100
 
 
 def test_fiji_records_every_setting_and_asks_for_none_of_them_again(imagej) -> None:
     printed = imagej.groovy(PROGRAMS / "check_recording.groovy", PROGRAMS, display=False)
     lines = printed.splitlines()
-    assert [line.split('"')[1] for line in lines] == ["Segment Cells", "Segment Folder", "Train from ROIs"]
+    assert [line.split('"')[1] for line in lines] == RECORDED
     assert "\n".join(lines) in DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_outlines_have_places_and_names_as_in_python(imagej) -> None:
     rows = list(csv.DictReader(ROI_PLACES.read_text(encoding="ascii").splitlines()))
-    places = imagej.engine.with_name("places.groovy")
+    places = imagej.engine.with_name("places.groovy.txt")
     printed = imagej.groovy(PROGRAMS / "check_places.groovy", places, ROI_PLACES, display=False)
     written = sum(row["way"] == "both" for row in rows)
     named = sum(row["name"] != "" for row in rows)
@@ -279,7 +250,7 @@ def test_the_commands_read_errors_by_their_codes(imagej, tmp_path: Path) -> None
     errors = [missing_channel("channel", 2, 1).within(path), CellspanError('a "code": "x"\tand\nmore')]
     file = tmp_path / "errors.txt"
     file.write_text("".join(problem_line(error) + "\n" for error in errors) + "ERROR {}\n", encoding="ascii")
-    shared = imagej.engine.with_name("engine.groovy")
+    shared = imagej.engine.with_name("engine.groovy.txt")
     printed = imagej.groovy(PROGRAMS / "check_problems.groovy", shared, file, display=False).splitlines()
     assert printed == [
         "missing_channel",
@@ -305,6 +276,7 @@ def test_a_stack_in_a_folder_is_told_in_words_of_the_dialog(imagej, tmp_path: Pa
     printed = imagej.groovy(program, PROGRAMS, tmp_path / "images", display=False)
     assert printed.splitlines() == [
         "NOTE something to know",
-        "NOTE 0 objects in 0 of 1 images",
+        "NOTE 0 objects in 0 of 1 images; results in",
+        f"{tmp_path / 'images_cellspan'}",
         "ERROR 1 image(s) failed, the others are done. stack.tif: this is a stack; open it and use Segment Cells.",
     ]

@@ -21,6 +21,12 @@ print("result " + result + ", overlay " + Overlay.size);
 """
 
 
+@pytest.fixture
+def imagej(plain_imagej):
+    """The macro is for plain ImageJ."""
+    return plain_imagej
+
+
 @pytest.mark.data
 def test_every_roi_is_exactly_its_object(imagej, nuclei: Path, expected_labels: np.ndarray, tmp_path: Path) -> None:
     painted = tmp_path / "painted.tif"

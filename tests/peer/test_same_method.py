@@ -23,7 +23,8 @@ from cellspan.core.objects.labels import as_labels, median_diameter, renumber, r
 from cellspan.core.objects.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.reading import read_labels
-from cellspan.core.training.data import Pair, find_pairs, read_pair
+from cellspan.core.training.data import read_pair
+from cellspan.core.training.pairs import Pair, find_pairs
 from cellspan.core.training.simulate import simulate_nuclei
 
 pytestmark = pytest.mark.filterwarnings("default")  # cellpose, and what it loads, are not ours to mend

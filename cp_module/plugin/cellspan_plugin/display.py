@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from cellspan_plugin.filters import Filtered, discarded
 from cellspan_plugin.table import Column, table_of
 from cellspan_plugin.volumes import fullest_slice
+
+LETTERS = 100  # in a line of notes, so that it fits into a new window
+LETTER_SIZE = 8  # points
 
 
 class Shown:
@@ -19,10 +23,12 @@ class Shown:
         self.image, self.nuclei_image, self.anisotropy = image, nuclei_image, anisotropy
         self.columns: dict[str, Column] = {}
         self.stages: Filtered | None = None  # of the module's own objects
+        self.notes: list[str] = []  # what the user should know of a result
 
     def add(self, name: str, stages: Filtered, result: Any, model: str) -> None:
         """Add objects that the engine found, first those with the module's own name; `model` as in the panel."""
         self.columns[name] = Column(stages.segmented, stages.reasons, result, model)
+        self.notes += [f"{name}: {note}" for note in result.notes]
         if self.stages is None:
             self.stages = stages
 
@@ -47,6 +53,7 @@ class Shown:
         found, large = stages.unedited_segmented[place], stages.small_removed_segmented[place]
         display_data.too_small = discarded(found, large)
         display_data.dropped = discarded(large, first[place])
+        display_data.notes = self.notes
         display_data.row_labels, display_data.rows = table_of(self.columns, self.anisotropy)
 
 
@@ -65,6 +72,9 @@ def draw(figure: Any, data: Any, title: str, nuclei_title: str) -> None:
     columns = {"col_labels": data.names} if rest else {}
     width = {"n_cols": 2} if with_nuclei else {}
     figure.subplot_table(1, 1, data.rows, row_labels=data.row_labels, **columns, **width)
+    if data.notes:
+        lines = [line for note in data.notes for line in textwrap.wrap(note, LETTERS)]
+        figure.figure.suptitle("\n".join(lines), fontsize=LETTER_SIZE)
 
 
 def _show(figure: Any, image: np.ndarray) -> Any:

@@ -20,6 +20,8 @@ from cellprofiler_core.constants.measurement import (
     R_PARENT,
 )
 
+from cellspan_plugin.row_runs import runs_of
+
 Column = Tuple[str, str, str]  # object or image, feature, type in the database
 NUCLEI_COUNT = "Flow_NucleiCount"
 # per segmentation: feature, type, value from the engine's result
@@ -72,11 +74,7 @@ def features(columns: list[Column], owner: str, category: str) -> list[str]:
 def write_objects(measurements: Any, name: str, labels: np.ndarray) -> None:
     """Write count, locations and numbers of the objects 1..n; a faster ImageSegmentation.add_measurements."""
     count = int(labels.max(initial=0))
-    inside = np.flatnonzero(labels)
-    numbers = labels.ravel()[inside]
-    areas = np.bincount(numbers, minlength=count + 1)[1:]
-    axes = np.unravel_index(inside, labels.shape)
-    centres = [np.bincount(numbers, axis, minlength=count + 1)[1:] / areas for axis in reversed(axes)]
+    centres = runs_of(labels).centres(count)[::-1]
     centres += [np.zeros(count)] * (3 - len(centres))
     for feature, values in zip((M_LOCATION_CENTER_X, M_LOCATION_CENTER_Y, M_LOCATION_CENTER_Z), centres):
         measurements.add_measurement(name, feature, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ Result = TypeVar("Result")
 QUIET_SECONDS = 2.0  # shorter waits are not worth a word
 AGAIN_SECONDS = 10.0  # after which the log repeats what has not changed
 PULSE_SECONDS = 0.1  # between two looks of the window at the user
-WAITS = ("waiting", "starting")  # what the client says before the engine works on the image; told at every change
+WAITS = ("waiting", "starting", "preparing")  # what the image waits for; told at every change
 
 
 class Stopped(Exception):
@@ -54,27 +55,69 @@ def sentence_of(fraction: float, message: str, seconds: float) -> str:
     return f"{message[:1].upper()}{message[1:]}{progress}{elapsed}"
 
 
-def attend(work: Callable[[OnProgress], Result], say: Callable[[str], None], title: str, parent: Any = None) -> Result:
+def attend(work: Callable[[OnProgress], Result], say: Callable[[str], None], title: str, workspace: Any) -> Result:
     """The result of `work`, which gets a listener for its progress.
 
     In the main thread of a desktop, the work has a thread of its own; if it takes long, a window tells what is going
-    on and stays alive. Raises Stopped if the user presses its Cancel button, and whatever the work raises.
+    on and stays alive. Raises Stopped if the user presses its Cancel button or stops the analysis, and whatever the
+    work raises.
     """
     wx = _desktop()
     teller = Teller(say)
     if wx is None:
-        return work(teller)
+        return work(_unless(_analysis_is_stopped(workspace), teller))
     aside = _Aside(work, teller)
     aside.start()
     aside.join(QUIET_SECONDS)
     if aside.is_alive():
         style = wx.PD_APP_MODAL | wx.PD_CAN_ABORT
-        window = wx.ProgressDialog(title, teller.sentence, maximum=100, parent=parent, style=style)
+        window = wx.ProgressDialog(title, teller.sentence, maximum=100, parent=workspace.frame, style=style)
         try:
             _watch(window, aside, teller)
         finally:
             window.Destroy()
     return aside.outcome()
+
+
+def _unless(is_stopped: Callable[[], bool], tell: OnProgress) -> OnProgress:
+    """A listener that ends the work once it is stopped."""
+
+    def heard(fraction: float, message: str) -> None:
+        if is_stopped():
+            raise Stopped  # the client then takes the image back from the engine
+        tell(fraction, message)
+
+    return heard
+
+
+def _analysis_is_stopped(workspace: Any) -> Callable[[], bool]:
+    """Whether CellProfiler has told this worker of an analysis to stop.
+
+    It looks at that between modules only, and ends a worker that is still busy after ten seconds; until then, the
+    desktop stands still. `end_step` then finds the message in the socket, because it is only looked for here.
+    """
+    worker = getattr(workspace.cancel_handler, "__self__", None)  # there is none in test mode and without a display
+    messages = getattr(worker, "notify_socket", None) or getattr(worker, "keepalive_socket", None)  # 4.2, 5
+    return lambda: messages is not None and bool(messages.poll(0))
+
+
+def end_step(workspace: Any) -> None:
+    """End the step that the user has stopped; an analysis ends, test mode stays at this module.
+
+    For test mode, CellProfiler 4.2 gives the workspace a handler for this, which fails: it marks a list of its own
+    instead of the one that its caller, `do_step`, looks at. That one is marked here. Raises Stopped if there is none;
+    an exception always ends the test mode.
+    """
+    try:
+        workspace.cancel_request()
+    except IndexError:
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_code.co_name != "do_step":
+            frame = frame.f_back
+        cancelled = None if frame is None else frame.f_locals.get("cancelled")
+        if not isinstance(cancelled, list):
+            raise Stopped from None
+        cancelled[0] = True
 
 
 def _watch(window: Any, aside: _Aside[Result], teller: Teller) -> None:

@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 from cellspan.core.cli import main
 from cellspan.core.machine.memory import in_words
 from cellspan.core.models.architecture import network_shapes
+from cellspan.core.models.official import OFFICIAL
 from cellspan.core.training.simulate import simulate_nuclei
 
 from ...blob_finder import save_blob_finder
@@ -163,6 +164,15 @@ def test_fetch_from_a_mirror(cellpose_models: Path, mirror: str) -> None:
     again = run("fetch", "livecell_cp3", "--sha256", sha256, CELLSPAN_MODELS_URL="http://127.0.0.1:1")
     assert "is already here" in again.stdout
     assert "vouches" not in again.stdout
+
+
+@quick
+def test_fetch_without_a_name_lists_all() -> None:
+    lines = {line.split()[0]: line for line in run("fetch", "--url", "https://mirror.example.org/").stdout.splitlines()}
+    assert lines.keys() == OFFICIAL.keys()
+    assert "2 channels  estimates diameters" in lines["cyto"]
+    assert "(https://mirror.example.org/cytotorch_0)" in lines["cyto"]
+    assert "3 channels" in lines["neurips_cellpose_default"]
 
 
 @quick

@@ -15,6 +15,7 @@ import roifile
 import tifffile
 
 from cellspan.core.objects.outlines import rois_to_labels
+from cellspan.core.pictures.reading import read_labels
 from cellspan.core.training.simulate import simulate_nuclei
 
 pytestmark = pytest.mark.end_to_end
@@ -29,7 +30,7 @@ def picture(tmp_path: Path) -> Path:
 
 def test_every_output_of_one_image(tmp_path: Path, picture: Path, cellspan: Callable) -> None:
     out = tmp_path / "out"
-    save = "labels,rois,overlay,table,flows,probability"
+    save = "labels,rois,overlay,table,flows,probability,seg,outlines"
     done = cellspan("segment", picture, "-o", out, "--model", "nuclei", "--save", save)
     labels = tifffile.imread(out / "cells_labels.tif")
     count = int(labels.max())
@@ -42,6 +43,8 @@ def test_every_output_of_one_image(tmp_path: Path, picture: Path, cellspan: Call
     assert [int(row["area"]) for row in rows] == np.bincount(labels.ravel())[1:].tolist()
     assert tifffile.imread(out / "cells_flows.tif").shape == (2, 160, 200)
     assert tifffile.imread(out / "cells_probability.tif").shape == (160, 200)
+    assert np.array_equal(read_labels(out / "cells_seg.npy"), labels)
+    assert len((out / "cells_cp_outlines.txt").read_text().splitlines()) == count
     run = json.loads((out / "run.json").read_text())
     assert run["inputs"][0]["objects"] == count
     assert run["parameters"]["model"] == "nuclei"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -38,9 +39,15 @@ def train(cellspan: Callable, folder: Path, out: str, *more: str) -> subprocess.
 
 
 def test_outlines_become_a_model_in_the_list(corrected: Path, cellspan: Callable) -> None:
+    """Of ImageJ, and of Cellpose in its own files."""
+    drawn, found = (simulate_nuclei((160, 160), diameter=26, seed=seed) for seed in (2, 3))
+    imageio.imwrite(corrected / "drawn.png", drawn.image)
+    np.save(corrected / "drawn_seg.npy", {"masks": drawn.labels}, allow_pickle=True)  # type: ignore[arg-type]
+    imageio.imwrite(corrected / "found.png", found.image)
+    imageio.imwrite(corrected / "found_cp_masks.png", found.labels.astype(np.uint16))
     done = train(cellspan, corrected, "out", "--register", "my nuclei")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"AP@0.5 on 2 annotated images: [01]\.\d\d before, [01]\.\d\d after", done.stderr), done.stderr
+    assert re.search(r"AP@0.5 on 4 annotated images: [01]\.\d\d before, [01]\.\d\d after", done.stderr), done.stderr
     assert "The model 'my nuclei' is now available in every program" in done.stdout
     assert "my nuclei" in cellspan("models", "list").stdout
     image = corrected / "field 0.tif"
@@ -54,7 +61,23 @@ def test_outlines_become_a_model_in_the_list(corrected: Path, cellspan: Callable
     assert not (corrected.parent / "other").exists()  # refused before the training
 
 
+class Hostile:
+    """Would make a folder if it were unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.trace),)
+
+
 def test_what_cannot_be_learnt_from_is_refused_in_one_sentence(corrected: Path, cellspan: Callable) -> None:
+    trace, hostile = corrected / "trace", corrected / "a_seg.npy"
+    imageio.imwrite(corrected / "a.png", np.zeros((160, 160), np.uint8))
+    np.save(hostile, {"masks": Hostile(trace)}, allow_pickle=True)  # type: ignore[arg-type]
+    assert "a_seg.npy: this NumPy file cannot be read (it refers to" in refused(cellspan, corrected)
+    assert not trace.exists()
+    hostile.unlink()
     rois = corrected / "field 1_RoiSet.zip"
     write_roi_zip(rois, [])
     assert "it contains no ROIs" in refused(cellspan, corrected)

@@ -17,7 +17,15 @@ import numba
 import pytest
 
 from cellspan.core.machine import kept_code
-from cellspan.core.machine.kept_code import EVERY_TIME, MESSAGE, cache_folder, look_for_code, place_of_new_code
+from cellspan.core.machine.kept_code import (
+    EVERY_TIME,
+    MESSAGE,
+    PROGRESS,
+    cache_folder,
+    look_for_code,
+    place_of_new_code,
+    preparing,
+)
 
 LOOPS = """
 from cellspan.core.machine.compiled import njit, prange
@@ -186,11 +194,16 @@ def test_only_code_of_cellspan_is_announced(
     monkeypatch.setattr(kept_code, "PATIENCE", 0.0001)
     monkeypatch.setattr(kept_code, "_announcement", kept_code._Announcement())
     monkeypatch.setattr(kept_code, "place_of_new_code", lambda: kept_code.Place(None, lasting))
+    heard = [preparing()]
+    tell = kept_code.log.warning
+    monkeypatch.setattr(kept_code.log, "warning", lambda *words: (heard.append(preparing()), tell(*words)))
     with caplog.at_level(logging.WARNING):
         assert numba.njit(lambda x: x + 1)(1) == 2
         assert not caplog.records
         compiled(loops(tmp_path))
+    heard.append(preparing())
     assert [record.message for record in caplog.records] == [message]
+    assert heard == [None, PROGRESS.format("once" if lasting else "at every start"), None], "only meanwhile"
 
 
 @pytest.mark.end_to_end

@@ -55,7 +55,7 @@ IMPOSSIBLE: dict[str, Change] = {
     "widths zero": lambda about: about.update(widths=[2, 0, 32, 64, 128]),
     "widths huge": lambda about: about.update(widths=[2, 16, 32, 64, 10**9]),
     "widths many": lambda about: about.update(widths=[2] * 1000),
-    "channels": lambda about: about.update(widths=[3, 16, 32, 64, 128]),
+    "channels": lambda about: about.update(widths=[9, 16, 32, 64, 128]),
     "short": lambda about: about["size_model"].update(coefficients=[0.1] * 5),
     "coefficient nan": lambda about: about["size_model"]["coefficients"].__setitem__(3, float("nan")),
     "coefficient 1e300": lambda about: about["size_model"]["coefficients"].__setitem__(3, 1e300),

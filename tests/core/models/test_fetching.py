@@ -19,7 +19,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.models import download as download_module
 from cellspan.core.models.download import download
 from cellspan.core.models.fetching import Source, fetch_model
-from cellspan.core.models.official import ADDRESS, ADDRESS_OF_4, OFFICIAL, OfficialFile, OfficialModel
+from cellspan.core.models.official import ADDRESS, ADDRESS_OF_4, OFFICIAL, OfficialFile
 from cellspan.core.models.registry import find_model
 
 from ...blob_finder import save_blob_finder
@@ -87,6 +87,33 @@ def test_files_have_the_names_that_cellpose_gives_them(
 ) -> None:
     model, _ = fetch_model(name, Source(official.url))
     assert find_model(typed).weights_file == model.weights_file == cellpose_models / file
+
+
+def test_every_official_model_comes_with_its_channels(
+    server: Server, cellpose_models: Path, tmp_path: Path, save_checkpoint: Save, save_sizes: Save
+) -> None:
+    for name, about in OFFICIAL.items():
+        file = save_checkpoint(tmp_path / "server" / name, (about.channels, 4, 8))
+        server.files[about.weights.name] = file.read_bytes()
+        if about.sizes:
+            server.files[about.sizes.name] = save_sizes(tmp_path / "server" / "sizes.npy").read_bytes()
+        model, _ = fetch_model(name, Source(server.url))
+        assert model.description.layout.channels == about.channels
+        assert model.description.mean_diameter == (17 if name == "nuclei" else 30)
+        assert (model.description.size_model is not None) == (about.sizes is not None)
+    server.files["neurips_cellpose_default"] = server.files["CP"]
+    (cellpose_models / "neurips_cellpose_default.sha256").unlink()
+    with pytest.raises(CellspanError, match=r"was refused: its network has 2 input channel\(s\) instead of 3"):
+        fetch_model("neurips_cellpose_default", Source(server.url, overwrite=True))
+
+
+def test_models_of_other_kinds_are_refused_by_name(server: Server) -> None:
+    for name, reason in (("transformer_cp3", "use cyto3"), ("bact_omni", "Omnipose"), ("cyto_0", "MXNet")):
+        with pytest.raises(CellspanError, match=f"{name} cannot be used: .*{reason}"):
+            fetch_model(name, Source(server.url))
+        with pytest.raises(CellspanError, match=f"There is no model '{name}'.* {name} cannot be used"):
+            find_model(name)
+    assert not server.asked
 
 
 def test_what_is_there_is_not_downloaded_again(official: Server, cellpose_models: Path) -> None:
@@ -233,7 +260,7 @@ def test_other_networks_are_refused(official: Server, cellpose_models: Path, tmp
         fetch_model("cyto3", Source(official.url))
     with pytest.raises(CellspanError, match="no official model 'cyto4'; choose from cyto, cyto2, cyto3"):
         fetch_model("cyto4", Source(official.url))
-    with pytest.raises(CellspanError, match="cpdino has a network that cellspan does not run; fetch cpsam_v2 instead"):
+    with pytest.raises(CellspanError, match="cpdino cannot be used: it has another network: use cpsam_v2"):
         fetch_model("cpdino", Source(official.url))
 
 
@@ -315,7 +342,7 @@ def test_folders_that_cannot_be_written_to(official: Server, cellpose_models: Pa
 
 
 def test_models_without_a_size_model(official: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert OFFICIAL["livecell_cp3"] == OfficialModel(OfficialFile("livecell_cp3"))
+    assert OFFICIAL["livecell_cp3"].sizes is None
     official.files["livecell_cp3"] = official.files["cyto3"]
     model, files = fetch_model("livecell_cp3", Source(official.url))
     assert model.description.size_model is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.objects.linking import link_frames, link_tables
+from cellspan.core.objects.linking import link_frames, link_tracks
 
 pytestmark = pytest.mark.quick
 
@@ -36,6 +36,15 @@ def test_daughters_get_new_numbers_and_keep_them() -> None:
     daughters = field((10, 10, 20, 19), (10, 21, 20, 30), (30, 40, 38, 50))
     linked = link_frames([mother, daughters, daughters])
     assert [set(np.unique(frame)) - {0} for frame in linked] == [{1, 2}, {2, 3, 4}, {2, 3, 4}]
+
+
+def test_daughters_know_their_mother() -> None:
+    mother = field((10, 10, 20, 30), (30, 40, 38, 50))
+    daughters = field((10, 10, 20, 19), (10, 21, 20, 30), (30, 40, 38, 50), (1, 1, 5, 5))
+    thirds = field((10, 10, 14, 19), (15, 10, 20, 19), (10, 21, 20, 30), (30, 40, 38, 50), (1, 1, 5, 5))
+    tracks = link_tracks([mother * 5, daughters, thirds])
+    assert [table.tolist() for table in tracks.tables[1:]] == [[0, 11, 12, 10, 13], [0, 14, 15, 12, 10, 13]]
+    assert tracks.parents == {11: 5, 12: 5, 14: 11, 15: 11}, "whoever comes into view has no mother"
 
 
 def test_a_piece_that_breaks_off_is_new_and_the_rest_stays() -> None:
@@ -75,7 +84,7 @@ def test_missing_numbers_stay_missing() -> None:
 def test_no_frames_and_frames_of_different_shapes() -> None:
     assert link_frames([]) == []
     with pytest.raises(CellspanError, match="one shape"):
-        link_tables([field(), field(shape=(9, 9))])
+        link_tracks([field(), field(shape=(9, 9))])
 
 
 @given(st.lists(arrays(np.int32, (5, 6), elements=st.integers(0, 4)), min_size=1, max_size=4))

@@ -51,7 +51,7 @@ def test_files(found: np.ndarray, tmp_path: Path) -> None:
     nothing = np.zeros((2, *found.shape), np.float32)
     result = Result(found, nothing, nothing[0], 5.0, np.zeros(64, np.float32), "m", "0", "cpu", 0.0)
     paths = output_paths(tmp_path, Path("many"), ["labels", "rois", "table"])
-    save_plane_outputs(paths, result, image, Parameters())
+    save_plane_outputs(paths, result, image, Parameters(), Path("a.tif"))
     assert np.array_equal(read_labels(paths["labels"]), found)
     assert read_labels(paths["labels"]).dtype == np.uint32
     rows = list(csv.DictReader(paths["table"].open()))

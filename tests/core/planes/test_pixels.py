@@ -42,12 +42,13 @@ def test_the_middle_is_in_the_middle_and_not_empty(height: int, width: int, side
     assert abs(left - right) <= 1
 
 
-def test_flat_images_are_those_without_contrast_in_the_first_channel() -> None:
+def test_flat_images_are_those_without_contrast_in_the_channels_to_segment() -> None:
     planes = np.zeros((2, 4, 5), np.float32)
     planes[1, 1, 1] = 1
-    assert Pixels(planes, Parameters()).is_flat
+    assert Pixels(planes, Parameters()).is_flat()
+    assert not Pixels(planes, Parameters()).is_flat(2)
     planes[0, 2, 2] = 1
-    assert not Pixels(planes, Parameters()).is_flat
+    assert not Pixels(planes, Parameters()).is_flat()
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.randoms(use_true_random=False))

@@ -35,7 +35,7 @@ def write(folder: Path, *names: str | bytes, labels: np.ndarray) -> Path:
     "predicted",
     ["a_labels.tif", "A_LABELS.TIF".replace("A_", "a_"), "a_img_labels.tif", "a_masks.tif", "a_cp_masks.tif"],
 )
-@pytest.mark.parametrize("true", ["a_masks.tif", "a_labels.tif", "a_Masks.TIF"])
+@pytest.mark.parametrize("true", ["a_masks.tif", "a_labels.tif", "a_Masks.TIF", "a_cp_masks.tif", "a_img_masks.tif"])
 def test_pairs_are_found_by_their_id(tmp_path: Path, labels: np.ndarray, predicted: str, true: str) -> None:
     write(tmp_path / "p", f"sub/{predicted}", labels=labels)
     write(tmp_path / "t", f"sub/{true}", labels=labels)
@@ -105,3 +105,27 @@ def test_two_label_images_of_one_image_are_refused(tmp_path: Path, labels: np.nd
     write(tmp_path / "p", "a_labels.tif", "a_labels.tiff", labels=labels)
     with pytest.raises(CellspanError, match=r"a_labels\.tiff: a_labels\.tif has the same id"):
         evaluate_folders(tmp_path / "p", tmp_path / "t")
+
+
+def write_seg(folder: Path, name: str, masks: np.ndarray) -> None:
+    """As Cellpose's window does it."""
+    folder.mkdir(exist_ok=True)
+    np.save(folder / name, {"masks": masks}, allow_pickle=True)  # type: ignore[arg-type]
+
+
+def test_what_cellpose_saves_is_read_on_both_sides(tmp_path: Path, labels: np.ndarray) -> None:
+    write_seg(tmp_path / "t", "a_seg.npy", labels)
+    write_seg(tmp_path / "p", "a_img_seg.npy", labels)
+    [score] = evaluate_folders(tmp_path / "p", tmp_path / "t")
+    assert (score.name, score.as_row()["ap@0.9"]) == ("a", 1)
+
+
+def test_results_beside_annotations_are_told_apart(tmp_path: Path, labels: np.ndarray) -> None:
+    """What people made is true, and what a program found is predicted, if both are in one folder."""
+    one = np.where(labels == 1, 1, 0).astype(np.uint16)
+    folder = write(tmp_path / "both", "a_masks.tif", labels=labels)
+    write_seg(folder, "a_seg.npy", one)
+    assert [(score.true, score.predicted) for score in evaluate_folders(folder, folder)] == [(2, 1)]
+    (folder / "a_masks.tif").unlink()
+    write(folder, "a_labels.tif", "a_cp_masks.tif", labels=labels)
+    assert [(score.true, score.predicted) for score in evaluate_folders(folder, folder)] == [(1, 2)]

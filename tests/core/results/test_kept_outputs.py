@@ -101,3 +101,5 @@ def test_in_the_shell(pixels: np.ndarray, cellspan: Callable, tmp_path: Path) ->
     assert "Note: The network was asked again: diameter has changed." in done.stderr
     done = cellspan(*words, "--reuse-flows", "--do-3d", check=False)
     assert (done.returncode, "volumes is not kept" in done.stderr) == (2, True)
+    done = cellspan(*words, "--do-3d", "--save", "outlines", check=False)
+    assert (done.returncode, "Outlines as text are for planes" in done.stderr) == (2, True)

@@ -13,6 +13,7 @@ import tifffile
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.reading import read_labels
 from cellspan.core.pictures.volume import Spacing, Volume
 from cellspan.core.results import volume_files
 from cellspan.core.results.outputs import output_paths
@@ -21,6 +22,7 @@ from cellspan.core.results.volume_files import save_volume_outputs
 from cellspan.core.volumes.pipeline import Found
 
 pytestmark = pytest.mark.quick
+SOURCE = Path("a.tif")
 VOLUME = Volume(np.arange(4 * 20 * 30, dtype=np.uint16).reshape(1, 4, 20, 30))
 
 
@@ -45,9 +47,9 @@ def test_the_views_belong_to_the_overlay(tmp_path: Path, monkeypatch: pytest.Mon
     with monkeypatch.context() as patch:
         patch.setattr(volume_files, "write_picture", full)
         with pytest.raises(CellspanError, match=r"stack_orthogonal\.png: the file cannot be written"):
-            save_volume_outputs(paths, found(), VOLUME, parameters)
+            save_volume_outputs(paths, found(), VOLUME, parameters, SOURCE)
     assert list(tmp_path.iterdir()) == []
-    save_volume_outputs(paths, found(), VOLUME, parameters)
+    save_volume_outputs(paths, found(), VOLUME, parameters, SOURCE)
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {path.name for path in paths.values()} | {"stack_orthogonal.png"}
 
@@ -56,11 +58,12 @@ def test_the_views_belong_to_the_overlay(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_size_of_a_voxel_is_kept_in_every_kind(
     tmp_path: Path, spacing: Spacing | None, unit: str, shown: str
 ) -> None:
-    kinds = ["labels", "overlay", "table", "flows", "probability"]
+    kinds = ["labels", "overlay", "table", "flows", "probability", "seg"]
     paths = output_paths(tmp_path, Path("stack"), kinds)
     result = found()
     result.anisotropy, result.flows = 4.0, np.ones((3, *VOLUME.shape), np.float32)
-    save_volume_outputs(paths, result, Volume(VOLUME.channels, spacing, unit), Parameters(do_3d=True))
+    save_volume_outputs(paths, result, Volume(VOLUME.channels, spacing, unit), Parameters(do_3d=True), SOURCE)
+    assert np.array_equal(read_labels(paths["seg"]), result.labels)
     for kind in ("labels", "probability"):
         with tifffile.TiffFile(paths[kind]) as tiff:
             about = tiff.imagej_metadata or {}

@@ -64,6 +64,19 @@ def test_no_lease_ends_while_a_client_waits_for_an_answer() -> None:
     assert job.expired(job.seen + 1000)
 
 
+def test_a_client_that_promised_to_ask_again_counts_as_gone_if_it_does_not() -> None:
+    job = a_job(lease=90)
+    job.promise = 15
+    assert not job.expired(job.seen + 14)
+    assert job.expired(job.seen + 16)
+    job.finish("done", "1 objects")
+    assert not job.expired(job.seen + 80), "the result waits as long as the lease says"
+    job = a_job(lease=90)
+    job.promise = 15
+    job.touch()
+    assert not job.expired(job.seen + 80)
+
+
 def test_a_client_whose_connection_broke_has_a_moment_to_come_back() -> None:
     job = a_job(lease=1000)
     job.seen -= 500

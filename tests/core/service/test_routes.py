@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from cellspan.core.machine.kept_code import PROGRESS
 from cellspan.core.parameters import DYNAMICS, Parameters
 from cellspan.core.service import routes
 from cellspan.core.service.app import make_app
@@ -194,6 +195,19 @@ def test_programs_hear_how_many_jobs_wait_before_and_how_many_others_run(
     assert not {"before", "running"} & set(done)
 
 
+def test_a_job_that_runs_while_code_is_compiled_says_so(
+    http: TestClient, post: Post, segmenter: FakeSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter.gate.clear()
+    job = f"/v1/jobs/{post().json()['id']}"
+    until(lambda: len(segmenter.begun) == 1)
+    words = PROGRESS.format("once")
+    monkeypatch.setattr(routes, "preparing", lambda: words)
+    assert http.get(job).json()["message"] == words
+    segmenter.gate.set()
+    assert http.get(f"{job}?wait=20").json()["message"] != words
+
+
 def test_an_interactive_image_comes_before_those_that_wait(
     http: TestClient, post: Post, engine: Engine, segmenter: FakeSegmenter
 ) -> None:
@@ -349,6 +363,20 @@ def test_a_client_that_goes_away_while_it_waits_is_noticed(engine: Engine, segme
     assert job.expired(time.monotonic() + DISCONNECTED_SECONDS + 1)
     engine.get(job.id)  # it is there again
     assert not job.expired(time.monotonic() + 3000)
+
+
+def test_a_client_that_dies_between_two_questions_is_noticed(
+    http: TestClient, post: Post, engine: Engine, segmenter: FakeSegmenter
+) -> None:
+    segmenter.gate.clear()
+    job_id = post(Cellspan_Lease="90").json()["id"]
+    job = engine.jobs._jobs[job_id]
+    assert http.get(f"/v1/jobs/{job_id}?wait=0.1").json()["state"] != "done"
+    assert not job.expired(time.monotonic() + 80)
+    assert http.get(f"/v1/jobs/{job_id}?wait=0.1&within=15").json()["state"] != "done"
+    assert not job.expired(time.monotonic() + 10)
+    assert job.expired(time.monotonic() + 16)
+    assert http.get(f"/v1/jobs/{job_id}?within=0").status_code == 400
 
 
 def test_a_lease_does_not_end_under_a_client_that_waits(

@@ -11,7 +11,7 @@ from cellspan.core.models.registry import find_model
 from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
 from cellspan.core.segmenter import Segmenter
 from cellspan.core.training.comparison import MOST_IMAGES, Comparison, compared, mean_average_precision
-from cellspan.core.training.data import find_pairs
+from cellspan.core.training.pairs import find_pairs
 
 from .test_data import write_outlined, write_pair
 

@@ -10,12 +10,9 @@ import tifffile
 from cellspan.core.errors import CellspanError
 from cellspan.core.objects.labels import median_diameter
 from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
+from cellspan.core.pictures.channels import LUMINANCE
 from cellspan.core.training.data import (
     Field,
-    chosen_series,
-    divided,
-    find_pairs,
-    licence,
     load_field,
     load_fields,
     notes_on_channels,
@@ -23,6 +20,7 @@ from cellspan.core.training.data import (
     require_objects,
     source_weights,
 )
+from cellspan.core.training.pairs import find_pairs
 from cellspan.core.training.simulate import simulate_nuclei
 
 pytestmark = pytest.mark.quick
@@ -33,64 +31,6 @@ def write_pair(folder: Path, name: str, seed: int = 0, diameter: float = 26) -> 
     field = simulate_nuclei((128, 128), diameter=diameter, seed=seed)
     imageio.imwrite(folder / f"{name}_img.png", field.image)
     imageio.imwrite(folder / f"{name}_masks.png", field.labels.astype(np.uint16))
-
-
-def test_pairs_of_any_depth_with_their_source_and_licence(tmp_path: Path) -> None:
-    write_pair(tmp_path / "yeast" / "train", "a")
-    write_pair(tmp_path / "yeast" / "val", "b")
-    write_pair(tmp_path / "plain", "c")
-    (tmp_path / "yeast" / "LICENSE.txt").write_text("Source: x\nLicence: CC0 1.0\n")
-    (tmp_path / "plain" / "lonely_img.png").write_bytes(b"")
-    pairs = find_pairs(tmp_path)
-    assert [(pair.image.stem, pair.source, licence(pair)) for pair in pairs] == [
-        ("c_img", "plain", "unknown"),
-        ("a_img", "yeast", "CC0 1.0"),
-        ("b_img", "yeast", "CC0 1.0"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("place", "split", "source"),
-    [
-        ("val", "val", "data"),
-        ("Val", "val", "data"),
-        ("val/plate1", "val", "plate1"),
-        ("plate1/TEST", "test", "plate1"),
-        ("Test/plate1/well2", "test", "well2"),
-        ("train/plate1", "train", "plate1"),
-        ("validated", "train", "validated"),
-        ("test/train", "train", "data"),  # the innermost decides
-        (".", "train", "data"),
-    ],
-)
-def test_images_below_val_and_test_are_held_out(tmp_path: Path, place: str, split: str, source: str) -> None:
-    data = tmp_path / "test" / "val" / "data"  # what lies above is the user's affair
-    write_pair(data / place, "a")
-    write_pair(data / "plate9", "b")
-    found = {pair.image.stem: pair for pair in find_pairs(data)}
-    assert (found["a_img"].split, found["a_img"].source) == (split, source)
-    assert (found["b_img"].split, found["b_img"].source) == ("train", "plate9")
-    used, held_out = divided(found.values())
-    assert (found["a_img"] in used, found["a_img"] in held_out) == (split == "train", split == "val")
-
-
-def test_a_split_folder_that_is_named_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in `cellspan train yeast/train yeast/val`, or from within such a folder."""
-    for split in ("train", "val", "test"):
-        write_pair(tmp_path / "yeast" / split, split)
-    pairs = [pair for split in ("train", "val", "test") for pair in find_pairs(tmp_path / "yeast" / split)]
-    assert [(pair.split, pair.source) for pair in pairs] == [(split, "yeast") for split in ("train", "val", "test")]
-    monkeypatch.chdir(tmp_path / "yeast" / "val")
-    assert [(pair.split, pair.source) for pair in find_pairs(".")] == [("val", "yeast")]
-    with pytest.raises(CellspanError, match=r"yeast/test: there are no training images.*named val or test"):
-        divided(pairs[2:])
-
-
-def test_a_folder_without_pairs_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CellspanError, match="no pairs"):
-        find_pairs(tmp_path)
-    with pytest.raises(CellspanError, match="no such folder"):
-        find_pairs(tmp_path / "missing")
 
 
 def test_fields_come_at_the_mean_diameter(tmp_path: Path) -> None:
@@ -193,44 +133,6 @@ def write_outlined(folder: Path, name: str, rois: str, seed: int = 0) -> np.ndar
     return field.labels
 
 
-@pytest.mark.parametrize(
-    ("name", "rois"),
-    [
-        ("cells.tif", "cells_rois.zip"),
-        ("cells.tif", "cells_RoiSet.zip"),
-        ("cells_img.png", "cells_rois.zip"),
-        ("cells_img.png", "cells_img_ROIs.zip"),
-        ("Zellen é.tif", "RoiSet.zip"),
-    ],
-)
-def test_images_with_outlines_from_imagej(tmp_path: Path, name: str, rois: str) -> None:
-    labels = write_outlined(tmp_path / "some", name, rois)
-    pair = find_pairs(tmp_path)[0]
-    assert (pair.image.name, pair.masks.name) == (name, rois)
-    np.testing.assert_array_equal(read_pair(pair)[1], labels)
-
-
-def test_masks_win_over_outlines_and_results_are_no_images(tmp_path: Path) -> None:
-    write_pair(tmp_path, "a")
-    write_outlined(tmp_path, "a_img.png", "a_img_rois.zip")
-    write_outlined(tmp_path, "b.png", "b_rois.zip")
-    imageio.imwrite(tmp_path / "b_overlay.png", np.zeros((5, 5), np.uint8))
-    imageio.imwrite(tmp_path / "c.png", np.zeros((5, 5), np.uint8))  # not annotated
-    assert [pair.masks.name for pair in find_pairs(tmp_path)] == ["a_masks.png", "b_rois.zip"]
-
-
-def test_a_mark_inside_a_name_makes_no_result(tmp_path: Path) -> None:
-    write_outlined(tmp_path, "exp_labels488.png", "exp_labels488_rois.zip")
-    assert [pair.image.name for pair in find_pairs(tmp_path)] == ["exp_labels488.png"]
-
-
-def test_one_roi_set_for_several_images_is_refused(tmp_path: Path) -> None:
-    write_outlined(tmp_path, "a.png", "RoiSet.zip")
-    write_outlined(tmp_path, "b.png", "RoiSet.zip")
-    with pytest.raises(CellspanError, match=r"RoiSet\.zip: it is unclear which of the 2 images.*a_rois\.zip"):
-        find_pairs(tmp_path)
-
-
 def test_one_outline_in_two_parts_is_one_object(tmp_path: Path) -> None:
     labels = np.zeros((64, 64), np.int32)
     labels[5:9, 5:9] = labels[20:30, 20:30] = 1
@@ -239,40 +141,36 @@ def test_one_outline_in_two_parts_is_one_object(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_pair(find_pairs(tmp_path)[0])[1], labels)
 
 
-def test_images_in_files_of_several_have_annotations_of_their_own(tmp_path: Path) -> None:
-    fields = [simulate_nuclei((96, 96), seed=seed) for seed in range(3)]
-    for name in ("a_img.ome.tif", "b.ome.tif"):
-        with tifffile.TiffWriter(tmp_path / name) as file:
-            for field in fields:
-                file.write(field.image, metadata={"axes": "YX"})
-    for number in (0, 2):
-        imageio.imwrite(tmp_path / f"a_img.ome_s{number}_masks.png", fields[number].labels.astype(np.uint16))
-    rois = labels_to_rois(fields[1].labels)
-    write_roi_zip(tmp_path / "b.ome_s1_rois.zip", rois)
-    write_pair(tmp_path, "c_s1")
-    pairs = find_pairs(tmp_path)
-    assert [(pair.image.name, pair.series) for pair in pairs] == [
-        ("a_img.ome.tif", 0),
-        ("a_img.ome.tif", 2),
-        ("b.ome.tif", 1),
-        ("c_s1_img.png", None),
+def write_colours(folder: Path, channels: object) -> np.ndarray:
+    """A picture whose green shows cells and whose blue shows nuclei, annotated in Cellpose's window; its labels."""
+    field = simulate_nuclei((96, 96), seed=1)
+    noise = np.random.default_rng(0).integers(0, 255, (96, 96), np.uint8)
+    picture = np.stack([noise, field.image.astype(np.uint8), field.image.astype(np.uint8)[::-1]], axis=-1)
+    imageio.imwrite(folder / "a.png", picture)
+    content = {"masks": field.labels, "chan_choose": channels}
+    np.save(folder / "a_seg.npy", content, allow_pickle=True)  # type: ignore[arg-type]
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("chosen", "channel", "nuclei", "options"),
+    [([2, 3], 1, 2, "--channel 1 --nuclei-channel 2"), (np.array([2, 0]), 1, None, "--channel 1")],
+)
+def test_channels_that_were_chosen_in_cellpose_are_learnt_from(
+    tmp_path: Path, chosen: object, channel: int, nuclei: int | None, options: str
+) -> None:
+    picture = write_colours(tmp_path, chosen)
+    field = load_field(find_pairs(tmp_path)[0], None)
+    assert np.corrcoef(field.image[0].ravel(), picture[..., channel].ravel())[0, 1] > 0.95
+    assert field.image[1].any() == (nuclei is not None)
+    assert notes_on_channels([field]) == [
+        f"In 1 image, the channels are those that were chosen in Cellpose's window; segment with {options}."
     ]
-    for pair, number in zip(pairs[:3], (0, 2, 1), strict=True):
-        _, labels = read_pair(pair)
-        assert labels.max() == fields[number].labels.max()
-    assert [pair.series for pair in chosen_series(pairs[:3], (2, 1))] == [2, 1]
-    with pytest.raises(CellspanError, match="--series 7: none of these images is annotated"):
-        chosen_series(pairs[:3], (7,))
 
 
-def test_masks_of_an_image_that_is_one_of_several_must_say_which(tmp_path: Path) -> None:
-    fields = [simulate_nuclei((96, 96), seed=seed) for seed in range(2)]
-    with tifffile.TiffWriter(tmp_path / "a_img.tif", ome=True) as file:
-        for field in fields:
-            file.write(field.image, metadata={"axes": "YX"})
-    imageio.imwrite(tmp_path / "a_masks.png", fields[1].labels.astype(np.uint16))
-    pairs = find_pairs(tmp_path)
-    with pytest.raises(CellspanError, match=r"a_img\.tif: the file holds 2 images"):
-        read_pair(pairs[0])
-    [chosen] = chosen_series(pairs, (1,))
-    assert read_pair(chosen)[1].max() == fields[1].labels.max()
+@pytest.mark.parametrize("chosen", [[0, 0], [0, 3], None, []])
+def test_grey_in_cellpose_is_brightness_here(tmp_path: Path, chosen: object) -> None:
+    picture = write_colours(tmp_path, chosen)
+    field = load_field(find_pairs(tmp_path)[0], None)
+    assert np.corrcoef(field.image[0].ravel(), (picture @ LUMINANCE).ravel())[0, 1] > 0.99
+    assert notes_on_channels([field]) == []

@@ -31,6 +31,14 @@ def test_a_pipeline_that_names_another_engine_does_not(tmp_path: Path) -> None:
     assert not early.wants_engine(read_pipeline(tmp_path / "own.cppipe"))
 
 
+def test_a_hidden_setting_names_no_other_engine(tmp_path: Path) -> None:
+    text = (PIPELINES / "cells_and_nuclei.cppipe").read_text()
+    where, other = "Where is the cellspan engine?:Automatic", "Where is the cellspan engine?:Enter its path"
+    assert where in text
+    (tmp_path / "hidden.cppipe").write_text(text.replace(where, f"{other}\n    Use advanced settings?:No"))
+    assert early.wants_engine(read_pipeline(tmp_path / "hidden.cppipe"))
+
+
 def test_the_value_is_that_of_the_module() -> None:
     from cellspan_plugin.layout import ENGINE_PATH
 

@@ -38,6 +38,22 @@ def test_a_set_is_complete_at_the_end_of_the_pipeline() -> None:
     assert text.steps == [(3, "IdentifyObjectsByFlow"), (3, LAST_MODULE), (4, "IdentifyObjectsByFlow")]
 
 
+def test_notes_belong_to_the_image_set_of_the_step_that_follows() -> None:
+    text = log(
+        step(3, "NamesAndTypes"),
+        "Note on Cells: The image is empty.",
+        "Note on Nuclei: Set the diameter to 6.4: it matters.",
+        step(3, "IdentifyObjectsByFlow"),
+        step(4, "NamesAndTypes"),
+        step(4, "IdentifyObjectsByFlow"),
+        "Note on Cells: The set did not come to its end.",
+    )
+    assert text.notes == [
+        (3, "Cells", "The image is empty."),
+        (3, "Nuclei", "Set the diameter to 6.4: it matters."),
+    ]
+
+
 @pytest.mark.parametrize(
     ("lines", "culprit"),
     [

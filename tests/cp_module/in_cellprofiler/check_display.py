@@ -7,6 +7,7 @@ import pickle
 import numpy
 from _figure import Figure
 from _workspace import disks, new_module, run
+from cellspan_plugin.layout import MASK_OBJECTS
 
 
 def displayed(image: numpy.ndarray) -> Figure:
@@ -70,6 +71,22 @@ assert figure.shape == (3, 2)
 title, more = figure.shown[1, 0]
 assert title.startswith("Other, cycle #")
 assert [layer["name"] for layer in more["cplabels"]] == ["Nuclei"]
+
+# What the user should know stands above everything, in lines that fit into a new window, with the objects' name
+assert figure.figure._suptitle is None
+module = module_with(discard_border=True, where=MASK_OBJECTS, mask_objects="Tissue")
+nowhere = run_pair(CELLS, NUCLEI, module, show=True, Tissue=numpy.zeros(CELLS.shape, numpy.int32))
+pickle.loads(pickle.dumps(vars(nowhere.workspace.display_data)))
+figure = Figure()
+module.display(nowhere.workspace, figure)
+words = "{}: Tissue is empty, so there was nowhere to look."
+assert figure.figure._suptitle.get_text() == "\n".join(words.format(name) for name in ("Cells", "Nuclei"))
+nowhere.workspace.display_data.notes = [f"Cells: {'word ' * 50}"]
+module.display(nowhere.workspace, figure)
+lines = figure.figure._suptitle.get_text().split("\n")
+assert len(lines) == 3
+assert max(map(len, lines)) <= 100
+figure.save("display_notes.png")
 
 # What is discarded is counted once, for the first reason
 from cellspan_plugin.filters import filter_objects  # noqa: E402

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy
@@ -90,7 +91,12 @@ assert not inner.labels[:, 30].any()
 assert inner.labels.max() < masked.labels.max()
 
 # Tissue that is missing in an image is no error: nothing is in it, and a note says why
+logged = []
+handler = logging.Handler()
+handler.emit = lambda record: logged.append(record.getMessage())
+logging.getLogger("identifyobjectsbyflow").addHandler(handler)
 nowhere = run_pair(IMAGE, IMAGE, module_with(where=MASK_OBJECTS, mask_objects="Tissue"), Tissue=regions * 0)
+assert logged == ["Note on Nuclei: Tissue is empty, so there was nowhere to look."], logged
 assert nowhere.labels.max() == 0
 notes = nowhere.workspace.measurements.get_current_image_measurement("Flow_Notes_Nuclei")
 assert notes == "Tissue is empty, so there was nowhere to look.", notes

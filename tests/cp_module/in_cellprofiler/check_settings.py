@@ -40,9 +40,9 @@ def shown(module: Any) -> list:
     return [setting.text for setting in module.visible_settings()]
 
 
-def complaint(module: Any) -> str:
+def complaint(module: Any, pipeline: Any = None) -> str:
     try:
-        module.validate_module(Pipeline())
+        module.validate_module(pipeline or Pipeline())
     except ValidationError as error:
         return str(error)
     return ""
@@ -81,6 +81,32 @@ other.nuclei_objects.value = module.y_name.value = "Nuclei"
 module.model.value = "Cells"
 module.on_setting_changed(module.model, pipeline)
 assert module.y_name.value == "Nuclei", "a later module takes objects of this name"
+
+# Cells and nuclei together have two names: the nuclei keep theirs, and with it the modules that take them
+both = new_module()
+both.model.value, both.together.value = "Cells", True
+both.on_setting_changed(both.together, pipeline)
+assert (both.y_name.value, both.nuclei_name.value, complaint(both)) == ("Cells", "Nuclei", "")
+for same in ("nuclei_name", "cytoplasm_name"):
+    getattr(both, same).value = "Cells"
+    assert complaint(both) == "Two kinds of objects are called Cells; enter another name for one of them.", same
+    getattr(both, same).value = DEFAULTS[same]
+both.nuclei_from.value, both.nuclei_objects.value = NUCLEI_EXIST, "Cells"
+assert complaint(both).startswith("Two kinds of objects are called Cells;")
+both.nuclei_objects.value = "Nuclei"
+assert complaint(both) == ""
+both.save_probability.value = both.save_flows.value = True
+both.flows_name.value = both.probability_name.value
+assert complaint(both).startswith("Two kinds of images are called")
+
+# Nor may another module make objects of that name: of the module that this one replaces, while it is still there
+clash = "IdentifyObjectsByFlow #2 makes objects called Nuclei as well; remove it, or enter another name here."
+new = new_module()
+assert complaint(new, pipeline) == clash
+new.y_name.value = "New"
+assert complaint(new, pipeline) == ""
+new.y_name.value, other.enabled = "Nuclei", False
+assert complaint(new, pipeline) == ""
 
 # Advanced settings have an effect only while they are shown
 module.min_size.value, module.flow_threshold.value, module.iterations.value = 90, 0.9, 700

@@ -10,7 +10,8 @@ import pytest
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.pictures.reading import read_image
-from cellspan.core.training.data import find_pairs, labels_of
+from cellspan.core.training.data import labels_of
+from cellspan.core.training.pairs import find_pairs
 from cellspan.fiji_bridge import connect, image_to_imagej, rois_to_imagej
 from cellspan.fiji_bridge.training import write_examples
 

@@ -19,6 +19,7 @@ from hypothesis.extra import numpy as arrays
 from cellspan.core.errors import CellspanError
 from cellspan.core.objects.labels import renumber
 from cellspan.core.objects.outlines import labels_to_rois, write_roi_zip
+from cellspan.core.results.cellpose_files import write_outlines
 from cellspan.core.training.roi_sets import read_annotation
 from cellspan.fiji_bridge import connect, image_to_imagej, imagej_to_labels, labels_to_imagej, rois_to_imagej
 from cellspan.fiji_bridge.rois import labels_to_java_rois
@@ -65,6 +66,29 @@ def every_kind_of_object() -> None:
         painted.fill(roi)
         inside = np.array(memoryview(painted.getPixels())).reshape(40, 50) != 0
         np.testing.assert_array_equal(inside, labels == label)
+
+
+def outlines_in_cellposes_own_files() -> None:
+    labels = np.zeros((40, 50), np.int32)
+    labels[2:20, 2:20] = 1
+    labels[18:20, 18:20] = 0
+    labels[0:4, 40:50] = 2  # at the border
+    labels[30, 30] = 3
+    np.save(folder / "a_seg.npy", {"masks": labels[None]}, allow_pickle=True)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(imagej_to_labels(folder / "a_seg.npy", labels.shape), labels)
+    stack = np.stack([0 * labels, labels])
+    np.save(folder / "b_seg.npy", {"masks": stack}, allow_pickle=True)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(imagej_to_labels(folder / "b_seg.npy", stack.shape), stack)
+
+    write_outlines(folder / "a_cp_outlines.txt", labels)  # and read as Cellpose's macro for ImageJ does it
+    painted = imagej.java_class("ij.process.ByteProcessor")(50, 40)
+    polygon = imagej.java_class("ij.gui.PolygonRoi")
+    for number, line in enumerate((folder / "a_cp_outlines.txt").read_text().splitlines(), 1):
+        points = list(map(int, line.split(",")))
+        x, y = (jpype.JArray(jpype.JInt)(points[axis::2]) for axis in (0, 1))
+        painted.setValue(number)
+        painted.fill(polygon(x, y, len(x), polygon.POLYGON))
+    np.testing.assert_array_equal(np.array(memoryview(painted.getPixels())).reshape(40, 50), labels)
 
 
 def what_is_in_the_overlay_stays() -> None:
@@ -226,6 +250,7 @@ def refused(call: Callable[[], object], culprit: str) -> None:
 any_shape_through_the_overlay()
 any_shape_through_a_file()
 every_kind_of_object()
+outlines_in_cellposes_own_files()
 what_is_in_the_overlay_stays()
 other_rois_are_painted_as_imagej_fills_them()
 each_roi_has_its_plane()

@@ -1,10 +1,13 @@
-// Segment Folder, Engine Status and Stop Engine, in ImageJ with its windows.
+// Segment Folder, Show Engine Status, Segment Help and Stop Engine, in ImageJ with its windows.
 //
 // Arguments: FOLDER_OF_THIS_FILE FOLDER_OF_IMAGES (two images and one that is damaged)
 
 import ij.IJ
 import ij.ImageJ
 import ij.WindowManager
+import ij.gui.HTMLDialog
+import java.awt.Window
+import javax.swing.JEditorPane
 
 def fiji = new GroovyShell(getClass().classLoader).evaluate(new File(args[0], "fiji.groovy"))
 new ImageJ(ImageJ.NO_SHOW)
@@ -19,7 +22,7 @@ assert fiji.messages.size() == 1
 assert fiji.messages[0].contains("1 image(s) failed, the others are done.") && fiji.messages[0].contains("broken.tif: ")
 def kinds = ["labels.tif", "objects.csv", "rois.zip"]
 assert names() == ["field 0", "field 1"].collectMany { image -> kinds.collect { image + "_" + it } }
-assert IJ.log.contains(" objects in 2 of 3 images; results in ${results.path}")
+assert IJ.log.readLines()[-2..-1].with { it[0].endsWith(" objects in 2 of 3 images; results in") && it[1] == results.path }
 
 // Results that are there are not replaced without being asked.
 new File(images, "broken.tif").delete()
@@ -43,9 +46,14 @@ assert refused(folder: images, replace: true, channel: 2).contains("the channel 
 assert refused(folder: images, labels: false, rois: false, table: false).startsWith("Choose at least one result")
 
 // The engine.
-fiji.ok("Engine_Status")
+fiji.ok("Show_Engine_Status")
 def text = WindowManager.getWindow("cellspan engine").textPanel.text
 assert text.contains("ok   cellspan ") && text.contains("engine log: ") && text =~ /(?m)^nuclei /
+fiji.ok("Segment_Help")
+def help = Window.windows.find { it instanceof HTMLDialog }.contentPane
+def page = fiji.parts(help).find { it instanceof JEditorPane }.text
+for (words in ["Finds every cell in the active image", "Show Engine Status", "cellprob_threshold", "current plane, every slice"])
+    assert page.replaceAll(/\s+/, " ").contains(words)
 fiji.ok("Stop_Engine")
 assert fiji.statusBar() == "cellspan: The engine is not running."
 IJ.createImage("black", "8-bit black", 50, 50, 1).show()

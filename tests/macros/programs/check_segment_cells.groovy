@@ -237,7 +237,7 @@ def refused = { Map settings, ImagePlus image ->
     fiji.messages[0]
 }
 assert refused(channel: 5, stack) == "channel = 5, but the image has 2 channel(s), counted from 1."
-assert refused(nuclei: -1, stack) == "nuclei = -1, but the image has 2 channel(s), counted from 1."
+assert refused(nuclei: -1, stack) == "nuclei = '-1' is not possible: the smallest possible is 0."
 assert refused(planes: "every frame", plain).startsWith("The image has one frame and 3 slices: choose 'every slice'")
 assert refused(planes: "whole volume (3D)", single).startsWith("The image has only one slice, so it is not a volume")
 assert refused(roi_manager: false, single).startsWith("Choose at least one result")

@@ -3,9 +3,12 @@
 import ij.IJ
 import ij.ImageJ
 import ij.ImagePlus
+import ij.Macro
+import ij.Menus
 import ij.WindowManager
 import ij.gui.MultiLineLabel
 import ij.gui.Roi
+import ij.plugin.PlugIn
 import ij.process.ShortProcessor
 import java.awt.Button
 import java.awt.Component
@@ -25,6 +28,28 @@ import org.scijava.module.process.PreprocessorPlugin
 import org.scijava.plugin.PluginService
 import org.scijava.script.ScriptInfo
 import org.scijava.script.ScriptService
+
+// Stands in ImageJ's menu for a command, as the one that Fiji puts there: the macro's thread waits for one of SciJava's.
+class FijiCommand implements PlugIn {
+    static Fiji fiji
+
+    void run(String name) {
+        def options = Macro.options
+        def keys = fiji.command(name).inputs()*.name
+        def image = "imp" in keys ? WindowManager.currentImage : null
+        def work = { fiji.start(name, image) }
+        if (options != null)
+            work = {
+                Macro.options = options
+                def values = keys.collectEntries { [it, Macro.getValue(options, it, null)] }
+                fiji.run(values.findAll { it.value != null }, name, image)
+            }
+        new Thread(work, 'Run$_SciJava-Thread').with {
+            start()
+            join()
+        }
+    }
+}
 
 class Fiji {
     final Context context = new Context()
@@ -48,10 +73,32 @@ class Fiji {
         assert messages == []
     }
 
-    // In the thread that calls, as a macro does; settings not given have their defaults, as without a display.
+    // In the thread that calls, as a macro does; settings not given have their defaults, as in a macro.
     void run(Map settings, String name, ImagePlus image = null) {
-        def module = filled(command(name), settings + (image ? [imp: image] : [:]))
+        def usual = command(name).inputs().findAll { it.get("kind") }.take(1).collectEntries { [it.name, it.defaultValue] }
+        def module = filled(command(name), usual + settings + (image ? [imp: image] : [:]))
+        process(module)
+    }
+
+    // As a person starts it from the menu.
+    void start(String name, ImagePlus image = null) {
+        process(filled(command(name), image ? [imp: image] : [:]))
+    }
+
+    private void process(Module module) {
         new ModuleRunner(context, module, plugins(PreprocessorPlugin), plugins(PostprocessorPlugin)).run()
+    }
+
+    // Lets macros run the commands by their names, as in Fiji.
+    void serveMacros() {
+        FijiCommand.fiji = this
+        // With the patcher for no display, it has another name.
+        def loader = IJ.declaredFields.find { it.name == "_classLoader" } ?: IJ.getDeclaredField("classLoader")
+        loader.accessible = true
+        loader.set(null, getClass().classLoader)
+        scripts.scripts.each {
+            Menus.commands.put(it.menuPath.leaf.name, 'FijiCommand("' + (new File(it.path).name - ".groovy") + '")')
+        }
     }
 
     // A command with values that need no asking.
@@ -59,7 +106,8 @@ class Fiji {
         def module = context.service(ModuleService).createModule(command)
         assert values.keySet() - command.inputs()*.name == [] as Set
         values.each { key, value ->
-            module.setInput(key, context.service(ConvertService).convert(value, command.getInput(key).type))
+            def type = command.getInput(key).type
+            module.setInput(key, type == CharSequence ? value.toString() : context.service(ConvertService).convert(value, type))
             module.resolveInput(key)
         }
         return module
@@ -107,7 +155,7 @@ class Fiji {
         }
     }
 
-    private List<Component> parts(Component component) {
+    List<Component> parts(Component component) {
         [component] + (component instanceof Container ? component.components.collectMany { parts(it) } : [])
     }
 

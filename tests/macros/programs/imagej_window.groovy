@@ -1,6 +1,7 @@
 // Runs a macro in the real ImageJ with its windows, answers its dialogs, and reports what was to be seen.
 //
-// Arguments: MACRO.ijm ARGUMENT REPORT.txt [SCREENSHOT.png]; the property `typed` goes into a dialog's first field.
+// Arguments: MACRO.ijm ARGUMENT REPORT.txt [SCREENSHOT.png]; the property `typed` goes into a dialog's first field, and
+// `commands` names the file fiji.groovy if the macro runs commands for Fiji.
 
 import ij.IJ
 import ij.ImageJ
@@ -49,6 +50,8 @@ def answer = {
 }
 
 new ImageJ()
+if (System.getProperty("commands"))
+    new GroovyShell(getClass().classLoader).evaluate(new File(System.getProperty("commands"))).serveMacros()
 Thread.startDaemon {
     while (true) {
         sleep(200)

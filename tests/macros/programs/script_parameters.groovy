@@ -1,4 +1,4 @@
-// Prints name, type, default and choices of every #@ parameter of scripts, as SciJava, and so Fiji, reads them.
+// Prints kind, name, default and choices of every #@ parameter of scripts, as SciJava, and so Fiji, reads them.
 //
 // Arguments: SCRIPT...
 
@@ -9,13 +9,17 @@ import org.scijava.script.ScriptService
 
 def context = new Context(false)
 context.service(ScriptService).addAlias(ImagePlus)
-def filledByFiji = [ImagePlus, ScriptService]
 args.each { path ->
     println new File(path).name - ".groovy"
-    new ScriptInfo(context, new File(path)).inputs().each {
-        assert it.label || it.type in filledByFiji
-        assert it.description || it.type in filledByFiji
-        println "${it.name} ${it.type.simpleName} ${it.defaultValue}${it.choices ? " " + it.choices : ""}"
+    def inputs = new ScriptInfo(context, new File(path)).inputs()
+    def (fields, filled) = inputs.split { it.get("kind") }
+    filled.each {
+        assert it.type in [ImagePlus, ScriptService]
+        println([it.type.simpleName, it.name].join("\t"))
+    }
+    fields.each {
+        assert it.type == CharSequence && !it.required && !it.persisted && it.label && it.description && it.get("part")
+        println([it.get("kind"), it.name, it.defaultValue, it.get("of") ?: ""].join("\t"))
     }
 }
 System.exit(0)

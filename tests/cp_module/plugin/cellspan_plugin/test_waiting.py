@@ -13,6 +13,7 @@ from cellspan_plugin.waiting import Stopped, Teller, attend, sentence_of
 pytestmark = pytest.mark.quick
 
 QUEUED = "waiting for the engine: {} jobs before yours"
+WORKSPACE = SimpleNamespace(frame=None, cancel_handler=None)
 
 
 def said(heard: list[tuple[float, float, str]]) -> list[str]:
@@ -41,6 +42,11 @@ def test_every_change_of_a_longer_wait_is_told() -> None:
 def test_what_does_not_change_is_told_again() -> None:
     lines = said([(float(k), 0.0, QUEUED.format(1)) for k in range(30)])
     assert lines == [f"Waiting for the engine: 1 jobs before yours ({k} s)" for k in (2, 12, 22)]
+
+
+def test_the_computation_of_the_first_image_is_told_when_it_begins() -> None:
+    heard = [(float(k), 0.9, "running the network" if k < 6 else "preparing the computation") for k in range(10)]
+    assert said(heard) == ["Running the network, 90 % (2 s)", "Preparing the computation, 90 % (6 s)"]
 
 
 def test_the_steps_of_a_long_image_are_told_seldom() -> None:
@@ -92,7 +98,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> list[Window]:
 
 def test_quick_work_opens_no_window(windows: list[Window]) -> None:
     waiting.QUIET_SECONDS = 30.0
-    assert attend(lambda tell: 7, print, "title") == 7
+    assert attend(lambda tell: 7, print, "title", WORKSPACE) == 7
     assert windows == []
 
 
@@ -105,7 +111,7 @@ def test_a_window_tells_while_the_work_has_its_own_thread(windows: list[Window])
         return threading.current_thread().name
 
     threading.Timer(0.2, done.set).start()
-    assert attend(work, print, "title") != threading.main_thread().name
+    assert attend(work, print, "title", WORKSPACE) != threading.main_thread().name
     (window,) = windows
     assert window.told[-1].startswith("Waiting for the engine: 3 jobs before yours (")
     assert not window.open
@@ -125,7 +131,7 @@ def test_cancel_ends_the_wait_and_then_the_work(windows: list[Window], monkeypat
             raise
 
     with pytest.raises(Stopped):
-        attend(work, print, "title")
+        attend(work, print, "title", WORKSPACE)
     assert not windows[0].open
     stopped.set()
     assert ended.wait(20), "the client is told, and takes the image back from the engine"
@@ -136,4 +142,4 @@ def test_what_the_work_raises_is_raised(windows: list[Window]) -> None:
         raise ValueError("no such model")
 
     with pytest.raises(ValueError, match="no such model"):
-        attend(work, print, "title")
+        attend(work, print, "title", WORKSPACE)

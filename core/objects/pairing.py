@@ -1,4 +1,8 @@
-"""Pairs each cell with the nucleus inside it; the rest of the cell is cytoplasm."""
+"""Pairs each cell with the nucleus inside it; the rest of the cell is cytoplasm.
+
+This file and those that it needs (filters.py, row_runs.py, splitting.py) also run inside CellProfiler, beside its
+plugin: Python 3.8, numpy and scipy.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,10 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
-from cellspan_plugin.filters import Filtered, discarded, only, renumber
-from cellspan_plugin.layout import DISCARD, SPLIT
-from cellspan_plugin.splitting import owners
+from .filters import Filtered, discarded, only, renumber
+from .splitting import owners
 
+KEEP, DISCARD, SPLIT = "keep", "discard", "split"  # what becomes of cells and nuclei that are no simple pair
 INSIDE = 0.5  # a nucleus belongs to the cell that covers at least this fraction of it
 
 
@@ -38,8 +42,8 @@ def pair(
 ) -> Pairs:
     """Pair label images (Y, X) or (Z, Y, X) of cells and nuclei.
 
-    The three rules are Keep, Discard or, for cells with several nuclei, Split along the flows; `flows` gives the
-    cells' flow field and is called only for a split. With Keep, a cell with several nuclei is paired with
+    The three rules are KEEP, DISCARD or, for cells with several nuclei, SPLIT along the flows; `flows` gives the
+    cells' flow field and is called only for a split. With KEEP, a cell with several nuclei is paired with
     the one that covers most of it. `keep_all_nuclei` leaves the nuclei and their numbers as they are.
     """
     cell_of = _cell_of_nucleus(cells, nuclei)

@@ -1,8 +1,9 @@
 """Which of the engine's objects are kept: inside the mask, large enough, clear of the border.
 
-Later modules of CellProfiler also need the discarded objects (IdentifySecondaryObjects does not grow cells into them),
-so objects are filtered here and not in the engine. Both give the same labels, and a test compares them.
-Images are (Y, X) or (Z, Y, X).
+Who pairs cells with nuclei also needs the discarded objects, and so do later modules of CellProfiler
+(IdentifySecondaryObjects does not grow cells into them); for them objects are filtered here and not in the engine. Both
+give the same labels, and a test compares them. Images are (Y, X) or (Z, Y, X).
+This file also runs inside CellProfiler (see pairing.py): Python 3.8 and numpy.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+
+from .row_runs import runs_of
 
 # why objects are discarded; each counts once, for the first reason that holds
 TOO_SMALL, DIAMETER, BORDER = "too small", "diameter", "border"
@@ -39,8 +42,7 @@ def filter_objects(
     """
     everywhere = bool(mask.all())
     found = (labels if everywhere else np.where(mask, labels, 0)).astype(np.int32, copy=False)
-    areas = np.bincount(found.ravel(), minlength=1)
-    areas[0] = 0
+    areas = np.concatenate([[0], runs_of(found).areas(int(found.max(initial=0)))])
     diameter = across(areas, labels.ndim, anisotropy)
     low, high = diameters if diameters is not None else (0.0, np.inf)
     present = areas > 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cellspan_plugin.filters import across, border_of, discarded, filter_objects, renumber
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from cellspan.core.objects.filters import across, border_of, discarded, filter_objects, renumber
 from cellspan.core.objects.labels import drop_on_edges, keep
 from cellspan.core.objects.labels import renumber as core_renumber
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cellspan_plugin.splitting import owners
+
+from cellspan.core.objects.splitting import owners
 
 pytestmark = pytest.mark.quick
 

@@ -1,4 +1,7 @@
-"""Divides a cell among its nuclei: each nucleus gets the pixels or voxels whose flow leads to it."""
+"""Divides a cell among its nuclei: each nucleus gets the pixels or voxels whose flow leads to it.
+
+This file also runs inside CellProfiler (see pairing.py): Python 3.8, numpy and scipy.
+"""
 
 from __future__ import annotations
 

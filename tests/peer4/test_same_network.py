@@ -7,6 +7,7 @@ class. `CELLSPAN_FULL_SIZE=1` compares the official size too (3 GB of memory, a 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,15 +21,17 @@ from segment_anything import sam_model_registry
 from segment_anything.modeling import ImageEncoderViT
 
 from cellspan.core import Parameters, Segmenter
+from cellspan.core.dynamics.flows import labels_to_flows
 from cellspan.core.models.importing import export_checkpoint, import_model
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.models.transformer import Transformer
 from cellspan.core.models.transformer_network import TransformerNetwork
-from cellspan.core.objects.metrics import best_overlaps
+from cellspan.core.objects.labels import Labels
+from cellspan.core.objects.metrics import average_precision, best_overlaps
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate import simulate_nuclei
 
-from ..blob_finder import OFFICIAL_ROWS, save_blob_finder
+from ..blob_finder import OFFICIAL_ROWS, State, blob_finder, reader, save_state
 
 pytestmark = pytest.mark.filterwarnings("default")  # cellpose, and what it loads, are not ours to mend
 CPU = torch.device("cpu")
@@ -37,11 +40,11 @@ ALIKE = 0.9  # IoU of two objects that are the same
 
 
 def small_encoder(checkpoint: None) -> SimpleNamespace:
-    """What their class asks for, but with 4 blocks of 128 numbers; blocks 1 and 3 look at all of an image."""
+    """What their class asks for, but with 4 blocks of 256 numbers; blocks 1 and 3 look at all of an image."""
     norm = partial(torch.nn.LayerNorm, eps=1e-6)
     encoder = ImageEncoderViT(
         depth=4,
-        embed_dim=128,
+        embed_dim=256,
         num_heads=4,
         norm_layer=norm,
         use_rel_pos=True,
@@ -128,47 +131,65 @@ def test_their_checkpoint_comes_in_and_ours_goes_out(tmp_path: Path) -> None:
         assert torch.equal(again.state_dict()[name], tensor), name
 
 
-def blobs(file: Path) -> tuple[Model, peer_models.CellposeModel]:
+def both(file: Path, make: Callable[[Transformer], State]) -> tuple[Model, peer_models.CellposeModel]:
     """Weights that find objects, in ours and in theirs."""
-    theirs = peer_vit.CPSAM()
-    sizes = Transformer.of({name: tuple(tensor.shape) for name, tensor in theirs.state_dict().items()})
+    sizes = Transformer.of({name: tuple(tensor.shape) for name, tensor in peer_vit.CPSAM().state_dict().items()})
     assert sizes is not None
-    save_blob_finder(file, sizes)
+    save_state(file, make(sizes))
     return find_model(str(file)), peer_models.CellposeModel(device=CPU, pretrained_model=str(file), use_bfloat16=False)
 
 
-def image(channels: int, shape: tuple[int, int]) -> Floats:
-    """(C, Y, X) of simulated nuclei, of which each channel shows some."""
-    planes = [simulate_nuclei(shape, diameter=18, seed=seed).image.astype(np.float32) for seed in range(channels)]
-    return np.stack(planes)
+def flows_to_read(shape: tuple[int, int]) -> tuple[Floats, Labels]:
+    """Simulated nuclei as three channels for the network that reads flows, not quite clean; and their labels."""
+    labels = simulate_nuclei(shape, diameter=18, seed=0).labels
+    noise = np.random.default_rng(0).normal(0, 0.03, (3, *shape))
+    pixels = np.stack([*(0.5 + labels_to_flows(labels) / 2), labels > 0]) + noise
+    return pixels.astype(np.float32), labels
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("shape", "options", "peer"),
+    [
+        ((256, 256), {}, {}),
+        ((512, 512), {}, {}),
+        ((300, 520), {"cellprob_threshold": -1.0}, {"cellprob_threshold": -1.0}),
+        ((300, 300), {"diameter": 22.0}, {"diameter": 22.0}),
+        ((300, 300), {"diameter": 40.0}, {"diameter": 40.0}),
+        ((300, 300), {"flow_threshold": 0.0, "min_size": 40}, {"flow_threshold": 0.0, "min_size": 40}),
+        ((270, 270), {"normalize": (3, 97)}, {"normalize": {"percentile": (3, 97)}}),
+    ],
+)
+def test_labels(tmp_path: Path, shape: tuple[int, int], options: dict, peer: dict) -> None:
+    model, theirs = both(tmp_path / "reader", reader)
+    pixels, true = flows_to_read(shape)
+    expected = theirs.eval(pixels.copy(), channel_axis=0, **peer)[0]  # it changes its input
+    ours = Segmenter(model, "cpu").segment(pixels, Parameters(**options))
+    overlaps = best_overlaps(expected.astype(np.int32), ours.labels)
+    found = average_precision(true, ours.labels, (0.5,))[0]
+    print(f"{shape} {options}: {len(overlaps)} objects, {np.mean(overlaps >= ALIKE):.3f} alike, AP@0.5 {found:.2f}")
+    assert expected.max() > 20
+    assert np.mean(overlaps >= ALIKE) >= 0.99
+    assert np.mean(best_overlaps(ours.labels, expected.astype(np.int32)) >= ALIKE) >= 0.99
 
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(
     ("channels", "shape", "options", "peer"),
     [
-        (1, (256, 256), {}, {}),
-        (1, (300, 520), {}, {}),
-        (2, (400, 300), {}, {}),
-        (3, (290, 310), {"cellprob_threshold": -1.0}, {"cellprob_threshold": -1.0}),
-        (1, (300, 300), {"diameter": 22.0}, {"diameter": 22.0}),
-        (1, (300, 300), {"flow_threshold": 0.0, "min_size": 40}, {"flow_threshold": 0.0, "min_size": 40}),
-        (1, (300, 300), {"invert": True}, {"normalize": {"invert": True}}),
-        (3, (270, 270), {"normalize": (3, 97)}, {"normalize": {"percentile": (3, 97)}}),
+        (1, (200, 200), {}, {}),
+        (1, (200, 300), {"invert": True}, {"normalize": {"invert": True}}),
+        (2, (300, 200), {}, {}),
+        (3, (290, 200), {"augment": True}, {"augment": True}),
     ],
 )
-def test_labels(tmp_path: Path, channels: int, shape: tuple[int, int], options: dict, peer: dict) -> None:
-    model, theirs = blobs(tmp_path / "blobs")
-    pixels = image(channels, shape)
-    if "invert" in options:
-        pixels = pixels.max() - pixels
-    expected, flows, _ = theirs.eval(pixels.copy(), channel_axis=0, **peer)
+def test_outputs_of_images_with_fewer_channels(
+    tmp_path: Path, channels: int, shape: tuple[int, int], options: dict, peer: dict
+) -> None:
+    model, theirs = both(tmp_path / "blobs", blob_finder)
+    pixels = np.stack([simulate_nuclei(shape, 18, seed=seed).image for seed in range(channels)]).astype(np.float32)
+    _, flows, _ = theirs.eval(pixels.copy(), channel_axis=0, **peer)
     ours = Segmenter(model, "cpu").segment(pixels, Parameters(**options))
-    overlaps = best_overlaps(expected.astype(np.int32), ours.labels)
-    print(f"{channels} x {shape} {options}: {len(overlaps)} objects, {np.mean(overlaps >= ALIKE):.3f} alike")
-    assert expected.max() > 20
-    assert abs(int(expected.max()) - ours.count) <= 1
-    assert np.mean(overlaps >= ALIKE) >= 0.99
-    if "diameter" not in options:  # they resize with another library
-        # Where tiles overlap, they are blended with other weights.
-        assert np.quantile(np.abs(ours.probability - flows[2]), 0.6) < 1e-4 * np.ptp(flows[2])
+    # Where tiles overlap, they are blended with other weights, and near their edges the network sees black.
+    assert np.quantile(np.abs(ours.probability - flows[2]), 0.6) < 0.01 * np.ptp(flows[2])
+    assert np.corrcoef(ours.flows.ravel(), flows[1].ravel())[0, 1] > 0.99

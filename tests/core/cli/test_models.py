@@ -106,7 +106,7 @@ def test_kinds_and_sizes_are_listed(cellpose_models: Path) -> None:
     assert f"any diameter             flow-sam, {size}, a graphics card is advised  (Cellpose, " in lines["cpsam_v2"]
     assert "mean diameter 24 pixels  flow-cnn, 3.4 MB  (bundled)" in lines["nuclei"]
     about = json.loads(run("info", "cpsam_v2", "--json").stdout)
-    assert (about["kind"], about["transformer"]["width"], about["size_model"]) == ("flow-sam", 128, None)
+    assert (about["kind"], about["transformer"]["width"], about["size_model"]) == ("flow-sam", 256, None)
 
 
 @quick

@@ -133,6 +133,11 @@ class Parameters(BaseModel):
         le=200,
         description="Smooth over this radius in pixels, for noisy images; try a tenth of the diameter, 0 = off.",
     )
+    restore: Annotated[str | None, BeforeValidator(_none_from_words)] = Field(
+        None,
+        description="Model that restores the image first, such as denoise_cyto3, deblur_cyto3 or upsample_cyto3; "
+        "none = leave it as it is.",
+    )
     tile: OptionalIndex = Field(
         None, ge=64, le=4096, description="Side of the square tiles for the network, in pixels; none = automatic."
     )

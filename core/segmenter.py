@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from cellspan.core.dynamics.labelling import warm_up
 from cellspan.core.errors import CellspanError, DeviceMemoryError
-from cellspan.core.inference.predictor import Predictor, make_predictor
+from cellspan.core.inference.predictor import Predictor, fewer_tiles, make_predictor
 from cellspan.core.inference.tiles import unit
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
@@ -25,6 +24,7 @@ from cellspan.core.pictures.reading import read_image, read_volume
 from cellspan.core.pictures.volume import Volume, volume_from_array
 from cellspan.core.planes.looking import OnProgress
 from cellspan.core.planes.pipeline import PlanePipeline
+from cellspan.core.planes.restoring import find_restoring, require_finding
 from cellspan.core.planes.result import Result
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class Segmenter:
 
     def __init__(self, model: str | Model = "cyto", device: str = "auto") -> None:
         """Load a model by name or path; device is auto, cpu, gpu, cuda, cuda:N or mps. Raises CellspanError."""
-        self.model = model if isinstance(model, Model) else find_model(model)
+        self.model = require_finding(model if isinstance(model, Model) else find_model(model))
         self.predictor: Predictor = make_predictor(self.model, device)
         threading.Thread(target=warm_up).start()  # while the network is prepared and runs
 
@@ -85,25 +85,13 @@ class Segmenter:
         yield PlanePipeline(self.model, self.predictor)
         while batch > 1:
             batch //= 2
-            fewer: Any = _FewerTiles(self.predictor, batch)
-            yield PlanePipeline(self.model, fewer)
+            yield PlanePipeline(self.model, fewer_tiles(self.predictor, batch))
         note = f"The memory of {self.predictor.device} did not suffice; the CPU was used."
         yield PlanePipeline(self.model, self._on_cpu, (note,))
 
     @cached_property
     def _on_cpu(self) -> Predictor:
         return make_predictor(self.model, "cpu")
-
-
-@dataclass
-class _FewerTiles:
-    """A predictor that is given fewer tiles at once."""
-
-    predictor: Predictor
-    batch: int
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.predictor, name)
 
 
 def _segment_volume(pipeline: PlanePipeline, volume: Volume, parameters: Parameters, report: OnProgress) -> Result:
@@ -124,6 +112,8 @@ def _segment_volume(pipeline: PlanePipeline, volume: Volume, parameters: Paramet
         notes=found.notes,
         anisotropy=found.anisotropy,
         parameters=parameters,
+        restored=found.restored,
+        restore_sha256="" if parameters.restore is None else find_restoring(parameters.restore).sha256,
     )
 
 

@@ -14,6 +14,7 @@ from cellspan.core.errors import CellspanError
 VERBS = {
     "segment": ("segment", "segment", "Find cells or nuclei in images, folders or patterns."),
     "demo": ("demo", "demo", "Segment a simulated image: try this first."),
+    "restore": ("restore", "restore", "Take noise or blur out of images, without looking for objects."),
     "evaluate": ("evaluate", "evaluate", "Score label images against annotated ones."),
     "train": ("train", "train", "Train or fine-tune a model on annotated images."),
     "models": ("models", "models", "List, fetch, import and export models."),

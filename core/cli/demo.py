@@ -46,7 +46,13 @@ def demo(output: Path, device: str) -> None:
     field = simulate_nuclei()
     picture = write_atomically(output / "demo.tif", lambda part: tifffile.imwrite(part, field.image))
     parameters = Parameters(model="nuclei")
-    batch = Batch(Segmenter("nuclei", device), output, parameters, list(ENDINGS), existing="overwrite")
+    batch = Batch(
+        Segmenter("nuclei", device),
+        output,
+        parameters,
+        [kind for kind in ENDINGS if kind != "restored"],
+        existing="overwrite",
+    )
     [record] = segment_files(batch, [Input(picture, Path())]).records
     if "error" in record:
         click.echo(readable(record["error"]), err=True)

@@ -166,7 +166,8 @@ def _list_official(mirror: str | None) -> None:
     width = max(map(len, OFFICIAL))
     for name, model in OFFICIAL.items():
         sizes = "estimates diameters" if model.sizes else ""
-        words = f"{model.channels} channels  {sizes:19}  {model.images}"
+        channels = f"{model.channels} channel{'' if model.channels == 1 else 's'}"
+        words = f"{channels:10}  {sizes:19}  {model.images}"
         address = (mirror or model.address).rstrip("/")
         click.echo(f"{name:{width}}  {words}  ({address}/{model.weights.name})")
 

@@ -39,16 +39,24 @@ series_option = click.option(
 
 def parameter_options(function: Function) -> Function:
     """Add an option for every field of Parameters; the function gets one `parameters` argument."""
+    return options_for(*Parameters.model_fields)(function)
 
-    @functools.wraps(function)
-    def wrapper(**values: Any) -> Any:
-        given = {name: values.pop(name) for name in Parameters.model_fields}
-        chosen = {name: value for name, value in given.items() if value is not None}
-        return function(parameters=parse_parameters(chosen), **values)
 
-    for name in reversed(Parameters.model_fields):
-        wrapper = _option(name)(wrapper)
-    return typing.cast(Function, wrapper)
+def options_for(*names: str) -> Callable[[Function], Function]:
+    """The same for some fields of Parameters; the others have their defaults."""
+
+    def add(function: Function) -> Function:
+        @functools.wraps(function)
+        def wrapper(**values: Any) -> Any:
+            given = {name: values.pop(name) for name in names}
+            chosen = {name: value for name, value in given.items() if value is not None}
+            return function(parameters=parse_parameters(chosen), **values)
+
+        for name in reversed(names):
+            wrapper = _option(name)(wrapper)
+        return typing.cast(Function, wrapper)
+
+    return add
 
 
 def _option(name: str) -> Callable[[Any], Any]:

@@ -7,10 +7,12 @@ An error is a line of JSON, {"code", "sentence", "fields"}, as in the answers of
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import click
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files.regular import readable
 
 
 def are_listening() -> bool:
@@ -27,3 +29,9 @@ def problem_line(error: CellspanError) -> str:
 def note_line(sentence: str) -> str:
     """Something to know that is no error."""
     return "NOTE " + " ".join(sentence.split())
+
+
+def tell_notes(notes: Iterable[str]) -> None:
+    """Notes for whoever runs this command."""
+    for note in notes:
+        click.echo(note_line(readable(note)) if are_listening() else f"Note: {readable(note)}", err=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from cellspan.core.cli.options import device_option, parameter_options, series_option
-from cellspan.core.cli.programs import are_listening, note_line, problem_line
+from cellspan.core.cli.programs import are_listening, problem_line, tell_notes
 from cellspan.core.cli.progress import Progress
 from cellspan.core.cli.stopping import stopping
 from cellspan.core.errors import CellspanError
@@ -82,6 +81,7 @@ def segment(
       cellspan segment embryo.ome.tif -o results --model nuclei --do-3d --anisotropy 4
       cellspan segment stack.tif -o results --model nuclei --stitch-threshold 0.25
       cellspan segment plate1/ -o results --limits 200,4000   (the same grey values for every image)
+      cellspan segment noisy.tif -o results --restore denoise_cyto3 --diameter 30 --save labels,restored
       cellspan segment tissue.tif -o results --channel 1,2 --combine maximum --mask tumour.tif
       cellspan segment plate1/ -o results --model nuclei --skip-existing   (resumes, or adds new images)
       cellspan segment plate1/ -o results --reuse-flows --overwrite --flow-threshold 0.6   (tries thresholds quickly)
@@ -108,6 +108,10 @@ def segment(
         kinds.append("network")
     if "network" in kinds and parameters.is_volume:
         raise click.UsageError("The network's output for volumes is not kept; leave out --reuse-flows and `network`.")
+    if "restored" in kinds and parameters.restore is None:
+        raise click.UsageError(
+            "There is no restored image to save; add --restore denoise_cyto3, or another such model."
+        )
     if "outlines" in kinds and parameters.is_volume:
         raise click.UsageError("Outlines as text are for planes; save `rois` for volumes.")
     output_paths(output, Path(), kinds)  # refuses unknown kinds before any work
@@ -117,9 +121,9 @@ def segment(
     images = every_series(found if masks is None else masks.without_masks(found), series)
     if masks is not None:
         masks.require_one(images)
-    _tell(notes)
+    tell_notes(notes)
     segmenter = Segmenter(parameters.model, device)
-    _tell(note_before(segmenter.model.description, segmenter.predictor.device))
+    tell_notes(note_before(segmenter.model.description, segmenter.predictor.device))
     outcome = Outcome(stopped=True)
     with Progress(len(images), "image") as progress, stopping() as stop:
         existing: Existing = "overwrite" if overwrite else "skip" if skip_existing else "refuse"
@@ -179,9 +183,4 @@ class _Tally:
         there = f", {self.skipped} more were there already" if self.skipped else ""
         images = f"{self.objects} objects in {self.done} of {self.images} images{there}"
         click.echo(f"{images}; results in {readable(output)}")
-        _tell(sorted(self.notes))
-
-
-def _tell(notes: Iterable[str]) -> None:
-    for note in notes:
-        click.echo(note_line(readable(note)) if are_listening() else f"Note: {readable(note)}", err=True)
+        tell_notes(sorted(self.notes))

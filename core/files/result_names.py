@@ -9,6 +9,7 @@ ENDINGS = {
     "table": "_objects.csv",
     "flows": "_flows.tif",
     "probability": "_probability.tif",
+    "restored": "_restored.tif",  # the image as `restore` made it
     "seg": "_seg.npy",  # as Cellpose's window saves it
     "outlines": "_cp_outlines.txt",  # as Cellpose's macro for ImageJ reads it
     "network": "_network.npz",  # what other thresholds need

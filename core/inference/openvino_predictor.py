@@ -28,15 +28,14 @@ class OpenVinoPredictor:
     """
 
     tensors = False
-    rules = TileRules()
     batch = 1  # 4 tiles at once take longer than one after the other (docs/performance.md)
 
-    def __init__(self, weights: State) -> None:
+    def __init__(self, weights: State, rules: TileRules | None = None) -> None:
         """Keep a model's weights; graphs are compiled (about 0.3 s) when the first tile comes.
 
         Raises CellspanError if the environment asks for a precision that does not exist or that this CPU lacks.
         """
-        self.device = device_in_words(precision())
+        self.device, self.rules = device_in_words(precision()), rules or TileRules()
         # Apart, because estimating a diameter takes the encoder only; each for all of the processor and for half of it.
         self._encoder = lru_cache(maxsize=32)(lambda y, x, share: compiled(build_encoder(weights, y, x), share))
         self._decoder = lru_cache(maxsize=32)(lambda y, x, share: compiled(build_decoder(weights, y, x), share))

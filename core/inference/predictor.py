@@ -6,6 +6,7 @@ import importlib.util
 import os
 import platform
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -36,6 +37,22 @@ class Predictor(Protocol):
         ...
 
 
+@dataclass
+class _FewerTiles:
+    predictor: Predictor
+    batch: int
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.predictor, name)
+
+
+def fewer_tiles(predictor: Predictor, batch: int) -> Predictor:
+    """The same predictor, which wants at most `batch` tiles at once."""
+    fewer: Any = _FewerTiles(predictor, min(batch, predictor.batch))
+    result: Predictor = fewer
+    return result
+
+
 def make_predictor(model: Model, device: str = "auto") -> Predictor:
     """A predictor on `device`: auto, cpu, gpu, cuda, cuda:N or mps; raises CellspanError if that is not there."""
     wanted = resolve_device(device)
@@ -46,7 +63,7 @@ def make_predictor(model: Model, device: str = "auto") -> Predictor:
             return TransformerPredictor(model)
         from cellspan.core.inference.openvino_predictor import OpenVinoPredictor
 
-        return OpenVinoPredictor(model.weights())
+        return OpenVinoPredictor(model.weights(), TileRules.of(model.description))
     if model.description.transformer is not None:
         from cellspan.core.inference.torch_transformer import TorchTransformer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cellspan.core.models.architecture import OUTPUTS, Convolutional
 from cellspan.core.models.kinds import MARGIN
 from cellspan.core.models.registry import ModelDescription
 
@@ -15,6 +16,8 @@ class TileRules:
     side: int | None = None  # pixels along the side of the only tiles that it takes; None = any
     margin: int = MARGIN  # black pixels around the image
     has_style: bool = True  # whether a style of the whole image goes with each tile
+    centred: int | None = None  # see `Kind.centred`
+    outputs: int = OUTPUTS
 
     def margin_of(self, length: int) -> int:
         """The margin along an axis of so many pixels: less than usual where the image then fits into one tile."""
@@ -24,4 +27,6 @@ class TileRules:
     @classmethod
     def of(cls, about: ModelDescription) -> TileRules:
         """The rules of a model."""
-        return cls(about.layout.tile, about.rules.margin, about.layout.style_length > 0)
+        layout, kind = about.layout, about.rules
+        outputs = layout.outputs if isinstance(layout, Convolutional) else OUTPUTS
+        return cls(layout.tile, kind.margin, layout.style_length > 0, kind.centred, outputs)

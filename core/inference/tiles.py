@@ -89,13 +89,16 @@ def tile_grid(
                 f"tile = {tile}: this model sees tiles of {rules.side} pixels only; leave out tile (--tile)."
             )
         tile = multiple = rules.side
-    return Grid(*(_axis(length, tile, overlap, multiple, rules.margin_of(length)) for length in shape))
+    return Grid(*(_axis(length, tile, overlap, rules.centred or multiple, rules) for length in shape))
 
 
-def _axis(length: int, tile: int | None, overlap: float, multiple: int, margin: int) -> Axis:
+def _axis(length: int, tile: int | None, overlap: float, multiple: int, rules: TileRules) -> Axis:
     """The tiles that see the fewest pixels in all."""
+    margin = rules.margin_of(length)
     padded = _round_up(length + 2 * margin, STRIDE)
     whole = _round_up(padded, multiple)
+    if rules.centred:
+        margin, padded = (whole - length) // 2, whole
     sides = [_round_up(tile, multiple)] if tile else [*SIDES, *([whole] if whole <= LARGEST_SINGLE else [])]
     # A tile is never longer than the image.
     options = [
@@ -128,6 +131,8 @@ def predict_tiled(
 ) -> tuple[Floats, Floats]:
     """Image (C, Y, X) -> outputs (3, Y, X), blended over the tiles, and the image's style (S,) of unit length.
 
+    Networks that restore images have one output.
+
     A `style` that is given, such as that of the volume to which a slice belongs, takes the place of the image's own.
     It is empty for networks without one.
     The sides of tiles are multiples of `multiple`.
@@ -142,9 +147,9 @@ def predict_tiled(
     tally = Tally(2 * len(grid.corners), on_progress)  # each tile is encoded and decoded
     encoded = deque(tally.of(_encoded(predictor, image, grid, chosen)))
     if style is None:
-        style = _style(encoded, shares_y, shares_x)
+        style = _whole_style(encoded) if predictor.rules.centred else _style(encoded, shares_y, shares_x)
     rest = tally.of(_encoded(predictor, image, grid, [corner for corner in grid.corners if corner not in chosen]))
-    total = np.zeros((3, *shape), np.float32)
+    total = np.zeros((predictor.rules.outputs, *shape), np.float32)
     for group, features, _ in chain(drained(encoded), rest):
         with TURNS as beside:
             decoded = predictor.decode(features, style, _crowd(beside))
@@ -262,6 +267,12 @@ def _style(encoded: Iterable[Encoded], shares_y: dict[int, Floats], shares_x: di
             columns = shares_x[x].reshape(features.shape[2], -1).mean(1)
             total = total + np.einsum("syx,y,x->s", features, rows, columns, dtype=np.float64)
     return unit(np.asarray(total))
+
+
+def _whole_style(encoded: Iterable[Encoded]) -> Floats:
+    """The mean (S,) of the deepest features over whole tiles, what is black in them included; of unit length."""
+    means = [features.mean((1, 2), dtype=np.float64) for _, _, deepest in encoded for features in deepest]
+    return unit(np.sum([unit(mean) for mean in means], axis=0, dtype=np.float64))
 
 
 def _encoded(predictor: Predictor, image: Floats, grid: Grid, corners: list[tuple[int, int]]) -> Iterator[Encoded]:

@@ -19,14 +19,14 @@ class TorchPredictor:
     """The torch network in float32."""
 
     tensors = True  # the Segmenter leaves everything on the device that can stay there
-    rules = TileRules()
 
     @explains_full_memory
     def __init__(self, model: Model, device: str) -> None:
         """Load the model's weights onto the device; raises DeviceMemoryError if its memory is full."""
         self.device = device
         self.batch = 16
-        network = FlowNetwork(model.description.widths)
+        self.rules = TileRules.of(model.description)
+        network = FlowNetwork(model.description.widths, outputs=self.rules.outputs)
         network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in model.weights().items()})
         self._network = network.eval().to(device).to(memory_format=torch.channels_last)
 

@@ -123,10 +123,10 @@ def _blended(
     chosen = style_corners(grid) if predictor.rules.has_style else []
     tally = Tally(2 * len(grid.corners), on_progress)  # each tile is encoded and decoded
     encoded = deque(tally.of(_encoded(predictor, image, grid, chosen)))
-    style = unit(_mean_features(encoded, shares_y, shares_x)) if chosen else NO_STYLE
+    style = _style(predictor.rules, encoded, shares_y, shares_x) if chosen else NO_STYLE
     style_there = torch.from_numpy(style).to(image.device)
     rest = tally.of(_encoded(predictor, image, grid, [corner for corner in grid.corners if corner not in chosen]))
-    total = torch.zeros((3, *image.shape[1:]), device=image.device)
+    total = torch.zeros((predictor.rules.outputs, *image.shape[1:]), device=image.device)
     for group, features, _ in chain(drained(encoded), rest):
         with TURNS:
             decoded = predictor.decode_tensors(features, style_there)
@@ -137,6 +137,18 @@ def _blended(
         total[0, 0, 0].item()  # waits for the device, so that the progress is true and a user can stop the work
         tally.add(len(group))
     return total, style
+
+
+def _style(
+    rules: TileRules, encoded: Iterable[Encoded], shares_y: dict[int, Tensor], shares_x: dict[int, Tensor]
+) -> Floats:
+    """The style of the image, or of whole tiles; see core.inference.tiles."""
+    if not rules.centred:
+        return unit(_mean_features(encoded, shares_y, shares_x))
+    means = [
+        features.mean((1, 2)).cpu().numpy().astype(np.float64) for _, _, deepest in encoded for features in deepest
+    ]
+    return unit(np.sum([unit(mean) for mean in means], axis=0, dtype=np.float64))
 
 
 def _mean_features(

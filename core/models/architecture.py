@@ -14,6 +14,7 @@ Shapes = dict[str, tuple[int, ...]]
 CHANNELS = 2  # the channel to segment and the nuclei
 MOST_CHANNELS = 8  # of a network of somebody's own
 OUTPUTS = 3  # y flow and x flow, cell probability as a logit
+RESTORED = 1  # output of a network that restores images: the channel that goes in
 FLOW_SCALE = 5  # the network's flows are scaled by this factor
 DIAMETERS = ("diam_mean", "diam_labels")
 COUNTER = "num_batches_tracked"  # of batch normalisation; not used for predictions
@@ -22,19 +23,21 @@ WIDEST, MOST_WIDTHS = 4096, 10  # of a network; far more than any real one
 
 @dataclass(frozen=True)
 class Convolutional:
-    """The sizes of a network: the channels of the image, then those of each level."""
+    """The sizes of a network: the channels of the image, then those of each level; and how many outputs it has."""
 
     widths: tuple[int, ...]
+    outputs: int = OUTPUTS
 
     @classmethod
     def of(cls, shapes: Mapping[str, tuple[int, ...]]) -> Convolutional | None:
         """The network with these tensors; None if they are not those of such a network."""
         try:
             widths = widths_from_shapes(shapes)
+            outputs = RESTORED if shapes["output.2.weight"][0] == RESTORED else OUTPUTS
         except (KeyError, IndexError):
             return None
         possible = len(widths) <= MOST_WIDTHS and all(0 < width <= WIDEST for width in widths)
-        return cls(widths) if possible else None
+        return cls(widths, outputs) if possible else None
 
     @property
     def channels(self) -> int:
@@ -54,7 +57,7 @@ class Convolutional:
     @property
     def shapes(self) -> Shapes:
         """Name -> shape of every tensor."""
-        return network_shapes(self.widths)
+        return network_shapes(self.widths, self.outputs)
 
     @property
     def memory(self) -> int:
@@ -82,16 +85,16 @@ def widths_from_shapes(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]
     return (first, *(shapes[f"downsample.down.res_down_{level}.proj.1.weight"][0] for level in range(levels)))
 
 
-def network_shapes(widths: Sequence[int]) -> Shapes:
-    """Name -> shape of every tensor of `core.models.network.FlowNetwork(widths)`."""
+def network_shapes(widths: Sequence[int], outputs: int = OUTPUTS) -> Shapes:
+    """Name -> shape of every tensor of `core.models.network.FlowNetwork(widths, outputs=outputs)`."""
     shapes: Shapes = dict.fromkeys(DIAMETERS, (1,))
-    for level, (inputs, outputs) in enumerate(pairwise(widths)):
-        shapes |= _encoder_block(f"downsample.down.res_down_{level}", inputs, outputs)
+    for level, (above, below) in enumerate(pairwise(widths)):
+        shapes |= _encoder_block(f"downsample.down.res_down_{level}", above, below)
     style = widths[-1]
     levels = [*widths[1:], style]  # the deepest block keeps its width
-    for level, (outputs, inputs) in enumerate(pairwise(levels)):
-        shapes |= _decoder_block(f"upsample.up.res_up_{level}", inputs, outputs, style)
-    return shapes | _normalised_convolution("output", 2, widths[1], OUTPUTS, 1)
+    for level, (above, below) in enumerate(pairwise(levels)):
+        shapes |= _decoder_block(f"upsample.up.res_up_{level}", below, above, style)
+    return shapes | _normalised_convolution("output", 2, widths[1], outputs, 1)
 
 
 def _encoder_block(name: str, inputs: int, outputs: int) -> Shapes:

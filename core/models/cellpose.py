@@ -129,14 +129,15 @@ def examine(path: Path) -> Checkpoint:
     """The kind and sizes of a checkpoint, by the names and shapes in it; raises CellspanError if it is of no kind."""
     with open_torch_file(path) as file:
         kind, layout = _checked_layout(file)
+        objects = "nuclei" if "nuclei" in path.name else "cells"
         return Checkpoint(
             path,
             kind,
             layout,
-            objects="nuclei" if "nuclei" in path.name else "cells",
+            objects=f"images of {objects}" if kind.restores else objects,
             mean_diameter=_mean_diameter(file, kind),
             usual_diameter=_usual_diameter(file, kind),
-            size_file=_size_file(path) if layout.style_length else None,
+            size_file=_size_file(path) if layout.style_length and not kind.restores else None,
         )
 
 
@@ -182,7 +183,7 @@ def _checked_layout(file: TorchFile) -> tuple[Kind, Layout]:
 
 def _other_network(shapes: Shapes) -> str:
     """What a file holds that is of no kind that can be used, and what to do."""
-    known = " and ".join(f"the {kind.network}" for kind in KINDS.values())
+    known = ", ".join(f"the {kind.network}" for kind in KINDS.values())
     if DINO_PART in shapes:
         return f"this is cpdino, another network of Cellpose 4; cellspan runs {known}: use cpsam_v2 in its place."
     return f"these are not the weights of a network that cellspan runs: {known}; use a model of one of these kinds."
@@ -205,7 +206,8 @@ def _mean_diameter(file: TorchFile, kind: Kind) -> float:
 
 def _usual_diameter(file: TorchFile, kind: Kind) -> float | None:
     """The mean diameter of the objects that somebody trained a model on, in pixels; None if it is not known."""
-    if kind.any_size or file.path.name in OFFICIAL_FILES or DIAMETERS[1] not in file.tensors:
+    known = kind.any_size or kind.restores or file.path.name in OFFICIAL_FILES
+    if known or DIAMETERS[1] not in file.tensors:
         return None
     diameter = float(file.array(DIAMETERS[1])[0])
     return diameter if SMALLEST_MEAN <= diameter <= LARGEST_MEAN else None

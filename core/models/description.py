@@ -20,6 +20,8 @@ from cellspan.core.models.architecture import (
     CHANNELS,
     MOST_CHANNELS,
     MOST_WIDTHS,
+    OUTPUTS,
+    RESTORED,
     WIDEST,
     Convolutional,
     different_tensors,
@@ -108,6 +110,8 @@ class ModelDescription(BaseModel):
             raise ValueError(f"a model of the kind {self.kind} is described by other sizes")
         if self.layout.channels > MOST_CHANNELS:
             raise ValueError(f"the network has {self.layout.channels} input channels, more than {MOST_CHANNELS}")
+        if self.rules.restores and self.layout.channels != RESTORED:
+            raise ValueError(f"the network has {self.layout.channels} input channels, but restores {RESTORED}")
         if self.size_model is not None and len(self.size_model.coefficients) != self.layout.style_length:
             raise ValueError(
                 f"the size model has {len(self.size_model.coefficients)} coefficients, but the network's style "
@@ -123,7 +127,7 @@ class ModelDescription(BaseModel):
     @property
     def layout(self) -> Layout:
         """The sizes of the network."""
-        return self.transformer or Convolutional(self.widths)
+        return self.transformer or Convolutional(self.widths, RESTORED if self.rules.restores else OUTPUTS)
 
     @property
     def apart(self) -> int | None:

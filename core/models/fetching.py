@@ -22,7 +22,8 @@ from cellspan.core.files.writing import make_folder, write_atomically
 from cellspan.core.models.cellpose import examine, read_checkpoint, read_size_model
 from cellspan.core.models.description import Model
 from cellspan.core.models.download import OnBytes, OnNote, download
-from cellspan.core.models.official import ELSEWHERE, OFFICIAL, OfficialFile
+from cellspan.core.models.kinds import KINDS
+from cellspan.core.models.official import ELSEWHERE, OFFICIAL, OfficialFile, OfficialModel
 from cellspan.core.models.registry import CELLPOSE, cellpose_folder, find_model
 
 PATIENCE = 600.0  # seconds to wait for another process that downloads the same model
@@ -74,7 +75,7 @@ def fetch_model(name: str, source: Source, sha256: str | None = None) -> tuple[M
     with nullcontext() if complete or source.offline else _only_one(name):
         files = [_get(file, source, pinned if file is official.weights else None) for file in wanted]
         try:
-            _check(files, official.channels)
+            _check(files, official)
             for file in filter(lambda file: file.is_new, files):
                 _publish(file)
         finally:
@@ -120,13 +121,16 @@ def _get(file: OfficialFile, source: Source, pinned: str | None) -> FetchedFile:
     return FetchedFile(target, path, origin, found, confirmed_by)
 
 
-def _check(files: list[FetchedFile], channels: int) -> None:
+def _check(files: list[FetchedFile], official: OfficialModel) -> None:
     """Read the checkpoint and its size model; raises CellspanError that names the invalid one."""
     *sizes, weights = files
     with _named_by_origin(weights):
         checkpoint = examine(weights.path)
-        if checkpoint.layout.channels != channels:
-            raise CellspanError(f"its network has {checkpoint.layout.channels} input channel(s) instead of {channels}.")
+        found, wanted = checkpoint.layout.channels, official.channels
+        if found != wanted:
+            raise CellspanError(f"its network has {found} input channel(s) instead of {wanted}.")
+        if checkpoint.kind.name != official.kind:
+            raise CellspanError(f"it is a {checkpoint.kind.network} instead of a {KINDS[official.kind].network}.")
         read_checkpoint(weights.path)
     for file in sizes:
         with _named_by_origin(file):

@@ -11,10 +11,10 @@ from typing import Any, Literal, Protocol
 
 from numpy.typing import NDArray
 
-from cellspan.core.models.architecture import Convolutional, Shapes
+from cellspan.core.models.architecture import RESTORED, Convolutional, Shapes
 from cellspan.core.models.transformer import Transformer
 
-KindName = Literal["flow-cnn", "flow-sam"]
+KindName = Literal["flow-cnn", "flow-sam", "restoration"]
 # Black pixels around the image, as in training: without them, objects at the border look cut by a tile, and with mirror
 # images instead they look whole; either way their flows lead out of the image.
 MARGIN = 16
@@ -61,15 +61,32 @@ class Kind:
     network: str  # in words, for people
     layout_of: Callable[[Mapping[str, tuple[int, ...]]], Layout | None]
     margin: int = MARGIN  # black pixels around an image
+    # Sides of tiles are multiples of so many pixels, the image lies in their middle, and the style is that of whole
+    # tiles, black pixels included, as in training; None = the style is that of the image, wherever it lies.
+    centred: int | None = None
     apart: bool = False  # channels go into the network as they are, else those to segment are combined into one
     any_size: bool = False  # it knows objects of all sizes, so without a diameter images are not resized
     wants_graphics_card: bool = False  # on a processor it takes minutes
+    restores: bool = False  # its output is an image, not flows
+
+
+def _finding(shapes: Mapping[str, tuple[int, ...]]) -> Convolutional | None:
+    found = Convolutional.of(shapes)
+    return found if found is not None and found.outputs != RESTORED else None
+
+
+def _restoring(shapes: Mapping[str, tuple[int, ...]]) -> Convolutional | None:
+    found = Convolutional.of(shapes)
+    return found if found is not None and found.outputs == found.channels == RESTORED else None
 
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("flow-cnn", "convolutional network (Cellpose 1 to 3)", Convolutional.of),
+        Kind("flow-cnn", "convolutional network (Cellpose 1 to 3)", _finding),
+        Kind(
+            "restoration", "network that restores images (Cellpose 3)", _restoring, margin=8, centred=16, restores=True
+        ),
         Kind(
             "flow-sam",
             "transformer (Cellpose 4)",

@@ -123,13 +123,16 @@ class FlowNetwork(nn.Module):
     The outputs are 5 times the y flow, 5 times the x flow, and the logit of the cell probability.
     """
 
-    def __init__(self, widths: Sequence[int] = COMPACT_WIDTHS, diameter: float = 30.0) -> None:
-        """`widths` are the channels of the input and of each level; `diameter` is that of training, in pixels."""
+    def __init__(self, widths: Sequence[int] = COMPACT_WIDTHS, diameter: float = 30.0, outputs: int = OUTPUTS) -> None:
+        """`widths` are the channels of the input and of each level; `diameter` is that of training, in pixels.
+
+        With one output it restores images instead: (N, 1, Y, X) -> (N, 1, Y, X).
+        """
         super().__init__()
         self.widths = tuple(widths)
         self.downsample = _Encoder(widths)
         self.upsample = _Decoder(widths)
-        self.output = _normalised_convolution(widths[1], OUTPUTS, 1)
+        self.output = _normalised_convolution(widths[1], outputs, 1)
         # Official checkpoints contain these: mean diameter in training, and of the user's own images.
         self.diam_mean = nn.Parameter(torch.tensor([float(diameter)]), requires_grad=False)
         self.diam_labels = nn.Parameter(torch.tensor([float(diameter)]), requires_grad=False)

@@ -1,11 +1,12 @@
-"""The official models of Cellpose: their names, channels, and the files that Cellpose 3.1.1.2 and 4.2.1.1 download."""
+"""The official models of Cellpose: names, kinds, channels, and the files that versions 3.1.1.2 and 4.2.1.1 download."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cellspan.core.models.architecture import CHANNELS
+from cellspan.core.models.architecture import CHANNELS, RESTORED
+from cellspan.core.models.kinds import KindName
 
 ADDRESS = "https://www.cellpose.org/models"
 ADDRESS_OF_4 = "https://huggingface.co/mouseland/cellpose-sam/resolve/main"
@@ -28,6 +29,7 @@ class OfficialModel:
     images: str = ""  # what it was trained on
     channels: int = CHANNELS  # of the network; two are the one to segment and the nuclei
     address: str = ADDRESS
+    kind: KindName = "flow-cnn"
 
 
 def _models() -> Iterator[tuple[str, OfficialModel]]:
@@ -62,7 +64,35 @@ def _models() -> Iterator[tuple[str, OfficialModel]]:
     yield name, OfficialModel(OfficialFile(name), images="the NeurIPS challenge in colour", channels=3)
     for name in ("cpsam", "cpsam_v2"):
         images = "cells of all kinds, Cellpose 4"
-        yield name, OfficialModel(OfficialFile(name), images=images, channels=3, address=ADDRESS_OF_4)
+        yield name, OfficialModel(OfficialFile(name), images=images, channels=3, address=ADDRESS_OF_4, kind="flow-sam")
+    for name in _restoring():
+        yield name, OfficialModel(OfficialFile(name), images=_restored(name), channels=RESTORED, kind="restoration")
+
+
+FAULTS = {
+    "denoise": "noise",
+    "deblur": "blur",
+    "upsample": "coarse pixels",
+    "oneclick": "noise, blur and coarse pixels",
+    "aniso": "the coarse steps of stacks seen from the side",
+}
+
+
+def _restoring() -> Iterator[str]:
+    """Names of models that restore images; those in between learnt by other measures of success."""
+    for images in ("cyto3", "cyto2", "nuclei"):
+        for fault in ("denoise", "deblur", "upsample", "oneclick"):
+            yield f"{fault}_{images}"
+            if images != "cyto3":
+                yield from (f"{fault}_{measure}_{images}" for measure in ("per", "seg", "rec"))
+        if images != "cyto3":
+            yield f"aniso_{images}"
+
+
+def _restored(name: str) -> str:
+    """What a model was trained to take away, and from which images."""
+    fault, *_, images = name.split("_")
+    return f"restores images of {'nuclei' if images == 'nuclei' else f'cells ({images})'}: {FAULTS[fault]}"
 
 
 OFFICIAL = dict(_models())

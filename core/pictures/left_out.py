@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from cellspan.core.files.result_names import OWN_ENDINGS
+from cellspan.core.files.result_names import ENDINGS, OWN_ENDINGS
 
 MASKS = re.compile(r"(_cp_masks|_masks)\d*$")  # annotations, also those of Cellpose and of a second expert
 PICTURES = (".tif", ".png")  # the types of results that could be taken for images
 OWN_MARKS = tuple(Path(ending).stem for ending in OWN_ENDINGS if Path(ending).suffix in PICTURES)
+RESTORED = Path(ENDINGS["restored"]).stem  # such a result is an image, which may be segmented without the original
 RECORDS = re.compile(r"run(-.*)?\.jsonl?")
 SERIES = re.compile(r"_s\d+$")
 # Types of microscopes and libraries that mimetypes does not know.
@@ -58,7 +59,8 @@ class Results:
         """Whether a file that was found, and whose name ends like a result's or an annotation's, is one.
 
         It is one if its image stands beside it or was found in the same search, if other results of that image stand
-        beside it, or if it is called exactly like our results in a folder with the record of a run.
+        beside it, or if it is called exactly like our results in a folder with the record of a run. A restored image is
+        one only if its image is there.
         """
         split = marked(path.stem)
         if split is None:
@@ -67,8 +69,8 @@ class Results:
         images = {Path(name).stem for name in beside if Path(name).suffix in self._suffixes}
         if owners & (images | self._stems):
             return True
-        if beside & _results_of(path.stem):
-            return False  # it has results of its own
+        if beside & _results_of(path.stem) or split[1] == RESTORED:
+            return False  # it has results of its own, or is an image of its own
         own = path.name.casefold()
         others = _results_of(split[0]) - {own}
         return own in _results_of(split[0]) and (bool(others & beside) or self._is_below_record(path.parent))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from itertools import repeat
 from typing import Any
@@ -24,49 +25,66 @@ TILES = 24  # the same while it is scaled by tiles: maps in 32 and in 64 bits
 CONSTANT = "The image is constant, so there is nothing to find."
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """The channels that are looked at, each on one scale (Y, X)."""
+
+    to_segment: list[Floats]
+    nuclei: Floats | None
+    is_flat: bool  # whether all that is to be segmented is constant
+    notes: list[str]
+
+
+def scaled_channels(image: Image, parameters: Parameters, apart: int | None = None, sees_nuclei: bool = True) -> Scaled:
+    """The channels that the parameters choose, each normalised; `apart` and `sees_nuclei` as in `network_input`.
+
+    What lies outside the image's mask is background, and so is NaN, where a mask or ROI was cut out. Raises
+    CellspanError for a missing channel and for pixels that are not numbers.
+    """
+    if apart is not None:
+        sources, nuclei, notes = _each_by_itself(image, parameters, apart)
+    else:
+        require_nuclei(parameters, sees_nuclei)
+        sources, notes = main_channels(image, parameters.channels)
+        index = parameters.nuclei_channel
+        nuclei = None if index is None else one_channel(image, index, "nuclei_channel")
+    notes += replaced_note(parameters)
+    found = [normalise(plane, parameters, image.mask, parameters.limits_of(k)) for k, plane in enumerate(sources)]
+    helper = None
+    if nuclei is not None:
+        helper = _finite(normalise(nuclei, parameters, image.mask, parameters.limits_of(len(sources)))[0])
+    is_flat = all(constant for _, constant in found)
+    cut_out = [nan_note(_count_nan(plane, image.mask), plane.size) for plane in sources]
+    if nuclei is not None:
+        cut_out.append(nan_note(_count_nan(nuclei, image.mask), nuclei.size))
+    notes += [CONSTANT] * is_flat + next((note for note in cut_out if note), [])
+    return Scaled([_finite(plane) for plane, _ in found], helper, is_flat, notes)
+
+
 def network_input(
     image: Image, parameters: Parameters, apart: int | None = None, sees_nuclei: bool = True
 ) -> tuple[Floats, list[str]]:
     """The network's two channels (2, Y, X), normalised: what to segment, and nuclei or zeros; and notes for people.
 
     For a network that sees up to `apart` channels each by itself: those that are chosen, else all, and zeros. For one
-    that sees no nuclei, one channel (1, Y, X).
-
-    What lies outside the image's mask is background, and so is NaN, where a mask or ROI was cut out. Raises
-    CellspanError for a missing channel and for pixels that are not numbers.
+    that sees no nuclei, one channel (1, Y, X). Raises as `scaled_channels` does.
     """
     _require_planes(image, parameters, apart)
-    if apart is not None:
-        return _each_by_itself(image, parameters, apart)
-    require_nuclei(parameters, sees_nuclei)
-    mains, notes = main_channels(image, parameters.channels)
-    notes += replaced_note(parameters)
-    planes = np.zeros((1 + sees_nuclei, *image.shape), np.float32)
-    planes[0], constant = _combined(mains, parameters, image.mask)
-    cut_out = [nan_note(_count_nan(main, image.mask), main.size) for main in mains]
-    if constant:
-        notes.append(CONSTANT)
-    if parameters.nuclei_channel is not None:
-        nuclei = one_channel(image, parameters.nuclei_channel, "nuclei_channel")
-        planes[1], _ = normalise(nuclei, parameters, image.mask, parameters.limits_of(len(mains)))
-        cut_out.append(nan_note(_count_nan(nuclei, image.mask), nuclei.size))
-    return _finite(planes), notes + next((note for note in cut_out if note), [])
+    scaled = scaled_channels(image, parameters, apart, sees_nuclei)
+    seen = scaled.to_segment if apart is not None else [combined(scaled.to_segment, parameters.combine)]
+    planes = np.zeros((apart or 1 + sees_nuclei, *image.shape), np.float32)
+    for plane, source in zip(planes, [*seen, *([] if scaled.nuclei is None else [scaled.nuclei])], strict=False):
+        plane[:] = source
+    return planes, scaled.notes
 
 
-def _each_by_itself(image: Image, parameters: Parameters, most: int) -> tuple[Floats, list[str]]:
-    """See network_input."""
+def _each_by_itself(
+    image: Image, parameters: Parameters, most: int
+) -> tuple[list[NDArray[Any]], NDArray[Any] | None, list[str]]:
+    """The channels that a network sees each by itself, that of the nuclei if there is one, and notes."""
     chosen, notes = channels_apart(len(image.channels), image.main, parameters, most)
-    notes += replaced_note(parameters)
-    planes = np.zeros((most, *image.shape), np.float32)
-    constant, cut_out = [], []
-    for number, channel in enumerate(chosen):
-        source = image.channels[channel]
-        planes[number], flat = normalise(source, parameters, image.mask, parameters.limits_of(number))
-        constant.append(flat)
-        cut_out.append(nan_note(_count_nan(source, image.mask), source.size))
-    if all(constant):
-        notes.append(CONSTANT)
-    return _finite(planes), notes + next((note for note in cut_out if note), [])
+    planes = [image.channels[channel] for channel in chosen]
+    return (planes, None, notes) if parameters.nuclei_channel is None else (planes[:-1], planes[-1], notes)
 
 
 def _finite(planes: Floats) -> Floats:
@@ -89,12 +107,6 @@ def combined(planes: Sequence[NDArray[Any]], how: str) -> NDArray[Any]:
     if len(planes) == 1:
         return planes[0]
     return reduce(np.maximum, planes) if how == "maximum" else reduce(np.add, planes) / np.float32(len(planes))
-
-
-def _combined(mains: Sequence[NDArray[Any]], parameters: Parameters, mask: Mask | None) -> tuple[Floats, bool]:
-    """The channels to segment as one, and whether all of them are constant."""
-    found = [normalise(main, parameters, mask, parameters.limits_of(number)) for number, main in enumerate(mains)]
-    return combined([plane for plane, _ in found], parameters.combine), all(constant for _, constant in found)
 
 
 def nan_note(count: int, of: int, what: str = "pixels") -> list[str]:

@@ -79,6 +79,10 @@ class DiameterSearch:
             f"diameter to {diameter:.1f} if they matter."
         ]
 
+    def estimate(self, pixels: Pixels) -> float:
+        """The diameter as the style alone tells it, in pixels."""
+        return self._estimate(pixels.looked_at())[0]
+
     def _estimate(self, pixels: Pixels) -> tuple[float, list[str]]:
         """The diameter as the style tells it, and notes."""
         size_model = self.looker.model.description.size_model

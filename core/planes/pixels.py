@@ -18,12 +18,13 @@ class Pixels:
 
     planes: Floats
     parameters: Parameters
-    mask: Mask | None = None  # (Y, X): where objects may lie; None = everywhere
+    mask: Mask | None = None  # (Y, X) of the image: where objects may lie; None = everywhere
+    image: tuple[int, int] | None = None  # height and width of the image; None = those of the planes
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.planes.shape[1], self.planes.shape[2]
+        """Height and width of the image."""
+        return self.image or (self.planes.shape[1], self.planes.shape[2])
 
     def is_flat(self, channels: int = 1) -> bool:
         """Whether there is nothing to see in the first channels, which are not only there to help."""

@@ -36,6 +36,8 @@ class Result:
     parameters: Parameters = field(default_factory=Parameters)  # that it was made with
     seen: Seen | None = None  # None for volumes, whose outputs are not kept
     errors: NDArray[np.float64] | None = None  # the flow error of each object, if the dynamics computed it
+    restored: Floats | None = None  # (C, y, x) or (C, Z, Y, X): the channels as `parameters.restore` made them
+    restore_sha256: str = ""  # of the weights of that model
 
     @property
     def count(self) -> int:
@@ -50,6 +52,7 @@ class Result:
 
     def _arrays(self) -> list[NDArray[Any]]:
         arrays = [self.labels, self.flows, self.probability, *([self.seen.outputs] if self.seen else [])]
+        arrays += [self.restored] if self.restored is not None else []
         return [*arrays, *([self.seen.mask] if self.seen and self.seen.mask is not None else [])]
 
     def again(self, parameters: Parameters) -> Result:

@@ -22,9 +22,12 @@ from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.inputs import Input
 from cellspan.core.pictures.mask_files import MaskFiles
 from cellspan.core.planes.looking import OnProgress
+from cellspan.core.planes.restoring import Restorer, find_restoring
 from cellspan.core.results.earlier_runs import EarlierRuns
 from cellspan.core.results.outputs import OnFiles, output_paths, result_files
 from cellspan.core.results.plane_files import segment_plane_file
+from cellspan.core.results.restored_files import KIND as RESTORED
+from cellspan.core.results.restored_files import restore_file
 from cellspan.core.results.run_record import Record, RunRecord, keep_killed_runs, source_of
 from cellspan.core.segmenter import Segmenter
 
@@ -47,7 +50,7 @@ class Outcome:
 class Batch:
     """What all images of a run have in common."""
 
-    segmenter: Segmenter
+    segmenter: Segmenter | Restorer  # the latter only restores images
     folder: Path
     parameters: Parameters
     kinds: Sequence[str]
@@ -63,11 +66,17 @@ class Batch:
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "parameters": self.parameters.model_dump(mode="json"),
             "model": self.segmenter.model.identity,
+            **self._restoring(),
             "device": self.segmenter.predictor.device,
             "notes": list(self.notes),
             **({} if self.masks is None else {"mask": str(self.masks.path)}),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS_OF}},
         }
+
+    def _restoring(self) -> Record:
+        """Which model restores images first, if one does."""
+        name = self.parameters.restore
+        return {} if name is None else {"restoring_model": find_restoring(name).identity}
 
 
 def segment_files(
@@ -209,16 +218,21 @@ def _skipped(earlier: EarlierRuns, about: Record, item: Input, source: Record, o
 def _segmented(batch: Batch, item: Input, paths: dict[str, Path], write: OnFiles) -> Record:
     mask = None if batch.masks is None else batch.masks.of(item)
     about = {} if mask is None else {"mask": str(mask)}
-    if not batch.parameters.is_volume:
-        found = segment_plane_file(
-            batch.segmenter, item.path, paths, batch.parameters, batch.reuse_flows, write, item.series, mask
-        )
-        return {**about, **found}
 
     def report(fraction: float, words: str) -> None:
         checkpoint()
         if batch.on_progress:
             batch.on_progress(fraction, words)
+
+    if isinstance(batch.segmenter, Restorer):
+        target = paths[RESTORED]
+        found = restore_file(batch.segmenter, item.path, target, batch.parameters, report, write, item.series, mask)
+        return {**about, **found}
+    if not batch.parameters.is_volume:
+        found = segment_plane_file(
+            batch.segmenter, item.path, paths, batch.parameters, batch.reuse_flows, write, item.series, mask
+        )
+        return {**about, **found}
 
     from cellspan.core.results.volume_files import segment_volume_file  # scipy: 0.3 s that planes need not wait
 

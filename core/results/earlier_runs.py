@@ -144,6 +144,9 @@ def _differences(earlier: Record, now: Record) -> str:
         words.append(f"another mask ({earlier.get('mask') or 'none'} instead of {now.get('mask') or 'none'})")
     if (earlier.get("model") or {}).get("weights_sha256") != now["model"].get("weights_sha256"):
         words.append(f"another model ({then.get('model')})")
+    restoring = [(run.get("restoring_model") or {}).get("weights_sha256") for run in (earlier, now)]
+    if restoring[0] != restoring[1] and None not in restoring:
+        words.append("another model that restores images")
     return " and ".join(words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def segment_plane_file(
 
     `mask`: the file of its mask.
     """
+    require_restored(outputs, parameters)
     image = read_image(path, series)
     inside = None if mask is None else read_mask(mask)
     try:
@@ -56,6 +58,8 @@ def segment_plane_file(
 def _result(segmenter: Segmenter, image: Image, parameters: Parameters, kept: Path | None) -> tuple[Result, list[str]]:
     """The objects of an image, and why the network was asked although its earlier outputs were to be used."""
     notes = []
+    if kept is not None and parameters.restore is not None:
+        kept, notes = None, ["The network was asked again: what is kept of it does not hold the restored image."]
     if kept is not None:
         result, why = result_from(kept, image, parameters, segmenter)
         if result is not None:
@@ -91,12 +95,30 @@ def save_plane_outputs(
             _segmented_channels(image, parameters),
         ),
         "outlines": lambda path: write_outlines(path, result.labels),
+        "restored": lambda path: _write_restored(path, result, image),
         "network": lambda path: save_outputs_of_network(path, result, image),
         "table": lambda path: write_table(path, plane_table(image, result, parameters)),
         "flows": lambda path: write_stack(path, result.flows, "CYX", spacing=image.spacing, unit=image.unit),
         "probability": lambda path: write_stack(path, result.probability, "YX", spacing=image.spacing, unit=image.unit),
     }
     write({path: writers[kind] for kind, path in paths.items()})
+
+
+def require_restored(outputs: Iterable[str], parameters: Parameters) -> None:
+    """Refuse to save a restored image where nothing is restored; raises CellspanError."""
+    if "restored" in outputs and parameters.restore is None:
+        raise CellspanError("There is no restored image to save: give restore (--restore denoise_cyto3).")
+
+
+def _write_restored(path: Path, result: Result, image: Image) -> None:
+    """The restored channels, (Y, X) or (C, Y, X); of an image that was enlarged, pixels are smaller."""
+    assert result.restored is not None
+    restored = result.restored[0] if len(result.restored) == 1 else result.restored
+    spacing = None
+    if image.spacing is not None:
+        (y, x), (height, width) = image.spacing, restored.shape[-2:]
+        spacing = y * image.shape[0] / height, x * image.shape[1] / width
+    write_stack(path, restored, "CYX"[-restored.ndim :], spacing=spacing, unit=image.unit)
 
 
 def _segmented_channels(image: Image, parameters: Parameters) -> tuple[int | None, int | None]:

@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +26,13 @@ from cellspan.core.results.cellpose_files import write_seg
 from cellspan.core.results.label_files import write_labels, write_stack
 from cellspan.core.results.outputs import OnFiles, views_path
 from cellspan.core.results.overlays import write_picture
+from cellspan.core.results.plane_files import require_restored
 from cellspan.core.results.tables import write_table
 from cellspan.core.results.volume_pictures import maximum_projection, orthogonal_views
 from cellspan.core.results.volume_rois import volume_rois
 from cellspan.core.results.volume_table import volume_table
 from cellspan.core.volumes.pipeline import Found, OnProgress, VolumeTask
+from cellspan.core.volumes.restoring import channels_to_restore, restored_store
 
 if TYPE_CHECKING:
     from cellspan.core.segmenter import Segmenter
@@ -53,11 +56,18 @@ def segment_volume_file(
     `mask`: the file of its mask.
     """
     started = time.perf_counter()
+    require_restored(outputs, parameters)
     inside = None if mask is None else read_mask(mask)
     flows_wanted = 0 if not {"flows", "seg"} & set(outputs) else 3 if parameters.do_3d else 2
     try:
-        with read_volume(path, series) as opened, result_arrays(opened.shape, flows_wanted) as found:
+        with ExitStack() as open_ones:
+            opened = open_ones.enter_context(read_volume(path, series))
+            found = open_ones.enter_context(result_arrays(opened.shape, flows_wanted))
             volume = with_mask(opened, inside)
+            if "restored" in outputs:
+                about = segmenter.model.description
+                count = channels_to_restore(volume, parameters, about.apart, about.sees_nuclei)
+                found.restored = open_ones.enter_context(restored_store(count, volume.shape))
             segmenter.making_do(lambda pipeline: VolumeTask(pipeline, volume, parameters, report).run(found))
             report(0.99, "writing the results")
             save_volume_outputs(outputs, found, volume, parameters, path, write)
@@ -122,6 +132,7 @@ def save_volume_outputs(
         "seg": lambda path: write_seg(
             path, found.labels, found.flows, found.probability, found.diameter, source, channels
         ),
+        "restored": lambda path: write_stack(path, found.restored, "CZYX", spacing=spacing, unit=unit),
         "flows": lambda path: write_stack(path, found.flows, "CZYX", spacing=spacing, unit=unit),
         "probability": lambda path: write_stack(path, found.probability, "ZYX", spacing=spacing, unit=unit),
     }

@@ -72,6 +72,13 @@ def _through_file(write: Callable[[Path], None]) -> bytes:
         return path.read_bytes()
 
 
+def _restored(result: Result) -> np.ndarray[Any, Any]:
+    """(C, y, x) or (C, Z, Y, X); raises Refusal if the image was not restored."""
+    if result.restored is None:
+        raise Refusal(404, "not_restored", "There is no restored image: send the image again with restore.")
+    return result.restored
+
+
 ENCODERS: dict[str, dict[str, Encoder]] = {
     "labels": {
         NPY: lambda result: as_npy(result.labels),
@@ -80,5 +87,6 @@ ENCODERS: dict[str, dict[str, Encoder]] = {
     "rois": {ZIP: lambda result: _through_file(lambda path: write_roi_zip(path, outlines_of(result.labels)))},
     "probability": {NPY: lambda result: as_npy(result.probability), TIFF: lambda result: _tiff(result.probability)},
     "objects": {NPY: lambda result: as_npy(object_quality(result))},
+    "restored": {NPY: lambda result: as_npy(_restored(result)), TIFF: lambda result: _tiff(_restored(result))},
     "flows": {NPY: lambda result: as_npy(result.flows), TIFF: lambda result: _tiff(result.flows)},
 }

@@ -71,7 +71,7 @@ class Engine:
     def submit(self, upload: Upload, parameters: Parameters, device: str, client: Client, key: str | None) -> Job:
         """Queue an image; the same key gives the same job. Raises CellspanError for an unknown model or device."""
         self.check_open(client)
-        self.models.check(parameters.model)
+        self.models.check(parameters)
         device = resolve_device(device)
         fingerprint = f"{upload.digest()} {upload.kind} {device} {parameters.model_dump_json()}"
         work = SegmentImage(self.models, upload, parameters, device)

@@ -13,6 +13,8 @@ from cellspan.core.inference.predictor import resolve_device
 from cellspan.core.machine.cancelling import ASK, raise_if_cancelled
 from cellspan.core.machine.turns import Turns
 from cellspan.core.models.registry import Model, find_model, list_models
+from cellspan.core.parameters import Parameters
+from cellspan.core.planes.restoring import require_finding, require_restoring
 from cellspan.core.segmenter import Segmenter
 
 WARM = 4  # models
@@ -33,9 +35,11 @@ class WarmModels:
         self._segmenters: OrderedDict[Key, Segmenter] = OrderedDict()
         self._loading: dict[Key, Turns] = {}
 
-    def check(self, name: str) -> None:
-        """Raise CellspanError if there is no such model, or if its disk does not respond."""
-        find_in_time(name)
+    def check(self, parameters: Parameters) -> None:
+        """Raise CellspanError if there are no such models, or if their disk does not respond."""
+        require_finding(find_in_time(parameters.model))
+        if parameters.restore is not None:
+            require_restoring(find_in_time(parameters.restore))
 
     def available(self) -> list[Model]:
         """All models that can be used; raises CellspanError."""

@@ -127,6 +127,7 @@ def spilled(result: Result) -> Result:
     seen = None if result.seen is None else replace(result.seen, outputs=in_file(result.seen.outputs))
     return replace(
         result,
+        restored=None if result.restored is None else in_file(result.restored),
         labels=in_file(result.labels),
         flows=in_file(result.flows),
         probability=in_file(result.probability),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from cellspan.core.volumes.blocks import Block, Borders, plan_blocks
 from cellspan.core.volumes.intensities import Intensities
 from cellspan.core.volumes.numbering import number_objects
 from cellspan.core.volumes.resampling import Axis, Box, Grid
+from cellspan.core.volumes.restoring import channels_to_restore, restore_volume, restored_store
 from cellspan.core.volumes.slices import SPACING, predict_slices, sampled_styles
 from cellspan.core.volumes.store import output_store, slab_thickness
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 OnProgress = Callable[[float, str], None]
 SIZING_SLICES = 5  # in which the diameter is measured
 NETWORK = 0.9  # of the progress
+RESTORING = 0.3  # of the progress, where the volume is restored first
 NO_SPACING = "The file does not say how far its slices are apart; cubic voxels are assumed (set anisotropy)."
 
 
@@ -50,6 +53,7 @@ class Found:
     styles: list[Floats] = field(default_factory=list)
     count: int = 0
     anisotropy: float = 1.0
+    restored: Any = None  # (C, Z, Y, X), the channels that are looked at, or None if not asked for
     notes: list[str] = field(default_factory=list)
 
 
@@ -70,12 +74,35 @@ class VolumeTask:
 
     def run(self, found: Found, core: int | None = None) -> None:
         """Fill `found`; `core` is the side of blocks in grid voxels, None = as the memory allows."""
+        if self._parameters.restore is not None:
+            self._run_restored(found, core)
+            return
         found.diameter = self._parameters.diameter or self.measured_diameter()
         if self._parameters.do_3d:
             self._run_3d(found, core)
         else:
             self._run_stitched(found)
         found.notes, found.anisotropy = self.notes + list(self._pipeline.notes), self.anisotropy
+
+    def _run_restored(self, found: Found, core: int | None) -> None:
+        """Restore the volume for the diameter of its objects as it is, then find them."""
+        about, parameters = self._model, self._parameters
+        diameter = parameters.diameter or (None if about.rules.any_size else self.measured_diameter())
+        restorer, seen_as = self._pipeline.restorer(parameters), (about.apart, about.sees_nuclei)
+        count = channels_to_restore(self._volume, parameters, *seen_as)
+        kept = found.restored
+        with restored_store(count, self._volume.shape) if kept is None else nullcontext(kept) as store:
+
+            def first(part: float, words: str) -> None:
+                self._report(RESTORING * part, words)
+
+            volume, seen, notes = restore_volume(self._volume, parameters, restorer, diameter, store, first, *seen_as)
+
+            def then(part: float, words: str) -> None:
+                self._report(RESTORING + (1 - RESTORING) * part, words)
+
+            VolumeTask(self._pipeline, volume, seen.model_copy(update={"restore": None}), then).run(found, core)
+        found.notes = list(dict.fromkeys([*self.notes, *notes, *found.notes]))
 
     # ---- the diameter
 
@@ -92,7 +119,13 @@ class VolumeTask:
         nuclei = None if self._parameters.nuclei_channel is None or apart else 1
         done = {"channel": None if apart else 0, "nuclei_channel": nuclei}
         # As in 2D, what the user wants to see of the objects does not change the diameter that is measured on them.
-        plain = {"do_3d": False, "stitch_threshold": 0.0, "exclude_on_edges": False, "min_size": Parameters().min_size}
+        plain = {
+            "restore": None,
+            "do_3d": False,
+            "stitch_threshold": 0.0,
+            "exclude_on_edges": False,
+            "min_size": Parameters().min_size,
+        }
         single = self._parameters.unscaled(**done, **plain)
         sizes, estimates = [], []
         slices = np.arange(self._volume.shape[0]) if mask is None else np.flatnonzero(mask.any(axis=(1, 2)))
@@ -237,6 +270,10 @@ def segment_volume(
     shape, along = volume.shape, 3 if parameters.do_3d else 2
     task = VolumeTask(pipeline, volume, parameters, report)
     found = Found(np.zeros(shape, np.int32), np.zeros((along, *shape), np.float32), np.zeros(shape, np.float32))
+    if parameters.restore is not None:
+        about = pipeline.model.description
+        count = channels_to_restore(volume, parameters, about.apart, about.sees_nuclei)
+        found.restored = np.zeros((count, *shape), np.float32)
     task.run(found, core)
     report(1.0, "done")
     return found, time.perf_counter() - started

@@ -39,10 +39,12 @@ def save_checkpoint() -> SaveCheckpoint:
     torch = pytest.importorskip("torch")
     from cellspan.core.models.network import FlowNetwork
 
-    def save(path: Path, widths: tuple[int, ...] = WIDTHS, diameter: float = 28.0, seed: int = 0) -> Path:
+    def save(
+        path: Path, widths: tuple[int, ...] = WIDTHS, diameter: float = 28.0, seed: int = 0, outputs: int = 3
+    ) -> Path:
         torch.manual_seed(seed)
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(FlowNetwork(widths, diameter=diameter).state_dict(), path)
+        torch.save(FlowNetwork(widths, diameter=diameter, outputs=outputs).state_dict(), path)
         return path
 
     return save

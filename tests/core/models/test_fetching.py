@@ -93,18 +93,24 @@ def test_every_official_model_comes_with_its_channels(
     server: Server, cellpose_models: Path, tmp_path: Path, save_checkpoint: Save, save_sizes: Save
 ) -> None:
     for name, about in OFFICIAL.items():
-        file = save_checkpoint(tmp_path / "server" / name, (about.channels, 4, 8))
+        outputs = 1 if about.kind == "restoration" else 3
+        file = save_checkpoint(tmp_path / "server" / name, (about.channels, 4, 8), outputs=outputs)
         server.files[about.weights.name] = file.read_bytes()
         if about.sizes:
             server.files[about.sizes.name] = save_sizes(tmp_path / "server" / "sizes.npy").read_bytes()
         model, _ = fetch_model(name, Source(server.url))
         assert model.description.layout.channels == about.channels
-        assert model.description.mean_diameter == (17 if name == "nuclei" else 30)
+        assert model.description.mean_diameter == (17 if "nuclei" in name else 30)
+        assert model.description.kind == about.kind
         assert (model.description.size_model is not None) == (about.sizes is not None)
     server.files["neurips_cellpose_default"] = server.files["CP"]
     (cellpose_models / "neurips_cellpose_default.sha256").unlink()
     with pytest.raises(CellspanError, match=r"was refused: its network has 2 input channel\(s\) instead of 3"):
         fetch_model("neurips_cellpose_default", Source(server.url, overwrite=True))
+    server.files["denoise_cyto3"] = save_checkpoint(tmp_path / "flows", (1, 4, 8)).read_bytes()
+    (cellpose_models / "denoise_cyto3.sha256").unlink()
+    with pytest.raises(CellspanError, match=r"it is a convolutional network .* instead of a network that restores"):
+        fetch_model("denoise_cyto3", Source(server.url, overwrite=True))
 
 
 def test_models_of_other_kinds_are_refused_by_name(server: Server) -> None:

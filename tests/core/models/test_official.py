@@ -34,6 +34,12 @@ def test_files_are_those_of_cellpose() -> None:
     assert all(model.images for model in OFFICIAL.values())
 
 
-def test_some_of_them_see_three_channels() -> None:
-    three = [name for name, model in OFFICIAL.items() if model.channels != 2]
-    assert three == ["neurips_cellpose_default", "cpsam", "cpsam_v2"]
+def test_channels_and_kinds() -> None:
+    of_flows = {name: model.channels for name, model in OFFICIAL.items() if model.kind == "flow-cnn"}
+    assert [name for name, channels in of_flows.items() if channels != 2] == ["neurips_cellpose_default"]
+    of_transformers = [(name, model.channels) for name, model in OFFICIAL.items() if model.kind == "flow-sam"]
+    assert of_transformers == [("cpsam", 3), ("cpsam_v2", 3)]
+    restoring = {name: model.channels for name, model in OFFICIAL.items() if model.kind == "restoration"}
+    assert set(restoring.values()) == {1}
+    assert len(restoring) == 38  # as in cellpose.denoise.MODEL_NAMES of 3.1.1.2, which the peer's test compares
+    assert {"denoise_cyto3", "oneclick_per_cyto2", "upsample_nuclei", "aniso_nuclei"} <= restoring.keys()

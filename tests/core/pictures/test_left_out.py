@@ -57,6 +57,15 @@ def test_what_lies_beside_a_file_tells_whether_it_is_a_result(
     assert Results([path], [], SUFFIXES).holds(path) is is_result
 
 
+def test_a_restored_image_is_a_result_only_beside_its_image(tmp_path: Path) -> None:
+    restored = tmp_path / "a_restored.tif"
+    for name in ("a_restored.tif", "a_rois.zip", "run.json"):
+        (tmp_path / name).touch()
+    assert not Results([restored], [], SUFFIXES).holds(restored), "a folder of restored images can be segmented"
+    (tmp_path / "a.png").touch()
+    assert Results([restored], [], SUFFIXES).holds(restored)
+
+
 def test_a_named_file_is_a_result_only_if_its_image_is_named_too(tmp_path: Path) -> None:
     result = tmp_path / "a_labels.tif"
     assert Results([], [result, tmp_path / "a.png"], SUFFIXES).holds_named(result)

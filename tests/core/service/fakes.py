@@ -118,8 +118,12 @@ class FakeModels(WarmModels):
         super().__init__()
         self.segmenter: Any = segmenter
 
-    def check(self, name: str) -> None:
+    def check(self, parameters: Parameters) -> None:
         """See WarmModels."""
+        self._require(parameters.model)
+
+    @staticmethod
+    def _require(name: str) -> None:
         if name not in ("cyto", "fake"):
             raise CellspanError(f"There is no model {name!r}; choose cyto or fake.")
 
@@ -130,7 +134,7 @@ class FakeModels(WarmModels):
 
     def get(self, name: str, device: str = "auto") -> Any:
         """See WarmModels."""
-        self.check(name)
+        self._require(name)
         return self.segmenter
 
     def names(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_what_is_not_there_is_406(accept: str) -> None:
 
 
 def test_an_unknown_kind_is_404_and_names_the_kinds() -> None:
-    with pytest.raises(Refusal, match="labels, rois, probability, objects, flows") as refused:
+    with pytest.raises(Refusal, match="labels, rois, probability, objects, restored, flows") as refused:
         encode("colours", RESULT, "*/*")
     assert refused.value.status == 404
 
@@ -67,6 +68,16 @@ def test_both_formats_hold_the_same_numbers(kind: str) -> None:
     expected = getattr(RESULT, kind)
     assert np.array_equal(np.load(io.BytesIO(encode(kind, RESULT, NPY)[0])), expected)
     assert np.array_equal(tifffile.imread(io.BytesIO(encode(kind, RESULT, TIFF)[0])), expected)
+
+
+def test_a_restored_image_comes_with_all_its_channels_and_else_is_404() -> None:
+    pixels = np.random.default_rng(0).random((2, 32, 32)).astype(np.float32)
+    restored = replace(RESULT, restored=pixels)
+    assert np.array_equal(np.load(io.BytesIO(encode("restored", restored, NPY)[0])), pixels)
+    assert np.array_equal(tifffile.imread(io.BytesIO(encode("restored", restored, TIFF)[0])), pixels)
+    with pytest.raises(Refusal, match="send the image again with restore") as refused:
+        encode("restored", RESULT, NPY)
+    assert (refused.value.status, refused.value.code) == (404, "not_restored")
 
 
 def test_outlines_come_as_a_zip_with_one_entry_for_each_object(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from cellspan.core.errors import Cancelled, CellspanError
 from cellspan.core.machine.cancelling import cancelled_by
+from cellspan.core.parameters import Parameters
 from cellspan.core.service import models as module
 from cellspan.core.service.models import WarmModels, find_in_time, in_time
 
@@ -45,6 +46,18 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     monkeypatch.setattr(module, "find_in_time", disk.find)
     monkeypatch.setattr(module, "Segmenter", disk.load)
     return disk
+
+
+@pytest.mark.usefixtures("restoring_models")
+def test_models_are_refused_for_what_they_are_not_for_before_an_image_waits() -> None:
+    models = WarmModels()
+    models.check(Parameters(model="nuclei", restore="denoise_cyto3"))
+    with pytest.raises(CellspanError, match=r"denoise_cyto3 restores images and finds no objects.*--restore"):
+        models.check(Parameters(model="denoise_cyto3"))
+    with pytest.raises(CellspanError, match="nuclei finds nuclei and restores no images"):
+        models.check(Parameters(model="nuclei", restore="nuclei"))
+    with pytest.raises(CellspanError, match="There is no model 'denoise_cyto9'"):
+        models.check(Parameters(model="nuclei", restore="denoise_cyto9"))
 
 
 def test_a_model_is_loaded_once(disk: Disk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,13 @@ def test_what_fits_into_memory_stays_there() -> None:
 
 def test_what_nobody_has_fetched_goes_to_disk_and_is_the_same_there() -> None:
     results = Results(in_memory=SIZE, on_disk=10 * SIZE)
-    first, second = kept(results), kept(results)
-    assert results.used() == (SIZE, SIZE)
+    restored = np.ones((1, 32, 32), np.float32)
+    first, second = kept(results), kept(results, result=replace(result_of(spots((3, 3), (20, 20))), restored=restored))
+    assert results.used() == (SIZE, SIZE + restored.nbytes)
     assert first.result is not None
     assert second.result is not None
+    assert np.array_equal(second.result.restored, restored)  # type: ignore[arg-type]
+    assert isinstance(second.result.restored, np.memmap)
     for name in ("labels", "flows", "probability"):
         there, here = getattr(second.result, name), getattr(first.result, name)
         assert isinstance(there, np.memmap)

@@ -28,6 +28,7 @@ LOWEST_PYTHON = "3.10"  # that pyproject.toml allows
 # Tests of one file stay together, because they share an engine or an installation.
 WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network
+CELLPOSE_4 = "4.2.1.1"
 STARDIST = "0.9.2"
 BIOIMAGEIO = ("bioimageio.core==0.11.0", "pydantic<2.13")  # it cannot write its files with the newest pydantic
 GROOVIES = ("3.0.25", "4.0.29", "5.0.3")  # Fiji had 3.0 and has 4.0
@@ -266,6 +267,13 @@ def peer(session: nox.Session) -> None:
     """The same method as cellpose 3.1.1.2, against the real one."""
     session.install(f"cellpose=={CELLPOSE}", ".[train,test]")
     session.run("pytest", "tests/peer", "-s", *session.posargs, env={"CELLSPAN_PEER": "1"})
+
+
+@nox.session(python=PYTHON)
+def peer4(session: nox.Session) -> None:
+    """The same network, channels, tiles and labels as Cellpose 4, against the real one."""
+    session.install(f"cellpose=={CELLPOSE_4}", ".[train,test]")
+    session.run("pytest", "tests/peer4", "-s", *session.posargs, env={"CELLSPAN_PEER": "4"})
 
 
 @nox.session(python=PYTHON)

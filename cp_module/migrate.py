@@ -340,8 +340,6 @@ def _note_on_model(old: runcellpose.Settings) -> str:
 
 def _note_on_custom_model(old: runcellpose.Settings) -> str:
     model = _custom_model(old)
-    if old.text("version") == "v4":
-        return f"the model {model} is a Cellpose 4 model, which is not supported; enter a model of Cellpose 1 to 3."
     if _model_folder(old):
         return f"the model {model} stays in its folder; copy it too if you move the pipeline to another computer."
     return (

@@ -188,7 +188,8 @@ def _init_folder(imagej: Any, folder: Path, mode: str) -> Any:
     try:
         return imagej.init(str(folder), mode=mode)
     except Exception as error:
-        if scyjava.jvm_started() or not any(CONVERTER in endpoint for endpoint in endpoints):
+        is_fiji = any((folder / "jars").glob("ij-*.jar"))
+        if not is_fiji or scyjava.jvm_started() or not any(CONVERTER in endpoint for endpoint in endpoints):
             raise
         raise CellspanError(
             f"{folder}: the first start from Python needs an internet connection, for {CONVERTER}; or put that jar in "

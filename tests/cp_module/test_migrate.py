@@ -131,7 +131,7 @@ def test_the_model_is_the_one_of_the_version(tmp_path: Path, version: str, model
     settings, report = migrated(changed(tmp_path, LAST, Select_Cellpose_version=version))
     assert f"the model {model} becomes" in report
     assert settings["model"] == ("Nuclei" if model == "nuclei" else "Cells")
-    assert ("cellspan models fetch" in report) == (model != "cpsam")
+    assert f"`cellspan models fetch {model}`" in report
     assert ("Omnipose" in report) == (version == "omnipose")
     assert ("deblur_cyto3" in report) == (version == "v3")  # the others did not look at it
 
@@ -161,9 +161,11 @@ def test_a_model_of_ones_own_keeps_its_path(tmp_path: Path, folder: str, path: s
 
 
 @quick
-def test_models_of_another_network_are_named(tmp_path: Path) -> None:
+def test_own_models_of_cellpose_4_are_used_as_they_are(tmp_path: Path) -> None:
     old = changed(tmp_path, LAST, Detection_mode="custom", Select_Cellpose_version="v4")
-    assert "/models/ours/my_model is a Cellpose 4 model" in migrated(old)[1]
+    settings, report = migrated(old)
+    assert settings["custom_model"] == "/models/ours/my_model"
+    assert "/models/ours/my_model stays in its folder" in report
 
 
 @quick

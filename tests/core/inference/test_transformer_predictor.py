@@ -1,4 +1,4 @@
-"""A network that sees tiles of one size: on the processor and on a torch device, and by which rules."""
+"""A network that sees tiles of one size: on the processor, and by which rules."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from cellspan.core.models.registry import Model, find_model
 
 from ...blob_finder import SMALL, save_blob_finder
 
-torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.quick
 OFFICIAL_RULES = TileRules(256, 8, has_style=False)
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA card"))]
 
 
 @pytest.fixture(scope="module")
@@ -59,33 +57,6 @@ def test_there_is_no_style(model: Model) -> None:
     for predict in (predict_tiled, predict_augmented):
         outputs, style = predict(predictor, image)
         assert (outputs.shape, style.shape) == ((3, 70, 100), (0,))
-
-
-@pytest.mark.parametrize("device", DEVICES)
-def test_a_torch_device_gives_the_same(model: Model, device: str) -> None:
-    from cellspan.core.inference.torch_tiles import predict_augmented_torch, predict_tiled_torch
-    from cellspan.core.inference.torch_transformer import TorchTransformer
-
-    image = np.random.default_rng(0).random((3, 70, 100), np.float32)
-    on_cpu, on_device = make_predictor(model, "cpu"), TorchTransformer(model, device)
-    for ours, theirs in ((predict_tiled, predict_tiled_torch), (predict_augmented, predict_augmented_torch)):
-        expected, _ = ours(on_cpu, image)
-        found, style = theirs(on_device, image)
-        assert style.shape == (0,)
-        # 16 bits on a card that has them
-        assert np.abs(found.cpu().numpy() - expected).max() < (1e-5 if device == "cpu" else 0.05) * np.ptp(expected)
-
-
-def test_bfloat16_finds_the_same_objects(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cellspan.core.inference import torch_transformer
-    from cellspan.core.inference.torch_transformer import TorchTransformer
-
-    monkeypatch.setattr(torch_transformer, "number_type", lambda device: torch.bfloat16)
-    tiles = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
-    found, _ = TorchTransformer(model, "cpu").encode(tiles)
-    expected, _ = make_predictor(model, "cpu").encode(tiles)
-    assert found.dtype == torch.float32
-    assert np.abs(found.numpy() - expected).max() < 0.1 * np.ptp(expected)
 
 
 def test_threads_take_turns(model: Model) -> None:

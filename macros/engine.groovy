@@ -60,7 +60,11 @@ class Worker {
 
     // The next line; null if there is none yet, or none any more.
     String next() {
-        return lines.ready() ? lines.readLine() : null
+        try {
+            return lines.ready() ? lines.readLine() : null
+        } catch (IOException ended) {
+            return null
+        }
     }
 }
 

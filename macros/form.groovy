@@ -120,8 +120,9 @@ class Form {
         def screen = dialog.graphicsConfiguration.bounds
         def wider = dialog.height > screen.height - 80 ? 20 : 0 // for the scroll bar
         dialog.size = new Dimension(dialog.width + wider, (int) Math.min(dialog.height, screen.height - 80))
-        if (dialog.y + dialog.height > screen.maxY)
-            dialog.setLocation(dialog.x, (int) Math.max(screen.y, screen.maxY - dialog.height - 40))
+        def x = Math.max(screen.x, Math.min(dialog.x, screen.maxX - dialog.width))
+        def y = dialog.y + dialog.height > screen.maxY ? Math.max(screen.y, screen.maxY - dialog.height - 40) : dialog.y
+        dialog.setLocation((int) x, (int) y) // the buttons stay within reach
     }
 
     // Beside the image, if there is room: the preview is to be seen.

@@ -141,7 +141,7 @@ assert !person.texts().any { it in ["Volumes", "Time", "Names in stacks"] }
 plane.changes = false
 plane.close()
 person.press("OK")
-assert person.texts().any { it.contains("The image was closed.") }
+assert person.until("the sentence") { person.texts().find { it.contains("The image was closed.") } }
 person.press("Cancel")
 finished()
 println "done"

@@ -16,5 +16,5 @@ def test_no_ending_is_the_end_of_another_one() -> None:
 
 
 def test_results_that_are_pictures_are_told_from_images() -> None:
-    pictures = {"_labels", "_overlay", "_flows", "_probability", "_orthogonal"}
+    pictures = {"_labels", "_overlay", "_flows", "_probability", "_orthogonal", "_restored"}
     assert set(OWN_MARKS) == pictures

@@ -630,7 +630,7 @@ def test_a_model_on_a_dead_disk_holds_up_no_other_question(
 ) -> None:
     gate = threading.Event()
     check = engine.models.check
-    monkeypatch.setattr(engine.models, "check", lambda name: gate.wait(LONG) if name == "dead" else check(name))
+    monkeypatch.setattr(engine.models, "check", lambda job: gate.wait(LONG) if job.model == "dead" else check(job))
     stuck = [Meanwhile(lambda: post(IMAGE, "model=dead")) for _ in range(60)]
     began = time.monotonic()
     assert http.get("/v1/health").status_code == 200
@@ -687,7 +687,10 @@ def test_everything_is_described(http: TestClient) -> None:
         ("post", "/v1/jobs"),
         ("get", "/v1/jobs/{job_id}"),
         ("delete", "/v1/jobs/{job_id}"),
-        *(("get", f"/v1/jobs/{{job_id}}/{kind}") for kind in ("labels", "rois", "probability", "objects", "flows")),
+        *(
+            ("get", f"/v1/jobs/{{job_id}}/{kind}")
+            for kind in ("labels", "rois", "probability", "objects", "flows", "restored")
+        ),
         ("post", "/v1/jobs/{job_id}/again"),
         ("post", "/v1/stop"),
         ("get", "/metrics"),

@@ -22,11 +22,15 @@ nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "tests", "peer"]
+# Hundreds of processes import torch or CellProfiler; torch takes each of them 14 s instead of 3 without compiled files.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # the one that runs nox
 LOWEST_PYTHON = "3.10"  # that pyproject.toml allows
 # Tests of one file stay together, because they share an engine or an installation.
 WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+# Threads of torch that wait for each other beside other processes: a step of training took ten times as long with two.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network
 CELLPOSE_4 = "4.2.1.1"
 STARDIST = "0.9.2"
@@ -187,7 +191,7 @@ def quick(session: nox.Session) -> None:
     """Unit and property tests only."""
     # From the checkout, so that compiled loops stay until their file changes; installing would compile them again.
     session.install("-e", ".[train,test]")
-    session.run("pytest", "-m", "quick", *WORKERS, *session.posargs)
+    session.run("pytest", "-m", "quick", *WORKERS, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(python=False)
@@ -202,7 +206,9 @@ def lowest(session: nox.Session) -> None:
     install = ("uv", "pip", "install", "--resolution", "lowest-direct", ".[train,test]")
     session.run(*install, env=place, external=True)
     program = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    session.run(str(program), "-m", "pytest", "-m", "quick", *WORKERS, *session.posargs, external=True)
+    session.run(
+        str(program), "-m", "pytest", "-m", "quick", *WORKERS, *session.posargs, env=ONE_THREAD, external=True
+    )
 
 
 @nox.session(python=PYTHON)
@@ -211,6 +217,7 @@ def tests(session: nox.Session) -> None:
     require_debian_packages(session)
     session.install(".[all,test]")
     environment = {
+        **ONE_THREAD,
         "JAVA_HOME": str(java_home()),
         "CELLSPAN_CELLPROFILER_PYTHON": str(cellprofiler_python(session, "cellprofiler", "cellprofiler311")),
         "CELLSPAN_SCREENSHOTS": os.environ.get("CELLSPAN_SCREENSHOTS", "screenshots"),  # of ImageJ, to look at

@@ -227,7 +227,7 @@ class _Run:
         self.report("Fitting the size model.")
         predictor = OpenVinoPredictor({name: value.cpu().numpy() for name, value in network.state_dict().items()})
         style = partial(sample_style, predictor)
-        size_model = train_size_model(style, *self._fields_of_sizes(), self.recipe.seed)
+        size_model = train_size_model(style, self.recipe.widths[-1], *self._fields_of_sizes(), self.recipe.seed)
         description = ModelDescription(
             name=self.recipe.name,
             objects=self.recipe.objects,

@@ -18,15 +18,21 @@ SMALLEST, LARGEST = 6.0, 150.0  # pixels
 ENLARGED = 1.5  # at most; beyond this, blur from enlarging would reveal the size, which real large cells do not have
 CROP = 256
 FEWEST_VIEWS = 3  # per image
-FITTED, CHECKED = 400, 60  # views of all images together, at least; a style has up to 128 numbers
+CHECKED = 60  # views of all images together, at least
+VIEWS_PER_NUMBER = 3  # of the style, besides: a regression on as many views as numbers would fit their noise
 
 Style = Callable[[Floats], NDArray[np.float32]]  # style of an image (2, Y, X), as in segmentation
 
 
-def train_size_model(style: Style, train: Sequence[Field], held_out: Sequence[Field], seed: int) -> SizeModel:
-    """Fit on `train`, report the median relative error on `held_out`; both at the resolution of their files."""
+def train_size_model(
+    style: Style, length: int, train: Sequence[Field], held_out: Sequence[Field], seed: int
+) -> SizeModel:
+    """Fit on `train`, report the median relative error on `held_out`; both at the resolution of their files.
+
+    `length` is that of a style.
+    """
     rng = np.random.default_rng(seed)
-    model = fit_size_model(*_views(style, train, FITTED, rng))
+    model = fit_size_model(*_views(style, train, CHECKED + VIEWS_PER_NUMBER * length, rng))
     if not held_out:
         return model
     seen, true = _views(style, held_out, CHECKED, rng)

@@ -41,7 +41,6 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def few_views(monkeypatch: pytest.MonkeyPatch) -> None:
     """How many there are is the affair of the size model's own tests."""
-    monkeypatch.setattr("cellspan.core.training.size.FITTED", 24)
     monkeypatch.setattr("cellspan.core.training.size.CHECKED", 6)
 
 

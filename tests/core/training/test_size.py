@@ -8,7 +8,7 @@ import pytest
 from cellspan.core.objects.labels import median_diameter
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.data import Field
-from cellspan.core.training.size import CHECKED, FEWEST_VIEWS, FITTED, train_size_model
+from cellspan.core.training.size import CHECKED, FEWEST_VIEWS, VIEWS_PER_NUMBER, train_size_model
 
 pytestmark = pytest.mark.quick
 
@@ -35,8 +35,8 @@ class Observer:
 def test_few_images_are_looked_at_often_and_always_at_an_object() -> None:
     style = Observer()
     fields = [lonely_disk(radius) for radius in (15, 20, 25, 30)]
-    model = train_size_model(style, fields, fields[:2], seed=0)
-    assert len(style.areas) == FITTED + CHECKED
+    model = train_size_model(style, 100, fields, fields[:2], seed=0)
+    assert len(style.areas) == (CHECKED + 100 * VIEWS_PER_NUMBER) + CHECKED
     assert min(style.areas) > 0
     assert model.median_error is not None
     assert model.median_error < 0.05
@@ -44,5 +44,5 @@ def test_few_images_are_looked_at_often_and_always_at_an_object() -> None:
 
 def test_many_images_are_looked_at_a_few_times_each() -> None:
     style = Observer()
-    train_size_model(style, [lonely_disk(10, side=100)] * 150, [], seed=0)
+    train_size_model(style, 2, [lonely_disk(10, side=100)] * 150, [], seed=0)
     assert len(style.areas) == 150 * FEWEST_VIEWS

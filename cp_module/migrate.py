@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.installed import run_apart
-from cellspan.core.models.official import FILE_OF, OFFICIAL
+from cellspan.core.models.official import FILE_OF, OFFICIAL, partner_for_nuclei
 from cellspan.core.models.registry import cellpose_folder
 from cellspan.cp_module import read_project, runcellpose
 from cellspan.cp_module.loading import find_python
@@ -49,7 +49,6 @@ MODULE_NUMBER = re.compile(r"module_num:(\d+)")
 MODULE_REVISION = re.compile(r"variable_revision_number:(\d+)")
 CELLPOSE = "cellpose/"  # prefix for Cellpose models with the name of a bundled model
 BUNDLED = ("cyto", "nuclei")  # such names
-NUCLEI_PARTNER = "nuclei"  # restores the image of the nuclei
 ELSEWHERE = "Elsewhere..."
 
 
@@ -387,8 +386,7 @@ def _note_on_custom_model(old: runcellpose.Settings) -> str:
 def _notes_on_restoring(old: runcellpose.Settings) -> Iterator[str]:
     """What must be here before the step runs: the model, and its partner for the image of the nuclei."""
     name = old.text("denoise_model")
-    partner = f"{name.partition('_')[0]}_{NUCLEI_PARTNER}"
-    needed = [name, partner] if old.yes("nuclei") and name in OFFICIAL else [name]
+    needed = [name, partner_for_nuclei(name)] if old.yes("nuclei") else [name]
     missing = [model for model in dict.fromkeys(needed) if not _is_here(model)]
     if missing:
         yield f"the image is restored with {name}, as before; this needs {_fetch(missing)} once on each computer."

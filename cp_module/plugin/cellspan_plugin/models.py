@@ -43,7 +43,9 @@ def list_models(engine_command: Sequence[str]) -> list[Listed]:
 def _asked(command: Sequence[str]) -> list[Listed]:
     program = list(command[:-1] if command[-1:] == ("serve",) else command)
     environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    unseen = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
+    unseen: dict[str, Any] = {}
+    if sys.platform == "win32":
+        unseen = {"creationflags": subprocess.CREATE_NO_WINDOW}
     try:
         done = subprocess.run(
             [*program, "models", "list", "--json"],

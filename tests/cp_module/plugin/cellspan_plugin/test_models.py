@@ -13,7 +13,7 @@ from cellspan_plugin.models import list_models, name_in
 from cellspan_plugin.restoring import OFFICIAL as PARTNERED
 from cellspan_plugin.restoring import for_nuclei
 
-from cellspan.core.models.official import OFFICIAL
+from cellspan.core.models.official import OFFICIAL, partner_for_nuclei
 
 pytestmark = pytest.mark.quick
 
@@ -71,4 +71,6 @@ def test_restoring_models_are_cellposes_and_have_partners_for_nuclei() -> None:
     assert set(RESTORING) <= restoring
     assert {name for name in OFFICIAL if PARTNERED.fullmatch(name)} == restoring
     assert {for_nuclei(name) for name in restoring} <= restoring
+    names = [*OFFICIAL, "cellpose/deblur_per_cyto2", "mine"]
+    assert [for_nuclei(name) for name in names] == [partner_for_nuclei(name) for name in names]
     assert for_nuclei("/models/denoise_cyto3") == "/models/denoise_cyto3"

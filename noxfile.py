@@ -304,6 +304,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON)
+def bench4(session: nox.Session) -> None:
+    """Times and labels against Cellpose 4, side by side; on demand."""
+    session.install(f"cellpose=={CELLPOSE_4}", ".[train,test]")
+    session.run("python", "-m", "tests.bench.cellpose4", *session.posargs)
+
+
+@nox.session(python=PYTHON)
 def stardist(session: nox.Session) -> None:
     """Trains cellspan and StarDist on the same images for the same CPU minutes; on demand."""
     session.install(f"stardist=={STARDIST}", "tensorflow-cpu", ".[train,test]")

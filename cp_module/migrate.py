@@ -10,7 +10,8 @@ from pathlib import Path
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.installed import run_apart
-from cellspan.core.models.official import OFFICIAL
+from cellspan.core.models.official import FILE_OF, OFFICIAL, partner_for_nuclei
+from cellspan.core.models.registry import cellpose_folder
 from cellspan.cp_module import read_project, runcellpose
 from cellspan.cp_module.loading import find_python
 from cellspan.cp_module.plugin.cellspan_plugin.layout import (
@@ -47,6 +48,7 @@ MODULE_START = re.compile(r"\w+:\[.*\bmodule_num:")
 MODULE_NUMBER = re.compile(r"module_num:(\d+)")
 MODULE_REVISION = re.compile(r"variable_revision_number:(\d+)")
 CELLPOSE = "cellpose/"  # prefix for Cellpose models with the name of a bundled model
+BUNDLED = ("cyto", "nuclei")  # such names
 ELSEWHERE = "Elsewhere..."
 
 
@@ -233,7 +235,7 @@ def _our_values(old: runcellpose.Settings) -> list[str]:
         "y_name": old.text("objects"),
         "model": _model(old),
         "custom_model": _custom_model(old) if _model(old) == MODEL_CUSTOM else "",
-        "use_nuclei_image": _yes_no(_model(old) != MODEL_NUCLEI and old.yes("nuclei")),
+        "use_nuclei_image": _yes_no(old.model != "nuclei" and old.yes("nuclei")),
         "nuclei_image": old.text("nuclei_image"),
         "automatic_diameter": _yes_no(not diameter),
         "flow_threshold": str(old.number("flow_threshold")),
@@ -246,6 +248,7 @@ def _our_values(old: runcellpose.Settings) -> list[str]:
         "device": DEVICE_AUTOMATIC if old.yes("gpu") else DEVICE_CPU,
         "method_3d": SLICES if overlap and not old.yes("do_3d") else ONE_VOLUME,
         "anisotropy": str(_anisotropy(old)),
+        **_restoring(old),
     }
     if diameter:
         changes["diameter"] = str(diameter)
@@ -269,12 +272,32 @@ def _anisotropy(old: runcellpose.Settings) -> float:
     return max(0.0, old.number("anisotropy")) if old.yes("rescale_z") else 1.0
 
 
+def _restoring(old: runcellpose.Settings) -> dict[str, str]:
+    """Restoring an image first, which only Cellpose 3 did; nothing if it was not done."""
+    if not old.restores:
+        return {}
+    changes = {"restore": "Yes", "restoring_model": old.text("denoise_model")}
+    if old.yes("save_denoised"):
+        changes |= {"save_restored": "Yes", "restored_name": old.text("denoised_name")}
+    return changes
+
+
+def _is_here(name: str) -> bool:
+    """Whether this model of Cellpose is on this computer."""
+    return name in OFFICIAL and (cellpose_folder() / FILE_OF.get(name, name)).is_file()
+
+
 def _model(old: runcellpose.Settings) -> str:
-    return {"nuclei": MODEL_NUCLEI, "custom": MODEL_CUSTOM}.get(old.model, MODEL_CELLS)
+    """Cellpose's own model, if it is here; else the bundled one for such objects, so that the step runs."""
+    if old.model == "custom" or _is_here(old.model):
+        return MODEL_CUSTOM
+    return MODEL_NUCLEI if old.model == "nuclei" else MODEL_CELLS
 
 
 def _custom_model(old: runcellpose.Settings) -> str:
-    """The path of the model file, or only its name if the pipeline does not give the folder."""
+    """The name of Cellpose's model; of one's own, the path of its file, or its name if the folder is not known."""
+    if old.model != "custom":
+        return _name_here(old.model)
     folder, file = _model_folder(old), old.text("model_file")
     return f"{folder}/{file}" if folder else file
 
@@ -293,6 +316,11 @@ def _model_folder(old: runcellpose.Settings) -> str:
     return folder.rstrip("/") if folder.strip("/") else ""
 
 
+def _name_here(name: str) -> str:
+    """The name by which a model of Cellpose is found here."""
+    return f"{CELLPOSE}{name}" if name in BUNDLED else name
+
+
 def _notes(old: runcellpose.Settings) -> Iterator[str]:
     """Notes for the user: what works differently, and what to do about settings without an equivalent."""
     yield _note_on_model(old)
@@ -301,15 +329,13 @@ def _notes(old: runcellpose.Settings) -> Iterator[str]:
             "Omnipose has no equivalent; objects are found with Cellpose's flows. Compare some images, and train "
             "your own model for long or bent bacteria (cellspan train)."
         )
-    if old.text("version") == "v3" and old.yes("denoise"):
-        yield from _notes_on_denoising(old)
+    if old.restores:
+        yield from _notes_on_restoring(old)
     if old.container:
         yield (
             f"the container {old.container} is no longer needed; run `cellspan install cellprofiler --to "
             "PLUGINS_FOLDER` once on each computer."
         )
-    if old.yes("gpu") and old.text("gpu_share"):
-        yield "GPU memory share is no longer needed, because all workers share one engine, which adapts to the memory."
     if old.yes("averaging"):
         yield (
             "averaging is switched off: here it means flipped copies of the image, which takes four times as long; "
@@ -328,14 +354,23 @@ def _used_omnipose(old: runcellpose.Settings) -> bool:
 
 
 def _note_on_model(old: runcellpose.Settings) -> str:
-    if _model(old) == MODEL_CUSTOM:
+    if old.model == "custom":
         return _note_on_custom_model(old)
+    if _model(old) == MODEL_CUSTOM:
+        return f"the model {old.model} is Cellpose's, as before; other computers need it too: {_fetch([old.model])}."
     note = f"the model {old.model} becomes {_model(old)}, trained on other images; check some outlines first."
     if old.model not in OFFICIAL:
         return note
-    name = f"{CELLPOSE}{old.model}" if old.model in ("cyto", "nuclei") else old.model
-    own = f"run `cellspan models fetch {old.model}`, select {MODEL_CUSTOM} and enter {name}"
-    return f"{note} To keep Cellpose's model, {own}."
+    own = f"run `{_fetch_command(old.model)}`, and migrate again"
+    return f"{note} To keep Cellpose's model, {own} (or select {MODEL_CUSTOM} and enter {_name_here(old.model)})."
+
+
+def _fetch_command(name: str) -> str:
+    return f"cellspan models fetch {name}"
+
+
+def _fetch(names: list[str]) -> str:
+    return " and ".join(f"`{_fetch_command(name)}`" for name in names)
 
 
 def _note_on_custom_model(old: runcellpose.Settings) -> str:
@@ -348,16 +383,13 @@ def _note_on_custom_model(old: runcellpose.Settings) -> str:
     )
 
 
-def _notes_on_denoising(old: runcellpose.Settings) -> Iterator[str]:
-    yield (
-        f"preprocessing with {old.text('denoise_model')} has no equivalent; if the outlines get worse, add ReduceNoise "
-        "or GaussianFilter before this module."
-    )
-    if old.yes("save_denoised"):
-        yield (
-            f"the image {old.text('denoised_name')} is no longer created; select another image in "
-            "later modules that use it."
-        )
+def _notes_on_restoring(old: runcellpose.Settings) -> Iterator[str]:
+    """What must be here before the step runs: the model, and its partner for the image of the nuclei."""
+    name = old.text("denoise_model")
+    needed = [name, partner_for_nuclei(name)] if old.yes("nuclei") else [name]
+    missing = [model for model in dict.fromkeys(needed) if not _is_here(model)]
+    if missing:
+        yield f"the image is restored with {name}, as before; this needs {_fetch(missing)} once on each computer."
 
 
 def _printable(text: str) -> str:

@@ -144,6 +144,11 @@ class Settings:
         return self.text(self._of_version("mode"))
 
     @property
+    def restores(self) -> bool:
+        """Whether the image was restored first: only Cellpose 3 did so, whatever the hidden setting says."""
+        return self.text("version") == "v3" and self.yes("denoise")
+
+    @property
     def container(self) -> str:
         """The container in which the network ran, or ''."""
         return "" if self.text("place") == "Python" else self.text(self._of_version("container"))

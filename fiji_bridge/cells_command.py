@@ -34,6 +34,9 @@ RULES = ("keep", "discard")
     help="Cells with several nuclei: split them along the flows, or pair them with the largest nucleus.",
 )
 @click.option("--without-cell", default="discard", type=click.Choice(RULES), help="Nuclei without a cell.")
+@click.option(
+    "--restored", type=click.Path(path_type=Path), help="TIFF to write as well: the image as --restore made it."
+)
 @click.option("--preview", is_flag=True, help="As of fiji-segment: other thresholds then take no time in a worker.")
 @click.option("--watch", is_flag=True, help="Show progress on standard error; cancel when standard input is closed.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
@@ -48,6 +51,7 @@ def fiji_cells(
     without_nucleus: str,
     several_nuclei: str,
     without_cell: str,
+    restored: Path | None,
     preview: bool,
     watch: bool,
     options: tuple[str, ...],
@@ -66,5 +70,5 @@ def fiji_cells(
 
     rules = Rules(without_nucleus, several_nuclei, without_cell)
     report = of_worker or (reporter() if watch else None)
-    count = segment_pairs(image, parameters, nuclei_diameter, rules, inside, report, rois, labels, preview)
+    count = segment_pairs(image, parameters, nuclei_diameter, rules, inside, report, rois, labels, restored, preview)
     click.echo(f"OK {count} {rois}")

@@ -11,7 +11,8 @@ from urllib.parse import quote, unquote
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.installed import Finding, Installation, check_engine, command_line
-from cellspan.core.models.registry import known_models
+from cellspan.core.machine.memory import in_words
+from cellspan.core.models.registry import ListedModel, known_models
 
 MACRO = "cellspan_Segment.ijm"  # for plain ImageJ only: Plugins > cellspan Segment
 # For Fiji only: Plugins > cellspan > Segment Cells and so on
@@ -83,6 +84,20 @@ def engine_text(command: list[str] | None = None) -> str:
     return _lines(command or [sys.executable, "-m", "cellspan.core.cli"])
 
 
+def models_text() -> str:
+    """The contents of models.txt: a model per line with its name, what it does, and words for people, tabs between."""
+    usable = [model for model in known_models() if not model.problem]
+    kinds = ["restores" if model.kind.restores else "finds" for model in usable]
+    lines = zip([model.name for model in usable], kinds, map(about, usable), strict=True)
+    return "".join(_lines(parts).replace("\n", "\t").rstrip("\t") + "\n" for parts in lines)
+
+
+def about(model: ListedModel) -> str:
+    """A model's network and size, and whether it wants a graphics card."""
+    advice = ", graphics card advised" if model.kind.wants_graphics_card else ""
+    return f"{model.kind.network}, {in_words(model.size)}{advice}"
+
+
 def _lines(words: Iterable[str]) -> str:
     """Words, one per line.
 
@@ -109,7 +124,7 @@ def _installation(fiji_folder: Path) -> Installation:
     else:
         contents |= {f"scripts/Plugins/cellspan/{name}": _source(name) for name in SCRIPTS}
         contents |= {f"{plugins}/{HELPERS}/{name}{SHARED_ENDING}": _source(name) for name in SHARED}
-        contents[f"{plugins}/{MODELS}"] = _lines(model.name for model in known_models() if not model.problem).encode()
+        contents[f"{plugins}/{MODELS}"] = models_text().encode()
     local = frozenset({f"{plugins}/{ENGINE}", f"{plugins}/{MODELS}"} & contents.keys())
     return Installation(home, contents, f"{plugins}/{RECORD}", command_line("fiji", home), local)
 

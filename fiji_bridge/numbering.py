@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,7 @@ class Frame:
     labels: Labels
     rois: list[list[tuple[int, ImagejRoi]]]
     is_volume: bool  # whether an object has one number in all slices
+    restored: list[NDArray[np.float32]] = field(default_factory=list)  # (C, y, x) of each slice, if asked for
 
     def renumber(self, tables: list[Table]) -> None:
         """Exchange the numbers of each slice, in labels and ROIs."""

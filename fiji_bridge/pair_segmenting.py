@@ -18,6 +18,7 @@ from roifile import ImagejRoi
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.npy import load_npy
 from cellspan.core.files.writing import write_atomically
+from cellspan.core.models.official import partner_for_nuclei
 from cellspan.core.objects.filters import Filtered, filter_objects, only, renumber
 from cellspan.core.objects.outlines import labels_to_rois
 from cellspan.core.objects.pairing import SPLIT, nuclei_of_discarded_cells, pair
@@ -29,6 +30,7 @@ from cellspan.fiji_bridge.answers import Report, part_of, tell_notes
 from cellspan.fiji_bridge.hyperstack import Hyperstack, read_hyperstack, read_selection
 from cellspan.fiji_bridge.numbering import Labels, are_selected
 from cellspan.fiji_bridge.recent import RECENT
+from cellspan.fiji_bridge.restored import write_restored
 from cellspan.fiji_bridge.stack_segmenting import write_labels
 from cellspan.fiji_bridge.through_engine import engine_errors, shared_engine
 
@@ -55,6 +57,7 @@ def segment_pairs(
     report: Report | None,
     rois: Path,
     labels: Path | None,
+    restored: Path | None = None,
     is_preview: bool = False,
 ) -> int:
     """Find cells and nuclei in an image with both; the number of ROIs written. Raises CellspanError.
@@ -69,7 +72,9 @@ def segment_pairs(
         raise CellspanError("Cells are paired with nuclei: give the channel of the nuclei (nuclei_channel).")
     given = read_hyperstack(path, wanted.is_volume)
     selection = None if inside is None else read_selection(inside, given.size)
-    finder = _Finder(shared_engine(), wanted, parameters, nuclei_diameter, rules, selection, is_preview)
+    finder = _Finder(
+        shared_engine(), wanted, parameters, nuclei_diameter, rules, selection, is_preview, [] if restored else None
+    )
     with engine_errors():
         found = np.stack(list(finder.find_all(given, report)))
     if wanted.is_volume:
@@ -79,6 +84,9 @@ def segment_pairs(
     write_atomically(rois, lambda part: write_roi_zip(part, outlines))
     if labels:
         write_atomically(labels, lambda part: write_labels(part, found, "TZCYX"))
+    if restored:
+        planes = finder.restored or []
+        write_restored(restored, [planes[t * given.slices : (t + 1) * given.slices] for t in range(given.frames)])
     return len(outlines)
 
 
@@ -93,6 +101,7 @@ class _Finder:
     rules: Rules
     selection: NDArray[np.bool_] | None
     is_preview: bool
+    restored: list[NDArray[np.float32]] | None  # gets (C, y, x) of each plane; None = nobody wants it
 
     def find_all(self, given: Hyperstack, report: Report | None) -> Iterator[Labels]:
         """Labels (3, Y, X) of every plane, or (3, Z, Y, X) of every frame's volume."""
@@ -104,8 +113,12 @@ class _Finder:
 
     def _find(self, piece: bytes, report: Report | None) -> Labels:
         also = {"flows": NPY} if self.rules.several_nuclei == SPLIT else {}
+        also |= {"restored": NPY} if self.restored is not None else {}
         cells, files = self._run(piece, self._of_cells, part_of(report, 0, 2), also)
         tell_notes(cells.notes, report)
+        if self.restored is not None:
+            seen = load_npy(files["restored"])
+            self.restored.extend(np.moveaxis(seen, 1, 0) if seen.ndim == 4 else [seen])
         nuclei, _ = self._run(piece, self._of_nuclei, part_of(report, 1, 2), {})
         tell_notes(nuclei.notes, report)
         return self._paired(self._filtered(cells.labels), self._filtered(nuclei.labels), files)
@@ -149,8 +162,10 @@ class _Finder:
     @property
     def _of_nuclei(self) -> dict[str, Any]:
         limits = self.wanted.limits
+        restore = {} if self.wanted.restore is None else {"restore": partner_for_nuclei(self.wanted.restore)}
         return {
             **{name: value for name, value in self._of_cells.items() if name not in ("combine", "nuclei_channel")},
+            **restore,
             "model": NUCLEI_MODEL,
             "diameter": self.nuclei_diameter,
             "channel": self.wanted.nuclei_channel,

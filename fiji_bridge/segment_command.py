@@ -58,6 +58,9 @@ def _origin(context: click.Context, parameter: click.Parameter, value: str | Non
     help="Bind ROIs to slice and frame of a hyperstack, or to a plane of a plain stack.  [default: like the input]",
 )
 @click.option(
+    "--restored", type=click.Path(path_type=Path), help="TIFF to write as well: the image as --restore made it."
+)
+@click.option(
     "--preview",
     is_flag=True,
     help="Keep what the network saw in a plane; the same plane with other thresholds then takes no time in a worker.",
@@ -75,6 +78,7 @@ def fiji_segment(
     inside: Path | None,
     origin: tuple[int, int, int, int] | None,
     hyperstack: bool | None,
+    restored: Path | None,
     preview: bool,
     watch: bool,
     options: tuple[str, ...],
@@ -96,12 +100,12 @@ def fiji_segment(
     if kind is None:
         raise CellspanError(f"{image}: save the image as TIFF or PNG.")
     if origin is None and inside is None and is_single_plane(_content(image, FIRST_BYTES), kind):
-        count = _segment_plane(image, kind, parameters, report, rois, labels, preview)
+        count = _segment_plane(image, kind, parameters, report, rois, labels, restored, preview)
     else:
         from cellspan.fiji_bridge.stack_segmenting import Layout, segment_stack
 
         layout = Layout(origin, hyperstack, link, preview)
-        count = segment_stack(image, parameters, layout, inside, report, rois, labels, tracks)
+        count = segment_stack(image, parameters, layout, inside, report, rois, labels, tracks, restored)
     click.echo(f"OK {count} {rois}")
 
 
@@ -112,18 +116,25 @@ def _segment_plane(
     report: Report | None,
     rois: Path,
     labels: Path | None,
+    restored: Path | None,
     preview: bool,
 ) -> int:
     """A single plane takes the quick way: its file goes to the engine, and the engine's own files come back."""
     from cellspan.core.files.writing import write_atomically
 
     also = {"rois": "application/zip", **({"labels": "image/tiff"} if labels else {})}
+    also |= {"restored": "application/x-npy"} if restored else {}
     with engine_errors():
         content = _content(image)
         result, files = RECENT.run(shared_engine(), content, kind, parameters, report, also, labels=False, keep=preview)
     write_atomically(rois, lambda part: part.write_bytes(files["rois"]))
     if labels:
         write_atomically(labels, lambda part: part.write_bytes(files["labels"]))
+    if restored:
+        from cellspan.core.files.npy import load_npy  # numpy and tifffile, which others need not wait for
+        from cellspan.fiji_bridge.restored import write_restored
+
+        write_restored(restored, [[load_npy(files["restored"])]])
     tell_notes(result.notes, report)
     return result.count
 

@@ -16,15 +16,17 @@ import numpy as np
 import tifffile
 from roifile import ImagejRoi
 
+from cellspan.core.files.npy import load_npy
 from cellspan.core.files.writing import write_atomically
 from cellspan.core.objects.roi_places import Place, Stack, bind, digits_for
 from cellspan.core.objects.roi_zip import write_roi_zip
-from cellspan.core.service.client import Engine
+from cellspan.core.service.client import NPY, Engine
 from cellspan.fiji_bridge.answers import Report, part_of, tell_notes
 from cellspan.fiji_bridge.hyperstack import Hyperstack, read_hyperstack, read_selection
 from cellspan.fiji_bridge.moving import move
 from cellspan.fiji_bridge.numbering import Frame, Labels, keep_selected, link
 from cellspan.fiji_bridge.recent import RECENT
+from cellspan.fiji_bridge.restored import write_restored
 from cellspan.fiji_bridge.through_engine import asks_for_volumes, engine_errors, shared_engine
 from cellspan.fiji_bridge.tracks import write_tracks
 
@@ -66,6 +68,7 @@ def segment_stack(
     rois: Path,
     labels: Path | None,
     tracks: Path | None,
+    restored: Path | None = None,
 ) -> int:
     """Segment every plane (or every frame's volume) of an image; the number of ROIs written. Raises CellspanError."""
     are_volumes = asks_for_volumes(parameters)
@@ -73,9 +76,10 @@ def segment_stack(
     selection = None if inside is None else read_selection(inside, given.size)
     with engine_errors():
         if are_volumes:
-            frames = list(_volumes(given, parameters, shared_engine(), report))
+            frames = list(_volumes(given, parameters, shared_engine(), report, restored is not None))
         else:
-            frames = list(_planes(given, parameters, shared_engine(), report, layout.is_preview))
+            also = {"rois": "application/zip", **({"restored": NPY} if restored else {})}
+            frames = list(_planes(given, parameters, shared_engine(), report, layout.is_preview, also))
     for frame in frames:
         keep_selected(frame, selection)
     if layout.link and len(frames) > 1:
@@ -87,33 +91,45 @@ def segment_stack(
     write_atomically(rois, lambda part: write_roi_zip(part, placed))
     if labels:
         write_atomically(labels, lambda part: write_labels(part, np.stack([frame.labels for frame in frames])))
+    if restored:
+        write_restored(restored, [frame.restored for frame in frames])
     return len(placed)
 
 
 def _planes(
-    given: Hyperstack, parameters: dict[str, Any], engine: Engine, report: Report | None, keep: bool
+    given: Hyperstack,
+    parameters: dict[str, Any],
+    engine: Engine,
+    report: Report | None,
+    keep: bool,
+    also: dict[str, str],
 ) -> Iterator[Frame]:
     total = given.frames * given.slices
-    also = {"rois": "application/zip"}
     for t in range(given.frames):
-        labels, rois = [], []
+        labels, rois, restored = [], [], []
         for z in range(given.slices):
             part = part_of(report, t * given.slices + z, total)
             result, files = RECENT.run(engine, given.plane(t, z), "image/tiff", parameters, part, also, keep=keep)
             tell_notes(result.notes, report)
             labels.append(result.labels)
             rois.append(_numbered(_rois_in(files["rois"])))
-        yield Frame(np.stack(labels), rois, is_volume=False)
+            restored += [load_npy(files["restored"])] if "restored" in files else []
+        yield Frame(np.stack(labels), rois, is_volume=False, restored=restored)
 
 
-def _volumes(given: Hyperstack, parameters: dict[str, Any], engine: Engine, report: Report | None) -> Iterator[Frame]:
+def _volumes(
+    given: Hyperstack, parameters: dict[str, Any], engine: Engine, report: Report | None, restores: bool
+) -> Iterator[Frame]:
     from cellspan.core.objects.outlines import labels_to_rois  # numba: a second that planes need not wait
 
     for t in range(given.frames):
-        result, _ = engine.run(given.volume(t), "image/tiff", parameters, part_of(report, t, given.frames))
+        also = {"restored": NPY} if restores else {}
+        result, files = engine.run(given.volume(t), "image/tiff", parameters, part_of(report, t, given.frames), also)
         tell_notes(result.notes, report)
         labels = result.labels if result.labels.ndim == 3 else result.labels[None]
-        yield Frame(labels, [_numbered(labels_to_rois(plane)) for plane in labels], is_volume=True)
+        rois = [_numbered(labels_to_rois(plane)) for plane in labels]
+        restored = list(np.moveaxis(load_npy(files["restored"]), 1, 0)) if restores else []
+        yield Frame(labels, rois, is_volume=True, restored=restored)
 
 
 def _rois_in(archive: bytes) -> list[ImagejRoi]:

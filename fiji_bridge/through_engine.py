@@ -49,10 +49,11 @@ def parameters_from(words: Sequence[str]) -> dict[str, Any]:
             given[name] = words_left.pop(0)
         else:
             given[name.removeprefix("no_")] = not name.startswith("no_")
-    if isinstance(given.get("model"), str):
-        from cellspan.core.service.client import model_for_engine
+    for name in ("model", "restore"):
+        if isinstance(given.get(name), str):
+            from cellspan.core.service.client import model_for_engine
 
-        given["model"] = model_for_engine(given["model"])
+            given[name] = model_for_engine(given[name])
     return given
 
 

@@ -13,6 +13,7 @@
 #@ CharSequence (part="Results", label="Label image", description="A new image in which the pixels of object k have the grey level k, for measurements, TrackMate and other programs", kind="box", value="false", persist=false, required=false) label_image
 #@ CharSequence (part="Results", label="Label map in colours", description="A new image to look at; colours repeat after 255 objects", kind="box", value="false", persist=false, required=false) label_map
 #@ CharSequence (part="Results", label="Results table", description="Area, position, and the intensity in every channel of each outline, added to the Results table", kind="box", value="false", persist=false, required=false) results_table
+#@ CharSequence (part="Results", label="Restored image", description="A new image: what the network saw, if the image is restored first (More...)", kind="box", value="false", persist=false, required=false) restored_image
 #@ CharSequence (part="Results", label="Replace earlier results", description="Clear the ROI Manager, overlay and table first, where they are chosen as results", kind="box", value="false", persist=false, required=false) replace
 #@ CharSequence (part="Which objects", label="Exclude on edges", description="Drop objects that touch the edge of the image or of the selection's bounding box", kind="box", more=true, value="false", persist=false, required=false) exclude_on_edges
 #@ CharSequence (part="Which objects", label="Objects are darker than the background", description="Invert the image first", kind="box", more=true, value="false", persist=false, required=false) invert
@@ -28,6 +29,7 @@
 #@ CharSequence (part="Grey values", label="Tile norm in pixels (0 = off)", description="Scale in tiles of this size, for uneven light; try 100", kind="count", min=0, max=10000, more=true, value="0", persist=false, required=false) tile_norm
 #@ CharSequence (part="Grey values", label="Sharpen over pixels (0 = off)", description="Subtract the surroundings over this radius, for blurred images; try a quarter of the diameter", kind="number", min=0, max=200, more=true, value="0", persist=false, required=false) sharpen
 #@ CharSequence (part="Grey values", label="Smooth over pixels (0 = off)", description="For noisy images; try a tenth of the diameter", kind="number", min=0, max=200, more=true, value="0", persist=false, required=false) smooth
+#@ CharSequence (part="Grey values", label="Restore the image first", description="A network of Cellpose 3 takes noise, blur or coarse pixels away before objects are looked for; give the diameter, too. In a terminal, cellspan models fetch denoise_cyto3 downloads the model", kind="restoring", of="none|denoise_cyto3|deblur_cyto3|upsample_cyto3|oneclick_cyto3|denoise_nuclei|deblur_nuclei|upsample_nuclei|oneclick_nuclei", more=true, value="none", persist=false, required=false) restore
 
 // Plugins > cellspan > Segment Cells: finds every cell in the active image, or inside its selection.
 //

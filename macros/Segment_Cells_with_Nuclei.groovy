@@ -15,6 +15,7 @@
 #@ CharSequence (part="Results", label="Overlay", description="Outlines, added to those that are already there", kind="box", value="false", persist=false, required=false) overlay
 #@ CharSequence (part="Results", label="Label images", description="Three new images: in those of cells, nuclei and cytoplasm, the pixels of pair k have the grey level k", kind="box", value="false", persist=false, required=false) label_image
 #@ CharSequence (part="Results", label="Results table", description="Area, position, and the intensity in every channel of cell, nucleus and cytoplasm: one row for each cell in the table Cells", kind="box", value="false", persist=false, required=false) results_table
+#@ CharSequence (part="Results", label="Restored image", description="A new image: what the network saw, if the image is restored first (More...)", kind="box", value="false", persist=false, required=false) restored_image
 #@ CharSequence (part="Results", label="Replace earlier results", description="Clear the ROI Manager, overlay and table first, where they are chosen as results", kind="box", value="false", persist=false, required=false) replace
 #@ CharSequence (part="Which objects", label="Exclude on edges", description="Drop cells and nuclei that touch the edge of the image or of the selection's bounding box", kind="box", more=true, value="false", persist=false, required=false) exclude_on_edges
 #@ CharSequence (part="Which objects", label="Objects are darker than the background", description="Invert the image first", kind="box", more=true, value="false", persist=false, required=false) invert
@@ -29,6 +30,7 @@
 #@ CharSequence (part="Grey values", label="Tile norm in pixels (0 = off)", description="Scale in tiles of this size, for uneven light; try 100", kind="count", min=0, max=10000, more=true, value="0", persist=false, required=false) tile_norm
 #@ CharSequence (part="Grey values", label="Sharpen over pixels (0 = off)", description="Subtract the surroundings over this radius, for blurred images; try a quarter of the diameter", kind="number", min=0, max=200, more=true, value="0", persist=false, required=false) sharpen
 #@ CharSequence (part="Grey values", label="Smooth over pixels (0 = off)", description="For noisy images; try a tenth of the diameter", kind="number", min=0, max=200, more=true, value="0", persist=false, required=false) smooth
+#@ CharSequence (part="Grey values", label="Restore the image first", description="A network of Cellpose 3 takes noise, blur or coarse pixels away before objects are looked for; give the diameter, too. In a terminal, cellspan models fetch denoise_cyto3 downloads the model", kind="restoring", of="none|denoise_cyto3|deblur_cyto3|upsample_cyto3|oneclick_cyto3|denoise_nuclei|deblur_nuclei|upsample_nuclei|oneclick_nuclei", more=true, value="none", persist=false, required=false) restore
 
 // Plugins > cellspan > Segment Cells with Nuclei: finds cells and nuclei, and pairs each cell with its nucleus and its cytoplasm.
 //

@@ -11,6 +11,7 @@
 #@ CharSequence (part="Results", label="Outlines", description="IMAGE_rois.zip for the ROI Manager", kind="box", value="true", persist=false, required=false) rois
 #@ CharSequence (part="Results", label="Tables", description="IMAGE_objects.csv: position, area and intensity of each object", kind="box", value="true", persist=false, required=false) table
 #@ CharSequence (part="Results", label="Pictures with outlines", description="IMAGE_overlay.png, to look at", kind="box", value="false", persist=false, required=false) overlay
+#@ CharSequence (part="Results", label="Restored images", description="IMAGE_restored.tif: what the network saw, if the images are restored first (More...)", kind="box", value="false", persist=false, required=false) restored
 #@ CharSequence (part="Results", label="Replace earlier results", description="Otherwise an image that already has results counts as failed", kind="box", value="false", persist=false, required=false) replace
 #@ CharSequence (part="Which objects", label="Exclude on edges", description="Drop objects that touch the edge of the image", kind="box", more=true, value="false", persist=false, required=false) exclude_on_edges
 #@ CharSequence (part="Which objects", label="Objects are darker than the background", description="Invert the images first", kind="box", more=true, value="false", persist=false, required=false) invert
@@ -20,6 +21,7 @@
 #@ CharSequence (part="Grey values", label="Tile norm in pixels (0 = off)", description="Scale in tiles of this size, for uneven light; try 100", kind="count", min=0, max=10000, more=true, value="0", persist=false, required=false) tile_norm
 #@ CharSequence (part="Grey values", label="Sharpen over pixels (0 = off)", description="Subtract the surroundings over this radius, for blurred images; try a quarter of the diameter", kind="number", min=0, max=200, more=true, value="0", persist=false, required=false) sharpen
 #@ CharSequence (part="Grey values", label="Smooth over pixels (0 = off)", description="For noisy images; try a tenth of the diameter", kind="number", min=0, max=200, more=true, value="0", persist=false, required=false) smooth
+#@ CharSequence (part="Grey values", label="Restore the image first", description="A network of Cellpose 3 takes noise, blur or coarse pixels away before objects are looked for; give the diameter, too. In a terminal, cellspan models fetch denoise_cyto3 downloads the model", kind="restoring", of="none|denoise_cyto3|deblur_cyto3|upsample_cyto3|oneclick_cyto3|denoise_nuclei|deblur_nuclei|upsample_nuclei|oneclick_nuclei", more=true, value="none", persist=false, required=false) restore
 
 // Plugins > cellspan > Segment Folder: finds every cell in every image of a folder and writes the results to files.
 //
@@ -84,17 +86,19 @@ String inWordsOfTheDialog(Map problem) {
 void check(Map settings) {
     if (!kinds(settings))
         cellspan.fail("Choose at least one result: label images, outlines, tables or pictures.")
+    if (settings.restored && settings.restore == "none")
+        cellspan.fail(cellspan.NOTHING_RESTORED)
     if (!settings.folder?.isDirectory())
         cellspan.fail(settings.folder ? "${settings.folder}: there is no such folder." : "Give the folder of images.")
 }
 
 List<String> kinds(Map settings) {
-    return ["labels", "rois", "table", "overlay"].findAll { settings[it] }
+    return ["labels", "rois", "table", "overlay", "restored"].findAll { settings[it] }
 }
 
 List<String> arguments(File images, File results, Map settings) {
     def same = ["model", "diameter", "flow_threshold", "cellprob_threshold", "min_size", "exclude_on_edges", "invert",
-                "combine", "normalize", "limits", "tile_norm", "sharpen", "smooth"]
+                "combine", "normalize", "limits", "tile_norm", "sharpen", "smooth", "restore"]
     def channels = cellspan.channels(cellspan.channelNumbers(settings.channel), settings.nuclei)
     return ["segment", images.path, "-o", results.path, "--save", kinds(settings).join(",")] +
         cellspan.options(settings.subMap(same) + [overwrite: settings.replace] + channels)

@@ -71,6 +71,8 @@ class Worker {
 class Engine {
     static final String WHAT_TO_TRY = "Try another model or channel, set the diameter of a typical object, lower the " +
         "cellprob threshold (to -2), or invert the image if objects are darker than the background."
+    static final String NOTHING_RESTORED = "There is a restored image only if the image is restored first: choose a model " +
+        "there (restore=denoise_cyto3), or leave the restored image out."
     final long made = file("engine").lastModified() // an object made of an older file is not used any more
     private final Map<String, Object> evaluated = [:]
     private final List<Worker> idle = []
@@ -341,7 +343,15 @@ class Engine {
 
     // The models that the dialogs offer; the installer writes them.
     List<String> models() {
-        return file("models.txt").readLines("UTF-8").findAll().collect { URLDecoder.decode(it.trim(), "UTF-8") }
+        return modelsInWords().keySet() as List
+    }
+
+    // Those that find objects or those that restore images, by name, each with its name, network and size in words.
+    Map<String, String> modelsInWords(boolean restoring = false) {
+        return file("models.txt").readLines("UTF-8").findAll()
+            .collect { line -> line.split("\t").collect { URLDecoder.decode(it.trim(), "UTF-8") } }
+            .findAll { it[1] == (restoring ? "restores" : "finds") }
+            .collectEntries { [it[0], "${it[0]} - ${it[2]}".toString()] }
     }
 
     // Updates them, and everything else that the installer writes.

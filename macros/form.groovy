@@ -222,7 +222,9 @@ class Form {
             case "choice":
                 return [comboFor(field, field.choices(image).collectEntries { [it, it] })]
             case "model":
-                return [comboFor(field, cellspan.models().collectEntries { [it, it] })]
+                return [comboFor(field, cellspan.modelsInWords())]
+            case "restoring":
+                return [comboFor(field, field.choices().collectEntries { [it, it] } + cellspan.modelsInWords(true))]
             case ["channel", "channels"]:
                 return [image ? comboFor(field, channels(field), field.kind == "channels") : textFor(field, 7)]
             case "length":

@@ -75,7 +75,7 @@ class Preview {
         seen = now
         def settings
         try {
-            settings = values() + [planes: "current plane", link_frames: false]
+            settings = values() + [planes: "current plane", link_frames: false, restored_image: false]
         } catch (IllegalArgumentException wrong) {
             show(null, wrong.message)
             return

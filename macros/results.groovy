@@ -1,4 +1,4 @@
-// Hands what was found to ImageJ: ROI Manager, overlay, label image, label map and table, by the keys of Segment Cells and
+// Hands what was found to ImageJ: ROI Manager, overlay, label image, label map, table and restored image, by the keys of Segment Cells and
 // of Segment Cells with Nuclei.
 //
 // `cellspan install fiji` puts this file into plugins/cellspan.
@@ -28,8 +28,10 @@ class Results {
 
     // Before the work, not after it.
     static void requireAny(cellspan, Map settings) {
-        if (!["roi_manager", "overlay", "label_image", "label_map", "results_table"].any { settings[it] })
+        if (!["roi_manager", "overlay", "label_image", "label_map", "results_table", "restored_image"].any { settings[it] })
             cellspan.fail("Choose at least one result: ROI Manager, overlay, label image, label map or results table.")
+        if (settings.restored_image && settings.restore == "none")
+            cellspan.fail(cellspan.NOTHING_RESTORED)
     }
 
     boolean needLabels() {
@@ -55,6 +57,8 @@ class Results {
             cellspan.onEventThread { addToManager(found*.roi) }
         if (segmented.labels)
             showLabels(segmented.labels, part)
+        if (segmented.restored)
+            showRestored(segmented.restored, part)
     }
 
     // Outlines that the user has in the ROI Manager stay there. In batch mode, this is the macro's own manager.
@@ -136,6 +140,17 @@ class Results {
                 indexed
             }
         }
+    }
+
+    // The part that was segmented, as the network saw it; of coarse pixels, it may be larger.
+    private void showRestored(ImagePlus restored, Map part) {
+        restored.title = imp.title.replaceFirst(/\.\w{3,4}$/, "") + "_restored"
+        restored.calibration = imp.calibration.copy()
+        restored.calibration.disableDensityCalibration()
+        restored.calibration.pixelWidth *= part.width / (double) restored.width
+        restored.calibration.pixelHeight *= part.height / (double) restored.height
+        restored.resetDisplayRange()
+        restored.show()
     }
 
     private void show(String title, ImagePlus cut, Map part, Closure kind) {

@@ -23,10 +23,10 @@ class Found {
 }
 
 // What was found, and in which part of the image: x, y, width, height, slices, frames, and the channel that was shown.
-// The labels cover that part; null if nobody asked for them.
+// The labels and the restored image cover that part; null if nobody asked for them.
 class Segmented {
     List<Found> found
-    ImagePlus labels
+    ImagePlus labels, restored
     Map part
     boolean paired
     private boolean threeD, linked
@@ -40,7 +40,8 @@ class Segmented {
 class Segmenting {
     // Those that the engine has under the same names
     private static final List<String> SAME = ["model", "diameter", "flow_threshold", "cellprob_threshold", "min_size",
-        "exclude_on_edges", "invert", "combine", "normalize", "limits", "tile_norm", "sharpen", "smooth"]
+        "exclude_on_edges", "invert", "combine", "normalize", "limits", "tile_norm", "sharpen", "smooth",
+        "restore"]
     // Those of pairs, with the engine's names; a key of a macro must not end like another one, such as nuclei
     private static final Map<String, String> OF_PAIRS = [nuclei_size: "nuclei_diameter", without_nucleus: "without_nucleus",
         multinucleate: "several_nuclei", without_cell: "without_cell"]
@@ -63,13 +64,15 @@ class Segmenting {
             def labels = withLabels ? new File(folder, "labels.tif") : null
             def tracks = settings.link_frames ? new File(folder, "tracks.csv") : null
             IJ.showStatus("cellspan is looking for cells...")
-            def count = cellspan.runInWorker(arguments(folder, part, rois, labels, tracks))
+            def restored = settings.restored_image ? new File(folder, "restored.tif") : null
+            def count = cellspan.runInWorker(arguments(folder, part, rois, labels, tracks, restored))
             def found = count ? readRois(rois, part) : []
             if (tracks?.exists())
                 setParents(found, tracks, part)
             if (found.size() != count)
                 cellspan.fail("ImageJ read only ${found.size()} of ${count} outlines; please report this.")
             return new Segmented(found: found, labels: labels ? IJ.openImage(labels.path) : null, part: part,
+                restored: restored ? IJ.openImage(restored.path) : null,
                 paired: paired(), threeD: threeD(), linked: settings.link_frames)
         } finally {
             folder.deleteDir()
@@ -152,7 +155,7 @@ class Segmenting {
 
     // ---- the engine
 
-    private List<String> arguments(File folder, Map part, File rois, File labels, File tracks) {
+    private List<String> arguments(File folder, Map part, File rois, File labels, File tracks, File restored) {
         def picture = new File(folder, "image.tif")
         save(part, picture)
         def words = [paired() ? "fiji-cells" : "fiji-segment", "--input", picture.path, "--rois", rois.path]
@@ -163,6 +166,7 @@ class Segmenting {
         }
         words += labels ? ["--labels", labels.path] : []
         words += tracks ? ["--link", "--tracks", tracks.path] : []
+        words += restored ? ["--restored", restored.path] : []
         words += settings.preview ? ["--preview"] : []
         def options = settings.findAll { it.key in SAME } + part.options
         options += settings.findAll { OF_PAIRS.containsKey(it.key) }.collectEntries { [OF_PAIRS[it.key], it.value] }

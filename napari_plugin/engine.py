@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
+from cellspan.core.models.kinds import KINDS
 from cellspan.core.service.client import Engine
 
 COMMAND = [sys.executable, "-m", "cellspan.core.cli"]
@@ -17,6 +20,10 @@ def engine() -> Engine:
 
 
 def model_names() -> list[str]:
-    """The models that can be used; starts the engine. Raises EngineError."""
-    answer = engine().connect().json("GET", "/v1/models")
-    return [str(model["name"]) for model in answer["models"]]
+    """The models that find objects; starts the engine. Raises EngineError."""
+    return finders(engine().connect().json("GET", "/v1/models")["models"])
+
+
+def finders(models: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names of those that find objects, in the engine's list; the others restore images."""
+    return [str(model["name"]) for model in models if not KINDS[model["kind"]].restores]

@@ -17,6 +17,7 @@ from cellspan.core.objects.labels import Labels, as_labels, renumber
 from cellspan.core.pictures.reading import read_labels
 
 ROOT = Path(__file__).parents[1]
+RESTORING = ("denoise_cyto3", "denoise_nuclei", "upsample_cyto3")
 # The first call of a compiled function takes seconds, so a time limit per example would be wrong.
 settings.register_profile("cellspan", deadline=None)
 settings.load_profile("cellspan")
@@ -97,3 +98,26 @@ def disks() -> np.ndarray:
     labels[((y - 30) ** 2 + (x - 58) ** 2 < 14**2) & (labels == 0)] = 2
     labels[((y - 65) / 5) ** 2 + ((x - 80) / 9) ** 2 < 1] = 3
     return labels
+
+
+@pytest.fixture(scope="session")
+def _restoring_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models that restore images, with random weights, as Cellpose saves them."""
+    torch = pytest.importorskip("torch")
+    from cellspan.core.models.network import FlowNetwork
+
+    folder = tmp_path_factory.mktemp("restoring")
+    for seed, name in enumerate(RESTORING):
+        torch.manual_seed(seed)
+        network = FlowNetwork((1, 4, 8, 8), 17.0 if "nuclei" in name else 30.0, outputs=1)
+        with torch.no_grad():
+            network.train()(torch.rand(2, 1, 64, 64))
+        torch.save(network.state_dict(), folder / name)
+    return folder
+
+
+@pytest.fixture
+def restoring_models(_restoring_files: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Cellpose's folder with these models in it: denoise_cyto3, denoise_nuclei and upsample_cyto3."""
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(_restoring_files))
+    return _restoring_files

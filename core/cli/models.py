@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cellspan.core.machine.shell import quoted
+
+if TYPE_CHECKING:
+    from cellspan.core.models.registry import ListedModel
 
 
 @click.group()
@@ -26,20 +30,25 @@ def models() -> None:
 
 
 @models.command("list")
-def list_() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def list_(as_json: bool) -> None:
     """List the models, one per line.
 
     Each line shows the model's name, what it finds, its mean diameter, its kind and size, and where it comes from.
     Models in Cellpose's own folder are listed too, as cellpose/NAME if another model has the same name.
 
     \b
-    Example:
+    Examples:
       cellspan models list
+      cellspan models list --json
     """
     from cellspan.core.machine.memory import in_words
     from cellspan.core.models.registry import known_models
 
     listed = known_models()
+    if as_json:
+        click.echo(json.dumps([_as_json(model) for model in listed], indent=1, ensure_ascii=False))
+        return
     width = max((len(model.name) for model in listed), default=0)
     for model in listed:
         start = f"{model.name:{width}}  "
@@ -51,6 +60,26 @@ def list_() -> None:
         advice = ", a graphics card is advised" if model.kind.wants_graphics_card else ""
         network = f"{model.kind.name}, {in_words(model.size)}{advice}"
         click.echo(f"{start}{model.objects:12}  {size:23}  {network}  ({place})")
+
+
+def _as_json(model: ListedModel) -> dict[str, object]:
+    """What programs show of a model in a list."""
+    from cellspan.core.machine.memory import in_words
+
+    return {
+        "name": model.name,
+        "finds": model.objects,
+        "mean_diameter": model.mean_diameter,
+        "kind": model.kind.name,
+        "network": model.kind.network,
+        "restores": model.kind.restores,
+        "bytes": model.size,
+        "size": in_words(model.size),
+        "graphics_card_advised": model.kind.wants_graphics_card,
+        "origin": model.origin,
+        "file": str(model.file),
+        "problem": model.problem,
+    }
 
 
 @models.command()

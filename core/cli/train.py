@@ -74,8 +74,12 @@ def _looks(context: click.Context, parameter: click.Parameter, value: str | None
     callback=_widths,
     help="Channels in each level of a new network; more are slower.  [default: 16,32,48,64]",
 )
-@click.option("--batch", type=click.IntRange(min=1), help="Crops in each training step.  [default: 8]")
-@click.option("--learning-rate", type=_Range(0, 1, min_open=True), help="Peak learning rate.  [default: 0.002]")
+@click.option("--batch", type=click.IntRange(min=1), help="Crops in each training step.  [default: 8; Cellpose 4: 1]")
+@click.option(
+    "--learning-rate",
+    type=_Range(0, 1, min_open=True),
+    help="Peak learning rate.  [default: 0.002; Cellpose 4: 0.00001]",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Random seed for weights and crops.  [default: 0]")
 @click.option(
     "--simulated",
@@ -139,7 +143,8 @@ def train(
     A folder holds pairs <id>.tif and <id>_masks.tif (or .png), at any depth, or images with outlines that you corrected
     in ImageJ (<id>_rois.zip) or in Cellpose (<id>_seg.npy, <id>_cp_masks.png). Images in folders named val are used to
     choose the best weights; images in folders named test are not used. In a file with two channels, the second shows
-    the nuclei. Training needs torch: pip install "cellspan[train]".
+    the nuclei. Models of Cellpose 4 (--from cpsam_v2) are fine-tuned on a graphics card only. Training needs torch:
+    pip install "cellspan[train]".
 
     \b
     Examples:
@@ -158,6 +163,7 @@ def train(
     try:
         from cellspan.core.training.loop import train as run
         from cellspan.core.training.recipe import Recipe, resumed_recipe
+        from cellspan.core.training.rules import require_card
     except ModuleNotFoundError as error:
         raise _lacking(error) from None
     from cellspan.core.models.importing import import_model, require_free_name
@@ -191,6 +197,7 @@ def train(
         own = {"name": out.name, "mean_diameter": mean_diameter, "widths": widths}
         given |= {name: value for name, value in own.items() if value is not None}
         recipe = Recipe.fine_tuning(first, **given) if first else Recipe(**given)
+    require_card(recipe.kind, place)  # before minutes of scoring
     if looks and not recipe.simulated:
         raise click.UsageError("--looks selects simulated images; add --simulated, such as --simulated 0.5.")
     if textures and not recipe.simulated:

@@ -19,7 +19,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.inference.predictor import Predictor, fewer_tiles, make_predictor
 from cellspan.core.inference.tiles import predict_tiled
 from cellspan.core.machine.memory import require_memory
-from cellspan.core.models.official import OFFICIAL
+from cellspan.core.models.official import OFFICIAL, partner_for_nuclei
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats, Image, Mask
@@ -28,7 +28,6 @@ from cellspan.core.pictures.resizing import resize_plane
 
 UPSAMPLE = "upsample"  # models of this name see an image that was enlarged to their mean diameter
 SMALLEST = 3.0  # pixels; the diameter from which they do so
-NUCLEI = "nuclei"  # models of this name are for nuclei
 SMALLER = 30.0 / 17.0  # how much smaller than cells their nuclei are, as the second channel is resized for them
 MOST_KEPT = 4  # networks
 BYTES = 24  # for each pixel that a network sees of an image: what goes in, what comes out, and both resized
@@ -116,8 +115,7 @@ class Restorer:
         """
         if self._origin not in OFFICIAL:
             return None
-        partner = f"{self._origin.partition('_')[0]}_{NUCLEI}"
-        return _network(find_restoring(partner), self.device, self.batch)
+        return _network(find_restoring(partner_for_nuclei(self._origin)), self.device, self.batch)
 
     @property
     def _origin(self) -> str:

@@ -12,6 +12,7 @@ from cellspan.core.pictures.images import Floats
 from cellspan.core.training.data import Field
 
 SCALE = 2.0  # at most this factor larger or smaller than the model's mean diameter, mostly much less
+GENTLE_SCALES = (0.75, 1.25)  # as in Cellpose 4
 WIDE = 5.0  # the same for crops that only train the size
 ACROSS = 0.12  # probability that a crop looks like a slice across the planes of a stack
 THICKNESS = (1.5, 6.0)  # pixels between the planes of such a stack
@@ -31,17 +32,24 @@ class Crop:
 
 @dataclass(frozen=True)
 class Contrast:
-    """Probabilities of contrast changes that do not suit every model."""
+    """Changes that do not suit every model: probabilities of some, and whether crops are changed at all but in place.
+
+    Gentle crops are turned, mirrored and scaled a little, as Cellpose 4 trains; their light, sharpness and noise stay.
+    """
 
     invert: float = 0.0  # probability of inverting the crop
     drop_nuclei: float = 0.3  # probability of dropping the channel of nuclei, if there is one
+    gentle: bool = False
 
 
 def random_crop(
     field: Field, size: int, rng: np.random.Generator, contrast: Contrast | None = None, wide: bool = False
 ) -> Crop:
     """A square crop of `size` pixels at a random position, angle, scale (`wide`: any), brightness and contrast."""
+    contrast = contrast or Contrast()
     scale = float(np.exp(rng.uniform(-1, 1) * np.log(WIDE) if wide else rng.triangular(-1, 0, 1) * np.log(SCALE)))
+    if contrast.gentle:
+        scale = float(rng.uniform(*GENTLE_SCALES))
     matrix, linear = _random_view(field, size, scale, rng)
     image = np.stack([_warp(_softened(plane, scale), matrix, size) for plane in field.image])
     foreground = _warp((field.labels > 0).astype(np.float32), matrix, size, method=cv2.INTER_NEAREST)
@@ -49,8 +57,8 @@ def random_crop(
     # threshold, especially in small objects, which are mostly rim.
     warped = np.stack([_warp(plane, matrix, size, method=cv2.INTER_NEAREST) for plane in field.flows])
     flows = np.tensordot(linear, warped, axes=1).astype(np.float32) * foreground
-    image = _random_contrast(_random_intensity(image, rng), contrast or Contrast(), rng)
-    if not wide and rng.random() < ACROSS:
+    image = _random_contrast(image if contrast.gentle else _random_intensity(image, rng), contrast, rng)
+    if not (wide or contrast.gentle) and rng.random() < ACROSS:
         image = _across_planes(image, rng)
     # After the change of brightness, so that pixels beyond the border are black, as in inference.
     inside = _warp(np.ones(field.labels.shape, np.float32), matrix, size)

@@ -18,9 +18,10 @@ from torch.utils.data import DataLoader, Dataset
 from cellspan.core.training.augment import Contrast, Crop, random_crop
 from cellspan.core.training.data import Field
 from cellspan.core.training.recipe import Recipe
+from cellspan.core.training.rules import RULES
 from cellspan.core.training.simulated import SimulatedPool
 
-WIDE_CROPS = 1  # of any magnification, added to each batch; only the size is learnt from them
+WIDE_CROPS = 1  # of any magnification, added to each batch where sizes are learnt; only the size is learnt from them
 AHEAD = 4  # batches that each process has ready
 
 
@@ -28,7 +29,7 @@ AHEAD = 4  # batches that each process has ready
 class Batch:
     """The crops of a step, and behind them those of any magnification, as tensors."""
 
-    images: Tensor  # (N, 2, side, side)
+    images: Tensor  # (N, C, side, side)
     flows: Tensor  # (N, 2, side, side)
     foreground: Tensor  # (N, side, side), 0 or 1
     magnifications: Tensor  # (N,); 0 = there are no objects, so nobody knows
@@ -66,16 +67,19 @@ class Batches(Dataset[Batch]):
     pool: SimulatedPool | None
     shares: int = 1
     contrast: Contrast = field(init=False)
+    wide: int = field(init=False)
 
     def __post_init__(self) -> None:
         """What the recipe says of contrast."""
-        self.contrast = Contrast(self.recipe.invert, self.recipe.drop_nuclei)
+        rules = RULES[self.recipe.kind]
+        self.contrast = Contrast(self.recipe.invert, self.recipe.drop_nuclei, rules.gentle)
+        self.wide = WIDE_CROPS if rules.knows_sizes else 0
 
     def __getitem__(self, step: int) -> Batch:
         """The batch of a step."""
         rng = np.random.default_rng((self.recipe.seed, step))
         regular = self.recipe.batch
-        fields = self._draw(step, regular + WIDE_CROPS, rng)
+        fields = self._draw(step, regular + self.wide, rng)
         return batch_of(
             [random_crop(one, self.recipe.crop, rng, self.contrast, wide=k >= regular) for k, one in enumerate(fields)]
         )

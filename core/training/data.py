@@ -32,7 +32,7 @@ class Field:
     """One annotated image, ready for crops, rescaled so that objects have the mean diameter."""
 
     source: str
-    image: Floats  # (2, Y, X), normalised
+    image: Floats  # (C, Y, X), normalised; two channels unless the network sees others
     labels: Labels  # (Y, X)
     flows: Floats  # (2, Y, X)
     diameter: float  # median, in pixels of the file; 0 without objects
@@ -93,8 +93,11 @@ def _objects(labels: Labels, masks: Path, split: bool) -> Labels:
     return np.asarray(pieces, np.int32)
 
 
-def load_field(pair: Pair, mean_diameter: float | None, split: bool = False) -> Field:
-    """A pair at the resolution where its objects have `mean_diameter` pixels (None: that of the file)."""
+def load_field(pair: Pair, mean_diameter: float | None, split: bool = False, apart: int | None = None) -> Field:
+    """A pair at the resolution where its objects have `mean_diameter` pixels (None: that of the file).
+
+    `apart`: how many channels the network sees each by itself, as of `network_input`.
+    """
     image = read_image(pair.image, pair.series)
     labels = labels_of(pair, image.shape, split)
     diameter = median_diameter(labels)
@@ -102,7 +105,8 @@ def load_field(pair: Pair, mean_diameter: float | None, split: bool = False) -> 
         raise CellspanError(
             f"{pair.masks}: its objects have a median diameter of only {diameter:.1f} pixels; remove the specks."
         )
-    field = field_at(pair.source, network_input(image, channels_of(pair, image))[0], labels, mean_diameter)
+    pixels, _ = network_input(image, channels_of(pair, image), apart)
+    field = field_at(pair.source, pixels, labels, mean_diameter)
     count = len(image.channels)
     return replace(field, channels=1 if image.is_rgb else count, chosen=_chosen_in_cellpose(pair, count), pair=pair)
 
@@ -119,9 +123,11 @@ def field_at(source: str, image: Floats, labels: Labels, mean_diameter: float | 
     return Field(source, resize(image, (height, width)), scaled, labels_to_flows(scaled), diameter)
 
 
-def load_fields(pairs: Iterable[Pair], mean_diameter: float, split: bool = False) -> list[Field]:
+def load_fields(
+    pairs: Iterable[Pair], mean_diameter: float | None, split: bool = False, apart: int | None = None
+) -> list[Field]:
     """All pairs."""
-    return [load_field(pair, mean_diameter, split) for pair in pairs]
+    return [load_field(pair, mean_diameter, split, apart) for pair in pairs]
 
 
 def notes_on_channels(fields: Iterable[Field]) -> list[str]:

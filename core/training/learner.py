@@ -13,8 +13,9 @@ from cellspan.core.training import openmp  # noqa: F401 - before torch
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -23,11 +24,14 @@ from torch.optim.swa_utils import AveragedModel
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import write_atomically
 from cellspan.core.models.architecture import FLOW_SCALE
+from cellspan.core.models.kinds import MARGIN
 from cellspan.core.models.network import FlowNetwork
 from cellspan.core.models.registry import Model
+from cellspan.core.pictures.images import Floats
 from cellspan.core.training.batches import Batch
 from cellspan.core.training.recipe import Recipe
 
+SIDE = 320  # pixels; larger images are cut for validation
 WARM_UP = 0.02  # fraction of the budget
 SIZE_WEIGHT = 0.3  # weight of the squared error of log magnification in the loss
 # The paper has 1. With the true foreground in place of the predicted one, AP@0.75 rises from 0.29 to 0.73 (adherent
@@ -53,6 +57,20 @@ class Learner:
         )
         # Averaged weights segment better than those of a single step, especially while the learning rate is high.
         self.average = AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
+
+    @property
+    def kept(self) -> FlowNetwork:
+        """The network whose weights are validated and saved."""
+        return cast(FlowNetwork, self.average.module)
+
+    @property
+    def side(self) -> int:
+        """Pixels along the side of the largest image that `look` is given."""
+        return SIDE
+
+    def look(self, image: Floats) -> Floats:
+        """The outputs (3, Y, X) of the averaged weights for a normalised image (2, Y, X)."""
+        return look(self.kept, image)
 
     def start_from(self, model: Model) -> None:
         """Take the weights of a model; raises CellspanError if it has other widths."""
@@ -88,7 +106,7 @@ class Learner:
         Crops after those of the batch only train the size.
         """
         for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.learning_rate * _schedule(fraction)
+            group["lr"] = self.recipe.learning_rate * schedule(fraction)
         count = self.recipe.batch
         self.optimiser.zero_grad(set_to_none=True)
         batch = batch.to(self.device)
@@ -117,13 +135,28 @@ class Learner:
         return result
 
 
-def flow_loss(outputs: Tensor, flows: Tensor, foreground: Tensor) -> Tensor:
+def flow_loss(
+    outputs: Tensor, flows: Tensor, foreground: Tensor, probability_weight: float = PROBABILITY_WEIGHT
+) -> Tensor:
     """Half the mean squared error of 5 x flows plus the weighted cross-entropy of the probability.
 
     Shapes: outputs (N, 3, Y, X), flows (N, 2, Y, X), foreground (N, Y, X).
     """
     squared = functional.mse_loss(outputs[:, :2], FLOW_SCALE * flows) / 2
-    return squared + PROBABILITY_WEIGHT * functional.binary_cross_entropy_with_logits(outputs[:, 2], foreground)
+    return squared + probability_weight * functional.binary_cross_entropy_with_logits(outputs[:, 2], foreground)
+
+
+def look(network: FlowNetwork, image: Floats) -> Floats:
+    """The outputs (3, Y, X) of a network for a normalised image (2, Y, X)."""
+    height, width = image.shape[1:]
+    multiple = 2 ** (len(network.downsample.down) - 1)  # the network halves images between its levels
+    below, beside = (MARGIN + -(side + 2 * MARGIN) % multiple for side in (height, width))
+    margins = ((0, 0), (MARGIN, below), (MARGIN, beside))
+    network.eval()
+    with torch.inference_mode():
+        outputs, _ = network(torch.from_numpy(np.pad(image, margins)[None]).to(network.diam_mean.device))
+    found: Floats = outputs[0, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width].cpu().numpy()
+    return found
 
 
 def save_weights(network: torch.nn.Module, path: Path, half: bool = False) -> None:
@@ -156,7 +189,7 @@ def _average(old: Sequence[Tensor], new: Sequence[Tensor], count: Tensor | int) 
             kept.copy_(seen)
 
 
-def _schedule(fraction: float) -> float:
+def schedule(fraction: float) -> float:
     """Learning rate relative to its peak: a short rise, then a cosine down to 0."""
     return min(1.0, fraction / WARM_UP + 0.01) * 0.5 * (1 + math.cos(math.pi * min(fraction, 1.0)))
 

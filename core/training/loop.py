@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +23,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import make_folder, write_json
 from cellspan.core.inference.openvino_predictor import OpenVinoPredictor
 from cellspan.core.inference.tiles import sample_style
-from cellspan.core.models.network import FlowNetwork
-from cellspan.core.models.registry import DESCRIPTION, WEIGHTS, Model, ModelDescription, sha256_of
+from cellspan.core.models.registry import DESCRIPTION, WEIGHTS, Model, ModelDescription, SizeModel, sha256_of
 from cellspan.core.models.torch_file import write_torch_file
 from cellspan.core.training import validation
 from cellspan.core.training.batches import Batches, batches_from
@@ -36,10 +35,12 @@ from cellspan.core.training.data import (
     require_objects,
     source_weights,
 )
-from cellspan.core.training.learner import Learner, load_weights, save_weights
+from cellspan.core.training.learner import load_weights, save_weights
+from cellspan.core.training.learners import make_learner
 from cellspan.core.training.pairs import Pair, divided, licence, notes_on
 from cellspan.core.training.pictures import draw_curves
 from cellspan.core.training.recipe import Recipe
+from cellspan.core.training.rules import RULES, require_card
 from cellspan.core.training.simulated import SOURCE as SIMULATED
 from cellspan.core.training.simulated import SimulatedPool
 from cellspan.core.training.size import train_size_model
@@ -79,6 +80,7 @@ def train(
     `on_progress` the fraction of the budget that is used up. `device` is a name that torch knows. Raises
     CellspanError.
     """
+    require_card(recipe.kind, device)
     used, held_out = divided(pairs)
     torch.manual_seed(recipe.seed)
     left = len(pairs) - len(used) - len(held_out)
@@ -86,10 +88,11 @@ def train(
     report(f"Reading {len(used)} training and {len(held_out)} validation images{untouched}.")
     for note in notes_on(used + held_out):
         report(note)
-    train_fields = load_fields(used, recipe.mean_diameter, recipe.split)
+    seen = (recipe.mean_diameter if RULES[recipe.kind].knows_sizes else None, recipe.split, recipe.apart)
+    train_fields = load_fields(used, *seen)
     require_objects(train_fields)
-    val_fields = load_fields(held_out, recipe.mean_diameter, recipe.split)
-    for note in notes_on_channels(train_fields + val_fields):
+    val_fields = load_fields(held_out, *seen)
+    for note in notes_on_channels(train_fields + val_fields) if recipe.apart is None else ():
         report(note)
     licences = {pair.source: licence(pair) for pair in used}
     run = _Run(recipe, train_fields, val_fields, out, report, licences, device)
@@ -117,7 +120,7 @@ class _Run:
         self.folder = out / "training"
         self.checkpoint = self.folder / "checkpoint.pt"
         self.origin = self.folder / "origin.json"  # the model that the training began with
-        self.learner = Learner(recipe, device)
+        self.learner = make_learner(recipe, device)
         self.progress = Progress()
         self.weights = source_weights(fields, recipe.balance)
         simulates = (recipe.seed, recipe.mean_diameter, recipe.looks, recipe.textures)
@@ -190,19 +193,21 @@ class _Run:
 
     def _save(self, losses: list[Tensor]) -> None:
         loss = float(torch.stack(losses).mean())
-        average = cast(FlowNetwork, self.learner.average.module)
-        scores, score = self._validated(average)
+        scores, score = self._validated()
+        self.learner.network.train()
         if score >= self.progress.best - TOLERANCE:
             self.progress.best = max(score, self.progress.best)
-            save_weights(average, self.folder / "best.safetensors")
+            save_weights(self.learner.kept, self.folder / "best.safetensors")
         state = {**self.learner.state(), "progress": asdict(self.progress)}
         write_torch_file(self.checkpoint, state)
         self._log({"step": self.progress.step, "seconds": round(self.progress.seconds), "loss": loss}, score, scores)
         draw_curves(self.folder / "log.jsonl", self.folder / "curves.png")
 
-    def _validated(self, network: FlowNetwork) -> tuple[dict[str, float], float]:
+    def _validated(self) -> tuple[dict[str, float], float]:
         """AP@0.5 of each source of the validation images, and their mean; 0 without images."""
-        scores = validation.validate(network, self.validation, self.recipe.mean_diameter, self.folder / "examples.png")
+        picture = self.folder / "examples.png"
+        learner, diameter = self.learner, self.recipe.mean_diameter
+        scores = validation.validate(learner.look, learner.side, self.validation, diameter, picture)
         return scores, float(np.mean(list(scores.values()))) if scores else 0.0
 
     def _log(self, line: dict[str, float], score: float, scores: dict[str, float]) -> None:
@@ -217,23 +222,21 @@ class _Run:
 
     def finish(self) -> Model:
         """Fit the size model to the best weights and write the model into `out`."""
-        network = self.learner.network
+        network, knows_sizes = self.learner.kept, RULES[self.recipe.kind].knows_sizes
         load_weights(network, self.folder / "best.safetensors")
         final = self.folder / "final.safetensors"
-        save_weights(network, final, half=True)
+        save_weights(network, final, half=knows_sizes)  # a transformer is told apart from its start by small changes
         load_weights(network, final)
         network.eval()
-        scores = self._scores(network)
-        self.report("Fitting the size model.")
-        predictor = OpenVinoPredictor({name: value.cpu().numpy() for name, value in network.state_dict().items()})
-        style = partial(sample_style, predictor)
-        size_model = train_size_model(style, self.recipe.widths[-1], *self._fields_of_sizes(), self.recipe.seed)
+        scores = self._scores()
         description = ModelDescription(
             name=self.recipe.name,
+            kind=self.recipe.kind,
             objects=self.recipe.objects,
             widths=self.recipe.widths,
+            transformer=self.recipe.sizes,
             mean_diameter=self.recipe.mean_diameter,
-            size_model=size_model,
+            size_model=self._size_model(network) if knows_sizes else None,
             weights_sha256=sha256_of(final),
             training=self._record(),
             scores=scores,
@@ -241,6 +244,12 @@ class _Run:
         final.replace(self.out / WEIGHTS)  # last, so that the model of an earlier training works until then
         write_json(self.out / DESCRIPTION, description.model_dump(mode="json"))
         return Model(self.out, description)
+
+    def _size_model(self, network: torch.nn.Module) -> SizeModel:
+        self.report("Fitting the size model.")
+        predictor = OpenVinoPredictor({name: value.cpu().numpy() for name, value in network.state_dict().items()})
+        style, length = partial(sample_style, predictor), self.recipe.widths[-1]
+        return train_size_model(style, length, *self._fields_of_sizes(), self.recipe.seed)
 
     def _fields_of_sizes(self) -> tuple[list[Field], list[Field]]:
         """Fields to fit and to check the size model, at their original resolution."""
@@ -282,7 +291,7 @@ class _Run:
             record["before"] = [f"the model {start['name']}{steps}", *before.get("before", [])]
         return {**record, "sources": sorted(record["sources"])}
 
-    def _scores(self, network: FlowNetwork) -> dict[str, float]:
+    def _scores(self) -> dict[str, float]:
         """Scores of the model's weights on the validation images, if any."""
         # Not progress.best: TOLERANCE lets slightly worse weights win.
-        return {"validation_ap50_true_diameter": round(self._validated(network)[1], 4)} if self.held_out else {}
+        return {"validation_ap50_true_diameter": round(self._validated()[1], 4)} if self.held_out else {}

@@ -39,7 +39,8 @@ What do I get as output?
 Objects for any later module (**IdentifySecondaryObjects**, **MeasureObjectSizeShape** and so on). They are identical to
 those that the command ``cellspan segment`` finds in the image file with the same settings. If you identify cells and
 nuclei together, you get cells, nuclei and cytoplasm, each cell with its nucleus, as from **IdentifyPrimaryObjects**,
-**IdentifySecondaryObjects** and **IdentifyTertiaryObjects**. You can also save the probability and the flows as images.
+**IdentifySecondaryObjects** and **IdentifyTertiaryObjects**. You can also save the probability, the flows and the
+restored image.
 
 Measurements made by this module
 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -99,14 +100,17 @@ from cellspan_plugin.layout import (
     MODEL_CUSTOM,
     MODEL_NUCLEI,
     NUCLEI_EXIST,
+    RESTORING,
     REVISION,
     SPLIT,
     UNSCALED,
     upgraded,
 )
+from cellspan_plugin.models import list_models, name_in
 from cellspan_plugin.pairing import Pairs, nuclei_of_discarded_cells, pair
 from cellspan_plugin.pictures import flow_image, probability_image
 from cellspan_plugin.recent import Recent
+from cellspan_plugin.restoring import for_nuclei, restored_plane
 from cellspan_plugin.sending import Sent, nothing_found, sent
 from cellspan_plugin.settings import DEFAULT_NAMES, irrelevant, make_settings
 from cellspan_plugin.table import NO_PARTNER
@@ -131,7 +135,8 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def create_settings(self) -> None:
         """Make an attribute for every setting of the layout."""
         super().create_settings()
-        for name, setting in make_settings().items():
+        self.choices: dict[str, list[str]] = {"custom_model": [""], "restoring_model": list(RESTORING)}
+        for name, setting in make_settings(self.choices).items():
             setattr(self, name, setting)
         self.defaults = make_settings()
         self.may_be_3d = True  # until a pipeline is seen
@@ -160,9 +165,15 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def on_activated(self, workspace: Any) -> None:
         """Learn, before the settings are shown, whether the pipeline has 3D images."""
         self.may_be_3d = workspace.pipeline.volumetric()
+        self._list_models()
 
     def on_setting_changed(self, setting: Setting, pipeline: Any) -> None:
-        """Name the objects after the model, unless the user has named them or another module uses the name."""
+        """Name the objects after the model, unless the user has named them or another module uses the name.
+
+        Of a model that was selected in a list, only the name stays.
+        """
+        if setting in (self.model, self.custom_model, self.restore, self.restoring_model):
+            self._list_models()
         name, better = self.y_name.value, DEFAULT_NAMES.get(self.model.value)
         if not better or name not in DEFAULT_NAMES.values():
             return
@@ -171,10 +182,29 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         if shared or (setting is self.model and not _is_used(name, pipeline)):
             self.y_name.value = better
 
+    def _list_models(self) -> None:
+        """Fill the lists of models that are shown, and reduce a selected line to its name."""
+        lists = {"custom_model": (False, [""]), "restoring_model": (True, list(RESTORING))}
+        shown = [name for name in lists if name not in irrelevant(self)]
+        try:
+            models = list_models(self.engine_command()) if shown else []
+        except engine.NotInstalled:
+            return  # the editor says so
+        for name in shown:
+            setting, (restores, always) = getattr(self, name), lists[name]
+            setting.value = name_in(setting.value, models)
+            here = [model for model in models if model.restores == restores]
+            there = [known for known in always if known and known not in {model.name for model in here}]
+            # The setting keeps its list, so that is changed in place.
+            choices = self.choices[name]
+            choices[:] = [*(model.line for model in here), *there] or always
+
     def validate_module(self, pipeline: Any) -> None:
         """Show in the pipeline editor what is missing, before anything runs."""
         if self.model.value == MODEL_CUSTOM and not self.custom_model.value.strip():
             raise ValidationError("Enter the name of the model, or the path to it.", self.custom_model)
+        if self.chosen("restore") and not self.restoring_model.value.strip():
+            raise ValidationError("Enter the name of the model that restores images.", self.restoring_model)
         if self.together.value and self.model.value == MODEL_NUCLEI:
             raise ValidationError(
                 "To identify cells and nuclei together, select a model for cells; the nuclei use their own model.",
@@ -263,6 +293,8 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             shown.add(self.y_name.value, stages, result, self._shown_model(result))
         self._add_images(workspace, image, result)
         if self.show_window:
+            if self.chosen("restore"):
+                shown.restored = restored_plane(result.extra["restored"])
             shown.remember(workspace.display_data)
 
     def check_settings(self, pipeline: Any) -> None:
@@ -284,11 +316,16 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             "diameter": None if self.automatic_diameter.value else self.diameter.value,
             **{name: self.chosen(name) for name in SENT},
             **self._scaling(),
+            **self._restoring(),
             "iterations": self.chosen("iterations") or None,
             "min_size": 0,
             "exclude_on_edges": False,
             "device": ENGINE_DEVICES[self.chosen("device")],
         }
+
+    def _restoring(self) -> dict[str, Any]:
+        """The engine's option for restoring; without it, an engine that knows none takes the image as well."""
+        return {"restore": engine.model_for_engine(self.restoring_model.value)} if self.chosen("restore") else {}
 
     def _scaling(self) -> dict[str, Any]:
         """The engine's options for grey values; limits depend on the image and are added when it is sent."""
@@ -301,8 +338,11 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
 
     def nuclei_parameters(self) -> dict[str, Any]:
         """The engine's options for nuclei that are found together with cells."""
+        parameters = self.parameters()
+        if "restore" in parameters:
+            parameters["restore"] = for_nuclei(parameters["restore"])
         return {
-            **self.parameters(),
+            **parameters,
             "model": ENGINE_MODELS[MODEL_NUCLEI],
             "diameter": self.nuclei_diameter.value or None,
             "invert": False,
@@ -326,6 +366,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         wanted = {
             "probability": self.chosen("save_probability"),
             "flows": self.chosen("save_flows") or may_split,
+            "restored": self.chosen("restore") and (self.chosen("save_restored") or self.show_window),
         }
         return ["objects", *(name for name, is_wanted in wanted.items() if is_wanted)]
 
@@ -505,16 +546,20 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
             measurements.write_relation(workspace.measurements, self.module_num, relation)
 
     def _add_images(self, workspace: Any, image: Any, result: Any) -> None:
-        """Add the probability and flow images."""
+        """Add the probability, flow and restored images."""
 
         def add(name: str, picture: numpy.ndarray) -> None:
-            made = Image(picture, parent_image=image, convert=False, dimensions=image.dimensions)
+            # A model that makes up for coarse pixels enlarges the image, which the mask of the original does not fit.
+            parent = image if picture.shape[: image.dimensions] == size_of(image) else None
+            made = Image(picture, parent_image=parent, convert=False, dimensions=image.dimensions)
             workspace.image_set.add(name, made)
 
         if self.chosen("save_probability"):
             add(self.probability_name.value, probability_image(result.extra["probability"]))
         if self.chosen("save_flows"):
             add(self.flows_name.value, flow_image(result.extra["flows"]))
+        if self.chosen("restore") and self.chosen("save_restored"):
+            add(self.restored_name.value, restored_plane(result.extra["restored"]))
 
     def columns(self) -> list[tuple[str, str, str]]:
         """All measurements: object or image, feature, database type."""

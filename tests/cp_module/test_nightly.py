@@ -43,8 +43,10 @@ def test_it_loads_the_plugin(cellprofiler_python: Path, plugin_folder: Path) -> 
 
 
 @pytest.mark.parametrize("script", sorted(HERE.glob("in_cellprofiler/check_*.py")), ids=lambda path: path.stem)
-def test_in_cellprofiler(script: Path, in_cellprofiler: Any, plugin_folder: Path, engine_home: Path) -> None:
-    done = in_cellprofiler(script, plugin_folder)
+def test_in_cellprofiler(
+    script: Path, in_cellprofiler: Any, plugin_folder: Path, engine_home: Path, restoring_models: Path
+) -> None:
+    done = in_cellprofiler(script, plugin_folder, restoring_models)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -15,8 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.models.registry import BUNDLED, user_models
-from cellspan.fiji_bridge.install import SCRIPTS, SHARED, check, engine_command, engine_text, install, remove
+from cellspan.core.machine.memory import in_words
+from cellspan.core.models.kinds import KINDS
+from cellspan.core.models.registry import BUNDLED, ListedModel, user_models
+from cellspan.fiji_bridge.install import (
+    SCRIPTS,
+    SHARED,
+    check,
+    engine_command,
+    engine_text,
+    install,
+    models_text,
+    remove,
+)
 
 pytestmark = pytest.mark.quick
 
@@ -82,7 +93,23 @@ def test_dialogs_offer_the_models_of_this_computer(tmp_path: Path, monkeypatch: 
     (broken / "model.json").write_text("{}")
     install(fiji)
     models = (fiji / "plugins/cellspan/models.txt").read_text(encoding="ascii").splitlines()
-    assert [unquote_plus(line) for line in models] == ["cyto", "nuclei", 'my "best" cells']
+    listed = [[unquote_plus(part) for part in line.split("\t")] for line in models]
+    network = "convolutional network (Cellpose 1 to 3), 3.4 MB"
+    assert listed == [[name, "finds", network] for name in ("cyto", "nuclei", 'my "best" cells')]
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("restoration", "model 1\trestores\tnetwork that restores images (Cellpose 3), {size}\n"),
+        ("flow-sam", "model 1\tfinds\ttransformer (Cellpose 4), {size}, graphics card advised\n"),
+    ],
+)
+def test_other_kinds_say_what_they_do_and_want(monkeypatch: pytest.MonkeyPatch, kind: str, line: str) -> None:
+    usable = ListedModel("model 1", "Cellpose", Path("/no/file"), kind=KINDS[kind])
+    damaged = ListedModel("model 2", "Cellpose", Path("/no/file"), problem="it is damaged")
+    monkeypatch.setattr("cellspan.fiji_bridge.install.known_models", lambda: [usable, damaged])
+    assert models_text() == line.format(size=in_words(0))
 
 
 def test_the_engine_is_this_python(tmp_path: Path) -> None:

@@ -166,6 +166,15 @@ def test_stacks_selections_and_every_kind_of_result(imagej, engine_home: Path, h
     assert list(imagej.temporary.glob("cellspan*")) == []
 
 
+def test_an_image_is_restored_first(
+    imagej, cold_engine: Path, hyperstack: Path, restoring_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(restoring_models))
+    install(imagej.folder)  # which lists the models
+    printed = imagej.groovy(PROGRAMS / "check_restoring.groovy", PROGRAMS, hyperstack, display=True)
+    assert printed == "done\n"
+
+
 def test_a_person_uses_the_dialog(imagej, engine_home: Path, hyperstack: Path) -> None:
     printed = imagej.groovy(PROGRAMS / "check_dialog.groovy", PROGRAMS, hyperstack, display=True)
     assert printed == "done\n"

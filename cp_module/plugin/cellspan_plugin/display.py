@@ -23,6 +23,7 @@ class Shown:
         self.image, self.nuclei_image, self.anisotropy = image, nuclei_image, anisotropy
         self.columns: dict[str, Column] = {}
         self.stages: Filtered | None = None  # of the module's own objects
+        self.restored: np.ndarray | None = None  # the image that the network saw, if it was restored; maybe larger
         self.notes: list[str] = []  # what the user should know of a result
 
     def add(self, name: str, stages: Filtered, result: Any, model: str) -> None:
@@ -48,6 +49,7 @@ class Shown:
             display_data.place = f", slice {place + 1} of {len(first)}"
         display_data.image = self.image[place]
         display_data.nuclei_image = None if self.nuclei_image is None else self.nuclei_image[place]
+        display_data.restored = None if self.restored is None else self.restored[place]
         display_data.names = list(self.columns)
         display_data.labels = [column.labels[place] for column in self.columns.values()]
         found, large = stages.unedited_segmented[place], stages.small_removed_segmented[place]
@@ -58,19 +60,24 @@ class Shown:
 
 
 def draw(figure: Any, data: Any, title: str, nuclei_title: str) -> None:
-    """The parts of the window, as in IdentifyPrimaryObjects; an image of the nuclei has a place of its own."""
-    with_nuclei = data.nuclei_image is not None
+    """The parts of the window, as in IdentifyPrimaryObjects; images of the nuclei and restored ones have own places."""
+    further = [image for image in (data.restored, data.nuclei_image) if image is not None]
     first, rest = data.names[0], data.names[1:]
-    figure.set_subplots((3 if with_nuclei else 2, 2))
+    last = len(further) + 1  # place of the labels in the upper row
+    figure.set_subplots((last + 1, 2))
     axes = _show(figure, data.image)(0, 0, data.image, title + data.place)
-    if with_nuclei:
+    place = 1
+    if data.restored is not None:
+        same = {"sharexy": axes} if data.restored.shape[:2] == data.image.shape[:2] else {}
+        _show(figure, data.restored)(place, 0, data.restored, "Restored", **same)
+        place += 1
+    if data.nuclei_image is not None:
         outlined = [{"name": name, "labels": [labels]} for name, labels in zip(data.names[1:2], data.labels[1:2])]
-        show = _show(figure, data.nuclei_image)
-        show(1, 0, data.nuclei_image, nuclei_title, cplabels=outlined, sharexy=axes)
-    figure.subplot_imshow_labels(2 if with_nuclei else 1, 0, data.labels[0], first, sharexy=axes)
+        _show(figure, data.nuclei_image)(place, 0, data.nuclei_image, nuclei_title, cplabels=outlined, sharexy=axes)
+    figure.subplot_imshow_labels(last, 0, data.labels[0], first, sharexy=axes)
     _show(figure, data.image)(0, 1, data.image, f"{first} outlines", cplabels=_outlines(data), sharexy=axes)
     columns = {"col_labels": data.names} if rest else {}
-    width = {"n_cols": 2} if with_nuclei else {}
+    width = {"n_cols": last} if further else {}
     figure.subplot_table(1, 1, data.rows, row_labels=data.row_labels, **columns, **width)
     if data.notes:
         lines = [line for note in data.notes for line in textwrap.wrap(note, LETTERS)]

@@ -7,7 +7,7 @@ REVISION and a step in `upgraded`; the panel has an order of its own.
 from __future__ import annotations
 
 MODULE = "IdentifyObjectsByFlow"
-REVISION = 4
+REVISION = 5
 
 MODEL_NUCLEI, MODEL_CELLS, MODEL_CUSTOM = "Nuclei", "Cells", "Custom"
 NUCLEI_BY_MODEL, NUCLEI_EXIST = "Find them with the nuclei model", "Take existing objects"
@@ -19,6 +19,11 @@ PERCENTILES, LIMITS, UNSCALED = "By percentiles of each image", "By fixed limits
 EVERYWHERE, MASK_IMAGE, MASK_OBJECTS = "Everywhere", "Inside a mask image", "Inside objects"
 BLANK = "None"  # no image is selected
 ONE_VOLUME, SLICES = "As one volume", "Slice by slice, joined by overlap"
+# the models of Cellpose 3 that restore images, the useful ones; others are entered by name
+RESTORING = (
+    *("denoise_cyto3", "deblur_cyto3", "upsample_cyto3", "oneclick_cyto3"),
+    *("denoise_nuclei", "deblur_nuclei", "upsample_nuclei", "oneclick_nuclei"),
+)
 
 # attribute of the module -> label of the setting
 LABELS: dict[str, str] = {
@@ -74,6 +79,10 @@ LABELS: dict[str, str] = {
     "tile_norm": "Tile size for uneven light, in pixels (0 = off)",
     "sharpen": "Radius for sharpening, in pixels (0 = off)",
     "smooth": "Radius for smoothing, in pixels (0 = off)",
+    "restore": "Restore the image first?",
+    "restoring_model": "Model that restores images",
+    "save_restored": "Save the restored image?",
+    "restored_name": "Name the restored image",
 }
 
 # default values, as written in the pipeline file
@@ -130,6 +139,10 @@ DEFAULTS: dict[str, str] = {
     "tile_norm": "0",
     "sharpen": "0.0",
     "smooth": "0.0",
+    "restore": "No",
+    "restoring_model": RESTORING[0],
+    "save_restored": "No",
+    "restored_name": "Restored",
 }
 
 # The panel from top to bottom. While "Use advanced settings?" is No, the advanced ones have their default values.
@@ -164,6 +177,10 @@ ADVANCED = (
     "flow_threshold",
     "cellprob_threshold",
     "invert",
+    "restore",
+    "restoring_model",
+    "save_restored",
+    "restored_name",
     "scaling",
     "percentiles",
     "limits",
@@ -204,7 +221,8 @@ REVISION_1 = (
     "discard_border",
 )
 SINCE_3 = ("method_3d", "anisotropy", "stitch_threshold")
-SINCE_4 = tuple(LABELS)[list(LABELS).index("advanced") :]
+SINCE_5 = ("restore", "restoring_model", "save_restored", "restored_name")
+SINCE_4 = tuple(LABELS)[list(LABELS).index("advanced") : list(LABELS).index(SINCE_5[0])]
 
 
 def setting_values(**changes: str) -> list[str]:
@@ -224,6 +242,6 @@ def upgraded(values: list[str], revision: int) -> tuple[list[str], int]:
     """The values of an older revision, in the order and number of this revision."""
     if revision == REVISION:
         return values, revision
-    later = (*SINCE_3, *SINCE_4) if revision == 2 else SINCE_4
+    later = {2: (*SINCE_3, *SINCE_4, *SINCE_5), 3: (*SINCE_4, *SINCE_5)}.get(revision, SINCE_5)
     names = REVISION_1 if revision == 1 else tuple(name for name in LABELS if name not in later)
     return setting_values(**dict(zip(names, values))), REVISION

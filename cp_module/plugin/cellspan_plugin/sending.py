@@ -64,6 +64,7 @@ def nothing_found(shape: tuple[int, ...], model: str, note: str) -> Any:
         "objects": np.zeros((2, 0), np.float32),
         "probability": np.full(shape, -30, np.float32),
         "flows": np.zeros((len(shape), *shape), np.float32),
+        "restored": np.zeros((1, *shape), np.float32),
     }
     labels = as_npy(np.zeros(shape, np.int32))
     return EngineResult(labels, 0, 0.0, model, "", "", 0.0, [note], extra)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Mapping
 
 from cellprofiler_core.setting import Binary, Setting
-from cellprofiler_core.setting.choice import Choice
+from cellprofiler_core.setting.choice import Choice, CustomChoice
 from cellprofiler_core.setting.range import FloatRange
 from cellprofiler_core.setting.subscriber import ImageSubscriber, LabelSubscriber
 from cellprofiler_core.setting.text import Float, ImageName, Integer, LabelName, Text
@@ -36,6 +36,7 @@ from cellspan_plugin.layout import (
     OF_3D_IMAGES,
     ONE_VOLUME,
     PERCENTILES,
+    RESTORING,
     SLICES,
     SPLIT,
     UNSCALED,
@@ -57,8 +58,9 @@ Select what to find:
 -  *{MODEL_CUSTOM}:* the objects of a model that you trained or imported with cellspan.
 """,
     "custom_model": """\
-Enter the name of a model that you imported, or the path to a model's folder or file. The command
-``cellspan models list`` shows the names.
+Select one of the models on this computer, or enter the path to a model's folder or file. The list shows the kind of
+each network and its size. Transformers (Cellpose 4) take minutes for an image without a graphics card. Models of
+Cellpose are downloaded with the command ``cellspan models fetch NAME``.
 """,
     "use_nuclei_image": """\
 Select *Yes* if another channel shows the nuclei. The network then uses both channels, which helps to separate
@@ -182,6 +184,23 @@ lines; a larger overlap takes longer.
 The number of steps in which pixels follow the flows to the centre of their object. With 0, it depends on the diameter.
 Enter a larger number, such as 1000, if long objects (bacteria, filaments) fall into pieces.
 """,
+    "restore": """\
+Select *Yes* for noisy, blurred or coarse images: a network of Cellpose 3 restores the image before objects are looked
+for. Enter the diameter of the objects as well, because the network knows objects of about that size. If outlines are
+good without it, select *No*; restored images are for finding objects, not for measuring intensities.
+""",
+    "restoring_model": """\
+Select the model: *denoise* takes noise away, *deblur* blur, *upsample* coarse pixels, and *oneclick* all of these;
+models with *cyto3* are for cells, those with *nuclei* for nuclei. You can also enter the name or path of another one.
+Download it first: ``cellspan models fetch denoise_cyto3``. An image of the nuclei is restored by the model's partner
+for nuclei (``denoise_nuclei``), which must be downloaded, too.
+""",
+    "save_restored": """\
+Select *Yes* to use the restored input image in later modules, for example to look at it or to save it. Of several
+input images that are combined, it is the first. Its intensities are about 0 to 1. The *upsample* models enlarge images
+of small objects, so that this image is larger than the original.
+""",
+    "restored_name": "Enter the name of the restored image for later modules.",
     "second_image": f"""\
 Only needed if the objects are stained by several dyes, for example membranes of two colours: both images become one.
 Select *{BLANK}* for a single image.
@@ -233,8 +252,12 @@ Only used for 3D images that are segmented as one volume: flows are smoothed wit
 DEFAULT_NAMES = {MODEL_NUCLEI: "Nuclei", MODEL_CELLS: "Cells"}
 
 
-def make_settings() -> dict[str, Setting]:
-    """A new setting for each name of the layout, in its order; limits are the engine's (tested)."""
+def make_settings(models: Mapping[str, list[str]] | None = None) -> dict[str, Setting]:
+    """A new setting for each name of the layout, in its order; limits are the engine's (tested).
+
+    `models`: lists for the settings that name a model, kept as they are so that they can be filled later.
+    """
+    listed = models or {"custom_model": [""], "restoring_model": list(RESTORING)}
     special: dict[str, Any] = {
         "x_name": lambda text, **more: ImageSubscriber(text, **more),
         "y_name": lambda text, **more: LabelName(text, DEFAULT_NAMES[MODEL_NUCLEI], **more),
@@ -275,6 +298,11 @@ def make_settings() -> dict[str, Setting]:
         "tile_overlap": _float("tile_overlap", 0.05, 0.5),
         "iterations": lambda text, **more: Integer(text, int(DEFAULTS["iterations"]), minval=0, maxval=100_000, **more),
         "smooth_flows": _float("smooth_flows", 0.0, 20.0),
+        "custom_model": lambda text, **more: CustomChoice(text, listed["custom_model"], "", **more),
+        "restoring_model": lambda text, **more: CustomChoice(
+            text, listed["restoring_model"], DEFAULTS["restoring_model"], **more
+        ),
+        "restored_name": lambda text, **more: ImageName(text, DEFAULTS["restored_name"], **more),
     }
     return {name: special.get(name, _plain(name))(text, doc=HELP[name]) for name, text in LABELS.items()}
 
@@ -298,6 +326,9 @@ def irrelevant(module: Any) -> set[str]:
         "diameter_range": not module.discard_by_diameter.value,
         "probability_name": not module.save_probability.value,
         "flows_name": not module.save_flows.value,
+        "restoring_model": not module.restore.value,
+        "save_restored": not module.restore.value,
+        "restored_name": not (module.restore.value and module.save_restored.value),
         "engine_path": module.engine_choice.value != ENGINE_PATH,
         "use_nuclei_image": (together and not nuclei_exist) or (alone and not module.use_nuclei_image.value),
         "together": alone and not together,

@@ -3,6 +3,7 @@
 import errno
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ torch = pytest.importorskip("torch")
 from cellspan.core.models.network import FlowNetwork  # noqa: E402 - these need torch
 from cellspan.core.training import learner  # noqa: E402
 from cellspan.core.training.data import load_fields  # noqa: E402
-from cellspan.core.training.learner import PROBABILITY_WEIGHT, Learner, flow_loss  # noqa: E402
+from cellspan.core.training.learner import PROBABILITY_WEIGHT, SIDE, Learner, flow_loss, look  # noqa: E402
 from cellspan.core.training.loop import train  # noqa: E402
 from cellspan.core.training.recipe import Recipe  # noqa: E402
 from cellspan.core.training.validation import validate  # noqa: E402
@@ -153,7 +154,7 @@ def test_the_score_is_that_of_the_weights(folder: Path, monkeypatch: pytest.Monk
     network = FlowNetwork(model.description.widths)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in model.weights().items()})
     held_out = load_fields([pair for pair in pairs if pair.split == "val"], recipe.mean_diameter)
-    scores = validate(network, held_out, recipe.mean_diameter, folder / "picture.png")
+    scores = validate(partial(look, network), SIDE, held_out, recipe.mean_diameter, folder / "picture.png")
     assert model.description.scores == {"validation_ap50_true_diameter": pytest.approx(scores["data"], abs=1e-4)}
     log = (folder / "out" / "training" / "log.jsonl").read_text().splitlines()
     assert max(json.loads(line)["val_ap50"] for line in log) > scores["data"] + 0.01  # else this proves nothing

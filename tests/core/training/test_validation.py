@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from cellspan.core.training.simulate import simulate_nuclei
 
 torch = pytest.importorskip("torch")
 from cellspan.core.models.network import FlowNetwork  # noqa: E402 - these need torch
+from cellspan.core.training.learner import SIDE, look  # noqa: E402
 from cellspan.core.training.validation import validate  # noqa: E402
 
 pytestmark = pytest.mark.quick
@@ -33,7 +35,7 @@ def test_images_of_any_size(levels: int, tmp_path: Path) -> None:
     network = FlowNetwork((2, *[2] * levels))
     network.output[2].weight.data.zero_()
     network.output[2].bias.data.fill_(-1)  # everything is background
-    scores = validate(network, [empty(83, 110), empty(64, 17)], 20, tmp_path / "examples.png")
+    scores = validate(partial(look, network), SIDE, [empty(83, 110), empty(64, 17)], 20, tmp_path / "examples.png")
     assert scores == {"one": 1.0}
     assert (tmp_path / "examples.png").stat().st_size > 100
 
@@ -45,5 +47,5 @@ def test_an_image_without_objects_counts(tmp_path: Path) -> None:
     network.load_state_dict({name: torch.from_numpy(array) for name, array in model.weights().items()})
     bright = network_input(Image(simulate_nuclei((96, 96), diameter=24).image[None]), Parameters())[0]
     fields = [empty(96, 96), replace(empty(96, 96), image=bright)]
-    scores = [validate(network, [field], 24, tmp_path / "examples.png") for field in fields]
+    scores = [validate(partial(look, network), SIDE, [field], 24, tmp_path / "examples.png") for field in fields]
     assert scores == [{"one": 1.0}, {"one": 0.0}]

@@ -25,9 +25,11 @@ from cellspan_plugin.layout import (
     MASK_OBJECTS,
     NUCLEI_EXIST,
     OF_3D_IMAGES,
+    RESTORING,
     REVISION,
     SINCE_3,
     SINCE_4,
+    SINCE_5,
     SLICES,
     upgraded,
 )
@@ -138,6 +140,7 @@ reveals = {
     "discard_by_diameter": ("Yes", ["diameter_range"]),
     "save_probability": ("Yes", ["probability_name"]),
     "save_flows": ("Yes", ["flows_name"]),
+    "restore": ("Yes", ["restoring_model", "save_restored"]),
     "engine_choice": (ENGINE_PATH, ["engine_path"]),
     "method_3d": (SLICES, ["stitch_threshold"]),
     "second_image": ("Red", ["third_image", "combine"]),
@@ -205,6 +208,44 @@ with tempfile.TemporaryDirectory() as folder:
 module.custom_model.value = "~/mine"
 assert module.parameters()["model"] == str(Path.home() / "mine")
 
+# Restoring: which model for which channel, and two images may not have one name
+module.custom_model.value, module.restore.value = "mine", True
+assert module.parameters()["restore"] == "denoise_cyto3"
+assert module.nuclei_parameters()["restore"] == "denoise_nuclei"
+module.restoring_model.value = "cellpose/deblur_per_cyto2"
+assert module.nuclei_parameters()["restore"] == "deblur_nuclei"
+module.restoring_model.value = "ours"
+assert module.nuclei_parameters()["restore"] == "ours"
+module.restoring_model.value = " "
+assert complaint(module) == "Enter the name of the model that restores images."
+module.restoring_model.value, module.save_restored.value, module.save_flows.value = "ours", True, True
+assert complaint(module) == ""
+module.restored_name.value = module.flows_name.value
+assert complaint(module).startswith("Two kinds of images are called")
+module.save_restored.value = module.save_flows.value = False
+module.advanced.value = False
+assert "restore" not in module.parameters()
+module.advanced.value = True
+
+# The lists hold the models of this engine, each with its kind and size, and what is selected becomes its name
+module.model.value = "Custom"
+module.on_setting_changed(module.restore, pipeline)
+lines = [line for line in module.custom_model.choices if line.startswith("nuclei - ")]
+assert lines == ["nuclei - convolutional network (Cellpose 1 to 3), 3.4 MB"], module.custom_model.choices
+assert not any("restores" in line for line in module.custom_model.choices)
+choices = module.restoring_model.choices
+assert set(RESTORING) <= {line.split(" - ")[0] for line in choices}, choices
+(here,) = [line for line in choices if line.startswith("denoise_cyto3")]  # sys.argv[2] holds it
+assert here.startswith("denoise_cyto3 - network that restores images (Cellpose 3), "), here
+assert not any(line.startswith("nuclei - ") for line in choices)
+module.custom_model.value = lines[0]
+module.on_setting_changed(module.custom_model, pipeline)
+assert module.custom_model.value == "nuclei"
+module.custom_model.value, module.restore.value = "mine", False
+module.on_setting_changed(module.custom_model, pipeline)
+assert module.custom_model.value == "mine", "a name of one's own stays"
+assert "mine" in module.custom_model.choices
+
 # A missing engine is told in the editor, in one sentence with the commands to run
 record = PLUGINS / "cellspan_plugin" / "engine.json"
 kept = record.with_suffix(".kept")
@@ -227,12 +268,14 @@ assert module.engine_command()[1:] == ["-m", "cellspan.core.cli", "serve"]
 module.engine_choice.value = "Automatic"
 
 # Older revisions get what they lack, and what they have stays
-first = [f"value {k}" for k in range(len(LABELS) - len(SINCE_3) - len(SINCE_4))]
-second = [f"value {k}" for k in range(len(LABELS) - len(SINCE_4))]
-new = {**{name: DEFAULTS[name] for name in SINCE_4}, "advanced": "Yes"}
+first = [f"value {k}" for k in range(len(LABELS) - len(SINCE_3) - len(SINCE_4) - len(SINCE_5))]
+second = [f"value {k}" for k in range(len(LABELS) - len(SINCE_4) - len(SINCE_5))]
+third = [f"value {k}" for k in range(len(LABELS) - len(SINCE_5))]
+new = {**{name: DEFAULTS[name] for name in (*SINCE_4, *SINCE_5)}, "advanced": "Yes"}
 assert upgraded(first, 2) == ([*first, *(DEFAULTS[name] for name in SINCE_3), *new.values()], REVISION)
 assert upgraded(second, 3) == ([*second, *new.values()], REVISION)
-names = [name for name in LABELS if name not in SINCE_4]
+assert upgraded(third, 4) == ([*third, *(DEFAULTS[name] for name in SINCE_5)], REVISION)
+names = [name for name in LABELS if name not in (*SINCE_4, *SINCE_5)]
 plain = {**{name: DEFAULTS[name] for name in names}, "discard_border": "No"}
 kept = upgraded(list(plain.values()), 3)[0]
 assert kept == list({**DEFAULTS, "discard_border": "No"}.values()), "the new default is not for older pipelines"

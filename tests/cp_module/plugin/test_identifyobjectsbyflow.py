@@ -18,8 +18,10 @@ pytestmark = pytest.mark.end_to_end
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("check_*.py")), ids=lambda path: path.stem)
-def test_in_cellprofiler(script: Path, in_cellprofiler: Any, plugin_folder: Path, engine_home: Path) -> None:
-    done = in_cellprofiler(script, plugin_folder)
+def test_in_cellprofiler(
+    script: Path, in_cellprofiler: Any, plugin_folder: Path, engine_home: Path, restoring_models: Path
+) -> None:
+    done = in_cellprofiler(script, plugin_folder, restoring_models)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -76,7 +76,7 @@ recorder(False)
 on_event_thread(manager.reset)
 imagej.java_class("ij.IJ").doCommand("Segment Cells")
 dialog = wait_for(dialog_of_the_command)
-on_event_thread(lambda: parts(dialog, "javax.swing.JComboBox")[0].setSelectedItem("nuclei"))
+on_event_thread(lambda: parts(dialog, "javax.swing.JComboBox")[0].setSelectedIndex(1))  # nuclei
 on_event_thread(lambda: parts(dialog, "javax.swing.JTextField")[0].setText("26"))
 on_event_thread(dialog.getRootPane().getDefaultButton().doClick)
 wait_for(lambda: manager.getCount() == found)

@@ -57,7 +57,8 @@ person.type("Diameter", "1,300")
 person.press("OK")
 assert person.texts().any { it.contains("diameter = '1,300' is not possible: this may be 1300 or 1.300") }
 person.type("Diameter", "13,25")
-person.choose("Model", "nuclei")
+def nucleiModel = "nuclei - convolutional network (Cellpose 1 to 3), 3.4 MB"
+person.choose("Model", nucleiModel)
 person.type("Cellprob", "-1.25")
 person.press("ROI Manager")
 person.press("OK")
@@ -72,7 +73,7 @@ assert ["model", "diameter", "cellprob_threshold", "min_size"].collect { kept(it
 
 start()
 assert ["Diameter", "Cellprob", "Min size"].collect { person.field(it).text } == ["13,25", "-1.25", "3.75"]
-assert person.beside("Model", JComboBox).selectedItem == "nuclei"
+assert person.beside("Model", JComboBox).selectedItem == nucleiModel
 person.choose("Diameter", "pixels")
 assert ["Diameter", "Min size"].collect { person.field(it).text } == ["26.5", "15"]
 person.choose("Diameter", "\u00b5m")

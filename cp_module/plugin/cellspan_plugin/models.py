@@ -1,0 +1,73 @@
+"""The models on this computer, for the lists in the panel: the engine's program names them, and loads none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any, NamedTuple, Sequence
+
+SECONDS = 20.0  # that the program may take, from a slow disk
+FRESH = 60.0  # seconds for which a list is used again
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "LD_PRELOAD")  # CellProfiler's own, which must not reach the engine's Python
+
+
+class Listed(NamedTuple):
+    """A model that can be used."""
+
+    name: str
+    words: str  # its network, size, and whether a graphics card is advised
+    restores: bool  # images, instead of finding objects
+
+    @property
+    def line(self) -> str:
+        """As it stands in the list."""
+        return f"{self.name} - {self.words}" if self.words else self.name
+
+
+_known: dict[tuple[str, ...], Any] = {}  # by the engine's command: when it was asked, and its models
+
+
+def list_models(engine_command: Sequence[str]) -> list[Listed]:
+    """The models of this engine; none if its program does not say."""
+    command = tuple(engine_command)
+    asked, models = _known.get(command, (None, []))
+    if asked is None or time.monotonic() - asked > FRESH:
+        models = _asked(command)
+        _known[command] = (time.monotonic(), models)
+    return list(models)
+
+
+def _asked(command: Sequence[str]) -> list[Listed]:
+    program = list(command[:-1] if command[-1:] == ("serve",) else command)
+    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    unseen: dict[str, Any] = {}
+    if sys.platform == "win32":
+        unseen = {"creationflags": subprocess.CREATE_NO_WINDOW}
+    try:
+        done = subprocess.run(
+            [*program, "models", "list", "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=SECONDS,
+            env=environment,
+            check=True,
+            **unseen,
+        )
+        return [_listed(item) for item in json.loads(done.stdout.decode("utf-8")) if not item["problem"]]
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return []  # names can be entered all the same
+
+
+def _listed(item: Any) -> Listed:
+    advice = ", graphics card advised" if item["graphics_card_advised"] else ""
+    words = f"{item['network']}, {item['size']}{advice}"
+    return Listed(str(item["name"]), words, bool(item["restores"]))
+
+
+def name_in(line: str, models: Sequence[Listed]) -> str:
+    """The name of the model whose line was selected; anything else as it is."""
+    return next((model.name for model in models if model.line == line), line)

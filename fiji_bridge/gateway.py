@@ -192,8 +192,8 @@ def _init_folder(imagej: Any, folder: Path, mode: str) -> Any:
         if not is_fiji or scyjava.jvm_started() or not any(CONVERTER in endpoint for endpoint in endpoints):
             raise
         raise CellspanError(
-            f"{folder}: the first start from Python needs an internet connection, for {CONVERTER}; or put that jar in "
-            f"{folder / 'jars'} ({first_line(error)})."
+            f"{folder}: the first start from Python needs an internet connection, for {CONVERTER}; or put that jar, "
+            f"and imglib2-unsafe, in {folder / 'jars'}."
         ) from error
 
 

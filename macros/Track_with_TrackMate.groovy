@@ -8,6 +8,7 @@
 
 import ij.IJ
 import java.awt.GraphicsEnvironment
+import java.lang.reflect.InvocationTargetException
 
 def shared = new File(IJ.getDirectory("plugins") ?: "", "cellspan/engine.groovy.txt")
 if (!shared.exists()) {
@@ -27,6 +28,21 @@ cellspan.command(this) {
     def detector = cellspan.shared("trackmate")
     detector.register()
     if (!GraphicsEnvironment.headless)
-        cellspan.onEventThread { detector.open(imp) }
+        open(detector)
     cellspan.done("TrackMate has the cellspan detector")
+}
+
+// TrackMate 7 saves its colours in a way that newer Javas forbid, unless they are told otherwise.
+void open(Class detector) {
+    try {
+        cellspan.onEventThread { detector.open(imp) }
+    } catch (InvocationTargetException problem) {
+        def causes = []
+        for (def cause = problem; cause != null; cause = cause.cause)
+            causes << cause.class.simpleName
+        if (!("InaccessibleObjectException" in causes)) // a class that Java 8 lacks
+            throw problem
+        cellspan.fail("This TrackMate does not start with Java ${System.getProperty("java.version")}, with or without cellspan: " +
+            "use the Java that came with Fiji, or start Java with --add-opens=java.desktop/java.awt=ALL-UNNAMED.")
+    }
 }

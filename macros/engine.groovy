@@ -18,9 +18,12 @@ import ij.IJ
 import ij.ImageJ
 import ij.ImagePlus
 import ij.Macro
+import ij.Prefs
+import ij.WindowManager
 import ij.gui.MessageDialog
 import ij.macro.Interpreter
 import java.awt.EventQueue
+import java.awt.Font
 import java.awt.GraphicsEnvironment
 import java.nio.file.Files
 import java.util.concurrent.TimeUnit
@@ -73,6 +76,7 @@ class Engine {
         "cellprob threshold (to -2), or invert the image if objects are darker than the background."
     static final String NOTHING_RESTORED = "There is a restored image only if the image is restored first: choose a model " +
         "there (restore=denoise_cyto3), or leave the restored image out."
+    private static final int LOG_MARGIN = 60 // pixels beside the text: the scroll bar and the frame
     final long made = file("engine").lastModified() // an object made of an older file is not used any more
     private final Map<String, Object> evaluated = [:]
     private final List<Worker> idle = []
@@ -376,7 +380,7 @@ class Engine {
         if (GraphicsEnvironment.headless)
             println("ERROR " + sentence)
         else if (Interpreter.batchMode || IJ.redirectingErrorMessages())
-            IJ.log("ERROR " + wrapped(sentence))
+            log("ERROR " + wrapped(sentence))
         else // not IJ.error, which leaves the message to the macro
             new MessageDialog(IJ.instance, "cellspan", wrapped(sentence))
     }
@@ -411,7 +415,23 @@ class Engine {
         if (GraphicsEnvironment.headless)
             println("NOTE " + sentence + last)
         else
-            IJ.log("cellspan: " + wrapped(sentence) + last)
+            log("cellspan: " + wrapped(sentence) + last)
+    }
+
+    // Adds to the Log, and makes its window as wide as these lines: at first it is narrow.
+    private void log(String lines) {
+        IJ.log(lines)
+        def window = WindowManager.getWindow("Log")
+        if (window)
+            onEventThread {
+                def font = window.getFontMetrics(new Font("SansSerif", Font.PLAIN, (int) Prefs.get("tw.font.size", 16)))
+                def needed = lines.readLines().collect { font.stringWidth(it) }.max() + LOG_MARGIN
+                def screen = window.graphicsConfiguration.bounds
+                if (needed > window.width) {
+                    window.setSize((int) Math.min(needed, screen.width), window.height)
+                    window.setLocation((int) Math.max(screen.x, Math.min(window.x, screen.maxX - window.width)), window.y)
+                }
+            }
     }
 
     // Shows the last status of a command, such as how many objects there are. Fiji writes "Command finished" over it a moment

@@ -104,13 +104,15 @@ class Form {
         more.addActionListener { rare.visible = !rare.visible; changed(); fit() }
         unit?.addActionListener { convert() }
         dialog.addWindowListener([windowClosing: { close() }] as WindowAdapter)
-        unit?.selectedIndex = Prefs.get(key("unit"), image.calibration.unit) == image.calibration.unit ? 1 : 0
+        if (unit)
+            unit.selectedIndex = Prefs.get(key("unit"), image.calibration.unit) == image.calibration.unit ? 1 : 0
         fill(remembered())
         isFilling = false
         changed()
         fit()
         place()
         dialog.visible = true
+        dialog.toFront() // of the ROI Manager and others that it may overlap
     }
 
     // As large as its content, if the screen is.
@@ -125,12 +127,16 @@ class Form {
         dialog.setLocation((int) x, (int) y) // the buttons stay within reach
     }
 
-    // Beside the image, if there is room: the preview is to be seen.
+    // Beside the image, if there is room on one of its sides: the preview is to be seen.
     private void place() {
         dialog.setLocationRelativeTo(IJ.instance)
         def (window, screen) = [image?.window?.bounds, dialog.graphicsConfiguration.bounds]
-        if (window && window.maxX + 8 + dialog.width < screen.maxX)
-            dialog.setLocation((int) window.maxX + 8, (int) Math.min(window.y, screen.maxY - dialog.height))
+        if (!window)
+            return
+        def (left, right) = [window.x - 8 - dialog.width, window.maxX + 8]
+        def isRight = right + dialog.width < screen.maxX
+        if (isRight || left >= screen.x)
+            dialog.setLocation((int) (isRight ? right : left), (int) Math.min(window.y, screen.maxY - dialog.height))
     }
 
     private void addParts(JPanel content, List fields) {
@@ -347,7 +353,7 @@ class Form {
     private void convert() {
         if (isFilling)
             return
-        entries.values().findAll { it.field.kind in ["length", "area"] }.each { entry ->
+        entries.values().findAll { isSize(it) }.each { entry ->
             def number = numberIn(entry)
             if (number == null)
                 return
@@ -373,7 +379,7 @@ class Form {
     // The text of a field as the command gets it: sizes in pixels.
     private String textOf(Map entry) {
         def text = entry.text()
-        if (inPixels() || !(entry.field.kind in ["length", "area"]))
+        if (inPixels() || !isSize(entry))
             return text
         def number = numberIn(entry)
         if (number == null)
@@ -417,20 +423,32 @@ class Form {
         return "cellspan.${settings.command}.${name}"
     }
 
-    // Shows these texts, sizes in pixels; in another unit, as they were entered in it.
+    // Shows these texts, sizes in pixels.
     private void fill(Map<String, String> texts) {
         def wasFilling = isFilling
         isFilling = true
         entries.each { name, entry ->
             entry.show(texts[name])
-            if (inPixels() || !(entry.field.kind in ["length", "area"]) || !texts[name].isBigDecimal())
-                return
-            def entered = Prefs.get(key(name + ".in." + image.calibration.unit), null)
-            entry.show(entered ?: "")
-            if (textOf(entry) != texts[name])
-                entry.show(readable((texts[name] as double) / pixelsIn(entry.field)))
+            if (!inPixels() && isSize(entry) && texts[name].isBigDecimal())
+                entry.show(inUnit(name, entry, texts[name]))
         }
         isFilling = wasFilling
+    }
+
+    private boolean isSize(Map entry) {
+        return entry.field.kind in ["length", "area"]
+    }
+
+    // A size in the unit of the image, as it was entered in it. The size of cells, and so what was entered last, is the same
+    // in an image with other pixels; a default is a number of pixels.
+    private String inUnit(String name, Map entry, String pixels) {
+        def entered = Prefs.get(key(name + ".in." + image.calibration.unit), null)
+        def isLast = pixels != entry.field.usual && pixels == Prefs.get(key(name), null) &&
+            Prefs.get(key(name + ".unit"), null) == image.calibration.unit
+        if (entered && isLast)
+            return entered
+        entry.show(entered ?: "")
+        return textOf(entry) == pixels ? entered : readable((pixels as double) / pixelsIn(entry.field))
     }
 
     private void remember() {
@@ -438,7 +456,10 @@ class Form {
             Prefs.set(key("unit"), unit.selectedItem.toString())
         entries.each { name, entry ->
             Prefs.set(key(name), textOf(entry))
-            if (!inPixels() && entry.field.kind in ["length", "area"])
+            if (!isSize(entry))
+                return
+            Prefs.set(key(name + ".unit"), inPixels() ? "pixels" : image.calibration.unit)
+            if (!inPixels())
                 Prefs.set(key(name + ".in." + image.calibration.unit), entry.text())
         }
     }

@@ -4,6 +4,7 @@
 // The outlines are an overlay, which lasts as long as the preview; then the image has its own overlay again.
 // `cellspan install fiji` puts this file into plugins/cellspan.
 
+import ij.IJ
 import ij.ImagePlus
 import ij.gui.Overlay
 import java.awt.Color
@@ -97,6 +98,7 @@ class Preview {
             return
         answer.text = text.size() > 60 ? text.take(57) + "..." : text
         answer.toolTipText = text
+        IJ.showStatus("cellspan: " + text) // instead of the progress
         if (found == null)
             return
         def overlay = new Overlay()

@@ -13,6 +13,7 @@ import fiji.plugin.trackmate.detection.DetectorKeys
 import fiji.plugin.trackmate.detection.LabelImageDetector
 import fiji.plugin.trackmate.detection.SpotDetector
 import fiji.plugin.trackmate.detection.SpotDetectorFactory
+import fiji.plugin.trackmate.gui.Fonts
 import fiji.plugin.trackmate.gui.components.ConfigurationPanel
 import fiji.plugin.trackmate.tracking.TrackerKeys
 import fiji.plugin.trackmate.tracking.jaqaman.SparseLAPTrackerFactory
@@ -25,12 +26,15 @@ import ij.ImageStack
 import ij.WindowManager
 import ij.process.ImageProcessor
 import java.awt.BorderLayout
-import java.awt.GridLayout
+import java.awt.GridBagConstraints
+import java.awt.GridBagLayout
+import java.awt.Insets
 import java.util.function.Supplier
 import javax.swing.BorderFactory
 import javax.swing.ImageIcon
 import javax.swing.JCheckBox
 import javax.swing.JComboBox
+import javax.swing.JComponent
 import javax.swing.JLabel
 import javax.swing.JPanel
 import javax.swing.JTextField
@@ -278,14 +282,12 @@ class CellspanPanel extends ConfigurationPanel {
                       CELLPROB_THRESHOLD: "Cellprob threshold (lower = more)"]
         texts = labels.collectEntries { name, label -> [name, new JTextField(6)] }
         model.editable = true
-        def fields = new JPanel(new GridLayout(0, 2, 6, 4))
-        fields.add(new JLabel("Model"))
-        fields.add(model)
-        labels.each { name, label ->
-            fields.add(new JLabel(label))
-            fields.add(texts[name])
-        }
-        fields.add(simplify)
+        def fields = new JPanel(new GridBagLayout())
+        addPart(fields, new JLabel("Model"), 0, 0)
+        addPart(fields, model, 1, 0)
+        labels.values().eachWithIndex { label, row -> addPart(fields, new JLabel(label), 0, row + 1) }
+        texts.values().eachWithIndex { text, row -> addPart(fields, text, 1, row + 1) }
+        addPart(fields, simplify, 0, labels.size() + 1)
         def preview = DetectionPreview.create().model(data).settings(settings).detectorFactory(new CellspanDetectorFactory())
             .detectionSettingsSupplier({ getSettings() } as Supplier).axisLabel("Area").get()
         def top = new JPanel(new BorderLayout(0, 8))
@@ -297,20 +299,33 @@ class CellspanPanel extends ConfigurationPanel {
         add(preview.panel, BorderLayout.SOUTH)
     }
 
+    // In the small letters of TrackMate's window, which is narrow.
+    private static void addPart(JPanel fields, JComponent part, int column, int row) {
+        part.font = Fonts.SMALL_FONT
+        fields.add(part, new GridBagConstraints(column, row, 1, 1, column ? 1 : 0, 0, GridBagConstraints.LINE_START,
+            GridBagConstraints.HORIZONTAL, new Insets(2, column ? 6 : 0, 2, 0), 0, 0))
+    }
+
     void setSettings(Map<String, Object> settings) {
         model.selectedItem = settings.MODEL
-        texts.each { name, text -> text.text = settings[name].toString().replaceFirst(/\.0$/, "") }
+        texts.each { name, text -> text.text = shown(settings[name]) }
         simplify.selected = settings.SIMPLIFY_CONTOURS
     }
 
-    // What is no number has its default.
+    // What is no number becomes the default, also in its field.
     Map<String, Object> getSettings() {
         def usual = CellspanDetectorFactory.DEFAULTS
         def numbers = texts.collectEntries { name, text ->
             def given = text.text.trim().replace(",", ".")
-            [name, given.isBigDecimal() ? (given as BigDecimal).asType(usual[name].class) : usual[name]]
+            if (!given.isBigDecimal())
+                text.text = given = shown(usual[name])
+            [name, (given as BigDecimal).asType(usual[name].class)]
         }
         return [MODEL: model.editor.item.toString().trim(), SIMPLIFY_CONTOURS: simplify.selected] + numbers
+    }
+
+    private static String shown(Number value) {
+        return value.toString().replaceFirst(/\.0$/, "")
     }
 
     void clean() {

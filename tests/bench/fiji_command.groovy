@@ -1,6 +1,7 @@
 // Times the command Segment Cells in ImageJ with its windows, from its start to outlines in the ROI Manager.
 //
-// Arguments: FOLDER_OF_TEST_PROGRAMS IMAGE TIMES; prints "seconds <seconds> <outlines>" for each time.
+// Arguments: FOLDER_OF_TEST_PROGRAMS IMAGE; runs once for each line of standard input, and prints
+// "seconds <seconds> <outlines>" each time.
 
 import ij.IJ
 import ij.ImageJ
@@ -12,7 +13,7 @@ new ImageJ(ImageJ.NO_SHOW)
 def image = IJ.openImage(args[1])
 image.show()
 def manager = RoiManager.roiManager
-(args[2] as int).times {
+System.in.eachLine {
     EventQueue.invokeAndWait { manager.reset() }
     def start = System.nanoTime()
     fiji.run("Segment_Cells", image, model: "nuclei", diameter: 30)

@@ -1,7 +1,7 @@
 """How long Segment Cells takes in ImageJ, from pressing OK to outlines in the ROI Manager: warm, and at first use.
 
 Run `python tests/bench/fiji_command.py`; it needs Java, Xvfb and the extra [fiji], as the tests of the macros do.
-The engine's own time for the same image is taken beside each run, so that the rest is what the command adds.
+The engine says for each run how long it computed; the rest is what the command adds.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 
 import tifffile
 
-from cellspan.core.service.client import Engine
+from cellspan.core.service.client import Service, running_service
 from cellspan.core.training.simulate import simulate_nuclei
 from cellspan.fiji_bridge.install import install
 
@@ -28,8 +31,8 @@ import programs  # noqa: E402 - in tests/fiji_bridge
 
 COMMAND = [sys.executable, "-m", "cellspan.core.cli"]
 SIDE = 1024
-WARM_RUNS = 8
-NOT_WARM = 2  # first runs in a Java that has just started
+WARM_RUNS = 16
+NOT_WARM = 6  # first runs in a Java that has just started
 
 
 def main() -> None:
@@ -44,49 +47,88 @@ def main() -> None:
 
 def measure(folder: Path, display: str) -> None:
     """Print what was measured."""
-    field = simulate_nuclei((SIDE, SIDE), diameter=27, seed=3)
     image = folder / "field.tif"
-    tifffile.imwrite(image, field.image)
+    tifffile.imwrite(image, simulate_nuclei((SIDE, SIDE), diameter=27, seed=3).image)
     for name in ("plugins", "scripts"):
         (folder / "Fiji.app" / name).mkdir(parents=True)
     install(folder / "Fiji.app")
-    ((cold, count),) = times(folder, image, display, 1)
-    runs = times(folder, image, display, WARM_RUNS)[NOT_WARM:]
-    engine = engine_seconds(image, WARM_RUNS)
-    warm = statistics.median(seconds for seconds, _ in runs)
+    with Command(folder, image, display) as command:
+        cold, count = command.run()
+    subprocess.run([*COMMAND, "service", "stop"], check=True, capture_output=True)
+    with engine_with_metrics() as engine, Command(folder, image, display) as command:
+        runs = []
+        for _ in range(NOT_WARM + WARM_RUNS):
+            before = computed(engine)
+            seconds, _ = command.run()
+            runs.append((seconds, computed(engine) - before))
+    warm, computing, rest = (
+        [pick(run) for run in runs[NOT_WARM:]] for pick in (itemgetter(0), itemgetter(1), lambda run: run[0] - run[1])
+    )
     print(f"{SIDE} x {SIDE} pixels, {count} outlines, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
     print(f"first use, engine not running: {cold:.2f} s")
-    print(f"warm: {warm:.2f} s, of which the engine computes {engine:.2f} s; the rest is {warm - engine:.2f} s")
+    print(f"warm: {statistics.median(warm):.2f} s, of which the engine computes {statistics.median(computing):.2f} s")
+    print(f"the rest: {statistics.median(rest):.3f} s, at best {min(rest):.3f} s")
 
 
-def times(folder: Path, image: Path, display: str, count: int) -> list[tuple[float, int]]:
-    """Seconds and number of outlines of each run, in a new ImageJ."""
-    command = [
-        *(
-            programs.java(),
-            "-Xmx1g",
-            f"-Dplugins.dir={folder / 'Fiji.app'}",
-            "-cp",
-            ":".join(map(str, jars.find_jars(folder / "jars"))),
-        ),
-        *("groovy.ui.GroovyMain", Path(__file__).with_suffix(".groovy"), TESTS / "macros" / "programs", image, count),
-    ]
-    done = programs.run(command, DISPLAY=display)
-    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("seconds ")]
-    if len(lines) != count:
-        raise SystemExit(done.stdout + done.stderr)
-    return [(float(seconds), int(number)) for _, seconds, number in lines]
+class Command:
+    """A new ImageJ, which runs the command when it is told to."""
+
+    def __init__(self, folder: Path, image: Path, display: str) -> None:
+        """Start it."""
+        program = Path(__file__).with_suffix(".groovy")
+        command = [
+            *(programs.java(), "-Xmx1g", f"-Dplugins.dir={folder / 'Fiji.app'}"),
+            *("-cp", ":".join(map(str, jars.find_jars(folder / "jars"))), "groovy.ui.GroovyMain"),
+            *(program, TESTS / "macros" / "programs", image),
+        ]
+        self._process = subprocess.Popen(
+            list(map(str, command)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=programs.environment(DISPLAY=display),
+        )
+
+    def run(self) -> tuple[float, int]:
+        """Seconds, and the number of outlines."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("ImageJ was started without pipes")
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        for line in self._process.stdout:
+            if line.startswith("seconds "):
+                _, seconds, count = line.split()
+                return float(seconds), int(count)
+        raise SystemExit("ImageJ has ended; its errors are above.")
+
+    def __enter__(self) -> Command:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let it end."""
+        self._process.communicate(timeout=60)
 
 
-def engine_seconds(image: Path, count: int) -> float:
-    """The median of what the engine says that it computes for the same image and settings."""
-    engine = Engine([*COMMAND, "serve"])
-    given = {"model": "nuclei", "diameter": 30}
-    seconds = []
-    for _ in range(count):
-        seconds.append(engine.run(image.read_bytes(), "image/tiff", given)[0].seconds)
-        time.sleep(0.1)
-    return statistics.median(seconds)
+@contextmanager
+def engine_with_metrics() -> Iterator[Service]:
+    """The engine that the command will find, which also counts its seconds."""
+    process = subprocess.Popen([*COMMAND, "serve", "--metrics"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while (service := running_service()) is None:
+            if process.poll() is not None:
+                raise SystemExit("The engine did not start.")
+            time.sleep(0.1)
+        yield service
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def computed(engine: Service) -> float:
+    """The seconds that it has computed so far."""
+    text = engine.content("/metrics", "text/plain").decode()
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("cellspan_job_seconds_sum"))
 
 
 if __name__ == "__main__":

@@ -52,3 +52,9 @@ def test_datasets(fiji: Path, tmp_path: Path) -> None:
 
 def test_commands(fiji: Path, tmp_path: Path, display: str, engine_home: Path) -> None:
     run("check_commands.py", fiji, tmp_path, DISPLAY=display)
+
+
+def test_trackmate(fiji: Path, tmp_path: Path, display: str, engine_home: Path) -> None:
+    if not list((fiji / "jars").glob("TrackMate-*.jar")):
+        pytest.skip("this Fiji has no TrackMate")
+    run("check_trackmate.py", fiji, tmp_path, DISPLAY=display)

@@ -139,10 +139,43 @@ assert !person.texts().any { it in ["Channel", "Nuclei channel", "Planes", "\u00
 assert person.field("Diameter").text == "26.5" // in pixels now
 person.press("More...")
 assert !person.texts().any { it in ["Volumes", "Time", "Names in stacks"] }
+person.press("Cancel")
+finished()
+plane.window.setLocation((int) screen.width - plane.window.width, 100)
+start()
+assert person.dialog.bounds.maxX <= plane.window.x // on its other side, where there is room
 plane.changes = false
 plane.close()
 person.press("OK")
 assert person.until("the sentence") { person.texts().find { it.contains("The image was closed.") } }
+person.press("Cancel")
+finished()
+
+// ---- what was entered in micrometres stays the same under another magnification; a default is a number of pixels
+
+stack.calibration.pixelWidth = stack.calibration.pixelHeight = 0.5
+start()
+person.choose("Diameter", "\u00b5m")
+person.press("Defaults")
+person.type("Diameter", "13.25")
+person.press("OK")
+finished()
+stack.calibration.pixelWidth = stack.calibration.pixelHeight = 0.25
+start()
+assert ["Diameter", "Min size"].collect { person.field(it).text } == ["13.25", "0.9375"]
+person.choose("Diameter", "pixels")
+assert person.field("Diameter").text == "53"
+person.press("Cancel")
+finished()
+
+// ---- a command without an image: its dialog keeps what was typed when something is missing
+
+IJ.doCommand("Segment Folder")
+person.use("Segment Folder")
+person.type("Diameter", "31.5")
+person.press("OK")
+assert person.until("the sentence") { person.texts().find { it.contains("Give the folder of images.") } }
+assert person.field("Diameter").text == "31.5"
 person.press("Cancel")
 finished()
 println "done"

@@ -98,7 +98,7 @@ def _points(flat: Sequence[float], least: int, what: str) -> NDArray[np.float64]
 
 def _continued(points: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
     """A line whose ends within the object go on to the border of its box."""
-    flat = inside if inside.ndim == 2 else inside.any(axis=0)
+    flat = np.asarray(inside if inside.ndim == 2 else inside.any(axis=0))
     reach = float(sum(flat.shape))
     ends = []
     for end, before in ((points[0], points[1]), (points[-1], points[-2])):

@@ -103,8 +103,8 @@ class History:
         self._labels = None
 
     def judge(self, verdict: Verdict) -> None:
-        """Accept or reject."""
-        self._write(replace(self.state, verdict=verdict), keep=True)
+        """Accept or reject; a new revision, so that of two people who judge the second one sees the first verdict."""
+        self._write(replace(self.state, verdict=verdict))
 
     def bump(self) -> None:
         """The results of the run are new."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.together import state as state_of_file
-from cellspan.core.objects.labels import Labels, as_labels
+from cellspan.core.objects.labels import Labels, areas, as_labels
 from cellspan.core.pictures.inputs import Input
 from cellspan.core.pictures.reading import read_labels
 from cellspan.core.results.outputs import output_paths
@@ -103,7 +103,7 @@ class ReviewImage:
             return {
                 "revision": state.revision,
                 "objects": drawn_objects(plane, given[1]),
-                "count": len(np.unique(given[0][given[0] > 0])) if given[0].ndim == 3 else _count(plane),
+                "count": int(np.count_nonzero(areas(given[0]))),
                 "canUndo": state.position > 0,
                 "canRedo": state.position < len(state.steps),
                 "edited": state.is_edited,
@@ -196,10 +196,6 @@ class ReviewImage:
             "edited": state.is_edited,
             "revision": state.revision,
         }
-
-
-def _count(plane: Labels) -> int:
-    return int(np.count_nonzero(np.bincount(plane.ravel())[1:]))
 
 
 def _size(shape: tuple[int, ...]) -> str:

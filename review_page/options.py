@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 from cellspan.core.parameters import DYNAMICS, Parameters
@@ -24,6 +25,11 @@ SLIDERS: dict[str, tuple[float, float, float]] = {
     "iterations": (0, 2000, 10),
     "tile_norm": (0, 1000, 10),
 }
+
+
+def known(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that this version has, of those that a record or another version wrote."""
+    return {name: value for name, value in values.items() if name in Parameters.model_fields}
 
 
 def specs() -> list[dict[str, Any]]:

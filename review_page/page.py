@@ -79,7 +79,7 @@ class ReviewPage:
             name = self._names.get(key)
             if name is None:
                 name = self._names[key] = secrets.token_hex(8)
-                self._sessions[name] = Session(review, self._make_engine)
+                self._sessions[name] = Session(review, self._make_engine, self._alive)
             else:
                 self._sessions[name].review.renew(review)
         return f"{OPEN}?key={self._keys.link(name)}"

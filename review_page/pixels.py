@@ -134,7 +134,8 @@ def scaled(plane: Pixels, about: Channel) -> NDArray[np.uint16]:
     """Numbers from 0 at the channel's lowest to 65535 at its highest; NaN becomes 0."""
     span = about.highest - about.lowest or 1.0
     values = (plane.astype(np.float32) - np.float32(about.lowest)) * np.float32(TOP / span)
-    return np.nan_to_num(values, nan=0, posinf=TOP, neginf=0).round().clip(0, TOP).astype("<u2")
+    known = np.nan_to_num(values, nan=0, posinf=TOP, neginf=0)
+    return np.asarray(known.round().clip(0, TOP), np.dtype("<u2"))
 
 
 def colours_of(looks: Looks) -> list[str]:

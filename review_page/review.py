@@ -20,6 +20,7 @@ from cellspan.core.pictures.inputs import Input, find_inputs
 from cellspan.core.pictures.several import every_series
 from cellspan.core.results.run_record import NEWEST
 from cellspan.review_page.image import ReviewImage
+from cellspan.review_page.options import known
 from cellspan.review_page.pixels import Shown
 from cellspan.review_page.runs import Runs
 from cellspan.review_page.summary import flags_of
@@ -78,8 +79,7 @@ class Review:
         self.wake()
 
     def _parameters(self) -> Parameters:
-        known = {name: value for name, value in self._runs.parameters.items() if name in Parameters.model_fields}
-        return parse_parameters({**known, **self.given})
+        return parse_parameters({**known(self._runs.parameters), **self.given})
 
     def image(self, name: str) -> ReviewImage:
         """An image by its id; raises CellspanError."""

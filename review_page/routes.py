@@ -180,19 +180,43 @@ async def stop(request: Request, given: asked.Segment | None = None) -> Response
     return await _told(_session(request).stop, "all" if given is None else given.ids)
 
 
+@_many.post("/api/save")
+async def save(request: Request, given: asked.Save) -> Response:
+    """Write what was reviewed."""
+    return await _told(_session(request).save, given.ids, given.kinds, limiter=SLOW)
+
+
+@_many.post("/api/teach", status_code=202)
+async def teach(request: Request, given: asked.Teach) -> Response:
+    """Fine-tune a model with the accepted images."""
+    return await _told(_session(request).teach, given.name, given.start, given.minutes, limiter=SLOW)
+
+
+@_many.get("/api/teach")
+async def teaching(request: Request) -> Response:
+    """How the training goes."""
+    return await _told(_session(request).teaching.as_json)
+
+
+@_many.delete("/api/teach")
+async def stop_teaching(request: Request) -> Response:
+    """End the training."""
+    return await _told(_session(request).teaching.stop)
+
+
 # ---- files
 
 
 @_files.get("/")
 async def index(request: Request) -> Response:
     """The page itself."""
-    return await _aside(_file, "index.html")
+    return await to_thread.run_sync(_file, "index.html", limiter=QUICK)
 
 
 @_files.get("/{path:path}")
 async def file(request: Request, path: str) -> Response:
     """What the page loads: its scripts, styles and pictures."""
-    return await _aside(_file, path)
+    return await to_thread.run_sync(_file, path, limiter=QUICK)
 
 
 def _file(path: str) -> Response:

@@ -22,6 +22,7 @@ from cellspan.core.results.batch import VERSIONS_OF
 from cellspan.core.results.run_record import RunRecord, keep_killed_runs, source_of
 from cellspan.core.service.client import Engine, EngineError, EngineForgot, EngineResult
 from cellspan.review_page.image import ReviewImage
+from cellspan.review_page.options import known
 from cellspan.review_page.quality import Quality
 from cellspan.review_page.review import Review
 from cellspan.review_page.runs import Made
@@ -178,7 +179,7 @@ class Segmenting:
         """
         if image.looks().is_stack:
             raise CellspanError("The thresholds of a stack need a whole new run: use Segment.", "volume")
-        parameters = self.chosen({**image.how().get("parameters", {}), **values})
+        parameters = self.chosen({**known(image.how().get("parameters") or {}), **values})
         result, notes, parameters = self._seen(image, parameters)
         quality = Quality.of(result.extra["objects"])
         made = _made(image, parameters, result, notes)

@@ -30,8 +30,15 @@ ALSO = ("probability", "objects")
 class Sent(Protocol):
     """An image that was read for the engine."""
 
-    parameters: Parameters  # with what the image itself decides
-    notes: list[str]
+    @property
+    def parameters(self) -> Parameters:
+        """With what the image itself decides."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """For people."""
+        ...
 
     def ask(self, engine: Engine, tell: OnProgress | None) -> EngineResult:
         """Segment it; raises EngineError."""

@@ -16,7 +16,9 @@ from cellspan.review_page.image import ReviewImage
 from cellspan.review_page.options import specs
 from cellspan.review_page.pixels import levels_of
 from cellspan.review_page.review import Review
+from cellspan.review_page.saving import Kind, save
 from cellspan.review_page.segmenting import Segmenting
+from cellspan.review_page.teaching import LACKING, Teaching, can_teach
 
 MOST_OPEN = 12  # images whose labels stay in memory
 
@@ -24,9 +26,13 @@ MOST_OPEN = 12  # images whose labels stay in memory
 class Session:
     """Thread-safe."""
 
-    def __init__(self, review: Review, make_engine: Callable[[bool], Engine]) -> None:
-        """`make_engine` gives a client of the engine, for work that a person waits for or not."""
+    def __init__(self, review: Review, make_engine: Callable[[bool], Engine], alive: Callable[[], None]) -> None:
+        """`make_engine` gives a client of the engine, for work that a person waits for or not.
+
+        `alive` is a sign of life for the engine.
+        """
         self.review = review
+        self.teaching = Teaching(review.place, alive)
         self.segmenting = Segmenting(review, make_engine)
         self._engine = make_engine(True)
         self._open: OrderedDict[str, ReviewImage] = OrderedDict()
@@ -36,7 +42,15 @@ class Session:
 
     def about(self) -> dict[str, Any]:
         """The head of the page, the models and the options."""
-        return {**self.review.about(), "models": self._models(), "specs": specs()}
+        teach = self.teaching.as_json()
+        return {
+            **self.review.about(),
+            "models": self._models(),
+            "specs": specs(),
+            "teach": None if teach["state"] == "none" else teach,
+            "canTeach": can_teach(),
+            "teachProblem": None if can_teach() else LACKING,
+        }
 
     def _models(self) -> list[dict[str, Any]]:
         answer = self._engine.connect().json("GET", "/v1/models")
@@ -168,6 +182,14 @@ class Session:
         if ids == "all":
             images = [image for image in images if image.history.state.verdict != "accepted"]
         return {"accepted": self.segmenting.begin(images, values)}
+
+    def save(self, ids: Sequence[str] | str, kinds: Sequence[Kind]) -> dict[str, Any]:
+        """Write labels, outlines and pairs of images."""
+        return save(self.review.results, self.chosen(ids), kinds)
+
+    def teach(self, name: str, start: str, minutes: float) -> dict[str, Any]:
+        """Fine-tune a model with the accepted images; raises CellspanError."""
+        return self.teaching.begin(self.chosen("accepted"), name, start, minutes)
 
     def stop(self, ids: Sequence[str] | str) -> dict[str, Any]:
         """Take images back from the engine."""

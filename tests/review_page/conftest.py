@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,6 @@ from cellspan.core.service.client import Engine, EngineForgot, EngineResult, as_
 from cellspan.review_page.page import ReviewPage
 
 BRIGHT = 100
-LONG = 20.0
 
 
 class FakeEngine(Engine):
@@ -142,19 +141,15 @@ class Tab:
 
 
 @pytest.fixture
-def open_tab(page: ReviewPage) -> Iterator[Opened]:
+def open_tab(page: ReviewPage) -> Opened:
     """open_tab(folder) opens the page in a browser of its own."""
-    clients = []
 
     def open_(folder: Path, **asked: Any) -> Tab:
         client = TestClient(page.app, "http://127.0.0.1", raise_server_exceptions=False, follow_redirects=False)
-        clients.append(client.__enter__())
         base = client.get(page.invite({"folder": str(folder), **asked})).headers["location"]
         return Tab(client, base)
 
-    yield open_
-    for client in clients:
-        client.__exit__(None, None, None)
+    return open_
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,16 +67,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def review(cellspan: Callable, engine_home: Path) -> Callable[..., Browser]:
+def review(cellspan: Callable, engine_home: Path) -> Iterator[Callable[..., Browser]]:
     """review(folder, ...) runs the command and opens its link."""
+    browsers = []
 
     def open_(*arguments: object) -> Browser:
         said = cellspan("review", *arguments, "--no-browser").stdout
         found = re.search(r"http://127\.0\.0\.1:\d+/review/open\?key=\S+", said)
         assert found, said
-        return Browser(found[0])
+        browsers.append(Browser(found[0]))
+        return browsers[-1]
 
-    return open_
+    yield open_
+    for browser in browsers:
+        browser.connection.close()
 
 
 def test_the_whole_way(folder: Path, review: Callable[..., Browser], cellspan: Callable) -> None:

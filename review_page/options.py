@@ -26,6 +26,32 @@ SLIDERS: dict[str, tuple[float, float, float]] = {
     "tile_norm": (0, 1000, 10),
 }
 
+# In the words of the field; other options are called as they are in the shell.
+LABELS = {
+    "combine": "Combine channels by",
+    "channel": "Channel to segment",
+    "cellprob_threshold": "Cell probability threshold",
+    "min_size": "Minimum size (pixels)",
+    "max_size_fraction": "Maximum size (fraction of the image)",
+    "exclude_on_edges": "Discard objects touching the border",
+    "invert": "Dark objects on a bright background",
+    "normalize": "Intensity percentiles",
+    "limits": "Intensity limits (grey values)",
+    "tile_norm": "Tile for normalisation (pixels)",
+    "sharpen": "Sharpen (radius in pixels)",
+    "smooth": "Smooth (radius in pixels)",
+    "restore": "Restore first with the model",
+    "tile": "Tile for the network (pixels)",
+    "augment": "Average over flipped copies",
+    "resample": "Outlines at full resolution",
+    "iterations": "Steps along the flows",
+    "do_3d": "Segment as 3D volume",
+    "anisotropy": "z-step divided by pixel size",
+    "smooth_flows": "Smooth the flows in 3D (voxels)",
+    "stitch_threshold": "Join slices that overlap by",
+    "diameter": "Diameter (pixels)",
+}
+
 
 def known(values: Mapping[str, Any]) -> dict[str, Any]:
     """The options that this version has, of those that a record or another version wrote."""
@@ -44,7 +70,7 @@ def _spec(name: str) -> dict[str, Any]:
     default = list(field.default) if isinstance(field.default, tuple) else field.default
     return {
         "name": name,
-        "label": name.replace("_", " ").capitalize(),
+        "label": LABELS.get(name, name.replace("_", " ").capitalize()),
         "help": field.description or "",
         "kind": kind,
         "choices": choices,

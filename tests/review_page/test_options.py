@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
-from cellspan.review_page.options import SLIDERS, known, specs
+from cellspan.review_page.options import LABELS, SLIDERS, known, specs
 
 pytestmark = pytest.mark.quick
 BY_NAME = {spec["name"]: spec for spec in specs()}
@@ -13,7 +13,8 @@ BY_NAME = {spec["name"]: spec for spec in specs()}
 
 def test_all_options_in_their_order() -> None:
     assert list(BY_NAME) == list(Parameters.model_fields)
-    assert set(SLIDERS) <= set(BY_NAME)
+    assert set(SLIDERS) | set(LABELS) <= set(BY_NAME)
+    assert len({spec["label"] for spec in BY_NAME.values()}) == len(BY_NAME)
     assert all(spec["help"] for spec in BY_NAME.values())
 
 

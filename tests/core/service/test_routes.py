@@ -690,6 +690,7 @@ def test_everything_is_described(http: TestClient) -> None:
         ("delete", "/v1/jobs/{job_id}"),
         *(("get", f"/v1/jobs/{{job_id}}/{kind}") for kind in ENCODERS),
         ("post", "/v1/jobs/{job_id}/again"),
+        ("post", "/v1/reviews"),
         ("post", "/v1/stop"),
         ("get", "/metrics"),
     }

@@ -19,6 +19,7 @@ from cellspan.core.parameters import Parameters, parse_parameters
 from cellspan.core.pictures.inputs import Input, find_inputs
 from cellspan.core.pictures.several import every_series
 from cellspan.core.results.run_record import NEWEST
+from cellspan.core.service.pages import NO_FOLDER
 from cellspan.review_page.image import ReviewImage
 from cellspan.review_page.options import known
 from cellspan.review_page.pixels import Shown
@@ -207,7 +208,7 @@ class Review:
 def _folders(folder: Path, results: Path | None) -> tuple[Path, Path]:
     """The folder of images and that of results; they are the same if the folder has the record of a run."""
     if not folder.is_absolute() or not folder.is_dir():
-        raise CellspanError(f"{folder}: there is no such folder.")
+        raise CellspanError(f"{folder}: there is no such folder.", NO_FOLDER)
     if folder.parent == folder:
         raise CellspanError(f"{folder} is a whole disk; give the folder of the images.")
     if results is not None:

@@ -16,6 +16,7 @@ from cellspan.core.service.errors import Refusal
 from cellspan.core.service.problems import problem
 
 GROUP = "cellspan.pages"
+NO_FOLDER = "no_folder"  # code of the error of a page whose folder is not there
 INSTALL = "run: pip install --force-reinstall cellspan"
 NO_SESSION = "This page is not open any more; open it again with: cellspan review FOLDER"
 

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, 
 from fastapi.security import HTTPBearer
 from starlette.requests import ClientDisconnect
 
+from cellspan.core.errors import CellspanError
 from cellspan.core.machine.kept_code import preparing
 from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
 from cellspan.core.service.answers import ENCODERS, encode
@@ -27,7 +28,7 @@ from cellspan.core.service.guard import HEAD
 from cellspan.core.service.jobs import LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job
 from cellspan.core.service.metrics import MEDIA_TYPE
 from cellspan.core.service.models import listed
-from cellspan.core.service.pages import Pages
+from cellspan.core.service.pages import NO_FOLDER, Pages
 from cellspan.core.service.shapes import Health, Hello, JobState, ModelList, Problem, Review, ReviewAsked, Stopping
 from cellspan.core.service.uploads import KINDS, Upload
 
@@ -43,7 +44,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         400: "A value is not valid",
         401: "A valid token is needed",
         403: "The Host header does not name this engine, or other computers use it too",
-        404: "There is no such job or address",
+        404: "There is no such job, folder or address",
         405: "This address does not support the method",
         503: "The engine is stopping, or its queue is full",
         500: "An internal error",
@@ -311,7 +312,12 @@ async def review(request: Request, engine: TheEngine, client: TheClient, asked: 
             "The review page is for this computer only, but this engine also serves others (--allow-remote); stop it "
             "with 'cellspan service stop' and try again.",
         )
-    path = await to_thread.run_sync(pages.invite, "review", asked.model_dump(), limiter=WAITING_FOR_DISKS)
+    try:
+        path = await to_thread.run_sync(pages.invite, "review", asked.model_dump(), limiter=WAITING_FOR_DISKS)
+    except CellspanError as error:
+        if error.code != NO_FOLDER:
+            raise
+        raise Refusal(404, NO_FOLDER, str(error)) from None
     return Review(path=path)
 
 

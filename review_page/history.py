@@ -67,9 +67,15 @@ class State:
 class History:
     """The steps of one image; the caller sees to it that one thread or process at a time changes it."""
 
-    def __init__(self, folder: Path, found: Callable[[], tuple[Labels, Quality]], about: Mapping[str, Any]) -> None:
-        """`found` gives the labels of the run, which the first step begins with."""
-        self._folder, self._found, self._about = folder, found, dict(about)
+    def __init__(
+        self,
+        folder: Path,
+        found: Callable[[], tuple[Labels, Quality]],
+        about: Mapping[str, Any],
+        on_use: Callable[[History], None] = lambda history: None,
+    ) -> None:
+        """`found` gives the labels of the run, which the first step begins with; `on_use` sees to the memory."""
+        self._folder, self._found, self._about, self._on_use = folder, found, dict(about), on_use
         self._read: Any = ()  # which state.json the state is from
         self._state = State(about=self._about)
         self._labels: Labels | None = None
@@ -87,8 +93,9 @@ class History:
 
     def labels(self) -> tuple[Labels, Quality]:
         """The labels now, which nobody may change, and what is known of the objects."""
-        state = self.state
-        if self._labels is None:
+        state, labels, quality = self.state, self._labels, self._quality
+        self._on_use(self)
+        if labels is None:
             labels, quality = self._base()
             if state.done:
                 labels = labels.copy()
@@ -96,7 +103,7 @@ class History:
                 _apply(labels, self._folder / step.file, "after")
                 quality = self._quality_after(quality, step)
             self._labels, self._quality = labels, quality
-        return self._labels, self._quality
+        return labels, quality
 
     def forget(self) -> None:
         """Let the labels go from memory, or because the results of the run are new."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -45,8 +45,15 @@ class Shown:
 class ReviewImage:
     """An image; its `lock` is held by whoever changes its labels."""
 
-    def __init__(self, item: Input, results: Path, review: Path, made: Made | None) -> None:
-        """`results` of the runs, and the folder for the `review`."""
+    def __init__(
+        self,
+        item: Input,
+        results: Path,
+        review: Path,
+        made: Made | None,
+        on_use: Callable[[History], None] = lambda history: None,
+    ) -> None:
+        """`results` of the runs, and the folder for the `review`; `on_use` as of History."""
         self.item, self.made = item, made
         self.name = item.path.name + ("" if item.series is None else f" [{item.series}]")
         self.key = f"{item.stem}{item.path.suffix}"  # one for each image below the folder
@@ -56,7 +63,7 @@ class ReviewImage:
         self.lock = threading.RLock()
         self.shown = Shown()
         about = {"image": str(item.path), "series": item.series}
-        self.history = History(review / "images" / self.id, self._found, about)
+        self.history = History(review / "images" / self.id, self._found, about, on_use)
         self.results_file: Any = None  # which label image the summary is of
         self.fresh_quality: tuple[Any, Quality] | None = None  # of labels that the page has just written
 
@@ -138,7 +145,6 @@ class ReviewImage:
             with self.lock:
                 self.results_file = self._state_of_results()
                 self.shown.summary = summary_of(*self.history.labels()) if self.has_labels else None
-                self.history.forget()
             if self.shown.work != "failed":
                 self.shown.sentence = "" if self.made is None or self.has_labels else self.made.error
         except CellspanError as error:

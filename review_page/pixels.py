@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.review_page.kept import Kept
 from cellspan.review_page.stacks import Looks, read_plane
 
-ROOM = 768e6  # bytes of planes and their smaller copies
+ROOM = 384e6  # bytes of planes and their smaller copies
 LEAST_SIDE = 512  # of the smallest level
 MOST_SAMPLED = 9  # slices whose range is looked at
 SAMPLED_PIXELS = 1_000_000  # of a plane for its percentiles
@@ -106,10 +106,13 @@ class Shown:
     def _judged(self, path: Path, series: int | None, looks: Looks) -> list[Channel]:
         count = min(looks.slices, MOST_SAMPLED)
         slices = sorted({round(z) for z in np.linspace(0, looks.slices - 1, count)})
-        planes = [self.plane(path, series, z) for z in slices]
-        return [
-            _channel([plane[number] for plane in planes], colour) for number, colour in enumerate(colours_of(looks))
-        ]
+        return judged([self.plane(path, series, z) for z in slices], looks)
+
+
+def judged(planes: Sequence[Pixels], looks: Looks) -> list[Channel]:
+    """How the channels of these planes (C, Y, X) are shown at first."""
+    colours = enumerate(colours_of(looks))
+    return [_channel([plane[number] for plane in planes], colour) for number, colour in colours]
 
 
 def levels_of(shape: tuple[int, int]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -20,15 +21,18 @@ from cellspan.core.pictures.inputs import Input, find_inputs
 from cellspan.core.pictures.several import every_series
 from cellspan.core.results.run_record import NEWEST
 from cellspan.core.service.pages import NO_FOLDER
+from cellspan.review_page.history import History
 from cellspan.review_page.image import ReviewImage
 from cellspan.review_page.options import known
-from cellspan.review_page.pixels import Shown
+from cellspan.review_page.pixels import Shown, judged
 from cellspan.review_page.runs import Runs
+from cellspan.review_page.stacks import read_plane
 from cellspan.review_page.summary import flags_of
 from cellspan.review_page.thumbnails import placeholder, thumbnail
 
 WATCH = 3.0  # seconds between two looks for results of other runs
 ASLEEP = 60.0  # seconds without a request, after which nobody looks any more
+MOST_IN_MEMORY = 12  # images with their labels
 VERDICTS = "verdicts.json"
 
 
@@ -46,9 +50,10 @@ class Review:
         self.parameters = self._parameters()
         self.images: dict[str, ReviewImage] = {}
         for item in self._inputs():
-            image = ReviewImage(item, self.results, self.place, self._runs.of(item))
+            image = ReviewImage(item, self.results, self.place, self._runs.of(item), self._used)
             self.images[image.id] = image
         self._lock = threading.Lock()
+        self._in_memory: OrderedDict[int, History] = OrderedDict()
         self._counter = 1
         self._unread = list(self.images.values())
         self._asked = time.monotonic()
@@ -59,13 +64,11 @@ class Review:
 
     def _inputs(self) -> list[Input]:
         """The images; those of the record if the folder is one of results."""
-        if self.results == self.folder:
-            found = self._runs.inputs(self._here)
-            if not found:
-                raise CellspanError(f"{self.folder / NEWEST} names no images; give the folder of the images.")
-            return found
+        if self.results == self.folder and (named := self._runs.inputs(self._here)):
+            return named
         items = every_series(find_inputs([str(self.folder)]))
-        inside = [item for item in items if self.results not in item.path.parents]
+        is_below = self.folder in self.results.parents
+        inside = [item for item in items if not (is_below and self.results in item.path.parents)]
         if not inside:
             raise CellspanError(f"{self.folder}: no images were found there, only results.")
         return inside
@@ -87,6 +90,15 @@ class Review:
         if name not in self.images:
             raise CellspanError(f"There is no image {name} in this review.", "no_image")
         return self.images[name]
+
+    def _used(self, history: History) -> None:
+        """The labels of few images stay in memory."""
+        with self._lock:
+            self._in_memory[id(history)] = history
+            self._in_memory.move_to_end(id(history))
+            old = self._in_memory.popitem(last=False)[1] if len(self._in_memory) > MOST_IN_MEMORY else None
+        if old is not None:
+            old.forget()
 
     # ---- the list
 
@@ -173,9 +185,8 @@ class Review:
     def _drawn(self, image: ReviewImage) -> bytes:
         looks = image.looks()
         z = looks.slices // 2
-        plane = self.pixels.plane(image.item.path, image.item.series, z)
-        channels = self.pixels.channels(image.item.path, image.item.series, looks)
-        return thumbnail(plane, channels, image.plane(z)[0] if image.has_labels else None)
+        plane = read_plane(image.item.path, image.item.series, z)  # of many images, which nobody looks at more closely
+        return thumbnail(plane, judged([plane], looks), image.plane(z)[0] if image.has_labels else None)
 
     def _thumbnails(self) -> Path:
         place = self.place / "thumbnails"
@@ -211,6 +222,8 @@ def _folders(folder: Path, results: Path | None) -> tuple[Path, Path]:
         raise CellspanError(f"{folder}: there is no such folder.", NO_FOLDER)
     if folder.parent == folder:
         raise CellspanError(f"{folder} is a whole disk; give the folder of the images.")
+    if results is not None and not results.is_absolute():
+        raise CellspanError(f"{results}: give the results folder as an absolute path.")
     if results is not None:
         return folder, results
     return folder, folder if (folder / NEWEST).is_file() else folder / DEFAULT_RESULTS

@@ -179,6 +179,8 @@ class Segmenting:
         """
         if image.looks().is_stack:
             raise CellspanError("The thresholds of a stack need a whole new run: use Segment.", "volume")
+        if image.shown.work in ("waiting", "segmenting"):
+            raise CellspanError(f"{image.name} is being segmented; wait for it, or stop it.", "busy")
         parameters = self.chosen({**known(image.how().get("parameters") or {}), **values})
         result, notes, parameters = self._seen(image, parameters)
         quality = Quality.of(result.extra["objects"])
@@ -208,6 +210,8 @@ class Segmenting:
         try:
             sent = read_for_engine(image.item.path, image.item.series, image.looks(), parameters)
             result = sent.ask(engine, self._teller(image))
+        except Stopped:
+            raise CellspanError("It was stopped.", "stopped") from None
         finally:
             image.shown.work, image.shown.progress, image.shown.sentence = before, 0.0, ""
             self._review.tell(image)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,8 +18,6 @@ from cellspan.review_page.saving import Kind, save
 from cellspan.review_page.segmenting import Segmenting
 from cellspan.review_page.teaching import LACKING, Teaching, can_teach
 
-MOST_OPEN = 12  # images whose labels stay in memory
-
 
 class Session:
     """Thread-safe."""
@@ -35,8 +31,6 @@ class Session:
         self.teaching = Teaching(review.place, alive)
         self.segmenting = Segmenting(review, make_engine)
         self._engine = make_engine(True)
-        self._open: OrderedDict[str, ReviewImage] = OrderedDict()
-        self._lock = threading.Lock()
 
     # ---- looking
 
@@ -60,17 +54,10 @@ class Session:
         ]
 
     def image(self, name: str) -> ReviewImage:
-        """An image by its id, whose labels stay in memory for a while; raises Refusal."""
+        """An image by its id; raises Refusal."""
         image = self.review.images.get(name)
         if image is None:
             raise Refusal(404, "no_image", f"There is no image {name} in this review.", id=name)
-        with self._lock:
-            self._open[name] = image
-            self._open.move_to_end(name)
-            old = self._open.popitem(last=False)[1] if len(self._open) > MOST_OPEN else None
-        if old is not None:
-            with old.lock:
-                old.history.forget()
         return image
 
     def details(self, name: str) -> dict[str, Any]:

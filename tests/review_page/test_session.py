@@ -92,7 +92,7 @@ def test_what_is_wrong_is_said(tab: Tab, name: str) -> None:
 def test_few_images_keep_their_labels_in_memory(
     tab: Tab, name: str, page: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cellspan.review_page.session.MOST_OPEN", 1)
+    monkeypatch.setattr("cellspan.review_page.review.MOST_IN_MEMORY", 1)
     tab.get(f"images/{name}/outlines")
     session = next(iter(page._sessions.values()))
     assert session.review.images[name].history._labels is not None

@@ -152,6 +152,11 @@ class ReviewImage:
             if self.shown.looks is None:
                 self.shown.work = "failed"
 
+    def know(self, looks: Looks, summary: Summary | None) -> None:
+        """What another process has read of these files."""
+        self.results_file = self._state_of_results()
+        self.shown.looks, self.shown.summary = looks, summary
+
     def summarise(self) -> None:
         """Count the labels once more after a change."""
         self.shown.summary = summary_of(*self.history.labels()) if self.has_labels else None

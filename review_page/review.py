@@ -23,6 +23,7 @@ from cellspan.core.results.run_record import NEWEST
 from cellspan.core.service.pages import NO_FOLDER
 from cellspan.review_page.history import History
 from cellspan.review_page.image import ReviewImage
+from cellspan.review_page.index import Index
 from cellspan.review_page.options import known
 from cellspan.review_page.pixels import Shown, judged
 from cellspan.review_page.runs import Runs
@@ -55,6 +56,7 @@ class Review:
         self._lock = threading.Lock()
         self._in_memory: OrderedDict[int, History] = OrderedDict()
         self._counter = 1
+        self._index = Index(self.place)
         self._unread = list(self.images.values())
         self._asked = time.monotonic()
         self._flags_due = False
@@ -147,11 +149,16 @@ class Review:
             self._reader.start()
 
     def _read(self) -> None:
+        new = False
         while self._unread:
             image = self._unread[0]
-            image.read()
+            if not self._index.apply(image):
+                image.read()
+                new = True
             self._unread.pop(0)
             self.tell(image, judge=True)
+        if new:
+            self._index.keep(self.images.values())
         while time.monotonic() - self._asked < ASLEEP:
             time.sleep(WATCH)
             self._look_for_new_results()

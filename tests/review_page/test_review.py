@@ -112,10 +112,12 @@ def test_a_disk_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_thousand_images_are_listed_fast(tmp_path: Path) -> None:
-    one = tmp_path / "f0000.tif"
+    one, results = tmp_path / "f0000.tif", tmp_path / "cellspan_results"
     tifffile.imwrite(one, np.zeros((8, 8), np.uint8))
-    for number in range(1, 1000):
+    results.mkdir()
+    for number in range(1000):
         (tmp_path / f"f{number:04d}.tif").write_bytes(one.read_bytes())
+        (results / f"f{number:04d}_labels.tif").write_bytes(one.read_bytes())
     started = time.perf_counter()
     review = review_of(tmp_path)
     opened = time.perf_counter() - started
@@ -123,6 +125,6 @@ def test_a_thousand_images_are_listed_fast(tmp_path: Path) -> None:
     answer = review.listed(0)
     listed = time.perf_counter() - started
     assert len(answer["images"]) == 1000
-    assert opened < 5
+    assert opened < 8  # 0.5 s if nothing else runs; it took 14 s when every result looked at all others
     assert listed < 1
     json.dumps(answer)

@@ -23,11 +23,22 @@ const SPECS = [
   ["cellprob_threshold", "Cell probability threshold", "number", 0, -6, 6, 0.1],
   ["min_size", "Minimum size", "integer", 15, 0, 1000, 1],
   ["max_size_fraction", "Maximum size fraction", "number", 0.4, 0.01, 1, 0.01],
-  ["exclude_on_edges", "Discard objects touching the border", "flag", false, null, null, null],
-  ["invert", "Dark objects on bright background", "flag", false, null, null, null],
+  ["exclude_on_edges", "Discard objects touching the border", "boolean", false, null, null, null],
+  ["invert", "Dark objects on bright background", "boolean", false, null, null, null],
   ["normalize", "Percentiles", "text", [1, 99], null, null, null],
 ].map(([name, label, kind, normal, minimum, maximum, step]) => ({
-  ...{ name, label, kind, default: normal, minimum, maximum, step, help: `Help for ${label}.` },
+  ...{
+    name,
+    label,
+    kind,
+    default: normal,
+    minimum,
+    maximum,
+    step,
+    help: `Help for ${label}.`,
+    choices: [],
+    quick: normal !== null,
+  },
 }));
 
 function color(label: number): string {
@@ -297,6 +308,8 @@ function answer(
     const since = Number(url.searchParams.get("since"));
     return {
       counter,
+      total: MANY,
+      reading: 0,
       images: images.filter((one) => (counters.get(one) ?? 0) > since).map((one) => one.entry),
     };
   }
@@ -331,6 +344,9 @@ function answer(
   };
   return {
     title: "plate1",
+    folderName: "plate1",
+    version: "0",
+    teachProblem: null,
     ...where,
     model: "nuclei",
     models,

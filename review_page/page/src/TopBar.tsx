@@ -1,6 +1,6 @@
 /** The bar at the top: the folder, what is being done, and the dialogs. */
 
-import { atWork, broken, imageList, session, stopSegmenting } from "./state/folder";
+import { atWork, broken, imageList, reading, session, stopSegmenting } from "./state/folder";
 import { openId } from "./state/route";
 import { openWindow } from "./state/windows";
 import { Action } from "./ui/Action";
@@ -11,7 +11,7 @@ export function TopBar() {
   for (const entry of imageList.value) counts[entry.verdict] += 1;
   return (
     <header class="top-bar">
-      <strong>{known?.title ?? "cellspan review"}</strong>
+      <strong>{known?.folderName ?? "cellspan review"}</strong>
       <span class="dim folder" title={known?.folder}>
         {known?.folder}
       </span>
@@ -19,6 +19,7 @@ export function TopBar() {
         {counts.accepted} accepted, {counts.rejected} rejected, {counts.none} to judge
       </span>
       <span class="room" />
+      {reading.value > 0 && <span class="dim">{reading.value} files are still looked at</span>}
       {atWork.value > 0 && (
         <span class="working">
           <span>{atWork.value === 1 ? "1 image in work" : `${atWork.value} images in work`}</span>

@@ -81,6 +81,7 @@ function Begin({ onBegun }: { onBegun: () => Promise<void> }) {
         />
       </div>
       <ModelField
+        label="Begin with the model"
         value={from.value}
         onChange={(model) => {
           from.value = model;

@@ -45,6 +45,7 @@ export function Card({ entry, index, of, focused, onFocus }: Props) {
           {entry.verdict !== "none" && (
             <span class={`verdict ${entry.verdict}`}>{VERDICT_WORDS[entry.verdict]}</span>
           )}
+          {entry.state === "failed" && <span class="sentence">{entry.sentence}</span>}
           {entry.flags.map((flag) => (
             <span key={flag} class="flag" title={FLAG_HELP[flag]}>
               {FLAG_WORDS[flag] ?? flag}
@@ -58,8 +59,8 @@ export function Card({ entry, index, of, focused, onFocus }: Props) {
 
 /** The count, or what stands in its way. */
 export function factOf(entry: ImageEntry): string {
-  if (entry.state === "failed") return entry.sentence || "Failed";
   if (entry.state === "segmenting") return `Segmenting, ${Math.round(100 * entry.progress)} %`;
-  if (entry.count === null) return STATE_WORDS[entry.state] ?? entry.state;
+  const untouched = entry.state === "none" && !entry.edited;
+  if (entry.count === null || untouched) return STATE_WORDS[entry.state] ?? entry.state;
   return entry.count === 1 ? "1 object" : `${entry.count} objects`;
 }

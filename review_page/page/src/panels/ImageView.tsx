@@ -18,6 +18,7 @@ import { Toolbar } from "./Toolbar";
 
 export function ImageView() {
   const image = opened.details.value;
+  const failed = opened.entry.value?.state === "failed" && opened.entry.value.sentence;
   const ready = image !== null && image.id === openId.value && image.shape !== null;
   // channels are chosen anew for another image only
   useEffect(() => {
@@ -32,7 +33,7 @@ export function ImageView() {
           {ready ? (
             <Viewer key={image.id} image={image as ImageDetails & { shape: [number, number] }} />
           ) : (
-            <p class="stage reading">{opened.entry.value?.sentence || "Reads the image …"}</p>
+            <p class="stage reading">{failed || "Reads the image …"}</p>
           )}
           {ready && <PlaneSliders image={image} />}
         </div>

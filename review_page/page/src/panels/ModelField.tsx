@@ -3,13 +3,19 @@
 import { useId } from "preact/hooks";
 import { session } from "../state/folder";
 
-export function ModelField({ value, onChange }: { value: string; onChange: (model: string) => void }) {
+interface Props {
+  label?: string;
+  value: string;
+  onChange: (model: string) => void;
+}
+
+export function ModelField({ label = "Model", value, onChange }: Props) {
   const id = useId();
   const models = session.value?.models ?? [];
   const known = models.some((model) => model.name === value);
   return (
     <div class="setting wide">
-      <label for={id}>Model</label>
+      <label for={id}>{label}</label>
       <select id={id} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
         {!known && <option value={value}>{value}</option>}
         {models.map((model) => (

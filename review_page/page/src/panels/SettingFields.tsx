@@ -8,11 +8,10 @@ import { Slider } from "../ui/Slider";
 interface Props {
   specs: SettingSpec[];
   settings: Settings;
-  onBegin?: () => void;
   onChange: (spec: SettingSpec, value: SettingValue) => void;
 }
 
-export function SettingFields({ specs, settings, onBegin, onChange }: Props) {
+export function SettingFields({ specs, settings, onChange }: Props) {
   return (
     <>
       {specs.map((spec) => (
@@ -20,7 +19,6 @@ export function SettingFields({ specs, settings, onBegin, onChange }: Props) {
           key={spec.name}
           spec={spec}
           value={currentOf(settings, spec)}
-          {...(onBegin ? { onBegin } : {})}
           onChange={(value) => onChange(spec, value)}
         />
       ))}
@@ -31,14 +29,13 @@ export function SettingFields({ specs, settings, onBegin, onChange }: Props) {
 interface FieldProps {
   spec: SettingSpec;
   value: SettingValue;
-  onBegin?: () => void;
   onChange: (value: SettingValue) => void;
 }
 
-function Field({ spec, value, onBegin, onChange }: FieldProps) {
-  if (spec.kind === "flag") return <Flag spec={spec} value={value} onChange={onChange} />;
+function Field({ spec, value, onChange }: FieldProps) {
+  if (spec.kind === "boolean") return <Flag spec={spec} value={value} onChange={onChange} />;
   if (spec.kind === "choice") return <Choices spec={spec} value={value} onChange={onChange} />;
-  if (spec.kind === "text" || spec.maximum === null)
+  if (spec.kind === "text" || spec.kind === "numbers" || spec.maximum === null)
     return <Text spec={spec} value={value} onChange={onChange} />;
   const automatic = spec.default === null;
   return (
@@ -48,7 +45,6 @@ function Field({ spec, value, onBegin, onChange }: FieldProps) {
       value={typeof value === "number" ? value : 0}
       {...sliderSpan(spec, value)}
       {...(automatic ? { words: { value: 0, text: "auto" } } : {})}
-      {...(onBegin ? { onBegin } : {})}
       read={(text) => asNumber(text, spec)}
       onChange={(next) => onChange(automatic && next === 0 ? null : next)}
     />
@@ -82,8 +78,8 @@ function Choices({ spec, value, onChange }: FieldProps) {
         onChange={(event) => onChange(event.currentTarget.value)}
       >
         {(spec.choices ?? []).map((choice) => (
-          <option key={choice.value} value={choice.value}>
-            {choice.label}
+          <option key={choice} value={choice}>
+            {choice}
           </option>
         ))}
       </select>
@@ -93,7 +89,7 @@ function Choices({ spec, value, onChange }: FieldProps) {
 
 function Text({ spec, value, onChange }: FieldProps) {
   const id = useId();
-  const numeric = spec.kind !== "text";
+  const numeric = spec.kind === "number" || spec.kind === "integer";
   return (
     <div class="setting">
       <label for={id} title={spec.help}>

@@ -12,7 +12,7 @@ export function SettingsPanel() {
   const specs = session.value?.specs ?? [];
   const model = specs.find((spec) => spec.name === "model");
   const settings = opened.settings.value;
-  const fields = { settings, onBegin: opened.beginDrag, onChange: opened.setSetting };
+  const fields = { settings, onChange: opened.setSetting };
   return (
     <section aria-labelledby="settings">
       <h2 id="settings">Settings</h2>
@@ -27,7 +27,11 @@ export function SettingsPanel() {
         <SettingFields specs={otherSpecs(specs)} {...fields} />
       </details>
       <div class="row">
-        <Action onClick={segmentThis} keys="G" kind={opened.needsNetwork.value ? "main" : ""}>
+        <Action
+          onClick={segmentThis}
+          keys="G"
+          kind={opened.needsNetwork.value || opened.entry.value?.state === "none" ? "main" : ""}
+        >
           Segment this image
         </Action>
         <button type="button" onClick={useForAll}>

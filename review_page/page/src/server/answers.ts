@@ -83,14 +83,14 @@ export interface SettingSpec {
   name: string;
   label: string;
   help: string;
-  kind: "number" | "integer" | "flag" | "choice" | "text";
+  kind: "number" | "integer" | "boolean" | "choice" | "text" | "numbers";
   default: SettingValue;
   minimum: number | null;
   maximum: number | null;
   step: number | null;
-  choices?: { value: string; label: string }[];
+  choices: string[];
   /** Whether the outlines follow without running the network. */
-  live?: boolean;
+  quick: boolean;
 }
 
 export interface ModelEntry {
@@ -115,24 +115,25 @@ export interface Teaching {
 
 export interface SessionInfo {
   title: string;
-  version?: string;
+  version: string;
   folder: string;
+  folderName: string;
   results: string;
   model: string;
   models: ModelEntry[];
   parameters: Settings;
   specs: SettingSpec[];
   teach: Teaching | null;
-  canTeach?: boolean;
-  teachProblem?: string | null;
+  canTeach: boolean;
+  teachProblem: string | null;
 }
 
 export interface ImageList {
   counter: number;
   images: ImageEntry[];
-  total?: number;
+  total: number;
   /** How many files the engine has not looked at yet. */
-  reading?: number;
+  reading: number;
 }
 
 /** A change of the labels of one plane that a person makes. Coordinates are image pixels, x before y. */

@@ -44,13 +44,8 @@ export const readOutlines = (id: string, plane: Plane, revision: number) =>
 export const thumbnail = (id: string, revision: number) => `api/${image(id)}/thumbnail?revision=${revision}`;
 
 /** Outlines with other settings, without running the network. `replace`: also if people edited the image. */
-export const segmentAgain = (
-  id: string,
-  revision: number,
-  parameters: Settings,
-  plane: Plane,
-  options: { replace: boolean; drag: number },
-) => askJson<Outlines>("POST", `${image(id)}/again`, { revision, parameters, ...plane, ...options });
+export const segmentAgain = (id: string, revision: number, parameters: Settings, replace: boolean) =>
+  askJson<Outlines>("POST", `${image(id)}/again`, { revision, parameters, replace });
 
 export const segment = (ids: string[] | "all" | "none yet", parameters: Settings) =>
   askJson<{ accepted: number }>("POST", "segment", { ids, parameters });

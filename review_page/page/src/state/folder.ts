@@ -13,6 +13,9 @@ export const images = signal<ReadonlyMap<string, ImageEntry>>(new Map());
 /** A sentence while the page cannot work at all. */
 export const broken = signal<string | null>(null);
 
+/** How many files the engine has not looked at yet. */
+export const reading = signal(0);
+
 export const imageList = computed(() => [...images.value.values()]);
 export const atWork = computed(
   () => imageList.value.filter((entry) => entry.state === "waiting" || entry.state === "segmenting").length,
@@ -44,6 +47,7 @@ export function takeOver(entry: Partial<ImageEntry>): void {
 async function readNewer(): Promise<void> {
   const list = await review.readImages(counter);
   counter = list.counter;
+  reading.value = list.reading;
   if (list.images.length) images.value = withNewer(images.value, list.images);
 }
 
@@ -62,7 +66,7 @@ export async function openFolder(): Promise<void> {
   try {
     session.value = await review.readSession();
     folderSettings.value = session.value.parameters;
-    document.title = `${session.value.title} · cellspan review`;
+    document.title = session.value.title;
   } catch (error) {
     broken.value = error instanceof Refused ? error.message : String(error);
     if (error instanceof Refused && error.status === 0) window.setTimeout(openFolder, QUIET_MS);

@@ -7,7 +7,7 @@ import * as review from "../server/review";
 import { folderSettings, images, judge, takeOver } from "./folder";
 import { tell, tellError } from "./notices";
 import { openId } from "./route";
-import { isLive } from "./settings";
+import { following } from "./settings";
 import { NewestOnly, OneAfterAnother } from "./turns";
 
 export type Tool = "select" | "split" | "draw";
@@ -30,7 +30,6 @@ export const entry = computed(() =>
 );
 
 const turns = new OneAfterAnother();
-let drag = 0;
 
 /** The label numbers of the plane on show, each once. */
 export const labels = computed(() => [
@@ -173,8 +172,7 @@ async function follow(wanted: Settings, replace: boolean): Promise<void> {
     if (details.value?.id !== id) return;
     const begin = performance.now();
     try {
-      const options = { replace, drag };
-      const answer = await review.segmentAgain(id, details.value.revision, wanted, plane.value, options);
+      const answer = await review.segmentAgain(id, details.value.revision, wanted, replace);
       if (answer.edited && !replace) preview(id, answer, wanted);
       else show(id, answer);
       needsNetwork.value = null;
@@ -188,18 +186,18 @@ async function follow(wanted: Settings, replace: boolean): Promise<void> {
   });
 }
 
-const following = new NewestOnly<Settings>((wanted) => follow(wanted, false).catch(tellError));
-
-/** A slider was taken hold of: what follows until the next is one step. */
-export function beginDrag(): void {
-  drag += 1;
-}
+const follower = new NewestOnly<Settings>((wanted) => follow(wanted, false).catch(tellError));
+const REST_MS = 250;
+let resting = 0;
 
 /** Set one setting; outlines follow at once if they can. */
 export function setSetting(spec: SettingSpec, value: SettingValue): void {
   settings.value = { ...settings.value, [spec.name]: value };
   if (details.value?.state !== "done") return;
-  if (isLive(spec)) void following.push(settings.value);
+  window.clearTimeout(resting);
+  const how = following(spec);
+  if (how === "at once") void follower.push(settings.value);
+  else if (how === "at rest") resting = window.setTimeout(() => void follower.push(settings.value), REST_MS);
   else needsNetwork.value = `${spec.label} shows after "Segment this image".`;
 }
 

@@ -20,9 +20,10 @@ export function otherSpecs(specs: SettingSpec[]): SettingSpec[] {
   return specs.filter((spec) => !FIRST.includes(spec.name) && spec.name !== "model");
 }
 
-/** Whether outlines follow this setting without the network. */
-export function isLive(spec: SettingSpec): boolean {
-  return spec.live ?? FIRST.includes(spec.name);
+/** Whether outlines follow this setting: at once, when it rests because the network has to run, or not by themselves. */
+export function following(spec: SettingSpec): "at once" | "at rest" | "no" {
+  if (spec.quick) return "at once";
+  return spec.name === "diameter" ? "at rest" : "no";
 }
 
 export function currentOf(settings: Settings, spec: SettingSpec): SettingValue {

@@ -12,7 +12,6 @@ interface Props {
   step: number;
   /** Shown in the field instead of this value, such as "auto" for 0. */
   words?: { value: number; text: string };
-  onBegin?: () => void;
   onChange: (value: number) => void;
   /** A number from the field, which may lie beyond the slider; null = not a number. */
   read?: (text: string) => number | null;
@@ -23,18 +22,7 @@ const asTyped = (text: string) => {
   return text.trim() !== "" && Number.isFinite(typed) ? typed : null;
 };
 
-export function Slider({
-  label,
-  help,
-  value,
-  least,
-  most,
-  step,
-  words,
-  onBegin,
-  onChange,
-  read = asTyped,
-}: Props) {
+export function Slider({ label, help, value, least, most, step, words, onChange, read = asTyped }: Props) {
   const id = useId();
   const typing = useSignal<string | null>(null);
   const text = words && value === words.value ? words.text : asShort(value);
@@ -42,7 +30,6 @@ export function Slider({
     typing.value = null;
     const next = words && typed.trim() === words.text ? words.value : read(typed);
     if (next === null || next === value) return;
-    onBegin?.();
     onChange(next);
   }
   return (
@@ -70,8 +57,6 @@ export function Slider({
         value={value}
         title={help}
         aria-valuetext={text}
-        onPointerDown={onBegin}
-        onKeyDown={(event) => !event.repeat && onBegin?.()}
         onInput={(event) => onChange(event.currentTarget.valueAsNumber)}
       />
     </div>

@@ -21,7 +21,7 @@ nox.needs_version = ">=2024.3.2"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["lint", "tests", "peer"]
+nox.options.sessions = ["lint", "page", "tests", "peer"]
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # the one that runs nox
 LOWEST_PYTHON = "3.10"  # that pyproject.toml allows
@@ -33,6 +33,7 @@ STARDIST = "0.9.2"
 BIOIMAGEIO = ("bioimageio.core==0.11.0", "pydantic<2.13")  # it cannot write its files with the newest pydantic
 GROOVIES = ("3.0.25", "4.0.29", "5.0.3")  # Fiji had 3.0 and has 4.0
 DEBIAN_PACKAGES = {
+    "chromium": "chromium",  # for the review page
     "javac": "openjdk-17-jdk-headless",  # ImageJ, and CellProfiler's python-javabridge is built against it
     "Xvfb": "xvfb",
     "xauth": "xauth",
@@ -180,6 +181,17 @@ def lint(session: nox.Session) -> None:
     session.run("cellspan", "install", "cellprofiler", "--to", str(plugin))
     session.run("mypy", "--config-file", str(Path("pyproject.toml").absolute()), str(plugin))
     session.run("lint-imports")
+
+
+@nox.session(python=False)
+def page(session: nox.Session) -> None:
+    """The sources of the review page: style, types, unit tests, and that the built page is the one of these sources."""
+    if shutil.which("npm") is None:
+        session.error("Node 20.19 or newer, with npm, is needed for the sources of the review page.")
+    session.chdir("review_page/page")
+    session.run("npm", "ci", "--no-fund", "--no-audit", external=True)
+    for script in ("lint", "types", "test", "check"):
+        session.run("npm", "run", "--silent", script, external=True)
 
 
 @nox.session(python=PYTHON)

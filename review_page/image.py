@@ -64,6 +64,7 @@ class ReviewImage:
         self.shown = Shown()
         about = {"image": str(item.path), "series": item.series}
         self.history = History(review / "images" / self.id, self._found, about, on_use)
+        self.clash: Path | None = None  # another image whose results have the same names
         self.results_file: Any = None  # which label image the summary is of
         self.fresh_quality: tuple[Any, Quality] | None = None  # of labels that the page has just written
 
@@ -77,10 +78,18 @@ class ReviewImage:
 
     # ---- its labels
 
+    def require_own_names(self) -> None:
+        """Refuse to write results over those of another image; raises CellspanError."""
+        if self.clash is not None:
+            raise CellspanError(
+                f"{self.item.path}: its results would have the names of those of {self.clash}; rename one of the two.",
+                "same_names",
+            )
+
     @property
     def has_results(self) -> bool:
         """Whether a run has written a label image."""
-        return self.paths["labels"].is_file()
+        return self.clash is None and self.paths["labels"].is_file()
 
     @property
     def has_labels(self) -> bool:
@@ -120,7 +129,7 @@ class ReviewImage:
         """The labels of the run; empty ones where there are none. Raises CellspanError."""
         looks, path = self.looks(), self.paths["labels"]
         shape = (looks.slices, *looks.shape) if looks.is_stack else looks.shape
-        if not path.is_file():
+        if not self.has_results:
             return np.zeros(shape, np.int32), Quality()
         labels = as_labels(read_labels(path))
         if labels.shape != shape:

@@ -50,8 +50,11 @@ class Review:
         self.given = dict(given)
         self.parameters = self._parameters()
         self.images: dict[str, ReviewImage] = {}
+        taken: dict[Path, Path] = {}  # names of results -> the image that has them
         for item in self._inputs():
             image = ReviewImage(item, self.results, self.place, self._runs.of(item), self._used)
+            first = taken.setdefault(item.stem, item.path)
+            image.clash = None if first == item.path else first
             self.images[image.id] = image
         self._lock = threading.Lock()
         self._in_memory: OrderedDict[int, History] = OrderedDict()

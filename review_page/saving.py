@@ -37,6 +37,7 @@ def save(results: Path, images: Iterable[ReviewImage], kinds: Sequence[Kind]) ->
 
 
 def _saved(folder: Path, image: ReviewImage, kinds: Sequence[Kind]) -> list[tuple[Kind, Path]]:
+    image.require_own_names()
     if not image.has_labels:
         raise CellspanError(f"{image.name} has no labels yet; segment it first.", "no_labels")
     with image.lock:

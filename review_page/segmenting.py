@@ -148,6 +148,7 @@ class Segmenting:
         image.shown.work = "segmenting"
         self._review.tell(image)
         item = image.item
+        image.require_own_names()
         sent = read_for_engine(item.path, item.series, image.looks(), parameters)
         source = source_of(item.path)
         result = sent.ask(engine, self._teller(image))

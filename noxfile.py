@@ -21,7 +21,7 @@ nox.needs_version = ">=2024.3.2"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["lint", "docs", "tests", "peer"]
+nox.options.sessions = ["lint", "docs", "page", "tests", "peer"]
 # Hundreds of processes import torch or CellProfiler; torch takes each of them 14 s instead of 3 without compiled files.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -38,6 +38,7 @@ BIOIMAGEIO = ("bioimageio.core==0.11.0", "pydantic<2.13")  # it cannot write its
 MKDOCS = "mkdocs-material>=9.6,<10"  # its successor does not yet notice links to files that are not pages
 GROOVIES = ("3.0.25", "4.0.29", "5.0.3")  # Fiji had 3.0 and has 4.0
 DEBIAN_PACKAGES = {
+    "chromium": "chromium",  # for the review page
     "javac": "openjdk-17-jdk-headless",  # ImageJ, and CellProfiler's python-javabridge is built against it
     "Xvfb": "xvfb",
     "xauth": "xauth",
@@ -185,6 +186,17 @@ def lint(session: nox.Session) -> None:
     session.run("cellspan", "install", "cellprofiler", "--to", str(plugin))
     session.run("mypy", "--config-file", str(Path("pyproject.toml").absolute()), str(plugin))
     session.run("lint-imports")
+
+
+@nox.session(python=False)
+def page(session: nox.Session) -> None:
+    """The sources of the review page: style, types, unit tests, and that the built page is the one of these sources."""
+    if shutil.which("npm") is None:
+        session.error("Node 20.19 or newer, with npm, is needed for the sources of the review page.")
+    session.chdir("review_page/page")
+    session.run("npm", "ci", "--no-fund", "--no-audit", external=True)
+    for script in ("lint", "types", "test", "check"):
+        session.run("npm", "run", "--silent", script, external=True)
 
 
 @nox.session(python=PYTHON)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cellspan.core.objects.outlines import labels_to_rois as labels_to_rois
     from cellspan.core.parameters import Parameters as Parameters
     from cellspan.core.planes.result import Result as Result
+    from cellspan.core.results.showing import show as show
     from cellspan.core.segmenter import Segmenter as Segmenter
 
 _HOMES = {
@@ -28,6 +29,7 @@ _HOMES = {
     "flows_to_labels": "dynamics.labelling",
     "labels_to_flows": "dynamics.flows",
     "labels_to_rois": "objects.outlines",
+    "show": "results.showing",
 }
 __all__ = sorted(_HOMES)
 __getattr__ = loader(__name__, _HOMES)

@@ -18,6 +18,7 @@ FOLDERS = (
     "core/results",
     "core/service",
     "core/volumes",
+    "review_page",
 )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cellspan.core import flows_to_labels as flows_to_labels
     from cellspan.core import labels_to_flows as labels_to_flows
     from cellspan.core import labels_to_rois as labels_to_rois
+    from cellspan.core import show as show
 
     __version__: str
 
@@ -29,6 +30,7 @@ _PUBLIC = (
     "flows_to_labels",
     "labels_to_flows",
     "labels_to_rois",
+    "show",
 )
 __all__ = ["__version__", *_PUBLIC]
 

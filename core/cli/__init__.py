@@ -15,6 +15,7 @@ VERBS = {
     "segment": ("segment", "segment", "Find cells or nuclei in images, folders or patterns."),
     "demo": ("demo", "demo", "Segment a simulated image: try this first."),
     "restore": ("restore", "restore", "Take noise or blur out of images, without looking for objects."),
+    "review": ("review", "review", "Look at results in the browser, correct them, teach a model with them."),
     "evaluate": ("evaluate", "evaluate", "Score label images against annotated ones."),
     "train": ("train", "train", "Train or fine-tune a model on annotated images."),
     "models": ("models", "models", "List, fetch, import and export models."),

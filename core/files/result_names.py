@@ -16,3 +16,8 @@ ENDINGS = {
 }
 VIEWS = "_orthogonal.png"  # beside the overlay of a volume
 OWN_ENDINGS = (*ENDINGS.values(), VIEWS)
+DEFAULT_RESULTS = "cellspan_results"  # in the folder of the images, where none is given
+REVIEW = "review"  # in the results: corrections, verdicts and thumbnails of the review page
+PAIRS_MARK = (
+    ".cellspan-pairs"  # a file in folders of training pairs, which are copies: no search for images enters them
+)

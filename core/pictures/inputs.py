@@ -12,6 +12,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files.folders import folders_below
 from cellspan.core.files.patterns import expand
 from cellspan.core.files.regular import is_folder, is_regular
+from cellspan.core.files.result_names import PAIRS_MARK
 from cellspan.core.pictures.left_out import Results, is_other_picture, marked, notes_on
 
 TIFF_SUFFIXES = {".tif", ".tiff", ".stk", ".lsm"}
@@ -86,7 +87,8 @@ class _Search:
         def unreadable(error: OSError) -> None:
             self.notes.append(f"{error.filename}: this folder cannot be read ({error.strerror}), so it was left out.")
 
-        found = [path for _, paths in folders_below(folder, is_zarr, unreadable) for path in paths]
+        searched = folders_below(folder, is_zarr, unreadable)
+        found = [path for place, paths in searched if not (place / PAIRS_MARK).exists() for path in paths]
         for path in sorted(found):
             self.add(path, subfolder / path.parent.relative_to(folder))
 

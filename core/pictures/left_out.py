@@ -48,6 +48,7 @@ class Results:
         self._stems = {path.stem.casefold() for path in searched if not marked(path.stem)}
         self._named = {(path.parent, path.stem.casefold()) for path in named}
         self._listed: dict[Path, frozenset[str]] = {}
+        self._images: dict[Path, frozenset[str]] = {}
         self._recorded: dict[Path, bool] = {}
 
     def holds_named(self, path: Path) -> bool:
@@ -66,8 +67,7 @@ class Results:
         if split is None:
             return False
         beside, owners = self._beside(path.parent), _owners(split[0])
-        images = {Path(name).stem for name in beside if Path(name).suffix in self._suffixes}
-        if owners & (images | self._stems):
+        if owners & self._stems or owners & self._images_beside(path.parent):
             return True
         if beside & _results_of(path.stem) or split[1] == RESTORED:
             return False  # it has results of its own, or is an image of its own
@@ -83,6 +83,13 @@ class Results:
             except OSError:
                 self._listed[folder] = frozenset()
         return self._listed[folder]
+
+    def _images_beside(self, folder: Path) -> frozenset[str]:
+        """The stems of the images in a folder, in small letters; found once, because each result asks for them."""
+        if folder not in self._images:
+            names = map(Path, self._beside(folder))
+            self._images[folder] = frozenset(name.stem for name in names if name.suffix in self._suffixes)
+        return self._images[folder]
 
     def _is_below_record(self, folder: Path) -> bool:
         """Whether a run has left its record in this folder, or above it with results for this subfolder."""

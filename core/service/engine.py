@@ -191,6 +191,10 @@ class Engine:
 
     # ---- time
 
+    def touch(self) -> None:
+        """Somebody uses it, though not for jobs: it is not idle."""
+        self.last_activity = time.monotonic()
+
     @property
     def busy(self) -> bool:
         """Whether any job waits or runs."""

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, 
 from fastapi.security import HTTPBearer
 from starlette.requests import ClientDisconnect
 
+from cellspan.core.errors import CellspanError
 from cellspan.core.machine.kept_code import preparing
 from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
 from cellspan.core.service.answers import ENCODERS, encode
@@ -27,7 +28,8 @@ from cellspan.core.service.guard import HEAD
 from cellspan.core.service.jobs import LEASE_SECONDS, LONGEST_KEY, LONGEST_LEASE, Job
 from cellspan.core.service.metrics import MEDIA_TYPE
 from cellspan.core.service.models import listed
-from cellspan.core.service.shapes import Health, Hello, JobState, ModelList, Problem, Stopping
+from cellspan.core.service.pages import NO_FOLDER, Pages
+from cellspan.core.service.shapes import Health, Hello, JobState, ModelList, Problem, Review, ReviewAsked, Stopping
 from cellspan.core.service.uploads import KINDS, Upload
 
 LONGEST_WAIT = 30.0  # seconds of one long poll
@@ -41,8 +43,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     for status, text in {
         400: "A value is not valid",
         401: "A valid token is needed",
-        403: "The Host header does not name this engine",
-        404: "There is no such job or address",
+        403: "The Host header does not name this engine, or other computers use it too",
+        404: "There is no such job, folder or address",
         405: "This address does not support the method",
         503: "The engine is stopping, or its queue is full",
         500: "An internal error",
@@ -296,6 +298,27 @@ async def again(
     job = engine.get(job_id)
     values = dict(request.query_params)
     return (await to_thread.run_sync(engine.again, job, values, client, key, limiter=WAITING_FOR_DISKS)).as_json()
+
+
+@router.post("/reviews", status_code=201, response_model=Review)
+async def review(request: Request, engine: TheEngine, client: TheClient, asked: ReviewAsked) -> Review:
+    """Open the review page for a folder of images; only on an engine that serves this computer alone."""
+    engine.check_open(client)
+    pages: Pages | None = request.app.state.pages
+    if pages is None:
+        raise Refusal(
+            403,
+            "not_local",
+            "The review page is for this computer only, but this engine also serves others (--allow-remote); stop it "
+            "with 'cellspan service stop' and try again.",
+        )
+    try:
+        path = await to_thread.run_sync(pages.invite, "review", asked.model_dump(), limiter=WAITING_FOR_DISKS)
+    except CellspanError as error:
+        if error.code != NO_FOLDER:
+            raise
+        raise Refusal(404, NO_FOLDER, str(error)) from None
+    return Review(path=path)
 
 
 @router.post("/stop", status_code=202, response_model=Stopping)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Problem(BaseModel):
@@ -67,6 +67,23 @@ class JobState(BaseModel):
     )
     error: Problem | None = None
     result: Found | None = None
+
+
+class ReviewAsked(BaseModel):
+    """Which images are to be reviewed in the browser."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    folder: str = Field(description="Absolute path of a folder of images, or of the results of a run.")
+    results: str | None = Field(None, description="Absolute path of the results, else cellspan_results in the folder.")
+    parameters: dict[str, Any] = Field({}, description="Options of the segmentation that differ from those of the run.")
+    here: str | None = Field(None, description="Folder of the caller, to which paths in the record may be relative.")
+
+
+class Review(BaseModel):
+    """A link for one person."""
+
+    path: str = Field(description="The link without http://host:port; it works once, within five minutes.")
 
 
 class Stopping(BaseModel):

@@ -65,6 +65,8 @@ def _without_contradictions(query: dict[str, Any]) -> None:
 @schema.parametrize()
 @settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 def test_it_answers_as_described(case: Any) -> None:
+    if case.path == "/v1/reviews" and isinstance(case.body, dict) and isinstance(case.body.get("folder"), str):
+        case.body = {"folder": "/no such folder"}  # which folders there are, no description can tell
     if "job_id" in case.path_parameters and len(case.path_parameters["job_id"]) in range(1, 64, 2):
         case.path_parameters["job_id"] = a_job()
     if "model" in case.query:

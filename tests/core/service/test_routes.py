@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from cellspan.core.machine.kept_code import PROGRESS
 from cellspan.core.parameters import DYNAMICS, Parameters
 from cellspan.core.service import routes
+from cellspan.core.service.answers import ENCODERS
 from cellspan.core.service.app import make_app
 from cellspan.core.service.client import MASK_BYTES, NPY, as_npy
 from cellspan.core.service.engine import Client, Engine
@@ -687,11 +688,9 @@ def test_everything_is_described(http: TestClient) -> None:
         ("post", "/v1/jobs"),
         ("get", "/v1/jobs/{job_id}"),
         ("delete", "/v1/jobs/{job_id}"),
-        *(
-            ("get", f"/v1/jobs/{{job_id}}/{kind}")
-            for kind in ("labels", "rois", "probability", "objects", "flows", "restored")
-        ),
+        *(("get", f"/v1/jobs/{{job_id}}/{kind}") for kind in ENCODERS),
         ("post", "/v1/jobs/{job_id}/again"),
+        ("post", "/v1/reviews"),
         ("post", "/v1/stop"),
         ("get", "/metrics"),
     }

@@ -28,7 +28,7 @@ def announce(folder: Path, pid: int) -> None:
     path.chmod(0o600)
 
 
-@pytest.mark.parametrize("pid", [0, os.getppid(), os.getpid()])
+@pytest.mark.parametrize("pid", [0, os.getppid(), os.getpid()], ids=["none", "another", "this one"])
 def test_it_starts_nothing(pid: int, runtime: Path) -> None:
     if pid:
         announce(runtime, pid)

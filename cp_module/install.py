@@ -12,6 +12,7 @@ from pathlib import Path
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.installed import Finding, Installation, check_engine, command_line
 from cellspan.cp_module.loading import check_loading
+from cellspan.cp_module.places import plugin_folders
 
 PLUGIN = Path(__file__).resolve().parent / "plugin"
 # Parts of core that run inside CellProfiler too, as they are, under the same names
@@ -53,6 +54,16 @@ def check(plugin_folder: Path, program: Path | None = None) -> Iterator[Finding]
 def remove(plugin_folder: Path) -> list[Path]:
     """Delete only what `install` wrote; returns the files deleted. Raises CellspanError."""
     return _installation(plugin_folder).remove()
+
+
+def is_installed(plugin_folder: Path) -> bool:
+    """Whether the plugin or a part of it is in this folder. Raises CellspanError."""
+    return _installation(plugin_folder).is_there
+
+
+def find() -> list[Path]:
+    """CellProfiler's plugins folders on this computer."""
+    return plugin_folders()
 
 
 def plugin_contents() -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.files.installed import Finding, Installation, check_engine, command_line
 from cellspan.core.machine.memory import in_words
 from cellspan.core.models.registry import ListedModel, known_models
+from cellspan.fiji_bridge.places import imagej_folders
 
 MACRO = "cellspan_Segment.ijm"  # for plain ImageJ only: Plugins > cellspan Segment
 # For Fiji only: Plugins > cellspan > Segment Cells and so on
@@ -77,6 +78,16 @@ def check(fiji_folder: Path, program: Path | None = None) -> Iterator[Finding]:
 def remove(fiji_folder: Path) -> list[Path]:
     """Delete what `install` wrote and nothing else; the files that were deleted. Raises CellspanError."""
     return _installation(fiji_folder).remove()
+
+
+def is_installed(fiji_folder: Path) -> bool:
+    """Whether any of the commands is in this folder. Raises CellspanError."""
+    return _installation(fiji_folder).is_there
+
+
+def find() -> list[Path]:
+    """Folders of Fiji and ImageJ on this computer."""
+    return imagej_folders()
 
 
 def engine_text(command: list[str] | None = None) -> str:

@@ -7,7 +7,7 @@ also has `check` and `remove`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -32,6 +32,12 @@ class Bridge(Protocol):
 
     def remove(self, folder: Path) -> list[Path]:
         """Delete what `install` wrote; returns the files deleted."""
+
+    def is_installed(self, folder: Path) -> bool:
+        """Whether any of our files are in the folder."""
+
+    def find(self) -> list[Path]:
+        """The program's folders on this computer."""
 
 
 @click.group()
@@ -82,11 +88,17 @@ def _remove(bridge: Bridge, folder: Path) -> None:
         click.echo(f"{folder}: cellspan is not installed here.")
 
 
+def bridges() -> Iterator[tuple[str, Bridge]]:
+    """Name and module of every bridge."""
+    for entry in sorted(entry_points(group="cellspan.install")):
+        yield entry.name, cast(Bridge, import_module(entry.module))
+
+
 def _bridge(name: str) -> Bridge:
-    found = entry_points(group="cellspan.install", name=name)
-    if not found:
+    found = dict(bridges())
+    if name not in found:
         raise CellspanError(f"This installation of cellspan has no support for {name}; run: pip install cellspan")
-    return cast(Bridge, import_module(next(iter(found)).module))
+    return found[name]
 
 
 @install.command()

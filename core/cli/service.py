@@ -117,10 +117,14 @@ def stop(force: bool) -> None:
     if standing.state == "absent":
         click.echo("The engine is not running.")
         return
+    click.echo(end_engine(standing, force))
+
+
+def end_engine(standing: Standing, force: bool) -> str:
+    """Stop a running or silent engine; says so. Raises CellspanError if it does not stop."""
     pid = standing.record.get("pid")
     if not isinstance(pid, int):
-        click.echo("The engine is still starting; try again in a few seconds.", err=True)
-        sys.exit(1)
+        raise CellspanError("The engine is still starting; try again in a few seconds.")
     if standing.service is not None and not force:
         with contextlib.suppress(EngineError):  # it is stopping already
             standing.service.json("POST", "/v1/stop")
@@ -129,10 +133,8 @@ def stop(force: bool) -> None:
     if force and not _ended(pid, FORCE_SECONDS / 5):
         _signal(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
     if _ended(pid, FORCE_SECONDS if force or standing.service is None else STOP_SECONDS):
-        click.echo("The engine has stopped.")
-        return
-    click.echo(f"The engine does not stop ({standing.about}); {FORCE}", err=True)
-    sys.exit(1)
+        return "The engine has stopped."
+    raise CellspanError(f"The engine does not stop ({standing.about}); {FORCE}")
 
 
 def _standing() -> Standing:

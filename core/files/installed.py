@@ -69,6 +69,11 @@ class Installation:
         self._remove_empty(before.folders)
         return deleted
 
+    @property
+    def is_there(self) -> bool:
+        """Whether any of our files are."""
+        return any((self.folder / name).is_file() for name in self.contents)
+
     def check(self) -> Iterator[Finding]:
         """Whether every file is there and as this cellspan writes it; changes nothing."""
         present = [name for name in self.contents if (self.folder / name).is_file()]

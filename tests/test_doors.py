@@ -1,4 +1,7 @@
-"""One image, one set of parameters: Python, command line, HTTP, CellProfiler and ImageJ give the same labels."""
+"""One image, one set of parameters: Python, command line, HTTP, CellProfiler and ImageJ give the same labels.
+
+With a bundled model, and with a network of Cellpose 4 (small, with weights made by hand).
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,10 @@ from cellspan.core.training.simulate import simulate_nuclei
 from cellspan.cp_module.install import install as install_plugin
 from cellspan.fiji_bridge.install import install as install_macros
 
+from .blob_finder import save_blob_finder
+
 pytestmark = [pytest.mark.end_to_end, pytest.mark.data]
-OPTIONS = {"model": "nuclei", "diameter": 21.5, "flow_threshold": 0.5, "cellprob_threshold": -0.5, "min_size": 40}
+OPTIONS = {"diameter": 21.5, "flow_threshold": 0.5, "cellprob_threshold": -0.5, "min_size": 40}
 PIPELINE = Path(__file__).parent / "cp_module" / "pipelines" / "nuclei.cppipe"
 IN_PIPELINE = {
     "Estimate the diameter": "No",
@@ -43,30 +48,46 @@ np.save(result, imagej_to_labels(shown.getOverlay(), (shown.getHeight(), shown.g
 """
 
 
-@pytest.fixture
-def image(shared_data: Path) -> Path:
-    """Human nuclei, 8 bit, about 300."""
-    return next((shared_data / "cellprofiler_examples" / "human").glob("*d0.tif"))
+@pytest.fixture(params=["nuclei", "cpsam_v2"])
+def model(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model of each kind that finds objects, by its name."""
+    if request.param == "cpsam_v2":
+        save_blob_finder(tmp_path / "cellpose" / "cpsam_v2")
+        monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path / "cellpose"))
+    return str(request.param)
 
 
 @pytest.fixture
-def expected(image: Path) -> np.ndarray:
+def image(model: str, shared_data: Path, tmp_path: Path) -> Path:
+    """Human nuclei, 8 bit, about 300; for the small network simulated ones."""
+    if model == "nuclei":
+        return next((shared_data / "cellprofiler_examples" / "human").glob("*d0.tif"))
+    path = tmp_path / "images" / "cells_d0.tif"
+    path.parent.mkdir()
+    tifffile.imwrite(path, simulate_nuclei((200, 260), 18, seed=3).image.astype(np.uint16))
+    return path
+
+
+@pytest.fixture
+def expected(model: str, image: Path) -> np.ndarray:
     """What Python gives."""
-    labels = Segmenter("nuclei", "cpu").segment(image, Parameters(**OPTIONS)).labels
-    assert labels.max() > 200
+    labels = Segmenter(model, "cpu").segment(image, Parameters(model=model, **OPTIONS)).labels
+    assert labels.max() > (200 if model == "nuclei" else 15)
     return labels
 
 
-def test_command_line(image: Path, expected: np.ndarray, cellspan: Callable, tmp_path: Path) -> None:
-    flags = [word for name, value in OPTIONS.items() for word in (f"--{name.replace('_', '-')}", value)]
+def test_command_line(model: str, image: Path, expected: np.ndarray, cellspan: Callable, tmp_path: Path) -> None:
+    flags = ["--model", model]
+    flags += [word for name, value in OPTIONS.items() for word in (f"--{name.replace('_', '-')}", value)]
     cellspan("segment", image, "-o", tmp_path, *flags)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / f"{image.stem}_labels.tif"), expected)
 
 
-def test_http(image: Path, expected: np.ndarray, engine_home: Path) -> None:
+def test_http(model: str, image: Path, expected: np.ndarray, engine_home: Path) -> None:
+    options = {"model": model, **OPTIONS}
     engine = Engine([sys.executable, "-m", "cellspan.core.cli", "serve"])
-    np.testing.assert_array_equal(engine.segment(read_image(image).channels[0], OPTIONS).labels, expected)
-    result, _ = engine.run(image.read_bytes(), "image/tiff", OPTIONS)
+    np.testing.assert_array_equal(engine.segment(read_image(image).channels[0], options).labels, expected)
+    result, _ = engine.run(image.read_bytes(), "image/tiff", options)
     np.testing.assert_array_equal(result.labels, expected)
 
 
@@ -108,10 +129,11 @@ def test_several_channels_a_mask_and_every_way_of_scaling(
 
 
 def test_cellprofiler(
-    image: Path, expected: np.ndarray, cellprofiler_python: Path, engine_home: Path, tmp_path: Path
+    model: str, image: Path, expected: np.ndarray, cellprofiler_python: Path, engine_home: Path, tmp_path: Path
 ) -> None:
     text = PIPELINE.read_text()
-    for start, value in IN_PIPELINE.items():
+    chosen = {} if model == "nuclei" else {"Select the model": "Custom", "Name or path of the custom": model}
+    for start, value in {**IN_PIPELINE, **chosen}.items():
         text, replaced = re.subn(rf"(?m)^(    {start}[^:]*):.*$", rf"\g<1>:{value}", text)
         assert replaced == 1, start
     pipeline, plugins, out = tmp_path / "doors.cppipe", tmp_path / "plugins", tmp_path / "out"
@@ -127,11 +149,11 @@ def test_cellprofiler(
     np.testing.assert_array_equal(tifffile.imread(out / f"{image.stem}_labels.tiff"), expected)
 
 
-def test_imagej(image: Path, expected: np.ndarray, engine_home: Path, tmp_path: Path) -> None:
+def test_imagej(model: str, image: Path, expected: np.ndarray, engine_home: Path, tmp_path: Path) -> None:
     (tmp_path / "ImageJ" / "plugins").mkdir(parents=True)
     install_macros(tmp_path / "ImageJ")
     macro, found = tmp_path / "ImageJ" / "plugins" / "cellspan_Segment.ijm", tmp_path / "labels.npy"
-    options = " ".join(f"{name}={value}" for name, value in OPTIONS.items())
+    options = " ".join(f"{name}={value}" for name, value in {"model": model, **OPTIONS}.items())
     command = [sys.executable, "-c", IN_IMAGEJ, image, macro, options, found]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -37,9 +37,10 @@ class TransformerLearner:
         assert sizes is not None, "the recipe of another network"
         self.sizes = sizes
         self.network = TransformerNetwork(self.sizes, recipe.mean_diameter).to(device)
-        trained = [tensor for tensor in self.network.parameters() if tensor.requires_grad]
+        self.network.encoder.patch_embed.requires_grad_(False)  # Cellpose 4 does not train what reads the pixels
+        self.trained = [tensor for tensor in self.network.parameters() if tensor.requires_grad]
         self.optimiser = torch.optim.AdamW(
-            trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=device != "cpu"
+            self.trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=device != "cpu"
         )
 
     @property
@@ -77,6 +78,9 @@ class TransformerLearner:
         loss = flow_loss(self.network(batch.images), batch.flows, batch.foreground, probability_weight=1.0)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        for tensor in self.trained:
+            if tensor.grad is None:  # of a block that was left out: AdamW goes on with it all the same, as in Cellpose
+                tensor.grad = torch.zeros_like(tensor)
         self.optimiser.step()
         return loss.detach()
 

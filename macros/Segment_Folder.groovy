@@ -41,7 +41,7 @@ if (cellspan?.made != shared.lastModified())
 cellspan.command(this) {
     def settings = cellspan.settings(this, null) { check(it) }
     def images = settings.folder.absoluteFile
-    def results = settings.output ?: new File(images.parentFile, images.name + "_cellspan")
+    def results = settings.output != null ? settings.output : new File(images.parentFile, images.name + "_cellspan")
     def failed = []
     def answer = cellspan.run(arguments(images, results, settings)) { line ->
         def image = line =~ /^\[(\d+)\/(\d+)\] /
@@ -85,7 +85,7 @@ void check(Map settings) {
     if (!kinds(settings))
         cellspan.fail("Choose at least one result: label images, outlines, tables or pictures.")
     if (!settings.folder?.isDirectory())
-        cellspan.fail(settings.folder ? "${settings.folder}: there is no such folder." : "Give the folder of images.")
+        cellspan.fail(settings.folder != null ? "${settings.folder}: there is no such folder." : "Give the folder of images.")
 }
 
 List<String> kinds(Map settings) {

@@ -69,7 +69,7 @@ class Segmenting {
                 setParents(found, tracks, part)
             if (found.size() != count)
                 cellspan.fail("ImageJ read only ${found.size()} of ${count} outlines; please report this.")
-            return new Segmented(found: found, labels: labels ? IJ.openImage(labels.path) : null, part: part,
+            return new Segmented(found: found, labels: labels != null ? IJ.openImage(labels.path) : null, part: part,
                 paired: paired(), threeD: threeD(), linked: settings.link_frames)
         } finally {
             folder.deleteDir()
@@ -161,8 +161,9 @@ class Segmenting {
             new FileSaver(new ImagePlus("mask", part.mask)).saveAsTiff(mask.path)
             words += ["--inside", mask.path]
         }
-        words += labels ? ["--labels", labels.path] : []
-        words += tracks ? ["--link", "--tracks", tracks.path] : []
+        // In Groovy 5, a file that does not exist yet is false.
+        words += labels != null ? ["--labels", labels.path] : []
+        words += tracks != null ? ["--link", "--tracks", tracks.path] : []
         words += settings.preview ? ["--preview"] : []
         def options = settings.findAll { it.key in SAME } + part.options
         options += settings.findAll { OF_PAIRS.containsKey(it.key) }.collectEntries { [OF_PAIRS[it.key], it.value] }

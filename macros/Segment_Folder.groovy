@@ -43,7 +43,7 @@ if (cellspan?.made != shared.lastModified())
 cellspan.command(this) {
     def settings = cellspan.settings(this, null) { check(it) }
     def images = settings.folder.absoluteFile
-    def results = settings.output ?: new File(images.parentFile, images.name + "_cellspan")
+    def results = settings.output != null ? settings.output : new File(images.parentFile, images.name + "_cellspan")
     def failed = []
     def answer = cellspan.run(arguments(images, results, settings)) { line ->
         def image = line =~ /^\[(\d+)\/(\d+)\] /
@@ -89,7 +89,7 @@ void check(Map settings) {
     if (settings.restored && settings.restore == "none")
         cellspan.fail(cellspan.NOTHING_RESTORED)
     if (!settings.folder?.isDirectory())
-        cellspan.fail(settings.folder ? "${settings.folder}: there is no such folder." : "Give the folder of images.")
+        cellspan.fail(settings.folder != null ? "${settings.folder}: there is no such folder." : "Give the folder of images.")
 }
 
 List<String> kinds(Map settings) {

@@ -44,7 +44,7 @@ cellspan.command(this) { File folder ->
     setTracks(outlines, cellspan.shared("tracks").read(table))
     rename(outlines, source, settings)
     def tracks = tableOf(outlines)
-    if (settings.csv)
+    if (settings.csv != null)
         save(tracks, settings.csv)
     cellspan.shared("measuring").show(tracks, "Tracks")
     cellspan.done("${outlines.collect { [it.slice, it.track] }.toSet().size()} tracks")

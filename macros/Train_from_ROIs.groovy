@@ -36,11 +36,11 @@ if (cellspan?.made != shared.lastModified())
 cellspan.command(this) { File temporary ->
     def planes = planesWithOutlines()
     def settings = cellspan.settings(this, imp) {
-        if (it.minutes == 0 && !it.folder)
+        if (it.minutes == 0 && it.folder == null)
             cellspan.fail("With 0 minutes there is nothing to do: give more minutes, or a folder of corrected images.")
         channelsToLearnFrom(it)
     }
-    def examples = settings.folder ?: new File(temporary, "corrected")
+    def examples = settings.folder != null ? settings.folder : new File(temporary, "corrected")
     planes.each { write(it.key[0], it.key[1], it.value, examples, channelsToLearnFrom(settings)) }
     if (settings.minutes > 0)
         train(settings, examples, new File(temporary, "model"))

@@ -411,7 +411,7 @@ class Engine {
 
     // Tells something that is not an error, in lines that the Log shows whole; a path gets one of its own.
     void note(String sentence, Object path = null) {
-        def last = path ? "\n" + path : ""
+        def last = path != null ? "\n" + path : ""
         if (GraphicsEnvironment.headless)
             println("NOTE " + sentence + last)
         else

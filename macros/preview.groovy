@@ -96,11 +96,14 @@ class Preview {
         isBusy = false
         if (!box.selected)
             return
+        if (found != null)
+            draw(found)
         answer.text = text.size() > 60 ? text.take(57) + "..." : text
         answer.toolTipText = text
         IJ.showStatus("cellspan: " + text) // instead of the progress
-        if (found == null)
-            return
+    }
+
+    private void draw(List found) {
         def overlay = new Overlay()
         found.findAll { it.kind != "cytoplasm" }.each {
             it.roi.strokeColor = it.kind == "nucleus" ? Color.MAGENTA : Color.CYAN

@@ -71,8 +71,8 @@ class Segmenting {
                 setParents(found, tracks, part)
             if (found.size() != count)
                 cellspan.fail("ImageJ read only ${found.size()} of ${count} outlines; please report this.")
-            return new Segmented(found: found, labels: labels ? IJ.openImage(labels.path) : null, part: part,
-                restored: restored ? IJ.openImage(restored.path) : null,
+            return new Segmented(found: found, labels: labels != null ? IJ.openImage(labels.path) : null, part: part,
+                restored: restored != null ? IJ.openImage(restored.path) : null,
                 paired: paired(), threeD: threeD(), linked: settings.link_frames)
         } finally {
             folder.deleteDir()
@@ -164,9 +164,10 @@ class Segmenting {
             new FileSaver(new ImagePlus("mask", part.mask)).saveAsTiff(mask.path)
             words += ["--inside", mask.path]
         }
-        words += labels ? ["--labels", labels.path] : []
-        words += tracks ? ["--link", "--tracks", tracks.path] : []
-        words += restored ? ["--restored", restored.path] : []
+        // In Groovy 5, a file that does not exist yet is false.
+        words += labels != null ? ["--labels", labels.path] : []
+        words += tracks != null ? ["--link", "--tracks", tracks.path] : []
+        words += restored != null ? ["--restored", restored.path] : []
         words += settings.preview ? ["--preview"] : []
         def options = settings.findAll { it.key in SAME } + part.options
         options += settings.findAll { OF_PAIRS.containsKey(it.key) }.collectEntries { [OF_PAIRS[it.key], it.value] }

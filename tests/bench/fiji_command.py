@@ -1,7 +1,8 @@
 """How long Segment Cells takes in ImageJ, from pressing OK to outlines in the ROI Manager: warm, and at first use.
 
 Run `python tests/bench/fiji_command.py`; it needs Java, Xvfb and the extra [fiji], as the tests of the macros do.
-The engine says for each run how long it computed; the rest is what the command adds.
+The engine says for each run how long it computed; the rest is what the command adds. The processor's time of ImageJ and
+of the Python that it keeps is measured too, because on a busy machine every program takes longer.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from operator import itemgetter
 from pathlib import Path
 
+import psutil
 import tifffile
 
 from cellspan.core.service.client import Service, running_service
@@ -56,18 +57,29 @@ def measure(folder: Path, display: str) -> None:
         cold, count = command.run()
     subprocess.run([*COMMAND, "service", "stop"], check=True, capture_output=True)
     with engine_with_metrics() as engine, Command(folder, image, display) as command:
-        runs = []
-        for _ in range(NOT_WARM + WARM_RUNS):
-            before = computed(engine)
-            seconds, _ = command.run()
-            runs.append((seconds, computed(engine) - before))
-    warm, computing, rest = (
-        [pick(run) for run in runs[NOT_WARM:]] for pick in (itemgetter(0), itemgetter(1), lambda run: run[0] - run[1])
-    )
+        runs = [measured(command, engine) for _ in range(NOT_WARM + WARM_RUNS)][NOT_WARM:]
     print(f"{SIDE} x {SIDE} pixels, {count} outlines, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
     print(f"first use, engine not running: {cold:.2f} s")
-    print(f"warm: {statistics.median(warm):.2f} s, of which the engine computes {statistics.median(computing):.2f} s")
+    print(f"warm: {middle(runs, 'seconds'):.2f} s, of which the engine computes {middle(runs, 'computing'):.2f} s")
+    rest = [run["seconds"] - run["computing"] for run in runs]
     print(f"the rest: {statistics.median(rest):.3f} s, at best {min(rest):.3f} s")
+    print(f"processor: ImageJ {middle(runs, 'imagej'):.3f} s, the Python that it keeps {middle(runs, 'python'):.3f} s")
+
+
+def measured(command: Command, engine: Service) -> dict[str, float]:
+    """The seconds of one run: from start to end, of the engine, and of the processor for the two programs of ImageJ."""
+
+    def now() -> dict[str, float]:
+        return {"computing": computed(engine), **command.processor_seconds()}
+
+    before = now()
+    seconds, _ = command.run()
+    return {"seconds": seconds, **{name: value - before[name] for name, value in now().items()}}
+
+
+def middle(runs: list[dict[str, float]], name: str) -> float:
+    """The median of one of the measured values."""
+    return statistics.median(run[name] for run in runs)
 
 
 class Command:
@@ -100,6 +112,12 @@ class Command:
                 _, seconds, count = line.split()
                 return float(seconds), int(count)
         raise SystemExit("ImageJ has ended; its errors are above.")
+
+    def processor_seconds(self) -> dict[str, float]:
+        """What ImageJ has used so far, and the Python that it keeps."""
+        imagej = psutil.Process(self._process.pid)
+        times = {"imagej": [imagej.cpu_times()], "python": [child.cpu_times() for child in imagej.children()]}
+        return {name: sum(one.user + one.system for one in own) for name, own in times.items()}
 
     def __enter__(self) -> Command:
         """Itself."""

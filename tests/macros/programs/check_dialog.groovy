@@ -12,6 +12,7 @@ import ij.gui.Overlay
 import ij.gui.Roi
 import ij.plugin.Duplicator
 import ij.plugin.frame.RoiManager
+import java.awt.Font
 import javax.swing.JComboBox
 import javax.swing.JSlider
 
@@ -100,6 +101,7 @@ person.press("Preview")
 def counts = []
 def outlines = { person.until("preview") { person.texts().find { it ==~ /\d+ objects in this plane/ } } as String }
 counts << outlines()
+person.until("a status") { ImageJ.statusBarText == "cellspan: " + counts[0] }
 def previewed = stack.overlay
 assert previewed.size() == (counts[0] =~ /\d+/)[0] as int && previewed.size() > 2
 assert previewed.toArray()*.bounds == manager.roisAsArray*.bounds // with the values of before
@@ -178,5 +180,16 @@ assert person.until("the sentence") { person.texts().find { it.contains("Give th
 assert person.field("Diameter").text == "31.5"
 person.press("Cancel")
 finished()
+
+// ---- nothing found: the Log says so, and shows its lines whole
+
+IJ.createImage("nothing", "8-bit black", 100, 100, 1).show()
+start()
+person.press("OK")
+finished()
+person.until("the advice") { IJ.getLog()?.contains("invert the image") }
+def log = WindowManager.getWindow("Log")
+def letters = log.getFontMetrics(new Font("SansSerif", Font.PLAIN, (int) Prefs.get("tw.font.size", 16)))
+person.until("a Log that is wide enough") { IJ.getLog().readLines().every { letters.stringWidth(it) < log.width } }
 println "done"
 System.exit(0)

@@ -111,7 +111,7 @@ class Segmenting:
 
     def _start(self) -> None:
         with self._lock:
-            while len(self._working) < min(AT_ONCE, len(self._waiting)):
+            for _ in range(min(AT_ONCE - len(self._working), len(self._waiting))):
                 thread = threading.Thread(target=self._work, name="review", daemon=True)
                 self._working.add(thread)
                 thread.start()

@@ -68,6 +68,16 @@ def test_pairs_and_results_are_no_images(plate: Path) -> None:
     assert len(find_inputs([str(plate)])) == 2
 
 
+def test_images_whose_results_would_have_the_same_names(plate: Path) -> None:
+    tifffile.imwrite(plate / "A01.tiff", np.zeros((9, 9), np.uint8))
+    review = review_of(plate)
+    entries = read(review)
+    assert (entries["A01.tif"]["count"], entries["A01.tiff"]["state"]) == (2, "none")
+    [second] = [image for image in review.images.values() if image.name == "A01.tiff"]
+    with pytest.raises(CellspanError, match=r"the names of those of .*A01\.tif; rename"):
+        second.require_own_names()
+
+
 def test_verdicts_in_a_file(plate: Path) -> None:
     review = review_of(plate)
     next(iter(review.images.values())).history.judge("accepted")

@@ -154,7 +154,7 @@ class Session:
             if ids == "all":
                 return images
             if ids == "accepted":
-                return [image for image in images if image.history.state.verdict == "accepted"]
+                return [image for image in images if image.state.verdict == "accepted"]
             if ids == "none yet":
                 return [image for image in images if not image.has_labels]
             raise Refusal(400, "bad_ids", f"ids = '{ids}' is not possible; give ids, or all, accepted or none yet.")
@@ -167,7 +167,7 @@ class Session:
         """Segment images in the background; of all, those that were accepted are left alone."""
         images = self.chosen(ids)
         if ids == "all":
-            images = [image for image in images if image.history.state.verdict != "accepted"]
+            images = [image for image in images if image.state.verdict != "accepted"]
         return {"accepted": self.segmenting.begin(images, values)}
 
     def save(self, ids: Sequence[str] | str, kinds: Sequence[Kind]) -> dict[str, Any]:

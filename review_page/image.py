@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -67,6 +68,12 @@ class ReviewImage:
         self.clash: Path | None = None  # another image whose results have the same names
         self.results_file: Any = None  # which label image the summary is of
         self.fresh_quality: tuple[Any, Quality] | None = None  # of labels that the page has just written
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """What is done in here, no other thread and no other engine does at the same time; raises CellspanError."""
+        with self.lock, self.history.alone():
+            yield
 
     # ---- the image
 

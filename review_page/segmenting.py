@@ -155,7 +155,7 @@ class Segmenting:
         result = sent.ask(engine, self._teller(image))
         quality = Quality.of(result.extra["objects"])
         made = _made(image, sent.parameters, result, sent.notes)
-        with image.lock:
+        with image.changing():
             sent.save(image.paths, item.path, result)
             image.fresh_quality = state_of_file(image.paths["labels"]), quality
             image.made = made
@@ -186,7 +186,7 @@ class Segmenting:
         parameters = self.chosen({**known(image.how().get("parameters") or {}), **values})
         result, quality, notes, parameters = self._seen(image, parameters)
         made = _made(image, parameters, result, notes)
-        with image.lock:
+        with image.changing():
             if image.history.state.is_edited and not replace:
                 shown = image.outlines(0, (result.labels, quality))
                 return {**shown, "edited": True, "preview": True, "notes": made.notes}

@@ -53,7 +53,12 @@ class Result:
         return sum(arrays.values())
 
     def _arrays(self) -> list[NDArray[Any]]:
-        arrays: list[NDArray[Any]] = [self.labels, self.flows, self.probability, *([self.seen.outputs] if self.seen else [])]
+        arrays: list[NDArray[Any]] = [
+            self.labels,
+            self.flows,
+            self.probability,
+            *([self.seen.outputs] if self.seen else []),
+        ]
         arrays += [self.restored] if self.restored is not None else []
         arrays += [self.preview] if self.preview is not None else []
         return [*arrays, *([self.seen.mask] if self.seen and self.seen.mask is not None else [])]

@@ -7,15 +7,16 @@ changes, whatever the size of the image, and a killed engine loses nothing.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
@@ -24,7 +25,8 @@ from cellspan.core.files.writing import make_folder, write_atomically, write_jso
 from cellspan.core.objects.labels import Labels, file_type
 from cellspan.review_page.quality import Quality
 
-STATE, BASE = "state.json", "base.npz"
+STATE, BASE, LOCK = "state.json", "base.npz", ".lock"
+PATIENCE = 10.0  # seconds that another engine may take for a change
 MOST_STEPS = 200  # that can be undone
 FAST = 1  # level of compression: a fifth of the time of the usual one, and labels become small anyway
 
@@ -104,6 +106,26 @@ class History:
                 quality = self._quality_after(quality, step)
             self._labels, self._quality = labels, quality
         return labels, quality
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """While this lasts, no other engine changes the image; raises CellspanError if one takes too long.
+
+        After an upgrade an old engine may still serve an old tab. File systems without locks are trusted.
+        """
+        make_folder(self._folder)
+        lock = FileLock(self._folder / LOCK)
+        try:
+            lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            raise CellspanError("Another engine is changing this image; try again.", "busy") from None
+        except (OSError, NotImplementedError):
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
 
     def forget(self) -> None:
         """Let the labels go from memory, or because the results of the run are new."""
@@ -217,11 +239,6 @@ class History:
         for path in self._folder.glob("step-*.npz"):
             if path.name not in used:
                 path.unlink(missing_ok=True)
-
-
-def remove(folder: Path) -> None:
-    """Delete the history of an image."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read_state(path: Path) -> State:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from cellspan.core.objects.labels import Labels, areas, as_labels
 from cellspan.core.pictures.inputs import Input
 from cellspan.core.pictures.reading import read_labels
 from cellspan.core.results.outputs import output_paths
-from cellspan.review_page.history import History
+from cellspan.review_page.history import History, State
 from cellspan.review_page.outlines import drawn_objects
 from cellspan.review_page.quality import Quality, quality_in_table
 from cellspan.review_page.runs import Made
@@ -68,6 +69,12 @@ class ReviewImage:
         self.results_file: Any = None  # which label image the summary is of
         self.fresh_quality: tuple[Any, Quality] | None = None  # of labels that the page has just written
 
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """What is done in here, no other thread and no other engine does at the same time; raises CellspanError."""
+        with self.lock, self.history.alone():
+            yield
+
     # ---- the image
 
     def looks(self) -> Looks:
@@ -92,9 +99,18 @@ class ReviewImage:
         return self.clash is None and self.paths["labels"].is_file()
 
     @property
+    def state(self) -> State:
+        """As of the history, but nothing counts of a damaged one, so that the other images can be listed."""
+        try:
+            return self.history.state
+        except CellspanError as error:
+            self.shown.work, self.shown.sentence = "failed", str(error)
+            return State()
+
+    @property
     def has_labels(self) -> bool:
         """Whether there are labels, of a run or by hand."""
-        return bool(self.history.state.done) or self.has_results
+        return bool(self.state.done) or self.has_results
 
     def labels(self) -> tuple[Labels, Quality]:
         """As they are now; raises CellspanError."""
@@ -193,7 +209,7 @@ class ReviewImage:
 
     def as_json(self) -> dict[str, Any]:
         """The entry of the list."""
-        shown, state = self.shown, self.history.state
+        shown, state = self.shown, self.state
         looks, summary = shown.looks, shown.summary
         there = summary is not None or self.has_labels
         return {

@@ -51,7 +51,7 @@ class Index:
         try:
             for image in images:
                 looks, summary = image.shown.looks, image.shown.summary
-                if looks is not None and not image.history.state.steps and not image.shown.sentence:
+                if looks is not None and not image.state.steps and not image.shown.sentence:
                     kept = None if summary is None else summary.as_json()
                     found[image.id] = {"files": _files(image), "looks": asdict(looks), "summary": kept}
             if found and found != self._known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -31,6 +32,7 @@ from cellspan.review_page.stacks import read_plane
 from cellspan.review_page.summary import flags_of
 from cellspan.review_page.thumbnails import placeholder, thumbnail
 
+log = logging.getLogger(__name__)
 WATCH = 3.0  # seconds between two looks for results of other runs
 ASLEEP = 60.0  # seconds without a request, after which nobody looks any more
 MOST_IN_MEMORY = 12  # images with their labels
@@ -156,7 +158,7 @@ class Review:
         while self._unread:
             image = self._unread[0]
             if not self._index.apply(image):
-                image.read()
+                _read_whatever_comes(image)
                 new = True
             self._unread.pop(0)
             self.tell(image, judge=True)
@@ -173,7 +175,7 @@ class Review:
         self._runs = Runs(self.results)
         for image in new:
             image.made = self._runs.of(image.item)
-            image.read()
+            _read_whatever_comes(image)
             self.tell(image, judge=True)
 
     # ---- files of the review
@@ -209,7 +211,7 @@ class Review:
 
     def write_verdicts(self) -> None:
         """A list of all verdicts, for people and programs; the page itself keeps them with each image."""
-        found = {image.key: image.history.state.verdict for image in self.images.values()}
+        found = {image.key: image.state.verdict for image in self.images.values()}
         chosen = {name: verdict for name, verdict in sorted(found.items()) if verdict != "none"}
         write_json(self.place / VERDICTS, chosen)
 
@@ -239,9 +241,19 @@ def _folders(folder: Path, results: Path | None) -> tuple[Path, Path]:
     return folder, folder if (folder / NEWEST).is_file() else folder / DEFAULT_RESULTS
 
 
+def _read_whatever_comes(image: ReviewImage) -> None:
+    """A fault of ours with one image must not cost the others their turn."""
+    try:
+        image.read()
+    except Exception as error:
+        log.exception("%s", image.item.path)
+        image.shown.work = "failed"
+        image.shown.sentence = f"{image.item.path}: internal error, please report it ({type(error).__name__})."
+
+
 def _version_of(image: ReviewImage) -> str:
     """Changes with the pixels or the labels of an image, but not with a verdict."""
-    state = image.history.state
+    state = image.state
     parts = [state.done[-1].file if state.done else "", str(image.results_file)]
     try:
         found = image.item.path.stat()

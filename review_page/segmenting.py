@@ -14,13 +14,14 @@ from importlib.metadata import version
 from typing import Any
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files.npy import load_npy
 from cellspan.core.files.together import state as state_of_file
 from cellspan.core.files.writing import make_folder
 from cellspan.core.models.registry import find_model
 from cellspan.core.parameters import DYNAMICS, Parameters, parse_parameters
 from cellspan.core.results.batch import VERSIONS_OF
 from cellspan.core.results.run_record import RunRecord, keep_killed_runs, source_of
-from cellspan.core.service.client import Engine, EngineError, EngineForgot, EngineResult
+from cellspan.core.service.client import NPY, Engine, EngineError, EngineForgot, EngineResult
 from cellspan.review_page.image import ReviewImage
 from cellspan.review_page.options import known
 from cellspan.review_page.quality import Quality
@@ -111,7 +112,7 @@ class Segmenting:
 
     def _start(self) -> None:
         with self._lock:
-            while len(self._working) < min(AT_ONCE, len(self._waiting)):
+            for _ in range(min(AT_ONCE - len(self._working), len(self._waiting))):
                 thread = threading.Thread(target=self._work, name="review", daemon=True)
                 self._working.add(thread)
                 thread.start()
@@ -154,7 +155,7 @@ class Segmenting:
         result = sent.ask(engine, self._teller(image))
         quality = Quality.of(result.extra["objects"])
         made = _made(image, sent.parameters, result, sent.notes)
-        with image.lock:
+        with image.changing():
             sent.save(image.paths, item.path, result)
             image.fresh_quality = state_of_file(image.paths["labels"]), quality
             image.made = made
@@ -183,10 +184,9 @@ class Segmenting:
         if image.shown.work in ("waiting", "segmenting"):
             raise CellspanError(f"{image.name} is being segmented; wait for it, or stop it.", "busy")
         parameters = self.chosen({**known(image.how().get("parameters") or {}), **values})
-        result, notes, parameters = self._seen(image, parameters)
-        quality = Quality.of(result.extra["objects"])
+        result, quality, notes, parameters = self._seen(image, parameters)
         made = _made(image, parameters, result, notes)
-        with image.lock:
+        with image.changing():
             if image.history.state.is_edited and not replace:
                 shown = image.outlines(0, (result.labels, quality))
                 return {**shown, "edited": True, "preview": True, "notes": made.notes}
@@ -195,15 +195,16 @@ class Segmenting:
             self._review.tell(image, judge=True)
             return {**image.outlines(0), "preview": False, "notes": made.notes}
 
-    def _seen(self, image: ReviewImage, parameters: Parameters) -> tuple[EngineResult, list[str], Parameters]:
+    def _seen(self, image: ReviewImage, parameters: Parameters) -> tuple[EngineResult, Quality, list[str], Parameters]:
         engine = self._engines[1]
-        engine.connect()
         with self._lock:
             kept = self._kept.get(image.id)
         if kept is not None and _same_network(kept[1], parameters):
             changes = {name: getattr(parameters, name) for name in DYNAMICS}
             with suppress(EngineForgot):
-                return engine.again(kept[0], changes, None, ("objects",)), [], parameters
+                # Fetched by this thread, whose connection is open already: a person waits for it.
+                result, files = engine.run_again(kept[0], changes, None, {"objects": NPY})
+                return result, Quality.of(load_npy(files["objects"])), [], parameters
         before = image.shown.work
         image.shown.work = "segmenting"
         self._stopped.discard(image.id)
@@ -217,7 +218,7 @@ class Segmenting:
             image.shown.work, image.shown.progress, image.shown.sentence = before, 0.0, ""
             self._review.tell(image)
         self._keep(image, result, sent.parameters)
-        return result, sent.notes, sent.parameters
+        return result, Quality.of(result.extra["objects"]), sent.notes, sent.parameters
 
     def _keep(self, image: ReviewImage, result: EngineResult, parameters: Parameters) -> None:
         if result.job is None:

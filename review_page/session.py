@@ -97,7 +97,7 @@ class Session:
     def edit(self, name: str, revision: int, z: int, edit: Mapping[str, Any]) -> dict[str, Any]:
         """A correction by hand; raises Refusal if the labels are not those that the person saw, and CellspanError."""
         image = self.image(name)
-        with image.lock:
+        with image.changing():
             self._require(image, revision)
             labels, _ = image.labels()
             new, changed = _edited(labels, z, edit)
@@ -107,7 +107,7 @@ class Session:
     def move(self, name: str, revision: int, z: int, by: Any) -> dict[str, Any]:
         """Undo (-1) or redo (1); raises as `edit` does."""
         image = self.image(name)
-        with image.lock:
+        with image.changing():
             self._require(image, revision)
             image.history.move(by)
             return self._told(image, z)
@@ -115,7 +115,7 @@ class Session:
     def judge(self, name: str, revision: int, verdict: Verdict) -> dict[str, Any]:
         """Accept or reject; the entry. Raises as `edit` does."""
         image = self.image(name)
-        with image.lock:
+        with image.changing():
             self._require(image, revision)
             image.history.judge(verdict)
         self.review.write_verdicts()
@@ -154,7 +154,7 @@ class Session:
             if ids == "all":
                 return images
             if ids == "accepted":
-                return [image for image in images if image.history.state.verdict == "accepted"]
+                return [image for image in images if image.state.verdict == "accepted"]
             if ids == "none yet":
                 return [image for image in images if not image.has_labels]
             raise Refusal(400, "bad_ids", f"ids = '{ids}' is not possible; give ids, or all, accepted or none yet.")
@@ -167,7 +167,7 @@ class Session:
         """Segment images in the background; of all, those that were accepted are left alone."""
         images = self.chosen(ids)
         if ids == "all":
-            images = [image for image in images if image.history.state.verdict != "accepted"]
+            images = [image for image in images if image.state.verdict != "accepted"]
         return {"accepted": self.segmenting.begin(images, values)}
 
     def save(self, ids: Sequence[str] | str, kinds: Sequence[Kind]) -> dict[str, Any]:

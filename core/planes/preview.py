@@ -23,8 +23,7 @@ Grey = NDArray[np.uint8]
 def preview_of(plane: Floats, side: int = SIDE) -> Grey:
     """A plane (Y, X) of intensities from 0 to 1, as grey values; not larger than `side` along either axis."""
     small = resize(np.ascontiguousarray(plane)[None], shrunk(plane.shape, side))[0]
-    grey: Grey = (255 * np.clip(small, 0, 1)).astype(np.uint8)
-    return grey
+    return np.asarray(255 * np.clip(small, 0, 1), np.uint8)
 
 
 def shrunk(shape: Sequence[int], side: int = SIDE) -> tuple[int, int]:

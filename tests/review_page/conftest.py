@@ -46,11 +46,12 @@ class FakeEngine(Engine):
         self.kept[job] = np.asarray(pixels)
         return self._found(job, parameters)
 
-    def again(self, result: EngineResult, changes: Mapping[str, Any], *more: Any) -> EngineResult:
+    def run_again(self, result: EngineResult, changes: Mapping[str, Any], *more: Any) -> Any:
         if self.forgets:
             raise EngineForgot("it is gone")
         assert result.job is not None
-        return self._found(result.job, changes)
+        found = self._found(result.job, changes)
+        return found, {"objects": as_npy(found.extra["objects"])}
 
     def forget(self, result: EngineResult) -> None:
         self.kept.pop(str(result.job), None)

@@ -107,6 +107,18 @@ def test_another_process_is_noticed(history: History, disks: np.ndarray) -> None
     np.testing.assert_array_equal(history.labels()[0], np.where(disks == 3, 3, 0))
 
 
+def test_another_engine_is_waited_for(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    with (
+        history.alone(),
+        pytest.raises(CellspanError, match="Another engine is changing this image"),
+        again(history).alone(),
+    ):
+        pass
+    with again(history).alone():
+        pass
+
+
 def test_the_oldest_steps_become_the_base(history: History, disks: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_STEPS", 2)
     labels = disks

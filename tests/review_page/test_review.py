@@ -68,6 +68,34 @@ def test_pairs_and_results_are_no_images(plate: Path) -> None:
     assert len(find_inputs([str(plate)])) == 2
 
 
+@pytest.mark.parametrize("fault", [None, RuntimeError("a fault")])
+def test_one_bad_image_does_not_cost_the_others(
+    fault: Exception | None, plate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = review_of(plate)
+    [bad] = [image for image in review.images.values() if image.name == "A01.tif"]
+    if fault is None:
+        bad.history.judge("accepted")
+        (review.place / "images" / bad.id / "state.json").write_text("{")
+    else:
+        monkeypatch.setattr(bad, "read", lambda: (_ for _ in ()).throw(fault))
+    entries = read(review)
+    words = "cannot be read" if fault is None else "internal error"
+    assert words in entries["A01.tif"]["sentence"]
+    assert (entries["A01.tif"]["state"], entries["B02.tif"]["shape"]) == ("failed", [64, 72])
+    review.write_verdicts()
+
+
+def test_images_whose_results_would_have_the_same_names(plate: Path) -> None:
+    tifffile.imwrite(plate / "A01.tiff", np.zeros((9, 9), np.uint8))
+    review = review_of(plate)
+    entries = read(review)
+    assert (entries["A01.tif"]["count"], entries["A01.tiff"]["state"]) == (2, "none")
+    [second] = [image for image in review.images.values() if image.name == "A01.tiff"]
+    with pytest.raises(CellspanError, match=r"the names of those of .*A01\.tif; rename"):
+        second.require_own_names()
+
+
 def test_verdicts_in_a_file(plate: Path) -> None:
     review = review_of(plate)
     next(iter(review.images.values())).history.judge("accepted")

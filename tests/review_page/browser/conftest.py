@@ -164,7 +164,7 @@ class Opened:
 
     def ready(self) -> Opened:
         """Wait until everything in view is drawn."""
-        self.page.wait_for_selector("canvas[data-complete=true]")
+        self.page.wait_for_selector("[data-testid=stage][aria-busy=false] canvas[data-complete=true]")
         return self
 
     def api(self, path: str) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -69,8 +70,6 @@ def test_zoom_and_pan_by_keyboard(opened: Opened) -> None:
 
 def test_the_picture_has_the_grey_values_of_the_image(opened: Opened) -> None:
     """Against the file itself: bright where the image is bright, scaled as the sliders say."""
-    import tifffile
-
     opened.page.keyboard.press("1")
     opened.button("Off").click()
     details = opened.api(f"images/{opened.id}")

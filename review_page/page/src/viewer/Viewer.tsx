@@ -86,6 +86,7 @@ export function Viewer({ image }: { image: ImageDetails & { shape: [number, numb
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard moves the picture and the cross in it
       tabIndex={0}
       aria-label={label.value}
+      aria-busy={opened.outlines.value === null}
       data-testid="stage"
       onPointerDown={gestures.down}
       onPointerMove={(event) => {

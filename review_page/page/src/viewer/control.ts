@@ -19,7 +19,7 @@ export function stepObject(by: 1 | -1, add: boolean): void {
   const last = [...opened.selected.value].at(-1) ?? null;
   const next = places.value.after(last, by);
   if (next === null) {
-    tell("There are no objects in this plane.");
+    tell(opened.outlines.value ? "There are no objects in this plane." : "The outlines are still read.");
     return;
   }
   if (add)
@@ -38,11 +38,13 @@ export function reveal(label: number): void {
 export function beginDraw(): void {
   clearLine();
   opened.tool.value = "draw";
+  navigation.value?.focus();
 }
 
 export function beginSplit(): void {
   clearLine();
   opened.beginSplit();
+  navigation.value?.focus();
 }
 
 /** Give up the line, then the tool, then the selection: one a time. */

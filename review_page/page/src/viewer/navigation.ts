@@ -71,9 +71,11 @@ export class Navigation {
     this.go(fitting(this.image, this.screen));
   }
 
-  /** One image pixel is one pixel of the page. */
+  /** One image pixel is one pixel of the page, and lies on one, so that nothing is blurred or doubled. */
   actualSize(): void {
     this.selection.call(this.behavior.scaleTo, 1);
+    const { zoom: k, x, y } = this.view;
+    this.go({ zoom: k, x: Math.round(x), y: Math.round(y) });
   }
 
   zoomBy(factor: number): void {
@@ -96,6 +98,11 @@ export class Navigation {
     if (inside && large) return;
     const wanted = large ? view.zoom : Math.min(MOST_ZOOM, 80 / side);
     this.go(centred((box.left + box.right) / 2, (box.top + box.bottom) / 2, wanted, screen));
+  }
+
+  /** Give the keyboard to the picture. */
+  focus(): void {
+    this.target.focus({ preventScroll: true });
   }
 
   /** Begin drawing by keyboard in the middle of what is seen. */

@@ -36,7 +36,7 @@ CELLPOSE_4 = "4.2.1.1"
 STARDIST = "0.9.2"
 BIOIMAGEIO = ("bioimageio.core==0.11.0", "pydantic<2.13")  # it cannot write its files with the newest pydantic
 MKDOCS = "mkdocs-material>=9.6,<10"  # its successor does not yet notice links to files that are not pages
-GROOVIES = ("3.0.25", "4.0.29", "5.0.3")  # Fiji had 3.0 and has 4.0
+GROOVIES = ("3.0.25", "4.0.18", "4.0.29", "5.0.3")  # Fiji had 3.0 and has 4.0; 2.14 has 4.0.18
 DEBIAN_PACKAGES = {
     "chromium": "chromium",  # for the review page
     "javac": "openjdk-17-jdk-headless",  # ImageJ, and CellProfiler's python-javabridge is built against it

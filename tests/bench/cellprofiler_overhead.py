@@ -1,8 +1,8 @@
 """What the module adds to the engine's time, to CellProfiler's memory: `python -m tests.bench.cellprofiler_overhead`.
 
 A real CellProfiler (its Python is given by --cellprofiler) runs the installed module on a 1024x1024 field of simulated
-nuclei: the time of the module less the engine's own seconds, that of a changed threshold in test mode, and the growth of
-the process over many image sets.
+nuclei: the time of the module less the engine's own seconds, that of a changed threshold in test mode, and the growth
+of the process over many image sets.
 """
 
 from __future__ import annotations

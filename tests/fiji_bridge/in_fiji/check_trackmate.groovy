@@ -90,6 +90,15 @@ assert read.readingOk : read.errorMessage
 assert again.detectorFactory.key == "CELLSPAN_DETECTOR"
 assert again.detectorSettings == planes.settings.detectorSettings
 
+// ---- the fields in TrackMate's window: what is no number becomes the default, a comma is read
+
+def panel = detector.getDetectorConfigurationPanel(planes.settings, planes.model)
+panel.settings = planes.settings.detectorSettings
+assert panel.settings == planes.settings.detectorSettings
+panel.texts.DIAMETER.text = "12,5"
+panel.texts.FLOW_THRESHOLD.text = "much"
+assert panel.settings.DIAMETER == 12.5d && panel.settings.FLOW_THRESHOLD == 0.4d && panel.texts.FLOW_THRESHOLD.text == "0.4"
+
 // ---- mistakes are told in TrackMate
 
 assert tracked(lapse, [MODEL: "missing"]).contains("There is no model 'missing'")

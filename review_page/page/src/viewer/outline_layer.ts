@@ -9,6 +9,7 @@ import {
   Group,
   LineSegments,
   Mesh,
+  NoBlending,
   RawShaderMaterial,
 } from "three";
 import type { Outline } from "../server/answers";
@@ -176,7 +177,7 @@ export class OutlineLayer {
     });
     this.fine = this.fill.clone();
     this.fine.fragmentShader = FINE_FRAGMENT;
-    this.fine.transparent = false;
+    this.fine.blending = NoBlending;
     Object.assign(this.fine.uniforms, placing); // a clone has copies, which would not move with the view
   }
 
@@ -212,7 +213,6 @@ export class OutlineLayer {
           ? new LineSegments(thinGeometry(region.outlines, tolerance), this.fine)
           : new Mesh(lineGeometry(region.outlines, tolerance), this.line);
     mesh.frustumCulled = false;
-    mesh.renderOrder = 1;
     region.meshes.set(key, mesh);
     this.group.add(mesh);
     return mesh;

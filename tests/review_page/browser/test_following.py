@@ -24,6 +24,7 @@ def large(open_review: Opens, tmp_path: Path) -> Opened:
     opened = Opened(page).ready()
     page.keyboard.press("g")
     expect(page.locator(".image-bar .facts")).to_contain_text(re.compile(r"\d+ objects"), timeout=120_000)
+    expect(opened.stage).to_have_attribute("aria-label", re.compile(r", [1-9]\d* objects in this plane"))
     return opened
 
 

@@ -98,7 +98,7 @@ def test_corrections_are_replaced_only_if_the_person_says_so(large: Opened) -> N
 def test_the_diameter_follows_when_the_slider_rests(large: Opened) -> None:
     page = large.page
     revision = large.outlines()["revision"]
-    field = page.locator(".panel").get_by_label("Diameter, number")
+    field = page.locator(".panel").get_by_label(re.compile(r"^Diameter.*, number$"))
     field.fill("60")
     field.press("Enter")
     page.wait_for_function(

@@ -25,7 +25,7 @@ def test_images_without_results_are_segmented(open_review: Opens, unsegmented: P
     expect(page.locator(".card", has_text="broken")).to_contain_text("not an image")
     page.get_by_role("button", name="Segment …").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_label("Model")).to_have_value("nuclei")
+    expect(dialog.get_by_label("Model", exact=True)).to_have_value("nuclei")
     dialog.get_by_role("button", name="Segment", exact=True).click()
     for number in range(3):
         expect(page.locator(".card", has_text=f"field_{number}")).to_contain_text(
@@ -54,10 +54,9 @@ def test_sort_and_search(open_review: Opens, segmented: Path) -> None:
     write_reviewed(segmented, "few", nuclei(9)[0], np.zeros((256, 256), np.int32))
     page = open_review(segmented)
     expect(page.locator(".card", has_text="few")).to_contain_text("0 objects")
-    page.get_by_label("Sort").select_option("fewest objects")
+    page.get_by_label("Sort", exact=True).select_option("fewest objects")
     expect(page.locator(".card .name").first).to_have_text("few.tif")
-    page.keyboard.press("Escape")
-    page.get_by_label("Sort").blur()
+    page.get_by_label("Sort", exact=True).blur()
     page.keyboard.press("/")
     page.keyboard.type("field_1")
     expect(page.locator(".card")).to_have_count(1)

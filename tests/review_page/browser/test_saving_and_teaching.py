@@ -66,7 +66,7 @@ def test_teach_a_model_with_the_accepted_images(open_review: Opens, segmented: P
     for number in table.locator("tbody tr").first.locator("td").all_inner_texts():
         assert 0 <= float(number) <= 1
     use.click()
-    expect(page.get_by_role("dialog").get_by_label("Model")).to_have_value("taught_here")
+    expect(page.get_by_role("dialog").get_by_label("Model", exact=True)).to_have_value("taught_here")
     assert "taught_here" in engine.run("models", "list")
 
 

@@ -148,7 +148,7 @@ def test_objects_of_a_stack_keep_their_colour(open_review: Opens, stack: Path) -
     page = open_review(stack)
     page.locator(".card a").first.click()
     opened = Opened(page).ready()
-    slider = page.get_by_label("Slice")
+    slider = page.get_by_label("Slice", exact=True)
     assert slider.input_value() == "4"
     page.keyboard.press("PageUp")
     expect(slider).to_have_value("5")

@@ -15,6 +15,7 @@ export function PlaneSliders({ image }: { image: ImageDetails }) {
             min={0}
             max={image.slices - 1}
             value={plane.value.z}
+            aria-label="Slice"
             aria-valuetext={`${plane.value.z + 1} of ${image.slices}`}
             onInput={(event) => goToPlane({ z: event.currentTarget.valueAsNumber })}
           />
@@ -31,6 +32,7 @@ export function PlaneSliders({ image }: { image: ImageDetails }) {
             min={0}
             max={image.frames - 1}
             value={plane.value.t}
+            aria-label="Frame"
             aria-valuetext={`${plane.value.t + 1} of ${image.frames}`}
             onInput={(event) => goToPlane({ t: event.currentTarget.valueAsNumber })}
           />

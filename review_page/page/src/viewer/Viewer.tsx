@@ -78,7 +78,10 @@ export function Viewer({ image }: { image: ImageDetails & { shape: [number, numb
   });
 
   const gestures = useGestures(() => view.value, stage);
-  const label = useComputed(() => `${image.name}. ${describeTool(opened.tool.value)}`);
+  const label = useComputed(
+    () =>
+      `${image.name}, ${opened.labels.value.length} objects in this plane. ${describeTool(opened.tool.value)}`,
+  );
   return (
     <section
       ref={stage}

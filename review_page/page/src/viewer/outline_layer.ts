@@ -7,9 +7,9 @@ import {
   DoubleSide,
   GLSL3,
   Group,
-  InstancedBufferAttribute,
-  InstancedBufferGeometry,
+  LineSegments,
   Mesh,
+  NoBlending,
   RawShaderMaterial,
 } from "three";
 import type { Outline } from "../server/answers";
@@ -19,29 +19,32 @@ import { rgb } from "./contrast";
 import { piecesOf } from "./pieces";
 import { boxOfPolygon } from "./places";
 import type { Placing } from "./placing";
-import { FILL_FRAGMENT, FILL_VERTEX, LINE_FRAGMENT, LINE_VERTEX } from "./shaders";
+import { FILL_FRAGMENT, FILL_VERTEX, FINE_FRAGMENT, LINE_FRAGMENT, LINE_VERTEX } from "./shaders";
 import { simplified } from "./simplify";
 
 export type Showing = "outlines" | "fill" | "off";
 
-const REGION = 1024;
+const REGION = 512;
 const WIDTH = 1.6;
-const UNSEEN = 0.4; // screen pixels of difference that nobody sees
+const UNSEEN = 0.5; // screen pixels of difference that nobody sees
 
 interface Region {
   box: Box;
   outlines: Outline[];
-  meshes: Map<string, Mesh>;
+  meshes: Map<string, Mesh | LineSegments>;
 }
 
-/** How coarse outlines may be at a zoom, as a power of two: 0 = every point. */
+/** How coarse outlines may be at a zoom, as a power of two: 0 = every point, which matters where pixels are seen. */
 export function detailFor(zoom: number): number {
-  return zoom >= 1 ? 0 : Math.min(6, Math.floor(Math.log2(1 / zoom)) + 1);
+  return zoom >= 2 ? 0 : Math.min(7, Math.floor(Math.log2(1 / zoom)) + 2);
 }
 
 export function toleranceOf(detail: number): number {
-  return detail === 0 ? 0 : UNSEEN * 2 ** (detail - 1);
+  return detail === 0 ? 0 : UNSEEN * 2 ** (detail - 2);
 }
+
+/** From here on outlines are thin lines: where objects are small, wide ones would hide them, and cost twice as much. */
+const THIN = 3;
 
 /** Outlines by the region in which they begin, each with the box around all of its outlines. */
 export function regionsOf(outlines: Outline[]): Region[] {
@@ -65,32 +68,57 @@ function bytesOf(color: string): [number, number, number] {
   return [r * 255, g * 255, b * 255];
 }
 
-/** One instance for every stretch of every outline. */
-function lineGeometry(outlines: Outline[], tolerance: number): InstancedBufferGeometry {
+/** Where the four corners of a stretch lie: at its begin or end, on its left or right. */
+const CORNERS = [0, -1, 1, -1, 0, 1, 1, 1];
+
+/** Four corners for every stretch of every outline. No instances: drawn by software, each of these costs a draw. */
+function lineGeometry(outlines: Outline[], tolerance: number): BufferGeometry {
   const polygons = outlines.map((outline) => simplified(outline.polygon, tolerance));
   const count = polygons.reduce((sum, polygon) => sum + polygon.length / 2, 0);
-  const stretches = new Float32Array(4 * count);
-  const tints = new Uint8Array(4 * count);
+  const stretches = new Float32Array(16 * count);
+  const tints = new Uint8Array(16 * count);
+  const corners = new Int8Array(8 * count);
+  const triangles = new Uint32Array(6 * count);
   let at = 0;
   polygons.forEach((polygon, index) => {
-    const color = bytesOf((outlines[index] as Outline).color);
-    for (let i = 0, j = polygon.length - 2; i < polygon.length; j = i, i += 2, at += 4) {
-      stretches.set(
-        [polygon[j] as number, polygon[j + 1] as number, polygon[i] as number, polygon[i + 1] as number],
-        at,
-      );
-      tints.set(color, at);
+    const [r, g, b] = bytesOf((outlines[index] as Outline).color);
+    for (let i = 0, j = polygon.length - 2; i < polygon.length; j = i, i += 2, at += 1) {
+      const ends = [polygon[j], polygon[j + 1], polygon[i], polygon[i + 1]] as number[];
+      for (let corner = 0; corner < 4; corner++) {
+        stretches.set(ends, 16 * at + 4 * corner);
+        tints.set([r, g, b, 255], 16 * at + 4 * corner);
+      }
+      corners.set(CORNERS, 8 * at);
+      const first = 4 * at;
+      triangles.set([first, first + 1, first + 2, first + 2, first + 1, first + 3], 6 * at);
     }
   });
-  const geometry = new InstancedBufferGeometry();
-  geometry.setAttribute(
-    "position",
-    new BufferAttribute(new Float32Array([0, -1, 0, 1, -1, 0, 0, 1, 0, 1, 1, 0]), 3),
-  );
-  geometry.setIndex([0, 1, 2, 2, 1, 3]);
-  geometry.setAttribute("stretch", new InstancedBufferAttribute(stretches, 4));
-  geometry.setAttribute("tint", new InstancedBufferAttribute(tints, 4, true));
-  geometry.instanceCount = count;
+  const geometry = new BufferGeometry();
+  geometry.setAttribute("position", new BufferAttribute(corners, 2));
+  geometry.setAttribute("stretch", new BufferAttribute(stretches, 4));
+  geometry.setAttribute("tint", new BufferAttribute(tints, 4, true));
+  geometry.setIndex(new BufferAttribute(triangles, 1));
+  return geometry;
+}
+
+/** A line of one screen pixel for every stretch. */
+function thinGeometry(outlines: Outline[], tolerance: number): BufferGeometry {
+  const [points, tints, ends]: [number[], number[], number[]] = [[], [], []];
+  for (const outline of outlines) {
+    const polygon = simplified(outline.polygon, tolerance);
+    const first = points.length / 2;
+    const count = polygon.length / 2;
+    const color = bytesOf(outline.color);
+    points.push(...polygon);
+    for (let i = 0; i < count; i++) {
+      tints.push(...color, 255);
+      ends.push(first + i, first + ((i + 1) % count));
+    }
+  }
+  const geometry = new BufferGeometry();
+  geometry.setAttribute("position", new BufferAttribute(new Float32Array(points), 2));
+  geometry.setAttribute("tint", new BufferAttribute(new Uint8Array(tints), 4, true));
+  geometry.setIndex(ends);
   return geometry;
 }
 
@@ -99,11 +127,11 @@ function fillGeometry(outlines: Outline[], tolerance: number): BufferGeometry {
   const [corners, tints, triangles]: [number[], number[], number[]] = [[], [], []];
   for (const { outer, holes } of piecesOf(outlines)) {
     const rings = [outer, ...holes].map((ring) => simplified(ring.polygon, tolerance));
-    const first = corners.length / 3;
+    const first = corners.length / 2;
     const color = bytesOf(outer.color);
     const flat = rings.flat();
     for (let i = 0; i < flat.length; i += 2) {
-      corners.push(flat[i] as number, flat[i + 1] as number, 0);
+      corners.push(flat[i] as number, flat[i + 1] as number);
       tints.push(...color, 255);
     }
     const starts: number[] = [];
@@ -114,7 +142,7 @@ function fillGeometry(outlines: Outline[], tolerance: number): BufferGeometry {
     for (const corner of earcut(flat, starts)) triangles.push(first + corner);
   }
   const geometry = new BufferGeometry();
-  geometry.setAttribute("position", new BufferAttribute(new Float32Array(corners), 3));
+  geometry.setAttribute("position", new BufferAttribute(new Float32Array(corners), 2));
   geometry.setAttribute("tint", new BufferAttribute(new Uint8Array(tints), 4, true));
   geometry.setIndex(triangles);
   return geometry;
@@ -124,6 +152,7 @@ export class OutlineLayer {
   readonly group = new Group();
   private readonly line: RawShaderMaterial;
   private readonly fill: RawShaderMaterial;
+  private readonly fine: RawShaderMaterial;
   private regions: Region[] = [];
 
   constructor(placing: Placing) {
@@ -146,6 +175,10 @@ export class OutlineLayer {
       fragmentShader: FILL_FRAGMENT,
       uniforms: { ...placing },
     });
+    this.fine = this.fill.clone();
+    this.fine.fragmentShader = FINE_FRAGMENT;
+    this.fine.blending = NoBlending;
+    Object.assign(this.fine.uniforms, placing); // a clone has copies, which would not move with the view
   }
 
   setOutlines(outlines: Outline[]): void {
@@ -171,13 +204,15 @@ export class OutlineLayer {
     }
   }
 
-  private made(region: Region, key: string, showing: Showing, tolerance: number): Mesh {
-    const mesh =
+  private made(region: Region, key: string, showing: Showing, tolerance: number): Mesh | LineSegments {
+    const thin = toleranceOf(THIN) <= tolerance;
+    const mesh: Mesh | LineSegments =
       showing === "fill"
         ? new Mesh(fillGeometry(region.outlines, tolerance), this.fill)
-        : new Mesh(lineGeometry(region.outlines, tolerance), this.line);
+        : thin
+          ? new LineSegments(thinGeometry(region.outlines, tolerance), this.fine)
+          : new Mesh(lineGeometry(region.outlines, tolerance), this.line);
     mesh.frustumCulled = false;
-    mesh.renderOrder = 1;
     region.meshes.set(key, mesh);
     this.group.add(mesh);
     return mesh;
@@ -192,5 +227,6 @@ export class OutlineLayer {
     this.clear();
     this.line.dispose();
     this.fill.dispose();
+    this.fine.dispose();
   }
 }

@@ -42,6 +42,7 @@ export class Picture {
       alpha: false,
     });
     this.renderer.setPixelRatio(window.devicePixelRatio);
+    this.renderer.sortObjects = false; // the image first, outlines over it, as they were added
     this.renderer.setClearColor(0x000000, 1);
     this.imageLayer = new ImageLayer(image, this.placing, (error) => {
       if (error) failed(error);

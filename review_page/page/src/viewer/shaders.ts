@@ -39,7 +39,7 @@ export const LINE_VERTEX = `
 precision highp float;
 ${PLACING}
 uniform float width;
-in vec3 position;
+in vec2 position;
 in vec4 stretch;
 in vec4 tint;
 out float across;
@@ -67,12 +67,12 @@ void main() { shown = vec4(lineColor, clamp(0.5 * width + 0.5 - abs(across), 0.0
 export const FILL_VERTEX = `
 precision highp float;
 ${PLACING}
-in vec3 position;
+in vec2 position;
 in vec4 tint;
 out vec3 fillColor;
 void main() {
   fillColor = tint.rgb;
-  gl_Position = placed(onScreen(position.xy));
+  gl_Position = placed(onScreen(position));
 }`;
 
 export const FILL_FRAGMENT = `
@@ -80,3 +80,9 @@ precision highp float;
 in vec3 fillColor;
 out vec4 shown;
 void main() { shown = vec4(fillColor, 0.45); }`;
+
+export const FINE_FRAGMENT = `
+precision highp float;
+in vec3 fillColor;
+out vec4 shown;
+void main() { shown = vec4(fillColor, 1.0); }`;

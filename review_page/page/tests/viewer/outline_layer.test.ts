@@ -8,17 +8,17 @@ describe("detail of outlines", () => {
       expect(toleranceOf(detailFor(zoom)) * zoom).toBeLessThanOrEqual(0.5);
   });
 
-  it("is full from 100 % on", () => {
-    expect([detailFor(1), detailFor(30)]).toEqual([0, 0]);
+  it("is full where pixels are seen", () => {
+    expect([detailFor(2), detailFor(30)]).toEqual([0, 0]);
   });
 });
 
 describe("regions", () => {
   it("hold every outline once, with a box around all of it", () => {
-    const outlines = [square(1, 1000, 10, 100), square(2, 10, 10, 10), square(3, 3000, 3000, 5)];
+    const outlines = [square(1, 500, 10, 100), square(2, 10, 10, 10), square(3, 3000, 3000, 5)];
     const regions = regionsOf(outlines);
     expect(regions.flatMap((region) => region.outlines)).toHaveLength(3);
-    expect(regions[0]?.box).toEqual({ left: 10, top: 10, right: 1100, bottom: 110 });
+    expect(regions[0]?.box).toEqual({ left: 10, top: 10, right: 600, bottom: 110 });
     expect(regions).toHaveLength(2);
   });
 });

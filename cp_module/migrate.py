@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.installed import run_apart
-from cellspan.core.models.official import FILE_OF, OFFICIAL, partner_for_nuclei
-from cellspan.core.models.registry import cellpose_folder
+from cellspan.core.models.cellposes_own import fetch_command, is_here, name_here
+from cellspan.core.models.official import OFFICIAL, partner_for_nuclei
 from cellspan.cp_module import read_project, runcellpose
 from cellspan.cp_module.loading import find_python
 from cellspan.cp_module.plugin.cellspan_plugin.layout import (
@@ -47,8 +47,6 @@ LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # str.splitlines splits a
 MODULE_START = re.compile(r"\w+:\[.*\bmodule_num:")
 MODULE_NUMBER = re.compile(r"module_num:(\d+)")
 MODULE_REVISION = re.compile(r"variable_revision_number:(\d+)")
-CELLPOSE = "cellpose/"  # prefix for Cellpose models with the name of a bundled model
-BUNDLED = ("cyto", "nuclei")  # such names
 ELSEWHERE = "Elsewhere..."
 
 
@@ -282,14 +280,9 @@ def _restoring(old: runcellpose.Settings) -> dict[str, str]:
     return changes
 
 
-def _is_here(name: str) -> bool:
-    """Whether this model of Cellpose is on this computer."""
-    return name in OFFICIAL and (cellpose_folder() / FILE_OF.get(name, name)).is_file()
-
-
 def _model(old: runcellpose.Settings) -> str:
     """Cellpose's own model, if it is here; else the bundled one for such objects, so that the step runs."""
-    if old.model == "custom" or _is_here(old.model):
+    if old.model == "custom" or is_here(old.model):
         return MODEL_CUSTOM
     return MODEL_NUCLEI if old.model == "nuclei" else MODEL_CELLS
 
@@ -297,7 +290,7 @@ def _model(old: runcellpose.Settings) -> str:
 def _custom_model(old: runcellpose.Settings) -> str:
     """The name of Cellpose's model; of one's own, the path of its file, or its name if the folder is not known."""
     if old.model != "custom":
-        return _name_here(old.model)
+        return name_here(old.model)
     folder, file = _model_folder(old), old.text("model_file")
     return f"{folder}/{file}" if folder else file
 
@@ -314,11 +307,6 @@ def _model_folder(old: runcellpose.Settings) -> str:
     if is_windows:
         folder = ("//" if folder.startswith("\\\\") else "") + re.sub(r"[\\/]+", "/", folder.lstrip("\\"))
     return folder.rstrip("/") if folder.strip("/") else ""
-
-
-def _name_here(name: str) -> str:
-    """The name by which a model of Cellpose is found here."""
-    return f"{CELLPOSE}{name}" if name in BUNDLED else name
 
 
 def _notes(old: runcellpose.Settings) -> Iterator[str]:
@@ -361,16 +349,12 @@ def _note_on_model(old: runcellpose.Settings) -> str:
     note = f"the model {old.model} becomes {_model(old)}, trained on other images; check some outlines first."
     if old.model not in OFFICIAL:
         return note
-    own = f"run `{_fetch_command(old.model)}`, and migrate again"
-    return f"{note} To keep Cellpose's model, {own} (or select {MODEL_CUSTOM} and enter {_name_here(old.model)})."
-
-
-def _fetch_command(name: str) -> str:
-    return f"cellspan models fetch {name}"
+    own = f"run `{fetch_command(old.model)}`, and migrate again"
+    return f"{note} To keep Cellpose's model, {own} (or select {MODEL_CUSTOM} and enter {name_here(old.model)})."
 
 
 def _fetch(names: list[str]) -> str:
-    return " and ".join(f"`{_fetch_command(name)}`" for name in names)
+    return " and ".join(f"`{fetch_command(name)}`" for name in names)
 
 
 def _note_on_custom_model(old: runcellpose.Settings) -> str:
@@ -387,7 +371,7 @@ def _notes_on_restoring(old: runcellpose.Settings) -> Iterator[str]:
     """What must be here before the step runs: the model, and its partner for the image of the nuclei."""
     name = old.text("denoise_model")
     needed = [name, partner_for_nuclei(name)] if old.yes("nuclei") else [name]
-    missing = [model for model in dict.fromkeys(needed) if not _is_here(model)]
+    missing = [model for model in dict.fromkeys(needed) if not is_here(model)]
     if missing:
         yield f"the image is restored with {name}, as before; this needs {_fetch(missing)} once on each computer."
 

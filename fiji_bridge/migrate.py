@@ -13,6 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.models.cellposes_own import fetch_command, is_here, name_here
+from cellspan.core.models.official import OFFICIAL
 
 COMMAND = "Segment Cells"
 SCRIPT = "Segment_Cells.groovy"
@@ -222,15 +224,18 @@ def _model(call: _Call, options: dict[str, str]) -> tuple[str, list[str]]:
     """Our model for theirs, which is taken out of the options."""
     name, path = options.pop("model", ""), options.pop("model_path", "")
     if (not name or call.name == CUSTOM_COMMAND) and not NO_MODEL_PATH.fullmatch(path):
-        return path, [
-            f"the model {call.readable(path)} is used from where it is; it must be a model of Cellpose 1 to 3."
-        ]
+        return path, [f"the model {call.readable(path)} is used from where it is; it must be a model of Cellpose."]
     if VARIABLE.search(name):
         return name, [f"the model is given by {call.readable(name)}; ours are called cyto and nuclei."]
+    name = name or "cyto"
+    if is_here(name):
+        return name_here(name), [
+            f"the model {name} is Cellpose's, as before; other computers need it too: `{fetch_command(name)}`."
+        ]
     ours = "nuclei" if name == "nuclei" else "cyto"
-    return ours, [
-        f"the model {name or 'cyto'} becomes {ours}, which was trained on other images; check some outlines first."
-    ]
+    note = f"the model {name} becomes {ours}, which was trained on other images; check some outlines first."
+    keep = f" To keep Cellpose's model, run `{fetch_command(name)}` and write model=[{name_here(name)}]."
+    return ours, [note + (keep if name in OFFICIAL else "")]
 
 
 def _uses_of_the_label_image(text: str) -> list[str]:

@@ -10,12 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.models.official import FILE_OF
 from cellspan.core.parameters import Parameters
 from cellspan.fiji_bridge.migrate import migrate_macro, our_settings
 
 pytestmark = pytest.mark.quick
 
 OPTIONS = "env_path=/envs/cp env_type=conda model=cyto3 model_path=path/to/own_cellpose_model diameter=30 ch1=0 ch2=-1"
+
+
+@pytest.fixture(autouse=True)
+def cellposes_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Cellpose's models would be; there are none."""
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path / "models"))
 
 
 def migrated(folder: Path, macro: str) -> tuple[str, list[str]]:
@@ -124,6 +131,10 @@ def test_the_older_command(tmp_path: Path) -> None:
     ("options", "note"),
     [
         ("model=cyto3", "the model cyto3 becomes cyto"),
+        (
+            "model=theirs",
+            "the model theirs becomes cyto, which was trained on other images; check some outlines first.",
+        ),
         ("model= model_path=/m/mine", "the model /m/mine is used from where it is"),
         ("model=cyto omni=true", "omni has no counterpart"),
         ("model=cyto additional_flags=[--save_rois, True]", "save_rois=True has no counterpart."),
@@ -132,6 +143,17 @@ def test_the_older_command(tmp_path: Path) -> None:
 )
 def test_what_has_no_counterpart_is_named(tmp_path: Path, options: str, note: str) -> None:
     assert f"line 1: {note}" in notes(tmp_path, options)
+
+
+@pytest.mark.parametrize(("name", "here"), [("cyto3", "cyto3"), ("cyto", "[cellpose/cyto]"), ("cpsam", "cpsam")])
+def test_models_of_cellpose_that_are_here_stay(tmp_path: Path, name: str, here: str) -> None:
+    assert f"run `cellspan models fetch {name}` and write model=[{here.strip('[]')}]." in notes(
+        tmp_path, f"model={name}"
+    )
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / FILE_OF.get(name, name)).touch()
+    assert ours(tmp_path, f'"model={name}"') == f'"model={here}"'
+    assert f"the model {name} is Cellpose's, as before" in notes(tmp_path, f"model={name}")
 
 
 def test_lines_that_use_the_label_image_are_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files that napari opens and saves for cellspan: label images, and outlines of ImageJ as labels."""
+"""Files that napari opens and saves for cellspan: label images, outlines of ImageJ, and Cellpose's `_seg.npy`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import numpy as np
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import write_atomically
+from cellspan.core.objects.labels import as_labels
+from cellspan.core.objects.roi_zip import write_roi_zip
 from cellspan.core.pictures.reading import read_labels
+from cellspan.core.pictures.seg_npy import SEG
 from cellspan.core.results.label_files import write_labels
+from cellspan.core.results.rois import outlines_of
 from cellspan.core.training.roi_sets import read_annotation, read_rois
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -21,22 +25,34 @@ ROI_SETS = ("_rois.zip", "RoiSet.zip")
 def reader_of(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
     """What napari calls to open one of our files, or None if it is none of them."""
     paths = [path] if isinstance(path, str) else path
-    return read if all(name.endswith(("_labels.tif", *ROI_SETS)) for name in paths) else None
+    return read if all(name.endswith(("_labels.tif", SEG, *ROI_SETS)) for name in paths) else None
 
 
 def read(path: str | list[str]) -> list[LayerData]:
-    """Label images and outlines, each as a layer of labels; raises CellspanError that names the file."""
+    """What our files hold, each as a layer of labels; raises CellspanError that names the file."""
     paths = [path] if isinstance(path, str) else path
     return [(_labels_in(Path(name)), {"name": Path(name).stem}, "labels") for name in paths]
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Save a layer of labels, (Y, X) or (Z, Y, X), as `cellspan segment` saves label images."""
+    labels = _one_image(data)
+    write_atomically(Path(path), lambda part: write_labels(part, labels))
+    return [path]
+
+
+def write_outlines(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Save the outlines of a layer of labels, (Y, X) or (Z, Y, X), for ImageJ's ROI Manager."""
+    rois = outlines_of(as_labels(_one_image(data)))
+    write_atomically(Path(path), lambda part: write_roi_zip(part, rois))
+    return [path]
+
+
+def _one_image(data: Any) -> Any:
     labels = np.asarray(data)
     if labels.ndim not in (2, 3):
         raise CellspanError(f"Labels with {labels.ndim} axes cannot be one label image; save planes or a z-stack.")
-    write_atomically(Path(path), lambda part: write_labels(part, labels))
-    return [path]
+    return labels
 
 
 def _labels_in(path: Path) -> Any:

@@ -12,7 +12,8 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.objects.outlines import labels_to_rois
 from cellspan.core.objects.roi_zip import write_roi_zip
 from cellspan.core.pictures.reading import read_labels
-from cellspan.napari_plugin.files import read, reader_of, write_labels_layer
+from cellspan.core.results.cellpose_files import write_seg
+from cellspan.napari_plugin.files import read, reader_of, write_labels_layer, write_outlines
 
 pytestmark = pytest.mark.quick
 
@@ -36,6 +37,25 @@ def test_outlines_of_imagej_become_labels(tmp_path: Path) -> None:
     write_roi_zip(path, labels_to_rois(LABELS))
     [(data, _, kind)] = read(str(path))
     assert kind == "labels"
+    np.testing.assert_array_equal(data, LABELS)
+
+
+def test_outlines_go_back_to_imagej(tmp_path: Path) -> None:
+    path = str(tmp_path / "a_RoiSet.zip")
+    assert write_outlines(path, LABELS, {}) == [path]
+    [(data, _, _)] = read(path)
+    np.testing.assert_array_equal(data, LABELS)
+    with pytest.raises(CellspanError, match="4 axes"):
+        write_outlines(path, np.zeros((2, 2, 3, 3), int), {})
+
+
+def test_what_cellposes_window_saved_becomes_labels(tmp_path: Path) -> None:
+    path = tmp_path / "a_seg.npy"
+    flows, probability = np.zeros((2, *LABELS.shape), np.float32), np.zeros(LABELS.shape, np.float32)
+    write_seg(path, LABELS, flows, probability, 10.0, tmp_path / "a.tif", (0, None))
+    assert reader_of(str(path)) is not None
+    [(data, attributes, kind)] = read(str(path))
+    assert (attributes["name"], kind) == ("a_seg", "labels")
     np.testing.assert_array_equal(data, LABELS)
 
 

@@ -27,6 +27,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # the one that runs nox
 LOWEST_PYTHON = "3.10"  # that pyproject.toml allows
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")  # in which a release must work
 # Tests of one file stay together, because they share an engine or an installation.
 WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 # Threads of torch that wait for each other beside other processes: a step of training took ten times as long with two.
@@ -328,6 +329,43 @@ def stardist(session: nox.Session) -> None:
     """Trains cellspan and StarDist on the same images for the same CPU minutes; on demand."""
     session.install(f"stardist=={STARDIST}", "tensorflow-cpu", ".[train,test]")
     session.run("python", "tests/bench/against_stardist.py", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def release(session: nox.Session) -> None:
+    """What is published, built into dist/ and tried in an empty environment of every Python here; uploads nothing."""
+    dist = Path("dist").absolute()
+    shutil.rmtree(dist, ignore_errors=True)
+    session.install("build", "twine")
+    session.run("python", "-m", "build")
+    built = sorted(dist.iterdir())
+    session.run("twine", "check", "--strict", *map(str, built))
+    [wheel] = dist.glob("*.whl")
+    tried = [version for version in PYTHONS if try_wheel(session, wheel, version)]
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in built]
+    (dist / "SHA256SUMS").write_text("".join(sums))
+    session.log(
+        f"{dist}: {len(built)} files, tried with Python {', '.join(tried)}; see RELEASE.md for what comes next."
+    )
+
+
+def try_wheel(session: nox.Session, wheel: Path, version: str) -> bool:
+    """Install the wheel alone into an empty environment and use it; False if this Python is not here."""
+    base = find_python(version)
+    if base is None:
+        session.warn(f"Python {version} is not here, so the wheel was not tried with it.")
+        return False
+    folder = Path(session.create_tmp()).absolute() / version
+    shutil.rmtree(folder, ignore_errors=True)
+    place = {"VIRTUAL_ENV": str(folder / "env")}
+    session.run("uv", "venv", "-q", "-p", str(base), str(folder / "env"), external=True)
+    session.run("uv", "pip", "install", "-q", str(wheel), env=place, external=True)
+    cellspan = str(folder / "env" / ("Scripts" if os.name == "nt" else "bin") / "cellspan")
+    session.run(cellspan, "demo", "-o", str(folder / "demo"), external=True)
+    for program, inner in (("cellprofiler", "plugins"), ("fiji", "Fiji.app")):
+        (folder / inner / "plugins").mkdir(parents=True)
+        session.run(cellspan, "install", program, "--to", str(folder / inner), external=True, silent=True)
+    return True
 
 
 def require_debian_packages(session: nox.Session) -> None:

@@ -73,11 +73,13 @@ class Result:
     def again(self, parameters: Parameters) -> Result:
         """The same image with other thresholds, sizes, edges, holes, steps or `resample`: the network is not asked.
 
-        The labels are those of a fresh run, bit for bit. Raises CellspanError if other parameters differ, because
-        then the network would see another image, and for volumes.
+        The labels are those of a fresh run, bit for bit. `parameters.model` is not read, as in `Segmenter.segment`.
+        Raises CellspanError if other parameters differ, because then the network would see another image, and for
+        volumes.
         """
         if self.seen is None:
             raise CellspanError("The outputs of a volume are not kept; segment it once more.")
+        parameters = parameters.model_copy(update={"model": self.parameters.model})
         check_same_network(self.parameters, parameters)
         started = time.perf_counter()
         found, outputs = self.seen.objects(parameters)

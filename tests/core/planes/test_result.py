@@ -62,6 +62,13 @@ def test_again_works_from_a_result_that_was_changed_before(segmenter: Segmenter,
     assert np.array_equal(coarse.again(fine).labels, segmenter.segment(image, fine).labels)
 
 
+def test_again_keeps_the_model_of_the_segmenter(segmenter: Segmenter, image: np.ndarray) -> None:
+    first = segmenter.segment(image, Parameters(diameter=24))
+    stricter = first.again(Parameters(model="nuclei", diameter=24, cellprob_threshold=2))
+    assert stricter.model == "nuclei"
+    assert np.array_equal(stricter.labels, first.again(Parameters(diameter=24, cellprob_threshold=2)).labels)
+
+
 @pytest.mark.quick
 def test_what_the_network_sees_cannot_change() -> None:
     before = Parameters(model="nuclei", diameter=20)

@@ -43,11 +43,6 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def slowdown() -> float:
-    """How many programs want each processor just now; what must be fast on a quiet machine may take so much longer."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 class Engine:
     """An engine of its own for the tests of one file, which opens folders for review."""
 

@@ -357,10 +357,10 @@ def try_wheel(session: nox.Session, wheel: Path, version: str) -> bool:
         return False
     folder = Path(session.create_tmp()).absolute() / version
     shutil.rmtree(folder, ignore_errors=True)
-    place = {"VIRTUAL_ENV": str(folder / "env")}
+    programs = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
     session.run("uv", "venv", "-q", "-p", str(base), str(folder / "env"), external=True)
-    session.run("uv", "pip", "install", "-q", str(wheel), env=place, external=True)
-    cellspan = str(folder / "env" / ("Scripts" if os.name == "nt" else "bin") / "cellspan")
+    session.run("uv", "pip", "install", "-q", "--python", str(programs / "python"), str(wheel), external=True)
+    cellspan = str(programs / "cellspan")
     session.run(cellspan, "demo", "-o", str(folder / "demo"), external=True)
     for program, inner in (("cellprofiler", "plugins"), ("fiji", "Fiji.app")):
         (folder / inner / "plugins").mkdir(parents=True)

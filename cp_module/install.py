@@ -20,6 +20,7 @@ FROM_CORE = {
     "client.py": "cellspan.core.service.client",
     "filters.py": "cellspan.core.objects.filters",
     "pairing.py": "cellspan.core.objects.pairing",
+    "partners.py": "cellspan.core.models.partners",
     "row_runs.py": "cellspan.core.objects.row_runs",
     "splitting.py": "cellspan.core.objects.splitting",
 }

@@ -11,7 +11,8 @@ from pathlib import Path
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.installed import run_apart
 from cellspan.core.models.cellposes_own import fetch_command, is_here, name_here
-from cellspan.core.models.official import OFFICIAL, partner_for_nuclei
+from cellspan.core.models.official import OFFICIAL
+from cellspan.core.models.partners import partner_for_nuclei
 from cellspan.cp_module import read_project, runcellpose
 from cellspan.cp_module.loading import find_python
 from cellspan.cp_module.plugin.cellspan_plugin.layout import (

@@ -18,7 +18,7 @@ from roifile import ImagejRoi
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.npy import load_npy
 from cellspan.core.files.writing import write_atomically
-from cellspan.core.models.official import partner_for_nuclei
+from cellspan.core.models.partners import partner_for_nuclei
 from cellspan.core.objects.filters import Filtered, filter_objects, only, renumber
 from cellspan.core.objects.outlines import labels_to_rois
 from cellspan.core.objects.pairing import SPLIT, nuclei_of_discarded_cells, pair

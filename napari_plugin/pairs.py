@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
-from cellspan.core.results.label_files import write_labels
+from cellspan.core.training.pair_files import write_pair
 from cellspan.napari_plugin.stacks import Stack
 
 
@@ -33,12 +32,7 @@ def _written(stack: Stack, labels: NDArray[Any], stem: Path) -> Iterator[Path]:
         if not own.any():
             continue
         place = "".join(f"_{step:04d}" for step in where)
-        image = stem.with_name(f"{stem.name}{place}_img.tif")
-        options: dict[str, Any] = {"metadata": {"axes": "CYX"}} if stack.nuclei is not None else {}
-        colours = "rgb" if stack.is_rgb else "minisblack"
-        tifffile.imwrite(image, pixels, photometric=colours, **options)
-        write_labels(stem.with_name(f"{stem.name}{place}_masks.tif"), own)
-        yield image
+        yield write_pair(stem.parent, f"{stem.name}{place}", pixels, stack.is_rgb, own)
 
 
 def _size(shape: tuple[int, ...]) -> str:

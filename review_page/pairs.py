@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.result_names import PAIRS_MARK
-from cellspan.core.files.together import write_together
 from cellspan.core.files.writing import make_folder
 from cellspan.core.objects.labels import Labels, renumber
 from cellspan.core.parameters import Parameters, parse_parameters
 from cellspan.core.pictures.channels import one_channel
 from cellspan.core.pictures.images import Image
 from cellspan.core.pictures.normalise import combined, scaled_channels
-from cellspan.core.results.label_files import write_labels
+from cellspan.core.training.pair_files import write_pair
 from cellspan.review_page.image import ReviewImage
 from cellspan.review_page.options import known
 from cellspan.review_page.stacks import read_plane
@@ -45,12 +42,7 @@ def write_pairs(image: ReviewImage, folder: Path) -> list[Path]:
     for z, own in _planes(labels):
         place = "" if z is None else f"_{z:04d}"
         pixels, is_rgb = seen_by_model(_image(image, z or 0), parameters)
-        target = folder / f"{stem}{place}_img.tif"
-        masks = folder / f"{stem}{place}_masks.tif"
-        write_together(
-            {target: partial(_write_image, pixels=pixels, is_rgb=is_rgb), masks: partial(write_labels, labels=own)}
-        )
-        written.append(target)
+        written.append(write_pair(folder, f"{stem}{place}", pixels, is_rgb, own))
     return written
 
 
@@ -89,8 +81,3 @@ def _planes(labels: Labels) -> Iterator[tuple[int | None, Labels]]:
 def _image(image: ReviewImage, z: int) -> Image:
     looks = image.looks()
     return Image(read_plane(image.item.path, image.item.series, z), looks.is_rgb, main=looks.main)
-
-
-def _write_image(path: Path, pixels: Pixels, is_rgb: bool) -> None:
-    options: dict[str, Any] = {"metadata": {"axes": "CYX"}} if pixels.ndim == 3 and not is_rgb else {}
-    tifffile.imwrite(path, pixels, photometric="rgb" if is_rgb else "minisblack", **options)

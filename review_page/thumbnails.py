@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cellspan.core.objects.boundaries import border_pixels
 from cellspan.core.objects.labels import Labels, resize_labels
 from cellspan.core.pictures.resizing import resize
+from cellspan.core.planes.preview import shrunk
 from cellspan.review_page.pixels import Channel
 
 SIDE = 256  # pixels at most
@@ -28,11 +29,9 @@ Picture = NDArray[np.uint8]
 
 def thumbnail(plane: NDArray[Any], channels: Sequence[Channel], labels: Labels | None) -> bytes:
     """The channels (C, Y, X) in their colours with the outlines of the labels (Y, X), as WebP."""
-    height, width = plane.shape[-2:]
-    factor = min(1.0, FINE * SIDE / max(height, width))
-    size = max(1, round(height * factor)), max(1, round(width * factor))
+    size = shrunk(plane.shape[-2:], FINE * SIDE)
     # Sampled before it is resized: the mean over a large image would take longer than reading it.
-    step = max(1, int(0.5 / factor))
+    step = max(1, max(plane.shape[-2:]) // (2 * FINE * SIDE))
     coarse = np.nan_to_num(plane[:, ::step, ::step].astype(np.float32), posinf=0, neginf=0)
     picture = composed(resize(np.ascontiguousarray(coarse), size), channels)
     if labels is not None and labels.any():

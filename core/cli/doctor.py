@@ -53,15 +53,11 @@ def _line(check: Check) -> str:
 
 def _mend(found: list[Check]) -> None:
     """Mend what can be, once for each way of mending it."""
-    ways = [check.mend for check in found if check.mend is not None]
+    ways = dict.fromkeys(check.mend for check in found if check.mend is not None)  # one mends several faults
     if not ways:
         click.echo("Nothing here can be mended by itself.")
-    done: set[str] = set()
     for mend in ways:
         try:
-            said = mend()
+            click.echo(f"+    {mend()}")
         except CellspanError as error:
-            said = f"not mended: {error}"
-        if said not in done:
-            click.echo(f"+    {said}")
-            done.add(said)
+            click.echo(f"+    not mended: {error}")

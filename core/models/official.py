@@ -95,14 +95,6 @@ def _restored(name: str) -> str:
     return f"restores images of {'nuclei' if images == 'nuclei' else f'cells ({images})'}: {FAULTS[fault]}"
 
 
-def partner_for_nuclei(name: str) -> str:
-    """The model that restores images of nuclei as this one does those of cells; one of one's own serves for both."""
-    official = OFFICIAL.get(name.removeprefix("cellpose/"))
-    if official is None or official.kind != "restoration":
-        return name
-    return f"{official.weights.name.partition('_')[0]}_nuclei"
-
-
 OFFICIAL = dict(_models())
 OFFICIAL_FILES = frozenset(model.weights.name for model in OFFICIAL.values())
 # Cellpose stores some models under other file names.

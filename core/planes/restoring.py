@@ -19,7 +19,8 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.inference.predictor import Predictor, fewer_tiles, make_predictor
 from cellspan.core.inference.tiles import predict_tiled
 from cellspan.core.machine.memory import require_memory
-from cellspan.core.models.official import OFFICIAL, partner_for_nuclei
+from cellspan.core.models.official import OFFICIAL
+from cellspan.core.models.partners import partner_for_nuclei
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.parameters import Parameters
 from cellspan.core.pictures.images import Floats, Image, Mask

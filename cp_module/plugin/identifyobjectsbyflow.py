@@ -108,9 +108,9 @@ from cellspan_plugin.layout import (
 )
 from cellspan_plugin.models import list_models, name_in
 from cellspan_plugin.pairing import Pairs, nuclei_of_discarded_cells, pair
-from cellspan_plugin.pictures import flow_image, probability_image
+from cellspan_plugin.partners import partner_for_nuclei
+from cellspan_plugin.pictures import flow_image, probability_image, restored_plane
 from cellspan_plugin.recent import Recent
-from cellspan_plugin.restoring import for_nuclei, restored_plane
 from cellspan_plugin.sending import Sent, nothing_found, sent
 from cellspan_plugin.settings import DEFAULT_NAMES, irrelevant, make_settings
 from cellspan_plugin.table import NO_PARTNER
@@ -340,7 +340,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         """The engine's options for nuclei that are found together with cells."""
         parameters = self.parameters()
         if "restore" in parameters:
-            parameters["restore"] = for_nuclei(parameters["restore"])
+            parameters["restore"] = partner_for_nuclei(parameters["restore"])
         return {
             **parameters,
             "model": ENGINE_MODELS[MODEL_NUCLEI],

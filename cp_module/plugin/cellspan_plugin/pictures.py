@@ -20,3 +20,8 @@ def flow_image(flows: np.ndarray) -> np.ndarray:
     angle = np.arctan2(down, right)[..., None]
     waves = 0.5 + 0.5 * np.cos(angle - np.array([0, 2, 4], np.float32) * np.pi / 3)
     return np.asarray(length * waves, np.float32)
+
+
+def restored_plane(channels: np.ndarray) -> np.ndarray:
+    """The engine's restored channels (C, Y, X) or (C, Z, Y, X) -> the first one, which is the input image."""
+    return np.ascontiguousarray(channels[0], np.float32)

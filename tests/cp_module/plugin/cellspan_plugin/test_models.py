@@ -10,10 +10,8 @@ import pytest
 from cellspan_plugin import models
 from cellspan_plugin.layout import RESTORING
 from cellspan_plugin.models import list_models, name_in
-from cellspan_plugin.restoring import OFFICIAL as PARTNERED
-from cellspan_plugin.restoring import for_nuclei
 
-from cellspan.core.models.official import OFFICIAL, partner_for_nuclei
+from cellspan.core.models.official import OFFICIAL
 
 pytestmark = pytest.mark.quick
 
@@ -66,11 +64,5 @@ def test_it_is_asked_anew_only_after_a_while(tmp_path: Path, monkeypatch: pytest
     assert [model.name for model in list_models(command)] == ["second"]
 
 
-def test_restoring_models_are_cellposes_and_have_partners_for_nuclei() -> None:
-    restoring = {name for name, model in OFFICIAL.items() if model.kind == "restoration"}
-    assert set(RESTORING) <= restoring
-    assert {name for name in OFFICIAL if PARTNERED.fullmatch(name)} == restoring
-    assert {for_nuclei(name) for name in restoring} <= restoring
-    names = [*OFFICIAL, "cellpose/deblur_per_cyto2", "mine"]
-    assert [for_nuclei(name) for name in names] == [partner_for_nuclei(name) for name in names]
-    assert for_nuclei("/models/denoise_cyto3") == "/models/denoise_cyto3"
+def test_restoring_models_are_cellposes() -> None:
+    assert set(RESTORING) <= {name for name, model in OFFICIAL.items() if model.kind == "restoration"}

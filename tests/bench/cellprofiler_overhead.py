@@ -35,7 +35,7 @@ def main() -> None:
         plugins.mkdir()
         install(plugins)
         picture = Path(folder) / "field.npy"
-        np.save(picture, simulate_nuclei((1024, 1024), 30, coverage=0.3, seed=1).image.astype(np.float32))
+        np.save(picture, simulate_nuclei((1024, 1024), 30, coverage=0.15, seed=1).image.astype(np.float32))
         scripts = Path(__file__).parents[1] / "cp_module" / "in_cellprofiler"
         environment = {**os.environ, "CELLSPAN_RUNTIME_DIR": folder, "PYTHONPATH": str(scripts)}
         command = [arguments.cellprofiler, str(WORKER), str(plugins), str(picture), str(arguments.sets)]

@@ -157,7 +157,7 @@ def flows_to_read(shape: tuple[int, int]) -> tuple[Floats, Labels]:
         ((300, 300), {"diameter": 22.0}, {"diameter": 22.0}),
         ((300, 300), {"diameter": 40.0}, {"diameter": 40.0}),
         ((300, 300), {"flow_threshold": 0.0, "min_size": 40}, {"flow_threshold": 0.0, "min_size": 40}),
-        ((270, 270), {"normalize": (3, 97)}, {"normalize": {"percentile": (3, 97)}}),
+        ((512, 512), {"normalize": (3, 97)}, {"normalize": {"percentile": (3, 97)}}),
     ],
 )
 def test_labels(tmp_path: Path, shape: tuple[int, int], options: dict, peer: dict) -> None:

@@ -11,8 +11,7 @@ from urllib.parse import quote, unquote
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.installed import Finding, Installation, check_engine, command_line
-from cellspan.core.machine.memory import in_words
-from cellspan.core.models.registry import ListedModel, known_models
+from cellspan.core.models.registry import known_models
 from cellspan.fiji_bridge.places import imagej_folders
 
 MACRO = "cellspan_Segment.ijm"  # for plain ImageJ only: Plugins > cellspan Segment
@@ -99,14 +98,8 @@ def models_text() -> str:
     """The contents of models.txt: a model per line with its name, what it does, and words for people, tabs between."""
     usable = [model for model in known_models() if not model.problem]
     kinds = ["restores" if model.kind.restores else "finds" for model in usable]
-    lines = zip([model.name for model in usable], kinds, map(about, usable), strict=True)
+    lines = zip([model.name for model in usable], kinds, [model.about for model in usable], strict=True)
     return "".join(_lines(parts).replace("\n", "\t").rstrip("\t") + "\n" for parts in lines)
-
-
-def about(model: ListedModel) -> str:
-    """A model's network and size, and whether it wants a graphics card."""
-    advice = ", graphics card advised" if model.kind.wants_graphics_card else ""
-    return f"{model.kind.network}, {in_words(model.size)}{advice}"
 
 
 def _lines(words: Iterable[str]) -> str:

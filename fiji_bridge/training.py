@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import numpy as np
 import tifffile
@@ -18,12 +17,13 @@ from numpy.typing import NDArray
 from roifile import ImagejRoi
 
 from cellspan.core.errors import CellspanError
-from cellspan.core.files.writing import make_folder, write_atomically
+from cellspan.core.files.writing import make_folder
 from cellspan.core.models.importing import import_model, require_free_name
 from cellspan.core.models.registry import Model, find_model
 from cellspan.core.objects.roi_places import Place, Stack, position_of
 from cellspan.core.pictures.images import Image
 from cellspan.core.training.comparison import Comparison, compared
+from cellspan.core.training.pair_files import write_outlined_pair
 from cellspan.core.training.pairs import find_pairs
 from cellspan.fiji_bridge.axes import array_and_axes, is_image_plus, planes_of
 from cellspan.fiji_bridge.gateway import java_class
@@ -168,22 +168,12 @@ def _chosen(image: Image, channel: int | None, nuclei_channel: int | None) -> Im
 
 
 def _write(folder: Path, title: str, image: Image, rois: Iterable[bytes]) -> None:
-    options: dict[str, Any]
+    pixels = image.channels
     if image.is_rgb:
-        pixels, options = np.moveaxis(image.channels[:3], 0, -1), {"photometric": "rgb"}
-    elif len(image.channels) == 1:
-        pixels, options = image.channels[0], {"photometric": "minisblack"}
-    else:
-        pixels, options = image.channels, {"photometric": "minisblack", "metadata": {"axes": "CYX"}}
-    stem = folder / _free_name(folder, title, pixels)
-    tifffile.imwrite(f"{stem}.tif", pixels, **options)
-    write_atomically(Path(f"{stem}_rois.zip"), lambda part: _write_zip(part, rois))
-
-
-def _write_zip(path: Path, rois: Iterable[bytes]) -> None:
-    with ZipFile(path, "w") as archive:
-        for number, content in enumerate(rois, 1):
-            archive.writestr(f"{number:05d}.roi", content)
+        pixels = np.moveaxis(pixels[:3], 0, -1)
+    elif len(pixels) == 1:
+        pixels = pixels[0]
+    write_outlined_pair(folder, _free_name(folder, title, pixels), pixels, image.is_rgb, rois)
 
 
 def _free_name(folder: Path, title: str, pixels: NDArray[Any]) -> str:

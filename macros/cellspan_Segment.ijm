@@ -15,9 +15,9 @@
 // with another one after an underscore: ImageJ would find channel= in nuclei_channel=2, too.
 var names = newArray("model", "diameter", "channel", "nuclei", "planes", "flow_threshold", "cellprob_threshold",
     "min_size", "exclude_on_edges", "invert", "combine", "normalize", "limits", "tile_norm", "sharpen", "smooth",
-    "results");
+    "restore", "results");
 var values = newArray("cyto", "0", "0", "0", "current plane", "0.4", "0", "15", "false", "false", "mean", "1,99", "none",
-    "0", "0", "0", "ROI Manager");
+    "0", "0", "0", "none", "ROI Manager");
 var combinations = newArray("mean", "maximum");
 var planes = newArray("current plane", "every plane");
 var results = newArray("ROI Manager", "overlay", "label image", "ROI Manager and label image",
@@ -136,7 +136,8 @@ function askForSettings() {
     Dialog.addNumber("Tile_norm (0 = off)", parseFloat(values[13]), 0, 8, "pixels");
     Dialog.addNumber("Sharpen (0 = off)", parseFloat(values[14]), 1, 8, "pixels");
     Dialog.addNumber("Smooth (0 = off)", parseFloat(values[15]), 1, 8, "pixels");
-    Dialog.addChoice("Results", results, values[16]);
+    Dialog.addString("Restore the image first (none = as it is)", values[16], 16);
+    Dialog.addChoice("Results", results, values[17]);
     Dialog.show();
     values[0] = Dialog.getString();
     values[1] = "" + Dialog.getNumber();
@@ -152,7 +153,8 @@ function askForSettings() {
     values[12] = Dialog.getString();
     for (i = 13; i < 16; i++)
         values[i] = "" + Dialog.getNumber();
-    values[16] = Dialog.getChoice();
+    values[16] = Dialog.getString();
+    values[17] = Dialog.getChoice();
 }
 
 function asWord(flag) {

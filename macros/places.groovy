@@ -3,9 +3,11 @@
 // core/objects/roi_places.py holds the same rule for Python; both are tested with the cases of tests/roi_places.csv.
 // Slices and frames count from 1; 0 = every one. `cellspan install fiji` puts this file into plugins/cellspan.
 
+import groovy.transform.CompileStatic
 import ij.ImagePlus
 import ij.gui.Roi
 
+@CompileStatic // of thousands of outlines
 class RoiPlaces {
     private static final int DIGITS = 4 // of a number in a name, at least
     final int channels, slices, frames
@@ -37,7 +39,8 @@ class RoiPlaces {
     List<Integer> placeOf(Roi roi) {
         if (slices * frames == 1)
             return [1, 1]
-        def (onlySlice, onlyFrame) = [slices == 1 ? 1 : 0, frames == 1 ? 1 : 0]
+        int onlySlice = slices == 1 ? 1 : 0
+        int onlyFrame = frames == 1 ? 1 : 0
         if (roi.hasHyperStackPosition()) // of plain positions, ZPosition gives the number of the plane
             return [roi.ZPosition ?: onlySlice, roi.TPosition ?: onlyFrame]
         if (!roi.position)
@@ -48,8 +51,9 @@ class RoiPlaces {
 
     // 0002-0003-0012: frame 2, slice 3, object 12. Frame and slice are left out where the stack has only one.
     String name(int object, int slice, int frame, int largest) {
-        def planes = (frames > 1 ? [frame] : []) + (slices > 1 ? [slice] : [])
-        return (planes.collect { digits(it, DIGITS) } + number(object, largest)).join("-")
+        String inFrame = frames > 1 ? digits(frame, DIGITS) + "-" : ""
+        String inSlice = slices > 1 ? digits(slice, DIGITS) + "-" : ""
+        return inFrame + inSlice + number(object, largest)
     }
 
     // The number of an object alone, with as many digits as the largest one has.

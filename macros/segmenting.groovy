@@ -3,6 +3,7 @@
 // `cellspan.segment(image, settings)` uses it. The settings have the keys of Segment Cells or, with `nuclei_size`, those of
 // Segment Cells with Nuclei; what is not given has the default of the engine (core/parameters.py). `cellspan install fiji` puts this file into plugins/cellspan.
 
+import groovy.transform.CompileStatic
 import ij.IJ
 import ij.ImagePlus
 import ij.ImageStack
@@ -12,14 +13,36 @@ import ij.io.RoiDecoder
 import ij.process.ColorProcessor
 import java.awt.Rectangle
 import java.nio.file.Files
+import java.util.regex.Matcher
+import java.util.regex.Pattern
+import java.util.zip.ZipEntry
 import java.util.zip.ZipFile
 
 // One outline, named and bound to its plane in the user's image; slice and frame count from 1. Of a track, the label is its
 // number and the parent that of the one that divided into it, 0 = none. The kind is cell, nucleus or cytoplasm, if they are paired.
+@CompileStatic // there may be thousands
 class Found {
+    private static final Pattern NAME = ~/(?:([a-z]+)-)?(.*)\.roi/
     Roi roi
     int label, slice, frame, parent
     String kind
+
+    // All outlines in the engine's archive, moved to the user's image; `named` tells object, slice and frame in the part.
+    static List<Found> read(File archive, Map<String, Object> part, Closure<List<Integer>> named) {
+        List<Found> all = []
+        new ZipFile(archive).withCloseable { ZipFile zip ->
+            for (ZipEntry entry : Collections.list(zip.entries())) {
+                Matcher name = NAME.matcher(entry.name)
+                name.matches()
+                List<Integer> place = named.call(name.group(2))
+                Roi roi = new RoiDecoder(zip.getInputStream(entry).bytes, entry.name).roi
+                roi.setLocation(roi.bounds.x + (int) part.x, roi.bounds.y + (int) part.y)
+                all << new Found(roi: roi, kind: name.group(1), label: place[0],
+                    slice: ((List<Integer>) part.slices)[place[1] - 1], frame: ((List<Integer>) part.frames)[place[2] - 1])
+            }
+        }
+        return all
+    }
 }
 
 // What was found, and in which part of the image: x, y, width, height, slices, frames, and the channel that was shown.
@@ -186,15 +209,7 @@ class Segmenting {
     private List<Found> readRois(File archive, Map part) {
         def places = cellspan.shared("places")
         def sent = places.newInstance(part.channels.size(), part.slices.size(), part.frames.size(), true)
-        def found = new ZipFile(archive).withCloseable { zip ->
-            zip.entries().collect { entry ->
-                def (kind, name) = (entry.name - ".roi" =~ /^(?:([a-z]+)-)?(.*)$/)[0][1, 2]
-                def (label, slice, frame) = sent.named(name)
-                def roi = new RoiDecoder(zip.getInputStream(entry).bytes, entry.name).roi
-                roi.setLocation(roi.bounds.x + part.x as int, roi.bounds.y + part.y as int)
-                new Found(roi: roi, kind: kind, label: label, slice: part.slices[slice - 1], frame: part.frames[frame - 1])
-            }
-        }
+        def found = Found.read(archive, part, sent.&named)
         def whole = places.of(imp)
         def largest = found*.label.max()
         found.each {

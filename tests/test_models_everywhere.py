@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from cellspan.core.machine.memory import in_words
+from cellspan.core.service import client
 from cellspan.core.service.models import WarmModels, listed
 from cellspan.cp_module import install as cellprofiler
 from cellspan.fiji_bridge.install import models_text
@@ -65,6 +66,7 @@ def test_http_and_napari(models: dict[str, int]) -> None:
 
 def test_cellprofiler(models: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(cellprofiler.PLUGIN))
+    monkeypatch.setitem(sys.modules, "cellspan_plugin.client", client)  # where the installer puts it
     from cellspan_plugin import models as of_plugin
 
     monkeypatch.setattr(of_plugin, "FRESH", -1.0)

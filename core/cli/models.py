@@ -64,17 +64,14 @@ def list_(as_json: bool) -> None:
 
 def _as_json(model: ListedModel) -> dict[str, object]:
     """What programs show of a model in a list."""
-    from cellspan.core.machine.memory import in_words
-
     return {
         "name": model.name,
         "finds": model.objects,
         "mean_diameter": model.mean_diameter,
         "kind": model.kind.name,
-        "network": model.kind.network,
+        "about": model.about,
         "restores": model.kind.restores,
         "bytes": model.size,
-        "size": in_words(model.size),
         "graphics_card_advised": model.kind.wants_graphics_card,
         "origin": model.origin,
         "file": str(model.file),

@@ -17,6 +17,7 @@ from platformdirs import user_data_path
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.hashing import sha256_of
 from cellspan.core.files.regular import exists, is_folder, is_regular, readable
+from cellspan.core.machine.memory import in_words
 from cellspan.core.models.cellpose import examine, load_checkpoint
 from cellspan.core.models.description import (
     DESCRIPTION,
@@ -72,6 +73,12 @@ class ListedModel:
     def size(self) -> int:
         """Bytes of the file."""
         return self.file.stat().st_size if self.file.exists() else 0
+
+    @property
+    def about(self) -> str:
+        """Its network and size, and whether a graphics card is advised, in words for lists."""
+        advice = ", graphics card advised" if self.kind.wants_graphics_card else ""
+        return f"{self.kind.network}, {in_words(self.size)}{advice}"
 
 
 def user_models() -> Path:

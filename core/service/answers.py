@@ -72,6 +72,13 @@ def _through_file(write: Callable[[Path], None]) -> bytes:
         return path.read_bytes()
 
 
+def _roi_zip(result: Result) -> bytes:
+    """Not compressed: it goes to a program on this computer, where someone waits for it."""
+    buffer = io.BytesIO()
+    write_roi_zip(buffer, outlines_of(result.labels), compress=False)
+    return buffer.getvalue()
+
+
 def _restored(result: Result) -> np.ndarray[Any, Any]:
     """(C, y, x) or (C, Z, Y, X); raises Refusal if the image was not restored."""
     if result.restored is None:
@@ -84,7 +91,7 @@ ENCODERS: dict[str, dict[str, Encoder]] = {
         NPY: lambda result: as_npy(result.labels),
         TIFF: lambda result: _through_file(lambda path: write_labels(path, result.labels)),
     },
-    "rois": {ZIP: lambda result: _through_file(lambda path: write_roi_zip(path, outlines_of(result.labels)))},
+    "rois": {ZIP: _roi_zip},
     "probability": {NPY: lambda result: as_npy(result.probability), TIFF: lambda result: _tiff(result.probability)},
     "objects": {NPY: lambda result: as_npy(object_quality(result))},
     "restored": {NPY: lambda result: as_npy(_restored(result)), TIFF: lambda result: _tiff(_restored(result))},

@@ -133,6 +133,14 @@ def log_file() -> Path:
     return runtime_folder() / LOG
 
 
+def engine_environment() -> dict[str, str]:
+    """The environment for the engine's programs, without the host program's own Python and frozen libraries."""
+    foreign = {"PYTHONPATH", "PYTHONHOME", "LD_PRELOAD"}
+    if getattr(sys, "frozen", False):
+        foreign |= {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH"}
+    return {name: value for name, value in os.environ.items() if name not in foreign}
+
+
 def private_folder(folder: Path) -> None:
     """Make a folder that only this user can access, or check that it is one; raises EngineError."""
     try:
@@ -534,11 +542,6 @@ class Engine:
                 f"{folder}: the engine cannot write there ({error.strerror}); "
                 "set CELLSPAN_RUNTIME_DIR to another folder."
             ) from None
-        # Settings of the host program's Python or frozen libraries must not reach the engine's Python.
-        foreign = {"PYTHONPATH", "PYTHONHOME", "LD_PRELOAD"}
-        if getattr(sys, "frozen", False):
-            foreign |= {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH"}
-        environment = {name: value for name, value in os.environ.items() if name not in foreign}
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -548,7 +551,7 @@ class Engine:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env=engine_environment(),
                 cwd=str(folder),
                 **apart,
             )

@@ -42,6 +42,23 @@ def test_every_roi_is_exactly_its_object(imagej, nuclei: Path, expected_labels: 
     assert list(imagej.temporary.iterdir()) == []
 
 
+def test_an_image_is_restored_first(
+    imagej, cold_engine: Path, cellspan, restoring_models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(restoring_models))
+    image, painted = tmp_path / "noisy.tif", tmp_path / "painted.tif"
+    tifffile.imwrite(image, simulate_nuclei((120, 150), diameter=26, seed=1).image)
+    found = []
+    for restoring in ("denoise_cyto3", "none"):
+        options = ["--diameter", 26, "--restore", restoring, "--save", "labels", "--overwrite"]
+        cellspan("segment", image, "-o", tmp_path / "found", "--model", "nuclei", *options)
+        found.append(tifffile.imread(tmp_path / "found" / "noisy_labels.tif"))
+    settings = "model=nuclei diameter=26 restore=denoise_cyto3"
+    imagej.headless(PROGRAMS / "segment.ijm", image, painted, settings, imagej.macro)
+    np.testing.assert_array_equal(tifffile.imread(painted), found[0])
+    assert not np.array_equal(*found)
+
+
 def test_errors_are_one_line_and_no_roi(imagej, engine_home: Path) -> None:
     first, second = imagej.headless(CALLER, imagej.macro, "model=[none such]").splitlines()
     assert first.startswith("ERROR There is no model 'none such'")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -11,7 +10,6 @@ from typing import Any, NamedTuple, Sequence
 
 SECONDS = 20.0  # that the program may take, from a slow disk
 FRESH = 60.0  # seconds for which a list is used again
-FOREIGN = ("PYTHONPATH", "PYTHONHOME", "LD_PRELOAD")  # CellProfiler's own, which must not reach the engine's Python
 
 
 class Listed(NamedTuple):
@@ -41,8 +39,9 @@ def list_models(engine_command: Sequence[str]) -> list[Listed]:
 
 
 def _asked(command: Sequence[str]) -> list[Listed]:
+    from cellspan_plugin.client import engine_environment  # added by the installer, so a plain copy lacks it
+
     program = list(command[:-1] if command[-1:] == ("serve",) else command)
-    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     unseen: dict[str, Any] = {}
     if sys.platform == "win32":
         unseen = {"creationflags": subprocess.CREATE_NO_WINDOW}
@@ -53,19 +52,14 @@ def _asked(command: Sequence[str]) -> list[Listed]:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=SECONDS,
-            env=environment,
+            env=engine_environment(),
             check=True,
             **unseen,
         )
-        return [_listed(item) for item in json.loads(done.stdout.decode("utf-8")) if not item["problem"]]
+        usable = [item for item in json.loads(done.stdout.decode("utf-8")) if not item["problem"]]
+        return [Listed(str(item["name"]), str(item["about"]), bool(item["restores"])) for item in usable]
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
         return []  # names can be entered all the same
-
-
-def _listed(item: Any) -> Listed:
-    advice = ", graphics card advised" if item["graphics_card_advised"] else ""
-    words = f"{item['network']}, {item['size']}{advice}"
-    return Listed(str(item["name"]), words, bool(item["restores"]))
 
 
 def name_in(line: str, models: Sequence[Listed]) -> str:

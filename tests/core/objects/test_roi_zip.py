@@ -12,9 +12,10 @@ from cellspan.core.objects.roi_zip import write_roi_zip
 pytestmark = pytest.mark.quick
 
 
-def test_a_zip_comes_back_as_it_was(tmp_path: Path, disks: np.ndarray) -> None:
+@pytest.mark.parametrize("compress", [True, False])
+def test_a_zip_comes_back_as_it_was(tmp_path: Path, disks: np.ndarray, compress: bool) -> None:
     disks[30, 30] = 0  # a hole makes a composite ROI
-    write_roi_zip(tmp_path / "set.zip", labels_to_rois(disks))
+    write_roi_zip(tmp_path / "set.zip", labels_to_rois(disks), compress)
     assert np.array_equal(rois_to_labels(roifile.roiread(tmp_path / "set.zip"), disks.shape), disks)
 
 

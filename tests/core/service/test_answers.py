@@ -85,7 +85,9 @@ def test_outlines_come_as_a_zip_with_one_entry_for_each_object(monkeypatch: pyte
     monkeypatch.setattr(answers, "outlines_of", lambda labels: rois)  # compiling takes seconds
     content, media = encode("rois", RESULT, "*/*")
     assert media == ZIP
-    assert zipfile.ZipFile(io.BytesIO(content)).namelist() == ["5.roi", "9.roi"]
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    assert archive.namelist() == ["5.roi", "9.roi"]
+    assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}  # someone waits for it
 
 
 def test_a_disk_that_is_full_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,15 @@ from cellspan_plugin.layout import RESTORING
 from cellspan_plugin.models import list_models, name_in
 
 from cellspan.core.models.official import OFFICIAL
+from cellspan.core.service import client
 
 pytestmark = pytest.mark.quick
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client stands beside the plugin's files, where the installer puts it."""
+    monkeypatch.setitem(sys.modules, "cellspan_plugin.client", client)
 
 
 def program(folder: Path, words: str) -> list[str]:
@@ -24,14 +31,13 @@ def program(folder: Path, words: str) -> list[str]:
 
 
 def item(name: str, **changes: object) -> dict[str, object]:
-    plain = {"network": "a network", "size": "3 MB", "restores": False, "graphics_card_advised": False, "problem": ""}
-    return {"name": name, **plain, **changes}
+    return {"name": name, "about": "a network, 3 MB", "restores": False, "problem": "", **changes}
 
 
 def test_every_kind_with_its_size_and_advice(tmp_path: Path) -> None:
     answer = [
         item("cyto3"),
-        item("cpsam_v2", network="transformer (Cellpose 4)", size="1.2 GB", graphics_card_advised=True),
+        item("cpsam_v2", about="transformer (Cellpose 4), 1.2 GB, graphics card advised"),
         item("denoise_cyto3", restores=True),
         item("broken", problem="it is damaged"),
     ]
@@ -49,6 +55,15 @@ def test_every_kind_with_its_size_and_advice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", ["", "Usage: cellspan", "[{}]", "{}", "[1]"])
 def test_a_program_that_does_not_say_leaves_the_list_empty(tmp_path: Path, words: str) -> None:
     assert list_models(program(tmp_path, words)) == []
+
+
+def test_cellprofilers_own_packages_do_not_reach_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "json.py").write_text("raise ImportError('of another Python')\n")
+    script = tmp_path / "program.py"
+    script.write_text(f"import json\nprint(json.dumps({[item('cyto3')]!r}))\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "foreign"))
+    assert [model.name for model in list_models([sys.executable, str(script)])] == ["cyto3"]
 
 
 def test_no_program() -> None:

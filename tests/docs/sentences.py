@@ -34,6 +34,7 @@ SHOWN = {
 }
 INSIDE = {"_Lost", "_TryLater"}  # the client catches them itself
 VALUES = {"in_words", "shown", "_few", "_names"}  # helpers that write a value, not a part of a sentence
+SENTENCE = re.compile(r"[^<].*\s.*\s.*\.$")  # among the strings that a script returns
 CONSTANT = re.compile(r"(?:cellspan\.)?([A-Z][A-Z_]{3,})\b")
 SCRIPT_CALLS = re.compile(r"\b(?:fail|IllegalArgumentException|IllegalStateException)\(")
 
@@ -258,12 +259,14 @@ def in_script(source: str) -> Iterator[str]:
     source = re.sub(r"^\s*//.*$", "", source, flags=re.M)
     for call in SCRIPT_CALLS.finditer(source):
         yield from filter(None, map(_tidy, _script_forms(source, call.end())))
+    for returned in re.finditer(r"\breturn (?=\")", source):
+        yield from filter(SENTENCE.match, filter(None, map(_tidy, _script_forms(source, returned.end()))))
 
 
 def _script_forms(source: str, start: int) -> list[str]:
     """The strings of the argument that begins at `start`, with gaps between; `a ? b : c` has two forms."""
     forms, depth, place = [""], 0, start
-    while depth >= 0 and not (depth == 0 and source[place] in ",;"):
+    while depth >= 0 and not (depth == 0 and (source[place] in ",;" or _ends_line(source, place))):
         letter = source[place]
         end = place + 1
         if letter in "\"'":
@@ -281,6 +284,13 @@ def _script_forms(source: str, start: int) -> list[str]:
         depth += (letter in "([{") - (letter in ")]}")
         place = end
     return forms
+
+
+def _ends_line(source: str, place: int) -> bool:
+    """Whether an expression ends with this line: neither it nor the next one says that it goes on."""
+    return (
+        source[place] == "\n" and source[:place].rstrip()[-1] not in "+(" and source[place:].lstrip()[:1] not in "+?:)"
+    )
 
 
 @cache

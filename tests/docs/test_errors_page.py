@@ -54,6 +54,10 @@ def test_every_cause_belongs_to_a_sentence() -> None:
         ("cp_module/plugin/cellspan_plugin/waiting.py", "You stopped this image."),  # in the class itself
         ("cp_module/plugin/identifyobjectsbyflow.py", "Enter the name of the model, or the path to it."),
         ("macros/engine.groovy", "The setting '…' needs a value: write …=true."),
+        (
+            "macros/engine.groovy",
+            "ImageJ is out of memory: close images, or raise the limit in Edit > Options > Memory & Threads.",
+        ),
         ("macros/cellspan_Segment.ijm", "… = …, but the image has … channel(s), counted from 1."),
     ],
 )
@@ -74,5 +78,14 @@ def test_sentences_are_followed_through_names_and_helpers(tmp_path: Path) -> Non
 def test_strings_of_scripts_are_put_together() -> None:
     source = """cellspan.fail("The image '${imp.title("x")}' is " +
         "empty: " + advice + ".")
-    fail(folder == null ? "Give a folder." : "${folder}: there is no such folder.")"""
-    assert list(in_script(source)) == ["The image '…' is empty: ….", "Give a folder.", "there is no such folder."]
+    fail(folder == null ? "Give a folder." : "${folder}: there is no such folder.")
+    return "${file}: this is a stack; " +
+        "open it first."
+    return "several words without an end"
+    done()"""
+    assert list(in_script(source)) == [
+        "The image '…' is empty: ….",
+        "Give a folder.",
+        "there is no such folder.",
+        "this is a stack; open it first.",
+    ]

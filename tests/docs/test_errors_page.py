@@ -10,7 +10,6 @@ from .error_causes import CAUSES
 from .errors_page import PAGE, cause_of, names_way_out, page
 from .sentences import in_python, in_script, sentences
 
-pytestmark = pytest.mark.quick
 SOURCE = """
 LIMIT = 5
 WAY_OUT = "save it again"
@@ -65,6 +64,7 @@ def test_all_programs_are_read(file: str, text: str) -> None:
     assert (file, text) in {(one.file, one.text) for one in sentences()}
 
 
+@pytest.mark.quick
 def test_sentences_are_followed_through_names_and_helpers(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text(SOURCE, encoding="utf-8")
@@ -75,6 +75,7 @@ def test_sentences_are_followed_through_names_and_helpers(tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.quick
 def test_strings_of_scripts_are_put_together() -> None:
     source = """cellspan.fail("The image '${imp.title("x")}' is " +
         "empty: " + advice + ".")

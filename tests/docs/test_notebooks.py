@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nbclient
 import nbformat
 import pytest
 
@@ -46,7 +47,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(name: str, place: Path) -> list[str]:
     """What each cell of code shows, as text."""
-    nbclient: Any = pytest.importorskip("nbclient")
     notebook = stored(name)
     resources = {"metadata": {"path": str(place)}}
     nbclient.NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources).execute()
@@ -97,8 +97,7 @@ def test_cellprofiler_batch(place: Path, engine_home: Path, cellprofiler_python:
 
 
 @pytest.mark.end_to_end
-def test_imagej(place: Path) -> None:
-    pytest.importorskip("scyjava")
+def test_imagej(place: Path, imagej_in_python: None) -> None:
     shown = run("imagej", place)
     count, outlines = shown[2].strip("()").split(", ")
     assert count == outlines != "0"

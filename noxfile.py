@@ -36,7 +36,12 @@ CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network
 CELLPOSE_4 = "4.2.1.1"
 STARDIST = "0.9.2"
 BIOIMAGEIO = ("bioimageio.core==0.11.0", "pydantic<2.13")  # it cannot write its files with the newest pydantic
-MKDOCS = "mkdocs-material>=9.6,<10"  # its successor does not yet notice links to files that are not pages
+MKDOCS = (
+    "mkdocs-material>=9.6,<10",  # its successor does not yet notice links to files that are not pages
+    "mkdocs-jupyter>=0.25,<1",  # the notebooks
+    "mkdocstrings[python]>=1,<2",  # the Python API
+    "ruff>=0.6",  # breaks its signatures into lines
+)
 GROOVIES = ("3.0.25", "4.0.18", "4.0.29", "5.0.3")  # Fiji had 3.0 and has 4.0; 2.14 has 4.0.18
 DEBIAN_PACKAGES = {
     "chromium": "chromium",  # for the review page
@@ -204,7 +209,8 @@ def page(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The documentation as a site, in site/; a dead link or a page that stands nowhere is an error."""
     # Not --quiet: mkdocs then counts no warnings.
-    session.install(MKDOCS)
+    session.install(*MKDOCS)
+    session.install("--no-deps", ".")  # the docstrings are read, nothing is run
     session.run("mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})
 
 

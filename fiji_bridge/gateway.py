@@ -33,8 +33,8 @@ STACK = "-Xss8m"
 class ImageJ:
     """A running ImageJ; `connect` makes it."""
 
-    version: str
-    headless: bool
+    version: str  # of ImageJ
+    headless: bool  # without windows
     where: str | Path = ""  # the folder of the Fiji, or the Maven endpoint
     pyimagej: Any = None  # pyimagej's gateway; plain ImageJ has none
 

@@ -6,6 +6,9 @@ import ij.gui.HTMLDialog
 import java.awt.GraphicsEnvironment
 
 class Help {
+    private static final String WHICH_MODEL = "For nuclei, take nuclei; for cells in phase contrast, yeast and bacteria, " +
+        "cyto; for whole cells in fluorescence and for tissue, cyto3 of Cellpose, which `cellspan models fetch cyto3` downloads."
+
     // Of these commands, as SciJava describes them; without a display, as text.
     static void show(List infos) {
         def page = page(infos)
@@ -17,7 +20,8 @@ class Help {
 
     static String page(List infos) {
         def sections = infos.collect { section(it) }.join("\n")
-        return "<html><body style='width: 560px; padding: 8px'>\n${sections}\n</body></html>"
+        def which = "<h2>Which model</h2>\n<p>${code(WHICH_MODEL)}</p>"
+        return "<html><body style='width: 560px; padding: 8px'>\n${which}\n${sections}\n</body></html>"
     }
 
     private static String section(info) {
@@ -57,6 +61,10 @@ class Help {
 
     private static String row(String kind, Object... cells) {
         return "<tr>" + cells.collect { "<${kind} align='left'>${escaped(it.toString())}</${kind}>" }.join("") + "</tr>"
+    }
+
+    private static String code(String text) {
+        return escaped(text).replaceAll(/`([^`]*)`/, '<code>$1</code>')
     }
 
     private static String escaped(String text) {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -60,6 +62,13 @@ def cellprofiler_python() -> Path:
     if not path or not Path(path).exists():
         unavailable("CELLSPAN_CELLPROFILER_PYTHON does not name a Python with CellProfiler; run the tests through nox")
     return Path(path)
+
+
+@pytest.fixture(scope="session")
+def imagej_in_python() -> None:
+    """What ImageJ inside of Python needs."""
+    if find_spec("scyjava") is None or not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        unavailable('ImageJ inside of Python needs a JDK, and: pip install "cellspan[fiji]"')
 
 
 @pytest.fixture

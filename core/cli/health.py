@@ -15,6 +15,7 @@ from cellspan.core.cli.install import Bridge, bridges
 from cellspan.core.errors import CellspanError
 from cellspan.core.machine.memory import available_memory, in_words
 from cellspan.core.machine.processors import usable_processors
+from cellspan.core.models.official import WHICH_MODEL
 from cellspan.core.models.registry import known_models, user_models
 from cellspan.core.service.client import EngineError, find_engine, log_file, private_folder, runtime_folder
 
@@ -70,6 +71,7 @@ def _models() -> Iterator[Check]:
     listed = known_models()
     names = [model.name for model in listed if not model.problem]
     yield Check(bool(names), True, f"models: {', '.join(names) or 'none; reinstall cellspan'}")
+    yield Check(True, False, f"which model: {WHICH_MODEL}")
     for model in listed:
         if model.problem and model.origin != "Cellpose":  # whose folder may hold models of other methods
             line = f"the model {model.name} cannot be used: {model.problem}"

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from cellspan.core.models.architecture import CHANNELS, RESTORED
 from cellspan.core.models.kinds import KindName
 
+# The same sentence stands in CellProfiler's module and in Fiji's help. docs/models.md has a table with scores.
+WHICH_MODEL = (
+    "For nuclei, take nuclei; for cells in phase contrast, yeast and bacteria, cyto; for whole cells in fluorescence "
+    "and for tissue, cyto3 of Cellpose, which `cellspan models fetch cyto3` downloads."
+)
 ADDRESS = "https://www.cellpose.org/models"
 ADDRESS_OF_4 = "https://huggingface.co/mouseland/cellpose-sam/resolve/main"
 

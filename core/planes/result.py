@@ -28,11 +28,11 @@ class Result:
     probability: Floats  # (Y, X) or (Z, Y, X), logits
     diameter: float  # pixels; given or estimated
     style: Floats  # (S,), unit length; of a volume, the mean over its slices
-    model: str
-    model_sha256: str
-    device: str
-    seconds: float
-    notes: list[str] = field(default_factory=list)
+    model: str  # its name
+    model_sha256: str  # of its weights
+    device: str  # that the network ran on
+    seconds: float  # that it took
+    notes: list[str] = field(default_factory=list)  # sentences for the user
     anisotropy: float = 1.0  # of a volume: z step divided by the pixel size, as it was taken
     parameters: Parameters = field(default_factory=Parameters)  # that it was made with
     seen: Seen | None = None  # None for volumes, whose outputs are not kept

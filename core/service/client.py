@@ -91,11 +91,11 @@ class EngineResult:
     npy: bytes  # the labels as a .npy file
     count: int  # number of objects
     diameter: float  # pixels; given or estimated
-    model: str
-    model_sha256: str
-    device: str
-    seconds: float
-    notes: list[str] = field(default_factory=list)
+    model: str  # its name
+    model_sha256: str  # of its weights
+    device: str  # that the network ran on
+    seconds: float  # that it took
+    notes: list[str] = field(default_factory=list)  # sentences for the user
     extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # further requested results, by name
     job: str | None = None  # for `Engine.again` to find the network's outputs, if they are kept
 
@@ -229,8 +229,8 @@ class Standing:
     An engine whose program was replaced counts as absent for new clients.
     """
 
-    state: str
-    service: Service | None = None
+    state: str  # one of these
+    service: Service | None = None  # if it answers
     record: Mapping[str, Any] = field(default_factory=dict)  # pid, version, started, ...
 
     @property

@@ -55,7 +55,11 @@ Select what to find:
 
 -  *{MODEL_NUCLEI}:* nuclei.
 -  *{MODEL_CELLS}:* whole cells.
--  *{MODEL_CUSTOM}:* the objects of a model that you trained or imported with cellspan.
+-  *{MODEL_CUSTOM}:* the objects of a model that you trained, imported or downloaded with cellspan.
+
+For nuclei, take nuclei; for cells in phase contrast, yeast and bacteria, cyto; for whole cells in fluorescence and for
+tissue, cyto3 of Cellpose, which ``cellspan models fetch cyto3`` downloads. *{MODEL_NUCLEI}* is nuclei, *{MODEL_CELLS}*
+is cyto, and all others are chosen as *{MODEL_CUSTOM}*.
 """,
     "custom_model": """\
 Select one of the models on this computer, or enter the path to a model's folder or file. The list shows the kind of

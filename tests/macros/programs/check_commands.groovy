@@ -52,7 +52,8 @@ assert text.contains("ok   cellspan ") && text.contains("engine log: ") && text 
 fiji.ok("Segment_Help")
 def help = Window.windows.find { it instanceof HTMLDialog }.contentPane
 def page = fiji.parts(help).find { it instanceof JEditorPane }.text
-for (words in ["Finds every cell in the active image", "Show Engine Status", "cellprob_threshold", "current plane, every slice"])
+for (words in ["Finds every cell in the active image", "Show Engine Status", "cellprob_threshold", "current plane, every slice",
+             "cyto3 of Cellpose"])
     assert page.replaceAll(/\s+/, " ").contains(words)
 fiji.ok("Stop_Engine")
 assert fiji.statusBar() == "cellspan: The engine is not running."

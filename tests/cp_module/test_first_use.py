@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -16,6 +17,7 @@ from ..conftest import unavailable
 
 pytestmark = pytest.mark.end_to_end
 
+PAGE = Path(__file__).parents[2] / "docs" / "install_without_terminal.md"
 CHECK = Path(__file__).parent / "in_cellprofiler" / "check_first_use.py"
 
 
@@ -28,24 +30,13 @@ def dropped(dist: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def fill(wheelhouse: Path, wheel: Path) -> None:
-    """As the documentation says, with the Python that runs the tests."""
-    [uv] = [line for line in TEMPLATE.read_text(encoding="utf-8").splitlines() if line.startswith("uv=")]
-    pip = [
-        find_uv_bin(),
-        "run",
-        "-q",
-        "--no-project",
-        "--python",
-        sys.executable,
-        "--with",
-        "pip",
-        "python",
-        "-m",
-        "pip",
-    ]
-    download = ["download", "-q", "--only-binary", ":all:", "-d", wheelhouse, wheel, uv.replace("=", "==")]
-    done = subprocess.run([*map(str, pip), *map(str, download)], capture_output=True, text=True, check=False)
+def fill_wheelhouse(folder: Path) -> None:
+    """By the command in the documentation, in the folder with the wheel; with the Python that runs the tests."""
+    [command] = re.findall(r"^```sh\npip (.*?)\n```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
+    [version] = re.findall(r"^uv=(.*)$", TEMPLATE.read_text(encoding="utf-8"), re.M)
+    pip = f"'{find_uv_bin()}' run -q --no-project --python '{sys.executable}' --with pip python -m pip"
+    words = f"{pip} {command.replace('UV_VERSION', version)}"
+    done = subprocess.run(["bash", "-c", words], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         unavailable(f"the packages cannot be downloaded: {done.stderr}")
 
@@ -54,7 +45,7 @@ def test_the_module_makes_its_engine_without_internet(
     in_cellprofiler, dropped: Path, engines: Path, engine_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [wheel] = (dropped / "cellspan_plugin").glob("*.whl")
-    fill(dropped / "cellspan_plugin" / "wheelhouse", wheel)
+    fill_wheelhouse(wheel.parent)
     monkeypatch.setenv("UV_CACHE_DIR", str(engines.with_name("cache")))  # nothing from earlier times
     monkeypatch.setenv("UV_OFFLINE", "1")
     done = in_cellprofiler(CHECK, dropped, engines, timeout=600)

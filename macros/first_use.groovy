@@ -6,7 +6,6 @@
 import ij.IJ
 import ij.macro.Interpreter
 import java.awt.BorderLayout
-import java.awt.Dimension
 import java.awt.FlowLayout
 import java.awt.GraphicsEnvironment
 import java.awt.event.WindowAdapter

@@ -104,8 +104,8 @@ class MakingEngine {
         def found = (onPath + place).find { it.file && it.canExecute() }
         if (found)
             return found.path
-        def machine = System.getProperty("os.arch") in ["aarch64", "arm64"] ? "arm64" : "x86_64"
-        def address = wanted["uv_${system()}_${machine}".toString()]
+        def computer = computer()
+        def address = wanted["uv_${computer}".toString()]
         def wheel = address.split("/").last()
         def mirror = System.getenv("CELLSPAN_UV_MIRROR") // a folder on a web server
         def content
@@ -116,7 +116,7 @@ class MakingEngine {
         } else
             content = download(mirror ? mirror.replaceAll(/\/+$/, "") + "/" + wheel : address, tell)
         def sum = MessageDigest.getInstance("SHA-256").digest(content).encodeHex().toString()
-        if (sum != wanted["uv_${system()}_${machine}_sha256".toString()])
+        if (sum != wanted["uv_${computer}_sha256".toString()])
             cellspan.fail("${wheel} is not the file that was expected (its checksum differs), so it was not used.")
         place.parentFile.mkdirs()
         def partial = File.createTempFile("uv-", "", place.parentFile)
@@ -205,6 +205,15 @@ class MakingEngine {
 
     private static File pythonIn(File environment) {
         return new File(environment, system() == "windows" ? "Scripts/python.exe" : "bin/python")
+    }
+
+    // System and processor, as in the names of engine_wanted.txt. A Mac is asked itself, because it tells programs for Intel's
+    // processors that it has one. Windows runs programs for Intel on every processor, and not all packages have others.
+    private static String computer() {
+        def isArm = System.getProperty("os.arch") in ["aarch64", "arm64"]
+        if (system() == "macos")
+            isArm = ["/usr/sbin/sysctl", "-n", "hw.optional.arm64"].execute().text.trim() == "1"
+        return system() + (isArm && system() != "windows" ? "_arm64" : "_x86_64")
     }
 
     private static String system() {

@@ -89,15 +89,22 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a first use makes its engine: a folder of one's own, with this Python and the downloads of this user."""
+def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where a first use makes its engine: a folder of one's own, with this Python and the downloads of this user.
+
+    What is made there runs apart from the engines of other tests, and is stopped at the end.
+    """
     folder = tmp_path / "engines é 1"
+    monkeypatch.setenv("CELLSPAN_RUNTIME_DIR", str(tmp_path / "runtime of engines"))
     monkeypatch.setenv("CELLSPAN_ENGINES", str(folder))
     monkeypatch.setenv("CELLSPAN_PYTHON", sys.executable)
     cache = subprocess.run([find_uv_bin(), "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     monkeypatch.setenv("UV_CACHE_DIR", cache)
     monkeypatch.setenv("PATH", without_uv())
-    return folder
+    yield folder
+    for ready in folder.glob("*/ready"):
+        stop = [str(ready.with_name("bin") / "python"), "-m", "cellspan.core.cli", "service", "stop"]
+        subprocess.run(stop, check=True, capture_output=True)
 
 
 def without_uv() -> str:

@@ -42,7 +42,7 @@ def fill_wheelhouse(folder: Path) -> None:
 
 
 def test_the_module_makes_its_engine_without_internet(
-    in_cellprofiler, dropped: Path, engines: Path, engine_home: Path, monkeypatch: pytest.MonkeyPatch
+    in_cellprofiler, dropped: Path, engines: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [wheel] = (dropped / "cellspan_plugin").glob("*.whl")
     fill_wheelhouse(wheel.parent)

@@ -61,7 +61,7 @@ def left(engines: Path) -> list[str]:
     return sorted(path.name for path in engines.glob("*")) if engines.exists() else []
 
 
-def test_the_engine_is_made_and_used(dropped: ImageJ, engines: Path, engine_home: Path, image: Path) -> None:
+def test_the_engine_is_made_and_used(dropped: ImageJ, engines: Path, image: Path) -> None:
     """For real: uv is downloaded from where it is published, and checked."""
     asked, found = dropped.groovy(PROGRAM, PROGRAMS, image, "install", display=True).splitlines()
     assert "To download: about " in asked

@@ -65,8 +65,7 @@ def test_uv_is_named_with_its_checksum_for_every_computer() -> None:
     pairs = [line.split("=", 1) for line in TEMPLATE.read_text(encoding="utf-8").splitlines() if line[0] != "#"]
     values = dict(pairs)
     assert len(values) == len(pairs)
-    for system in ("linux", "macos", "windows"):
-        for machine in ("x86_64", "arm64"):
-            address = values[f"uv_{system}_{machine}"]
-            assert re.fullmatch(rf"https://files\.pythonhosted\.org/.*/uv-{re.escape(values['uv'])}-.*\.whl", address)
-            assert re.fullmatch("[0-9a-f]{64}", values[f"uv_{system}_{machine}_sha256"])
+    for computer in ("linux_x86_64", "linux_arm64", "macos_x86_64", "macos_arm64", "windows_x86_64"):
+        address = values[f"uv_{computer}"]
+        assert re.fullmatch(rf"https://files\.pythonhosted\.org/.*/uv-{re.escape(values['uv'])}-.*\.whl", address)
+        assert re.fullmatch("[0-9a-f]{64}", values[f"uv_{computer}_sha256"])

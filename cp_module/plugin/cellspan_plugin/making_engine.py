@@ -141,9 +141,8 @@ def _uv(wanted: Mapping[str, str], wheelhouse: Path | None, tell: Tell) -> Path:
     place = engines_folder() / f"uv-{wanted['uv']}" / name
     if place.is_file():
         return place
-    system = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux")
-    machine = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
-    address = wanted[f"uv_{system}_{machine}"]
+    computer = _computer()
+    address = wanted[f"uv_{computer}"]
     wheel = address.rsplit("/", 1)[1]
     if wheelhouse:
         if not (wheelhouse / wheel).is_file():
@@ -152,7 +151,7 @@ def _uv(wanted: Mapping[str, str], wheelhouse: Path | None, tell: Tell) -> Path:
     else:
         mirror = os.environ.get("CELLSPAN_UV_MIRROR")  # a folder on a web server
         content = _download(f"{mirror.rstrip('/')}/{wheel}" if mirror else address, tell)
-    if hashlib.sha256(content).hexdigest() != wanted[f"uv_{system}_{machine}_sha256"]:
+    if hashlib.sha256(content).hexdigest() != wanted[f"uv_{computer}_sha256"]:
         raise NotMade(f"{wheel} is not the file that was expected (its checksum differs), so it was not used.")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         program = archive.read(f"uv-{wanted['uv']}.data/scripts/{name}")
@@ -162,6 +161,20 @@ def _uv(wanted: Mapping[str, str], wheelhouse: Path | None, tell: Tell) -> Path:
     partial.chmod(0o755)
     partial.replace(place)
     return place
+
+
+def _computer() -> str:
+    """System and processor, as in the names of `engine_wanted.txt`.
+
+    A Mac is asked itself, because it tells programs for Intel's processors that it has one. Windows runs programs for
+    Intel on every processor, and not all packages have others.
+    """
+    if sys.platform == "win32":
+        return "windows_x86_64"
+    if sys.platform == "darwin":
+        answer = subprocess.run(["/usr/sbin/sysctl", "-n", "hw.optional.arm64"], stdout=subprocess.PIPE, check=False)
+        return "macos_arm64" if answer.stdout.strip() == b"1" else "macos_x86_64"
+    return "linux_arm64" if platform.machine() in ("arm64", "aarch64") else "linux_x86_64"
 
 
 def _download(address: str, tell: Tell) -> bytes:

@@ -11,6 +11,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cellspan_plugin import making_engine
@@ -224,6 +225,26 @@ def test_the_question_says_how_much_and_where(engines: Path, plugin: Path) -> No
     assert str(engines) in lines
     (plugin / "wheelhouse").mkdir()
     assert str(plugin / "wheelhouse") in question(plugin, wanted).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "said_by_the_mac", "computer"),
+    [
+        ("linux", "x86_64", b"", "linux_x86_64"),
+        ("linux", "aarch64", b"", "linux_arm64"),
+        ("darwin", "x86_64", b"", "macos_x86_64"),
+        ("darwin", "x86_64", b"1\n", "macos_arm64"),
+        ("win32", "ARM64", b"", "windows_x86_64"),
+    ],
+)
+def test_the_computer_is_known(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, said_by_the_mac: bytes, computer: str
+) -> None:
+    answer = SimpleNamespace(stdout=said_by_the_mac)
+    monkeypatch.setattr(making_engine.sys, "platform", system)
+    monkeypatch.setattr(making_engine.platform, "machine", lambda: machine)
+    monkeypatch.setattr(making_engine.subprocess, "run", lambda *words, **more: answer)
+    assert making_engine._computer() == computer
 
 
 def test_only_engines_that_were_made_here_get_old(engines: Path, tmp_path: Path) -> None:

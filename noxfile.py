@@ -185,6 +185,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", "-p", "cellspan")
+    session.run("mypy", "release")
     # The plugin as it is installed: there its parts find each other, and the engine's client beside them.
     plugin = Path(session.create_tmp()) / "plugin"
     shutil.rmtree(plugin, ignore_errors=True)
@@ -339,7 +340,11 @@ def stardist(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON)
 def release(session: nox.Session) -> None:
-    """What is published, built into dist/ and tried in an empty environment of every Python here; uploads nothing."""
+    """What is published, built into dist/ and tried in an empty environment of every Python here; uploads nothing.
+
+    Wheel and sdist, the zips for Fiji and CellProfiler, and the update site, which goes on with a published one:
+    `nox -s release -- --earlier-site db.xml.gz`.
+    """
     dist = Path("dist").absolute()
     shutil.rmtree(dist, ignore_errors=True)
     session.install("build", "twine")
@@ -347,20 +352,21 @@ def release(session: nox.Session) -> None:
     built = sorted(dist.iterdir())
     session.run("twine", "check", "--strict", *map(str, built))
     [wheel] = dist.glob("*.whl")
-    tried = [version for version in PYTHONS if try_wheel(session, wheel, version)]
-    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in built]
-    (dist / "SHA256SUMS").write_text("".join(sums))
-    session.log(
-        f"{dist}: {len(built)} files, tried with Python {', '.join(tried)}; see RELEASE.md for what comes next."
-    )
+    tried = {version: python for version in PYTHONS if (python := try_wheel(session, wheel, version))}
+    if not tried:
+        session.error(f"None of Python {', '.join(PYTHONS)} is here.")
+    # By the wheel itself, so that the zips have its files.
+    writer = next(iter(tried.values()))
+    session.run(str(writer), "-m", "release", str(dist), *session.posargs, external=True)
+    session.log(f"{dist}: tried with Python {', '.join(tried)}; see RELEASE.md for what comes next.")
 
 
-def try_wheel(session: nox.Session, wheel: Path, version: str) -> bool:
-    """Install the wheel alone into an empty environment and use it; False if this Python is not here."""
+def try_wheel(session: nox.Session, wheel: Path, version: str) -> Path | None:
+    """Install the wheel alone into an empty environment and use it; its Python, or None if there is none here."""
     base = find_python(version)
     if base is None:
         session.warn(f"Python {version} is not here, so the wheel was not tried with it.")
-        return False
+        return None
     folder = Path(session.create_tmp()).absolute() / version
     shutil.rmtree(folder, ignore_errors=True)
     programs = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
@@ -371,7 +377,7 @@ def try_wheel(session: nox.Session, wheel: Path, version: str) -> bool:
     for program, inner in (("cellprofiler", "plugins"), ("fiji", "Fiji.app")):
         (folder / inner / "plugins").mkdir(parents=True)
         session.run(cellspan, "install", program, "--to", str(folder / inner), external=True, silent=True)
-    return True
+    return programs / "python"
 
 
 def require_debian_packages(session: nox.Session) -> None:

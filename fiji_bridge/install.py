@@ -31,6 +31,8 @@ SCRIPTS = (
 # What the scripts have in common; they evaluate it as text. Fiji takes every .groovy in its plugins for a command.
 SHARED = (
     "engine.groovy",
+    "making_engine.groovy",
+    "first_use.groovy",
     "settings.groovy",
     "form.groovy",
     "preview.groovy",
@@ -89,6 +91,12 @@ def find() -> list[Path]:
     return imagej_folders()
 
 
+def command_files(plugins: str = "plugins") -> dict[str, bytes]:
+    """Fiji's commands and what they share, by their paths in a Fiji; the same on every computer."""
+    commands = {f"scripts/Plugins/cellspan/{name}": _source(name) for name in SCRIPTS}
+    return commands | {f"{plugins}/{HELPERS}/{name}{SHARED_ENDING}": _source(name) for name in SHARED}
+
+
 def engine_text(command: list[str] | None = None) -> str:
     """The contents of engine.txt: the command that starts this Python's engine, one word per line."""
     return _lines(command or [sys.executable, "-m", "cellspan.core.cli"])
@@ -126,8 +134,7 @@ def _installation(fiji_folder: Path) -> Installation:
     if not is_fiji:
         contents[f"{plugins}/{MACRO}"] = _source(MACRO)
     else:
-        contents |= {f"scripts/Plugins/cellspan/{name}": _source(name) for name in SCRIPTS}
-        contents |= {f"{plugins}/{HELPERS}/{name}{SHARED_ENDING}": _source(name) for name in SHARED}
+        contents |= command_files(plugins)
         contents[f"{plugins}/{MODELS}"] = models_text().encode()
     local = frozenset({f"{plugins}/{ENGINE}", f"{plugins}/{MODELS}"} & contents.keys())
     return Installation(home, contents, f"{plugins}/{RECORD}", command_line("fiji", home), local)

@@ -25,6 +25,7 @@ cellspan.command(this) {
     } catch (ClassNotFoundException missing) {
         cellspan.fail("TrackMate is not in this ImageJ: install it with Help > Update..., or use Track Objects.")
     }
+    cellspan.ensureEngine() // the detector offers its models
     def detector = cellspan.shared("trackmate")
     detector.register()
     if (!GraphicsEnvironment.headless)

@@ -139,6 +139,7 @@ class Engine {
     // The values of a command's settings by name. `check` refuses, by `fail` or IllegalArgumentException, what cannot be; a
     // dialog then stays open. Option `preview: true`: the dialog has the box Preview.
     Map settings(Map options = [:], Script script, ImagePlus image, Closure check) {
+        ensureEngine() // the dialog offers its models
         def module = script.binding.variables["org.scijava.script.ScriptModule"]
         return shared("settings").newInstance(this, module, image).ask(options, check)
     }
@@ -154,7 +155,7 @@ class Engine {
         return evaluated[name]
     }
 
-    private static File file(String name) {
+    static File file(String name) {
         return new File(IJ.getDirectory("plugins") ?: "", "cellspan/" + (name.contains(".") ? name : name + ".groovy.txt"))
     }
 
@@ -163,13 +164,28 @@ class Engine {
         shared("help").show(infos)
     }
 
-    // The command that starts the engine, one word per line in a file that the installer wrote.
+    // The command that starts the engine.
     List<String> words() {
+        ensureEngine()
+        return recordedWords()
+    }
+
+    // One word per line, in a file that the installer wrote; empty without it.
+    private static List<String> recordedWords() {
         def file = file("engine.txt")
-        if (!file.exists())
+        return !file.exists() ? [] : file.readLines("UTF-8").findAll().collect { URLDecoder.decode(it.trim(), "UTF-8") }
+    }
+
+    // Makes the engine and all else that the installer writes, if the commands came as a zip or from an update site and the
+    // user agrees.
+    void ensureEngine() {
+        def words = recordedWords()
+        def making = file("engine_wanted.txt").exists() ? shared("making_engine").newInstance(this) : null
+        if (making && (!words || !new File(words[0]).exists() || making.isOutdated(words[0])))
+            shared("first_use").newInstance(this, making).ensure()
+        else if (!words)
             fail("The cellspan engine was not found: in a terminal, run  cellspan install fiji --to FOLDER  " +
                 "with the folder of this Fiji.")
-        return file.readLines("UTF-8").findAll().collect { URLDecoder.decode(it.trim(), "UTF-8") }
     }
 
     // Runs `cellspan` with these arguments: [printed: lines, errors: lines, code: exit code]. `onLine` gets each line of

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
@@ -14,11 +16,14 @@ from typing import NoReturn
 import numpy as np
 import pytest
 from hypothesis import settings
+from uv import find_uv_bin
 
 from cellspan.core.objects.labels import Labels, as_labels, renumber
 from cellspan.core.pictures.reading import read_labels
 
 ROOT = Path(__file__).parents[1]
+# For release/, which is not installed. At the end, lest what a build has left there is taken for the installation.
+sys.path.append(str(ROOT))
 RESTORING = ("denoise_cyto3", "denoise_nuclei", "upsample_cyto3")
 # The first call of a compiled function takes seconds, so a time limit per example would be wrong.
 settings.register_profile("cellspan", deadline=None)
@@ -69,6 +74,51 @@ def imagej_in_python() -> None:
     """What ImageJ inside of Python needs."""
     if find_spec("scyjava") is None or not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         unavailable('ImageJ inside of Python needs a JDK, and: pip install "cellspan[fiji]"')
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a release of the installed version, as `nox -s release` writes them."""
+    from release.__main__ import write_all
+
+    folder = tmp_path_factory.mktemp("dist")
+    # In a copy, because several tests may build at once.
+    copy = tmp_path_factory.mktemp("sources") / "cellspan"
+    others = (".*", "build", "dist", "docs", "page", "site", "tests", "*.egg-info")
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*others))
+    # The version of an editable installation is that of the commit when it was made.
+    environment = {**os.environ, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_CELLSPAN": version("cellspan")}
+    build = [find_uv_bin(), "build", "-q", "--wheel", "--out-dir", str(folder), str(copy)]
+    done = subprocess.run(build, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        unavailable(f"the wheel cannot be built here: {done.stderr}")
+    write_all(folder, datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc))
+    return folder
+
+
+@pytest.fixture
+def engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where a first use makes its engine: a folder of one's own, with this Python and the downloads of this user.
+
+    What is made there runs apart from the engines of other tests, and is stopped at the end.
+    """
+    folder = tmp_path / "engines é 1"
+    monkeypatch.setenv("CELLSPAN_RUNTIME_DIR", str(tmp_path / "runtime of engines"))
+    monkeypatch.setenv("CELLSPAN_ENGINES", str(folder))
+    monkeypatch.setenv("CELLSPAN_PYTHON", sys.executable)
+    cache = subprocess.run([find_uv_bin(), "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
+    monkeypatch.setenv("UV_CACHE_DIR", cache)
+    monkeypatch.setenv("PATH", without_uv())
+    yield folder
+    for ready in folder.glob("*/ready"):
+        stop = [str(ready.with_name("bin") / "python"), "-m", "cellspan.core.cli", "service", "stop"]
+        subprocess.run(stop, check=True, capture_output=True)
+
+
+def without_uv() -> str:
+    """The search path without the folders that have uv."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if shutil.which("uv", path=folder) is None)
 
 
 @pytest.fixture

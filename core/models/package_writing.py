@@ -173,6 +173,7 @@ def _axis(size: dict[str, Any], axis: str) -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    """A name as packages may have it: letters, digits and a few marks."""
+    """A name as packages may have it: 5 to 128 letters, digits and a few marks."""
     allowed = "".join(letter if letter.isalnum() or letter in "_+- ()" else " " for letter in name)
-    return " ".join(allowed.split())[:128] or "model"
+    plain = " ".join(allowed.split())[:128]
+    return plain if len(plain) >= 5 else f"model {plain}".strip()

@@ -20,7 +20,8 @@ What do I need first?
 
 The network runs in a separate program, the cellspan engine. Install it once, in its own Python (3.10 or newer):
 ``pip install cellspan``, then ``cellspan install cellprofiler --to PLUGINS_FOLDER``. The module starts the engine when
-it is needed. All workers of an analysis share one engine, which stops when it is idle.
+it is needed. All workers of an analysis share one engine, which stops when it is idle. If you unpacked cellspan's zip
+for CellProfiler, the module offers to install the engine when it runs first.
 
 What do I need as input?
 ^^^^^^^^^^^^^^^^^^^^^^^^
@@ -83,6 +84,7 @@ from cellprofiler_core.setting.text import ImageName, LabelName, Number
 from cellspan_plugin import engine, measurements
 from cellspan_plugin.display import Shown, draw
 from cellspan_plugin.filters import Filtered, filter_objects
+from cellspan_plugin.first_use import can_offer, ensure_engine
 from cellspan_plugin.layout import (
     ADVANCED,
     BASIC,
@@ -215,6 +217,8 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         try:
             self.engine_command()
         except engine.NotInstalled as error:
+            if self._uses_own_engine() and can_offer():
+                return  # it is offered when the pipeline runs
             raise ValidationError(str(error), self.engine_choice if self.advanced.value else self.model) from None
 
     def _require_different_names(self) -> None:
@@ -263,11 +267,17 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         """Whether a second image is read."""
         return self.finds_nuclei() or self.use_nuclei_image.value
 
+    def prepare_run(self, workspace: Any) -> bool:
+        """Before an analysis, in the desktop's process: offer to make the engine if there is none."""
+        return not self._uses_own_engine() or ensure_engine(workspace)
+
     def run(self, workspace: Any) -> None:
         """Segment the image and add objects and measurements; any error is raised."""
         self.check_settings(workspace.pipeline)
         self.in_test_mode = bool(getattr(workspace.pipeline, "test_mode", False))
         try:
+            if self._uses_own_engine() and not ensure_engine(workspace):  # in test mode, nothing asked before
+                raise Stopped
             self._identify(workspace)
         except Stopped:
             end_step(workspace)
@@ -356,9 +366,13 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
 
     def engine_command(self) -> list[str]:
         """The command that starts the engine; raises engine.NotInstalled with one sentence."""
-        if self.chosen("engine_choice") == ENGINE_PATH:
-            return engine.command_of(self.engine_path.value)
-        return engine.engine_command()
+        if self._uses_own_engine():
+            return engine.engine_command()
+        return engine.command_of(self.engine_path.value)
+
+    def _uses_own_engine(self) -> bool:
+        """Whether the engine is the one that the plugin is connected to."""
+        return bool(self.chosen("engine_choice") != ENGINE_PATH)
 
     def _outputs(self) -> list[str]:
         """The results to fetch from the engine in addition to the labels."""

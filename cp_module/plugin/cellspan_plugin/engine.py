@@ -1,4 +1,7 @@
-"""Finds the engine: the installer writes its command to engine.json beside this file."""
+"""Finds the engine: the installer writes its command to engine.json beside this file.
+
+A plugin that came as a zip has no such file at first; first_use.py then offers to make an engine.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import shutil
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cellspan_plugin.making_engine import is_outdated, wanted_engine
 
 if TYPE_CHECKING:
     from cellspan_plugin.client import Engine
@@ -48,6 +53,9 @@ def engine_command(folder: Path = HERE) -> list[str]:
     command: list[str] = record["command"]
     if shutil.which(command[0]) is None:
         raise NotInstalled(f"The cellspan engine is no longer at {command[0]}: {_remedy(folder)}.")
+    wanted = wanted_engine(folder)
+    if wanted is not None and is_outdated(command[0], wanted):
+        raise NotInstalled(f"The plugin is newer than the cellspan engine at {command[0]}: {_remedy(folder)}.")
     return command
 
 
@@ -72,6 +80,12 @@ def _record(folder: Path) -> dict[str, Any] | None:
 
 
 def _remedy(folder: Path) -> str:
-    plugins = str(folder.parent)
-    place = f'"{plugins}"' if " " in plugins else plugins
-    return f"run `pip install cellspan` in a terminal and then `cellspan install cellprofiler --to {place}`"
+    wanted = wanted_engine(folder)
+    package = "cellspan" if wanted is None else _quoted(str(folder / wanted["wheel"]))
+    commands = f"`pip install {package}` in a terminal and then `cellspan install cellprofiler --to"
+    first = "" if wanted is None else "use the module on CellProfiler's desktop once, or "
+    return f"{first}run {commands} {_quoted(str(folder.parent))}`"
+
+
+def _quoted(path: str) -> str:
+    return f'"{path}"' if " " in path else path

@@ -62,7 +62,7 @@ def attend(work: Callable[[OnProgress], Result], say: Callable[[str], None], tit
     on and stays alive. Raises Stopped if the user presses its Cancel button or stops the analysis, and whatever the
     work raises.
     """
-    wx = _desktop()
+    wx = desktop()
     teller = Teller(say)
     if wx is None:
         return work(_unless(_analysis_is_stopped(workspace), teller))
@@ -159,7 +159,7 @@ class _Aside(threading.Thread, Generic[Result]):
         self._tell(fraction, message)
 
 
-def _desktop() -> Any:
+def desktop() -> Any:
     """The module wx if this is the thread of CellProfiler's windows, otherwise None."""
     wx = sys.modules.get("wx")  # not imported: without the desktop it may be missing
     return wx if wx is not None and wx.GetApp() is not None and wx.IsMainThread() else None

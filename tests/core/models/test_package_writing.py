@@ -103,11 +103,16 @@ def test_networks_of_other_channels(
     assert import_model(tmp_path / "a.zip", "b").description.widths == (channels, 4, 8)
 
 
-def test_names_that_packages_cannot_have(tmp_path: Path, save_checkpoint: Callable[..., Path]) -> None:
-    model = find_model(str(save_checkpoint(tmp_path / "a: b's (2)")))
-    export_package(model, tmp_path / "a.zip")
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [("a: b's (2)", "a b s (2)"), ("cyto", "model cyto"), ("\u00b5", "model \u00b5"), ("'", "model")],
+)
+def test_names_that_packages_cannot_have(
+    tmp_path: Path, save_checkpoint: Callable[..., Path], name: str, allowed: str
+) -> None:
+    export_package(find_model(str(save_checkpoint(tmp_path / name))), tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
-        assert yaml.safe_load(archive.read("rdf.yaml"))["name"] == "a b s (2)"
+        assert yaml.safe_load(archive.read("rdf.yaml"))["name"] == allowed
 
 
 def test_other_networks_are_refused(tmp_path: Path) -> None:

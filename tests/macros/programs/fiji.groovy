@@ -145,8 +145,10 @@ class Fiji {
             while (true) {
                 sleep(100)
                 Window.windows.findAll { it instanceof Dialog && it.visible && it.modal }.each { dialog ->
-                    messages << text(dialog)
                     def ok = parts(dialog).find { it instanceof Button && it.label.trim() == "OK" }
+                    if (!ok) // no message
+                        return
+                    messages << text(dialog)
                     def event = new ActionEvent(ok, ActionEvent.ACTION_PERFORMED, ok.label)
                     EventQueue.invokeAndWait { ok.actionListeners.each { it.actionPerformed(event) } }
                     sleep(200)

@@ -96,10 +96,9 @@ class Person {
         return parts(dialog).findAll { it.showing && it.hasProperty("text") && it.text?.trim() }*.text
     }
 
-    void picture(String path) {
+    void picture(String path, Rectangle place = new Rectangle(Toolkit.defaultToolkit.screenSize)) {
         calm()
-        def screen = new Rectangle(Toolkit.defaultToolkit.screenSize)
-        ImageIO.write(robot.createScreenCapture(screen), "png", new File(path))
+        ImageIO.write(robot.createScreenCapture(place), "png", new File(path))
     }
 
     private void click(Component part) {

@@ -19,6 +19,10 @@ SAME_SIZE = (
     "Two files that belong together have different sizes: one was cropped, scaled or mixed up. Give the right one."
 )
 AXES = "Say what the axes are with `axes`, such as `axes='ZYX'`, or transpose the array."
+ENGINE_OF_PLUGIN = (
+    "The sentence goes on with what to do: in a window, use the module once and press *Install*; in a terminal, type its "
+    "two commands."
+)
 REPORT = "This is a fault of cellspan. Please report it, with `cellspan doctor --report FILE`."
 NO_TIFF_PLANE = "The file was cut short, or written by a program that was interrupted. " + SAVE_AS_TIFF
 
@@ -374,6 +378,22 @@ CAUSES: dict[str, str] = {
     ),
     "Java did not start with": "Install a JDK, and connect to the internet for the first start.",
     "does not run Cellpose, so there": "The macro has no command of the BIOP wrapper; it can stay as it is.",
+    # The first use of files that came as a zip
+    "The cellspan engine is no longer at": ENGINE_OF_PLUGIN,
+    "The cellspan engine is not connected to CellProfiler": ENGINE_OF_PLUGIN,
+    "The plugin is newer than the cellspan engine": ENGINE_OF_PLUGIN,
+    "The engine could not be installed": (
+        "Mostly a lost connection or a full disk; the file that is named says more. Use the command again: it asks anew. "
+        "[Without internet](install_without_terminal.md#without-internet)"
+    ),
+    "could not be connected to this Fiji": (
+        "Mostly Fiji's folder may not be written to. Get the right to, or unpack a Fiji into a folder of your own."
+    ),
+    "the engine cannot be made there": "Free some disk, or name another folder in the variable `CELLSPAN_ENGINES`.",
+    "is missing in this folder; it makes the engine": (
+        "Collect the packages again. [Without internet](install_without_terminal.md#without-internet)"
+    ),
+    "its checksum differs": "The download was cut short or changed on its way. Try again, or from another network.",
     # napari and the review page
     "The labels are …, but the image": "The labels belong to another layer. Select the two that belong together.",
     "This layer has a single axis": "Select a layer that holds an image.",

@@ -20,8 +20,8 @@ SAME_SIZE = (
 )
 AXES = "Say what the axes are with `axes`, such as `axes='ZYX'`, or transpose the array."
 ENGINE_OF_PLUGIN = (
-    "The sentence goes on with what to do: in a window, use the module once and press *Install*; in a terminal, type its "
-    "two commands."
+    "The sentence goes on with what to do: in a window, use the module once and press *Install*; in a terminal, type "
+    "its two commands."
 )
 REPORT = "This is a fault of cellspan. Please report it, with `cellspan doctor --report FILE`."
 NO_TIFF_PLANE = "The file was cut short, or written by a program that was interrupted. " + SAVE_AS_TIFF
@@ -383,7 +383,7 @@ CAUSES: dict[str, str] = {
     "The cellspan engine is not connected to CellProfiler": ENGINE_OF_PLUGIN,
     "The plugin is newer than the cellspan engine": ENGINE_OF_PLUGIN,
     "The engine could not be installed": (
-        "Mostly a lost connection or a full disk; the file that is named says more. Use the command again: it asks anew. "
+        "Mostly a lost connection or a full disk; the named file says more. Use the command again: it asks anew. "
         "[Without internet](install_without_terminal.md#without-internet)"
     ),
     "could not be connected to this Fiji": (

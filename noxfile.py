@@ -260,7 +260,7 @@ def tests(session: nox.Session) -> None:
 def cellprofiler311(session: nox.Session) -> None:
     """The CellProfiler tests on a newer Python with today's libraries; on demand."""
     require_debian_packages(session)
-    session.install(".[test]")
+    session.install(".[all,test]")
     python = cellprofiler_python(session, "cellprofiler311")
     environment = {"JAVA_HOME": str(java_home()), "CELLSPAN_CELLPROFILER_PYTHON": str(python)}
     session.run("pytest", "tests/cp_module", *session.posargs, env=environment)
@@ -270,7 +270,7 @@ def cellprofiler311(session: nox.Session) -> None:
 def cellprofiler5(session: nox.Session) -> None:
     """The plugin in the nightly build of CellProfiler 5; on demand."""
     require_debian_packages(session)
-    session.install(".[test]")
+    session.install(".[all,test]")
     python = cellprofiler_python(session, "cellprofiler5")
     environment = {"JAVA_HOME": str(java_home()), "CELLSPAN_CELLPROFILER5_PYTHON": str(python)}
     session.run("pytest", "tests/cp_module/test_nightly.py", *session.posargs, env=environment)

@@ -333,7 +333,8 @@ class Form {
     // ---- sizes
 
     private boolean isCalibrated() {
-        return image?.calibration?.scaled() && !(image.calibration.unit in ["pixel", "pixels"])
+        // The unit of a TIFF that tells none is a space.
+        return image?.calibration?.scaled() && !(image.calibration.unit.trim() in ["", "pixel", "pixels"])
     }
 
     private boolean inPixels() {

@@ -18,7 +18,7 @@ from ..conftest import unavailable
 pytestmark = pytest.mark.end_to_end
 
 PAGE = Path(__file__).parents[2] / "docs" / "install_without_terminal.md"
-CHECK = Path(__file__).parent / "in_cellprofiler" / "check_first_use.py"
+CHECK = Path(__file__).parent / "in_cellprofiler" / "use_first_time.py"
 
 
 @pytest.fixture

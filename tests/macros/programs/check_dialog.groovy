@@ -144,7 +144,9 @@ assert !person.texts().any { it in ["Volumes", "Time", "Names in stacks"] }
 person.press("Cancel")
 finished()
 plane.window.setLocation((int) screen.width - plane.window.width, 100)
+plane.calibration.unit = " " // as of a TIFF that tells none
 start()
+assert person.texts().count("pixels") == 2
 assert person.dialog.bounds.maxX <= plane.window.x // on its other side, where there is room
 plane.changes = false
 plane.close()

@@ -6,7 +6,7 @@ import type { ImageDetails } from "../server/answers";
 import { channelViews, showing } from "../state/appearance";
 import { tellError } from "../state/notices";
 import * as opened from "../state/opened";
-import { type Size, toImage, type View } from "./camera";
+import { onPixel, type Size, toImage, type View } from "./camera";
 import { finishLine, navigation, places } from "./control";
 import { addPoint, clearLine, cross, lengthOf, line } from "./line";
 import { Navigation } from "./navigation";
@@ -45,7 +45,7 @@ export function Viewer({ image }: { image: ImageDetails & { shape: [number, numb
     }
     const pans = () => opened.tool.value === "select";
     const moves = new Navigation(onStage, { width, height }, screen.value, pans, (next) => {
-      view.value = next;
+      view.value = onPixel(next, window.devicePixelRatio);
     });
     navigation.value = moves;
     const resized = new ResizeObserver(() => {

@@ -66,8 +66,10 @@ def test_what_is_refused(taught: Review, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "NEEDED", ("no_such_module",))
     with pytest.raises(CellspanError, match=r"cellspan\[train\]"):
         teaching.begin(images, "mine", "nuclei", 1)
-    assert teaching.as_json()["state"] == "none"
-    assert teaching.as_json()["canTeach"] is False
+    assert teaching.as_json() == {"state": "none"}
+    assert "cellspan[train]" in str(module.teach_problem())
+    monkeypatch.undo()
+    assert module.teach_problem() is None
 
 
 @pytest.mark.quick

@@ -8,6 +8,7 @@ import { shownImages } from "../state/choice";
 import { folderSettings, imageList, segmentImages, session } from "../state/folder";
 import { firstSpecs, otherSpecs } from "../state/settings";
 import { Dialog } from "../ui/Dialog";
+import { WhichImages } from "./WhichImages";
 
 type Which = "none yet" | "shown" | "all";
 
@@ -34,23 +35,15 @@ export function SegmentDialog({ onClose }: { onClose: () => void }) {
   ];
   return (
     <Dialog title="Segment images" onClose={onClose}>
-      <fieldset>
-        <legend>Which images</legend>
-        {options.map(({ value, words }) => (
-          <label key={value} class="check">
-            <input
-              type="radio"
-              name="which"
-              checked={which.value === value}
-              onChange={() => {
-                which.value = value;
-              }}
-            />
-            <span>{words}</span>
-          </label>
-        ))}
-        {accepted > 0 && <p class="dim">Accepted images stay as they are.</p>}
-      </fieldset>
+      <WhichImages
+        legend="Which images"
+        options={options}
+        chosen={which.value}
+        onChange={(chosen) => {
+          which.value = chosen;
+        }}
+        note={accepted > 0 ? "Accepted images stay as they are." : undefined}
+      />
       <ModelField
         value={String(settings.model ?? session.value?.model ?? "")}
         onChange={(model) => {

@@ -22,7 +22,7 @@ export const settings = signal<Settings>({});
 export const needsNetwork = signal<string | null>(null);
 /** Settings whose outlines are a preview on a corrected image, until the person has decided. */
 export const replacing = signal<Settings | null>(null);
-export const followTime = signal<number | null>(null);
+export const FIND_AGAIN = "Find objects again";
 
 /** The grid's entry of the open image: verdict, flags and progress as last told. */
 export const entry = computed(() =>
@@ -115,6 +115,10 @@ export async function edit(wanted: Edit): Promise<boolean> {
 export const undo = () => change((id, revision) => review.undo(id, revision, plane.value));
 export const redo = () => change((id, revision) => review.redo(id, revision, plane.value));
 
+/** The person's answer to whether results that a run has written since replace the corrections. */
+export const decideNewResults = (take: boolean) =>
+  change((id, revision) => review.decide(id, revision, plane.value, take));
+
 export async function deleteSelected(): Promise<void> {
   if (selected.value.size) await edit({ kind: "delete", labels: [...selected.value] });
   else tell("Select an object first: click on it, or press . for the next one.");
@@ -170,13 +174,11 @@ async function follow(wanted: Settings, replace: boolean): Promise<void> {
   if (id === null) return;
   await turns.run(async () => {
     if (details.value?.id !== id) return;
-    const begin = performance.now();
     try {
       const answer = await review.segmentAgain(id, details.value.revision, wanted, replace);
       if (answer.edited && !replace) preview(id, answer, wanted);
       else show(id, answer);
       needsNetwork.value = null;
-      followTime.value = performance.now() - begin;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (error.needsNetwork) needsNetwork.value = error.message;
@@ -190,15 +192,22 @@ const follower = new NewestOnly<Settings>((wanted) => follow(wanted, false).catc
 const REST_MS = 250;
 let resting = 0;
 
+/** Only a new run of the network can show these settings. */
+function tellOfNetwork(setting: string): void {
+  const undone = details.value?.edited ? " It replaces your corrections; Undo brings them back." : "";
+  needsNetwork.value = `${setting} shows after "${FIND_AGAIN}".${undone}`;
+}
+
 /** Set one setting; outlines follow at once if they can. */
 export function setSetting(spec: SettingSpec, value: SettingValue): void {
   settings.value = { ...settings.value, [spec.name]: value };
   if (details.value?.state !== "done") return;
   window.clearTimeout(resting);
-  const how = following(spec);
+  const stack = details.value.slices * details.value.frames > 1;
+  const how = stack ? "no" : following(spec);
   if (how === "at once") void follower.push(settings.value);
   else if (how === "at rest") resting = window.setTimeout(() => void follower.push(settings.value), REST_MS);
-  else needsNetwork.value = `${spec.label} shows after "Segment this image".`;
+  else tellOfNetwork(spec.label);
 }
 
 /** The person's answer to whether their edits may be replaced. */

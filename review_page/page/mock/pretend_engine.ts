@@ -322,6 +322,7 @@ function answer(
   }
   if (name === "save")
     return {
+      folder: "/data/plate1/cellspan_results/reviewed",
       written: [{ kind: "labels", path: "/data/plate1/cellspan_results/reviewed/a_labels.tif" }],
       left: [],
     };

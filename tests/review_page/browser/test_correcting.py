@@ -85,6 +85,10 @@ def test_merge(opened: Opened, by: str) -> None:
     opened.count_is(len(before) - 1)
     assert len(before - opened.labels()) == 1
     expect(opened.page.locator(".panel tbody tr")).to_have_count(1)
+    expect(opened.button("Split")).to_be_enabled()
+    expect(opened.button("Merge")).to_be_disabled()
+    if by == "mouse":
+        expect(opened.page.locator(".notices")).to_contain_text("They do not touch")
 
 
 def test_split_by_a_line_that_is_dragged(opened: Opened) -> None:

@@ -122,7 +122,7 @@ def test_new_results_of_a_run_are_told(opened: Opened, segmented: Path, takes: b
     write_labels(segmented / "cellspan_results" / "field_0_labels.tif", np.eye(256, dtype=np.int32))
     question = page.get_by_role("alert").filter(has_text="A run has written new results")
     expect(question).to_be_visible()
-    question.get_by_role("button", name="Take the new results" if takes else "Keep my corrections").click()
+    question.get_by_role("button", name="Take the new results" if takes else "Keep my version").click()
     expect(question).to_have_count(0)
     opened.count_is(1 if takes else before - 1)
     if takes:

@@ -86,12 +86,13 @@ function Written({ saved }: { saved: Saved }) {
   return (
     <div role="status" class="written">
       <p>
-        {saved.written.length === 1 ? "1 file was written." : `${saved.written.length} files were written.`}
+        {saved.written.length === 1 ? "1 file was written" : `${saved.written.length} files were written`} to{" "}
+        <code>{saved.folder}</code>:
       </p>
       <ul>
         {saved.written.slice(0, 50).map(({ path }) => (
           <li key={path}>
-            <code>{path}</code>
+            <code>{path.startsWith(saved.folder) ? path.slice(saved.folder.length + 1) : path}</code>
           </li>
         ))}
       </ul>

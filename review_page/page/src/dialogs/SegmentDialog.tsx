@@ -5,7 +5,7 @@ import { ModelField } from "../panels/ModelField";
 import { SettingFields } from "../panels/SettingFields";
 import type { SettingSpec, SettingValue } from "../server/answers";
 import { shownImages } from "../state/choice";
-import { folderSettings, imageList, segmentImages, session } from "../state/folder";
+import { folderSettings, imageList, segmentImages, session, withoutResult } from "../state/folder";
 import { firstSpecs, otherSpecs } from "../state/settings";
 import { Dialog } from "../ui/Dialog";
 import { WhichImages } from "./WhichImages";
@@ -13,7 +13,7 @@ import { WhichImages } from "./WhichImages";
 type Which = "none yet" | "shown" | "all";
 
 export function SegmentDialog({ onClose }: { onClose: () => void }) {
-  const fresh = imageList.value.filter((entry) => entry.state === "none" || entry.state === "failed").length;
+  const fresh = withoutResult.value.length;
   const which = useSignal<Which>(fresh ? "none yet" : "shown");
   const specs = session.value?.specs ?? [];
   const settings = folderSettings.value;

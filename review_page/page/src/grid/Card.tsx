@@ -46,7 +46,7 @@ export function Card({ entry, index, of, focused, onFocus }: Props) {
             <span class={`verdict ${entry.verdict}`}>{VERDICT_WORDS[entry.verdict]}</span>
           )}
           {entry.newResults && (
-            <span class="flag" title="A run has written other results since you corrected this image.">
+            <span class="flag" title="A run has written other results since you changed this image.">
               New results
             </span>
           )}

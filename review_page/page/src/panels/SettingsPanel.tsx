@@ -61,20 +61,20 @@ function Hint() {
   return null;
 }
 
-/** The choice between corrections and results that a run has written since. */
+/** The choice between what a person has made of the image and what a run has written since. */
 function NewResults() {
   return (
     <div class="question" role="alert">
       <p>
-        A run has written new results of this image since you corrected it. You see your corrections. If you
-        take the new results, Undo brings your corrections back.
+        A run has written new results of this image since you changed it here. You see your version. If you
+        take the new results, Undo brings it back.
       </p>
       <div class="row">
         <button type="button" class="main" onClick={() => opened.decideNewResults(true)}>
           Take the new results
         </button>
         <button type="button" onClick={() => opened.decideNewResults(false)}>
-          Keep my corrections
+          Keep my version
         </button>
       </div>
     </div>

@@ -148,4 +148,5 @@ export type SaveKind = "labels" | "rois" | "pairs";
 export interface Saved {
   written: { kind: string; path: string }[];
   left: { id: string; sentence: string }[];
+  folder: string;
 }

@@ -21,6 +21,11 @@ export const atWork = computed(
   () => imageList.value.filter((entry) => entry.state === "waiting" || entry.state === "segmenting").length,
 );
 
+/** Images that "Segment" would be for first. */
+export const withoutResult = computed(() =>
+  imageList.value.filter((entry) => entry.state === "none" || entry.state === "failed"),
+);
+
 const QUIET_MS = 1500;
 const BUSY_MS = 500;
 let counter = 0;
@@ -45,10 +50,12 @@ export function takeOver(entry: Partial<ImageEntry>): void {
 }
 
 async function readNewer(): Promise<void> {
+  const before = atWork.peek();
   const list = await review.readImages(counter);
   counter = list.counter;
   reading.value = list.reading;
   if (list.images.length) images.value = withNewer(images.value, list.images);
+  if (before > 1 && atWork.peek() === 0) tell("Done. Open an image to see its outlines.");
 }
 
 async function keepReading(): Promise<void> {

@@ -4,6 +4,7 @@ import { batch, computed, effect, signal } from "@preact/signals";
 import type { Edit, ImageDetails, Outlines, SettingSpec, Settings, SettingValue } from "../server/answers";
 import { Refused } from "../server/asking";
 import * as review from "../server/review";
+import { piecesOf } from "../viewer/pieces";
 import { folderSettings, images, judge, takeOver } from "./folder";
 import { tell, tellError } from "./notices";
 import { openId } from "./route";
@@ -108,7 +109,10 @@ async function change(
 export async function edit(wanted: Edit): Promise<boolean> {
   const at = plane.value;
   const answer = await change((id, revision) => review.edit(id, revision, at, wanted));
-  if (answer && wanted.kind !== "delete") select(answer.changed ?? []);
+  if (answer && wanted.kind !== "delete") {
+    const there = new Set(answer.objects.map((object) => object.label));
+    select((answer.changed ?? []).filter((label) => there.has(label))); // of merged objects, one is left
+  }
   return answer !== null;
 }
 
@@ -125,8 +129,18 @@ export async function deleteSelected(): Promise<void> {
 }
 
 export async function mergeSelected(): Promise<void> {
-  if (selected.value.size > 1) await edit({ kind: "merge", labels: [...selected.value] });
-  else tell("Select at least two objects to merge: hold Shift and click, or press Shift and the full stop.");
+  if (selected.value.size > 1) {
+    if (await edit({ kind: "merge", labels: [...selected.value] })) tellOfPieces();
+  } else
+    tell("Select at least two objects to merge: hold Shift and click, or press Shift and the full stop.");
+}
+
+/** What was merged without touching is one object all the same, which few people want. */
+function tellOfPieces(): void {
+  const merged = outlines.value?.objects.filter((object) => selected.value.has(object.label)) ?? [];
+  const pieces = piecesOf(merged).length;
+  if (pieces > 1)
+    tell(`They do not touch: object ${merged[0]?.label} has ${pieces} pieces now. Undo takes it back.`);
 }
 
 export function select(chosen: number[]): void {

@@ -181,6 +181,8 @@ class Review:
 
     def decide(self, image: ReviewImage, take: bool) -> None:
         """Take the results that a run has written over the corrections, or keep these; raises CellspanError."""
+        if not image.shown.news:
+            raise CellspanError(f"No run has written new results of {image.name} since you changed it.", "no_news")
         if take:
             image.take_new_results(Runs(self.results).of(image.item))
         else:

@@ -77,6 +77,8 @@ def test_new_results_of_a_run_or_the_corrections(tab: Tab, name: str, plate: Pat
     assert (answer["count"], answer["newResults"], answer["revision"]) == (count, False, 2)
     assert not tab.entry("A01.tif")["newResults"]
     assert tab.post(f"images/{name}/new_results", revision=1, take=take).status_code == 409
+    again = tab.post(f"images/{name}/new_results", revision=2, take=take)
+    assert (again.status_code, again.json()["code"]) == (400, "no_news")
 
 
 def test_a_picture_in_colours(tab: Tab, open_tab: Opened, tmp_path: Path) -> None:

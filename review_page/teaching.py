@@ -212,7 +212,7 @@ def _sentence(state: State, training: Training, said: str) -> str:
         return "The training was stopped."
     if state == "failed":
         return _problem(last) or "The training ended without a model; its log is in the review's folder."
-    return last.removeprefix("NOTE ")[-200:]
+    return last.removeprefix("NOTE ")[-200:] or "The training begins."
 
 
 def _problem(line: str) -> str:

@@ -20,7 +20,7 @@ from tests.review_page.browser.conftest import WAIT, Engine, Opened, chromium
 PICTURE = Path(__file__).parents[2] / "docs" / "review.png"
 SIDE, DIAMETER = 512, 34  # pixels
 WELLS = ("B02", "B03", "B04")
-SCREEN = {"width": 1280, "height": 800}
+SCREEN = {"width": 1440, "height": 860}
 COLOURS = 256  # of the file, which is then a third as large
 
 
@@ -68,6 +68,7 @@ def _correct(page: Page) -> None:
     expect(page.locator(".panel tbody tr")).to_have_count(2)
     page.mouse.move(0, 0)
     expect(page.locator(".notices p")).to_have_count(0)
+    page.add_style_tag(content=".top-bar .folder { display: none }")  # the temporary folder says nothing
     opened.ready()
 
 

@@ -73,6 +73,13 @@ def test_what_is_refused(taught: Review, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.quick
+def test_a_training_that_has_said_nothing_yet(taught: Review) -> None:
+    own = psutil.Process()
+    told = recorded(taught, "", pid=own.pid, since=own.create_time())
+    assert (told["state"], told["sentence"], told["before"]) == ("training", "The training begins.", None)
+
+
+@pytest.mark.quick
 def test_what_is_told_of_a_training_that_succeeded(taught: Review) -> None:
     told = recorded(taught, "Scoring\n" + READY)
     assert (told["state"], told["before"], told["after"], told["model"]) == ("done", 0.22, 0.71, "mine")

@@ -169,7 +169,9 @@ def test_draw_where_an_object_was_deleted(opened: Opened, by: str) -> None:
     opened.count_is(len(before) - 1)
     if by == "mouse":
         opened.button("Draw").click()
+        expect(opened.page.locator(".how")).to_contain_text("Drag around the object.")
         opened.drag(*corners)
+        expect(opened.page.locator(".how")).to_have_count(0)
     elif by == "clicks":
         opened.page.keyboard.press("d")
         for corner in corners[:-1]:

@@ -80,6 +80,10 @@ def test_corrections_are_replaced_only_if_the_person_says_so(large: Opened) -> N
     slider.focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("Replace your corrections?")).to_be_visible()
+    page.keyboard.press(".")
+    page.keyboard.press("Delete")
+    expect(page.locator(".notices .refused")).to_contain_text("This is a preview.")
+    assert large.labels() == corrected, "objects of the preview are not those that are kept"
     page.get_by_role("button", name="Keep my corrections").click()
     expect(page.get_by_text("Replace your corrections?")).to_have_count(0)
     assert large.labels() == corrected

@@ -18,8 +18,9 @@ export function TeachDialog({ onClose }: { onClose: () => void }) {
   async function read() {
     try {
       const before = teaching.peek()?.state;
-      teaching.value = await readTeaching();
-      if (before === "training" && teaching.value.state === "done") await refreshSession();
+      const now = await readTeaching();
+      if (before === "training" && now.state === "done") await refreshSession();
+      teaching.value = now;
     } catch (error) {
       tellError(error);
     }
@@ -41,9 +42,15 @@ export function TeachDialog({ onClose }: { onClose: () => void }) {
   );
 }
 
+/** A name for a new model that no other model has. */
+export function freeName(taken: string[]): string {
+  const names = ["my_model", ...taken.map((_, index) => `my_model_${index + 2}`)];
+  return names.find((name) => !taken.includes(name)) ?? "";
+}
+
 function Begin({ onBegun }: { onBegun: () => Promise<void> }) {
   const ids = { name: useId(), minutes: useId() };
-  const name = useSignal("my_model");
+  const name = useSignal(freeName((session.value?.models ?? []).map((model) => model.name)));
   const from = useSignal(String(folderSettings.value.model ?? session.value?.model ?? ""));
   const minutes = useSignal(10);
   const beginning = useSignal(false);

@@ -22,7 +22,7 @@ export interface ImageEntry {
   flags: string[];
   verdict: Verdict;
   edited: boolean;
-  /** A run has written other results since this image was corrected. */
+  /** A run has written other results since this image was changed. */
   newResults: boolean;
   revision: number;
 }

@@ -85,12 +85,19 @@ export async function reload(): Promise<void> {
   }
 }
 
+/** Whether a preview is on show, whose objects are not those that a change would reach; the person is told. */
+function isPreview(): boolean {
+  if (replacing.value)
+    tell("This is a preview. Replace your corrections, or keep them, before you go on.", "refused");
+  return replacing.value !== null;
+}
+
 /** Ask for a change on the revision that is shown; if it is no longer the newest, the newest is shown instead. */
 async function change(
   request: (id: string, revision: number) => Promise<Outlines>,
 ): Promise<Outlines | null> {
   const id = openId.value;
-  if (id === null) return null;
+  if (id === null || isPreview()) return null;
   return turns.run(async () => {
     if (details.value?.id !== id) return null;
     try {
@@ -162,7 +169,7 @@ export function beginSplit(): void {
 
 export async function giveVerdict(verdict: "none" | "accepted" | "rejected"): Promise<boolean> {
   const shown = details.value;
-  if (!shown || !entry.value) return false;
+  if (!shown || !entry.value || isPreview()) return false;
   return turns.run(async () => {
     const revision = details.value?.revision ?? shown.revision;
     const done = await judge({ ...(entry.value ?? shown), revision }, verdict);

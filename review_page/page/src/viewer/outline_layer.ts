@@ -195,12 +195,13 @@ export class OutlineLayer {
     for (const child of this.group.children) child.visible = false;
     if (showing === "off") return;
     const detail = detailFor(zoom);
+    const edge = WIDTH / zoom; // a line reaches beyond its points
     for (const region of this.regionsAt(detail)) {
       const inView =
-        region.box.left < box.right &&
-        region.box.right > box.left &&
-        region.box.top < box.bottom &&
-        region.box.bottom > box.top;
+        region.box.left < box.right + edge &&
+        region.box.right > box.left - edge &&
+        region.box.top < box.bottom + edge &&
+        region.box.bottom > box.top - edge;
       if (inView) this.meshOf(region, showing, toleranceOf(detail)).visible = true;
     }
   }

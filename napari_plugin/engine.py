@@ -19,11 +19,11 @@ def engine() -> Engine:
     return Engine([*COMMAND, "serve"], interactive=True)
 
 
-def model_names() -> list[str]:
-    """The models that find objects; starts the engine. Raises EngineError."""
-    return finders(engine().connect().json("GET", "/v1/models")["models"])
+def model_names(restore: bool = False) -> list[str]:
+    """The models that find objects, or those that restore images; starts the engine. Raises EngineError."""
+    return named(engine().connect().json("GET", "/v1/models")["models"], restore)
 
 
-def finders(models: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The names of those that find objects, in the engine's list; the others restore images."""
-    return [str(model["name"]) for model in models if not KINDS[model["kind"]].restores]
+def named(models: Iterable[Mapping[str, Any]], restore: bool = False) -> list[str]:
+    """The names of those that find objects, in the engine's list, or of those that restore images."""
+    return [str(model["name"]) for model in models if KINDS[model["kind"]].restores == restore]

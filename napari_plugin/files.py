@@ -10,15 +10,17 @@ import numpy as np
 
 from cellspan.core.errors import CellspanError
 from cellspan.core.files.writing import write_atomically
-from cellspan.core.objects.labels import as_labels
+from cellspan.core.objects.labels import as_labels, median_diameter
 from cellspan.core.objects.roi_zip import write_roi_zip
 from cellspan.core.pictures.reading import read_labels
 from cellspan.core.pictures.seg_npy import SEG
+from cellspan.core.results.cellpose_files import write_seg
 from cellspan.core.results.label_files import write_labels
 from cellspan.core.results.rois import outlines_of
 from cellspan.core.training.roi_sets import read_annotation, read_rois
 
 LayerData = tuple[Any, dict[str, Any], str]
+FILE = "cellspan image file"  # in the metadata of layers of labels: where the image is
 ROI_SETS = ("_rois.zip", "RoiSet.zip")
 
 
@@ -46,6 +48,25 @@ def write_outlines(path: str, data: Any, attributes: dict[str, Any]) -> list[str
     rois = outlines_of(as_labels(_one_image(data)))
     write_atomically(Path(path), lambda part: write_roi_zip(part, rois))
     return [path]
+
+
+def write_for_cellpose(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Save a layer of labels, (Y, X) or (Z, Y, X), as Cellpose's window saves its own: <image>_seg.npy.
+
+    The window opens it with the image, which is taken to lie beside it unless the layer knows better.
+    """
+    target = _as_seg(Path(path))
+    labels = as_labels(_one_image(data))
+    metadata = attributes.get("metadata") or {}
+    image = Path(metadata.get(FILE) or target.with_name(target.name.removesuffix(SEG) + ".tif"))
+    diameter = (metadata.get("cellspan") or {}).get("diameter") or median_diameter(labels) or 0.0
+    write_atomically(target, lambda part: write_seg(part, labels, None, None, diameter, image, (None, None)))
+    return [str(target)]
+
+
+def _as_seg(path: Path) -> Path:
+    """The name by which Cellpose knows such a file."""
+    return path if path.name.endswith(SEG) else path.with_name(path.name.removesuffix(".npy") + SEG)
 
 
 def _one_image(data: Any) -> Any:

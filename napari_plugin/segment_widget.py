@@ -27,11 +27,17 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from cellspan.core.service.client import EngineError, EngineForgot, EngineResult
 from cellspan.napari_plugin.aside import Aside
 from cellspan.napari_plugin.engine import engine, model_names
+from cellspan.napari_plugin.files import FILE
 from cellspan.napari_plugin.found import Found, features_of
 from cellspan.napari_plugin.stacks import JOINED, PLANE, VOLUME, WAYS, Stack, anisotropy_of, stack_of
 
 MODELS = ["cyto", "nuclei"]  # until the engine has told all of them
 LINE = "typical cell"  # the layer in which a line measures the diameter
+AS_IT_IS = "No"
+# Until the engine has told what is there; of the models that restore images, those that help most.
+RESTORING = [
+    f"{way}_{objects}" for objects in ("cyto3", "nuclei") for way in ("denoise", "deblur", "upsample", "oneclick")
+]
 OF, CORRECTED = "cellspan image", "corrected"  # in the metadata of layers of labels
 JOIN_OVERLAP = 0.25  # overlap at which objects in neighbouring slices are one
 Told = Callable[[float, str], None]
@@ -107,6 +113,13 @@ class SegmentWidget(Container[Any]):
             label="Diameter (pixels)", min=0, max=4000, step=1, value=0, tooltip="Of a typical object; 0 = estimate."
         )
         self.measure = PushButton(text="Measure: draw a line across a cell")
+        self.restore = ComboBox(
+            label="Restore the image first",
+            choices=[AS_IT_IS, *RESTORING],
+            value=AS_IT_IS,
+            tooltip="A network of Cellpose 3 takes noise, blur or coarse pixels away before objects are looked for; "
+            "give the diameter, too. In a terminal, cellspan models fetch denoise_cyto3 downloads the model.",
+        )
         self.way = ComboBox(label="Segment", choices=list(WAYS), value=PLANE)
         self.flow_threshold = FloatSlider(
             label="Flow threshold", min=0, max=3, value=0.4, tooltip="Raise it if cells are missing; 0 = keep all."
@@ -123,7 +136,7 @@ class SegmentWidget(Container[Any]):
         self.words = Label(value="")
 
     def _form(self) -> list[Any]:
-        choices = [self.image, self.nuclei, self.model, self.diameter, self.measure, self.way]
+        choices = [self.image, self.nuclei, self.model, self.diameter, self.measure, self.restore, self.way]
         thresholds = [self.flow_threshold, self.cellprob_threshold, self.min_size, self.exclude_on_edges, self.invert]
         return [*choices, *thresholds, self.run, self.cancel, self.progress, self.words]
 
@@ -133,7 +146,7 @@ class SegmentWidget(Container[Any]):
         self.measure.changed.connect(self._draw_line)
         for followed in (self.flow_threshold, self.cellprob_threshold, self.min_size, self.exclude_on_edges):
             followed.changed.connect(self.follow)
-        self._asking = Aside(model_names, self._offer)
+        self._asking = Aside(lambda: (model_names(), model_names(restore=True)), self._offer)
 
     # ---- what the user does
 
@@ -232,6 +245,7 @@ class SegmentWidget(Container[Any]):
         parameters = {
             "model": self.model.value,
             "diameter": self.diameter.value or None,
+            "restore": None if self.restore.value == AS_IT_IS else self.restore.value,
             "invert": self.invert.value,
             **self._thresholds(),
             **stack.options,
@@ -265,6 +279,7 @@ class SegmentWidget(Container[Any]):
         for part in task.parts:
             layer.data[part.where] = part.labels
         layer.features = features_of(task.parts)
+        layer.metadata[FILE] = image.source.path
         layer.metadata["cellspan"] = {**task.parameters, "diameter": task.parts[0].diameter}
         layer.refresh()
         self._seen = None if kept is None else _Seen(kept, layer, task.parts[0].where)
@@ -286,13 +301,16 @@ class SegmentWidget(Container[Any]):
                 "No objects were found. Enter the diameter, lower the probability threshold, or try another model."
             )
 
-    def _offer(self, names: list[str] | BaseException) -> None:
-        if isinstance(names, BaseException):
-            self.words.value = str(names)
+    def _offer(self, told: tuple[list[str], list[str]] | BaseException) -> None:
+        if isinstance(told, BaseException):
+            self.words.value = str(told)
             return
-        chosen = self.model.value
+        (names, restoring), chosen = told, self.model.value
         self.model.choices = names
         self.model.value = chosen if chosen in names else names[0]
+        chosen = self.restore.value
+        self.restore.choices = [AS_IT_IS, *dict.fromkeys([*RESTORING, *restoring])]
+        self.restore.value = chosen
 
     def _draw_line(self) -> None:
         """A layer in which the length of the last line becomes the diameter."""

@@ -62,6 +62,12 @@ class Move(_Asked):
     t: int = Field(0, ge=0)
 
 
+class Decide(Move):
+    """Take the new results of a run, or keep the corrections."""
+
+    take: bool
+
+
 class Judge(_Asked):
     """Accept or reject."""
 

@@ -53,6 +53,7 @@ class State:
     position: int = 0  # steps that are done; the others were undone
     steps: tuple[Step, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)  # which image it is, for people who read the file
+    run: str | None = None  # the results of the run that the labels are made of, or were preferred to; None = none
 
     @property
     def done(self) -> tuple[Step, ...]:
@@ -75,9 +76,14 @@ class History:
         found: Callable[[], tuple[Labels, Quality]],
         about: Mapping[str, Any],
         on_use: Callable[[History], None] = lambda history: None,
+        run: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`found` gives the labels of the run, which the first step begins with; `on_use` sees to the memory."""
+        """`found` gives the labels of the run, which the first step begins with; `on_use` sees to the memory.
+
+        `run` tells which results of the run lie there now, None if there are none.
+        """
         self._folder, self._found, self._about, self._on_use = folder, found, dict(about), on_use
+        self._run = run
         self._read: Any = ()  # which state.json the state is from
         self._state = State(about=self._about)
         self._labels: Labels | None = None
@@ -140,6 +146,10 @@ class History:
         self._labels = None
         self._write(self.state)
 
+    def keep_to_these(self) -> None:
+        """The person has been told of the run's new results, and these labels stay."""
+        self._write(replace(self.state, run=self._run()))
+
     def change(
         self,
         labels: Labels,
@@ -155,11 +165,13 @@ class History:
         if kind == "thresholds" and steps and steps[-1].kind == "thresholds":
             before = before.copy()
             _apply(before, self._folder / steps.pop().file, "before")
+        first = not (self._folder / BASE).is_file()
         self._keep_base()
+        run = self._run() if kind == "segment" or first else state.run
         step = Step(f"step-{state.revision + 1:06d}.npz", kind, changed, made)
         _save_step(self._folder / step.file, before, labels, quality)
         steps.append(step)
-        self._write(replace(state, position=len(steps), steps=tuple(steps)))
+        self._write(replace(state, position=len(steps), steps=tuple(steps), run=run))
         self._labels = labels
         self._quality = old_quality.without(changed) if quality is None else quality
         self._fold()
@@ -247,6 +259,7 @@ def _read_state(path: Path) -> State:
         found = json.loads(path.read_bytes())
         steps = tuple(Step(str(one["file"]), one["kind"], tuple(one["changed"]), one["made"]) for one in found["steps"])
         state = State(int(found["revision"]), found["verdict"], int(found["position"]), steps, found["about"])
+        state = replace(state, run=found.get("run"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CellspanError(
             f"{path}: the corrections of this image cannot be read ({type(error).__name__}); move the folder "
@@ -264,6 +277,7 @@ def _as_json(state: State) -> dict[str, Any]:
         "revision": state.revision,
         "verdict": state.verdict,
         "position": state.position,
+        "run": state.run,
         "steps": steps,
     }
 

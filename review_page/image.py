@@ -41,6 +41,7 @@ class Shown:
     progress: float = 0.0
     sentence: str = ""
     changed: int = 0  # the counter of the list when this entry changed last
+    news: bool = False  # a run has written other results, and the corrections are of earlier ones
 
 
 class ReviewImage:
@@ -64,7 +65,7 @@ class ReviewImage:
         self.lock = threading.RLock()
         self.shown = Shown()
         about = {"image": str(item.path), "series": item.series}
-        self.history = History(review / "images" / self.id, self._found, about, on_use)
+        self.history = History(review / "images" / self.id, self._found, about, on_use, self._run)
         self.clash: Path | None = None  # another image whose results have the same names
         self.results_file: Any = None  # which label image the summary is of
         self.fresh_quality: tuple[Any, Quality] | None = None  # of labels that the page has just written
@@ -139,6 +140,7 @@ class ReviewImage:
                 "canUndo": state.position > 0,
                 "canRedo": state.position < len(state.steps),
                 "edited": state.is_edited,
+                "newResults": self.shown.news,
             }
 
     def _found(self) -> tuple[Labels, Quality]:
@@ -161,6 +163,36 @@ class ReviewImage:
             return labels, fresh[1]
         return labels, quality_in_table(self.paths["table"])
 
+    # ---- results that a run writes over corrections
+
+    def take_new_results(self, made: Made | None) -> None:
+        """The results that the run has written replace the corrections, which undo brings back; raises CellspanError.
+
+        `made`: how the run made them.
+        """
+        labels, quality = self._found()
+        how = made.as_json() if made else {"parameters": {}, "model": "", "diameter": None, "notes": []}
+        self.history.change(labels, "segment", made=how, quality=quality)
+        self.summarise()
+        self.shown.news = False
+
+    def keep_corrections(self) -> None:
+        """The corrections stay, and nothing more is said of these results."""
+        self.history.keep_to_these()
+        self.shown.news = False
+
+    def _run(self) -> str | None:
+        """The content of the run's label image in short; None where there is none."""
+        try:
+            return hashlib.blake2b(self.paths["labels"].read_bytes(), digest_size=16).hexdigest()
+        except OSError:
+            return None
+
+    def _has_news(self) -> bool:
+        state = self.history.state
+        now = self._run() if state.steps else None
+        return now is not None and now != state.run
+
     # ---- the grid
 
     def read(self) -> None:
@@ -170,6 +202,7 @@ class ReviewImage:
             with self.lock:
                 self.results_file = self._state_of_results()
                 self.shown.summary = summary_of(*self.history.labels()) if self.has_labels else None
+                self.shown.news = self._has_news()
             if self.shown.work != "failed":
                 self.shown.sentence = "" if self.made is None or self.has_labels else self.made.error
         except CellspanError as error:
@@ -187,14 +220,15 @@ class ReviewImage:
         self.shown.summary = summary_of(*self.history.labels()) if self.has_labels else None
 
     def look_for_new_results(self) -> bool:
-        """Whether a run has written other results since; corrections stay what they are."""
+        """Whether a run has written other results since; corrections stay what they are, until the person decides."""
         if self.results_file is None or self._state_of_results() == self.results_file:
             return False
         with self.lock:
             self.results_file = self._state_of_results()
             if self.history.state.steps:
-                return False
-            self.history.bump()
+                self.shown.news = self._has_news()
+            else:
+                self.history.bump()
             return True
 
     def _state_of_results(self) -> Any:
@@ -230,6 +264,7 @@ class ReviewImage:
             "flags": shown.flags,
             "verdict": state.verdict,
             "edited": state.is_edited,
+            "newResults": shown.news,
             "revision": state.revision,
         }
 

@@ -23,7 +23,7 @@ SHOWN = (1.0, 99.8)  # percentiles that are black and white at first
 LARGEST_TILE = 4096
 TOP = 65_535
 
-GREY, RGB = "#ffffff", ("#ff0000", "#00ff00", "#0000ff")
+GREY, RGB = "#ffffff", {"red": "#ff0000", "green": "#00ff00", "blue": "#0000ff"}
 PALETTE = ("#00ff00", "#ff00ff", "#00ffff", "#ffff00", "#ff0000", "#4080ff")
 DYES = (
     (re.compile(r"dapi|hoechst|draq|blue", re.IGNORECASE), "#4080ff"),
@@ -112,7 +112,18 @@ class Shown:
 def judged(planes: Sequence[Pixels], looks: Looks) -> list[Channel]:
     """How the channels of these planes (C, Y, X) are shown at first."""
     colours = enumerate(colours_of(looks))
-    return [_channel([plane[number] for plane in planes], colour) for number, colour in colours]
+    channels = [_channel([plane[number] for plane in planes], colour) for number, colour in colours]
+    return _together(channels, planes[0].dtype) if looks.is_rgb else channels
+
+
+def _together(channels: list[Channel], dtype: np.dtype[Any]) -> list[Channel]:
+    """Red, green and blue with one range, so that colours stay what they are; bytes are shown as they are."""
+    lowest, highest = min(one.lowest for one in channels), max(one.highest for one in channels)
+    low, high = min(one.low for one in channels), max(one.high for one in channels)
+    if dtype == np.uint8:
+        low, high = 0.0, 255.0
+        lowest, highest = low, high
+    return [Channel(low, high, lowest, highest, one.color) for one in channels]
 
 
 def levels_of(shape: tuple[int, int]) -> list[dict[str, Any]]:
@@ -141,10 +152,17 @@ def scaled(plane: Pixels, about: Channel) -> NDArray[np.uint16]:
     return np.asarray(known.round().clip(0, TOP), np.dtype("<u2"))
 
 
+def names_of(looks: Looks) -> list[str]:
+    """A name for each channel."""
+    if looks.is_rgb:
+        return list(RGB)[: looks.channels]
+    return list(looks.names) or [f"channel {number}" for number in range(looks.channels)]
+
+
 def colours_of(looks: Looks) -> list[str]:
     """A colour for each channel: by the name of its dye where there is one."""
     if looks.is_rgb:
-        return list(RGB)[: looks.channels]
+        return list(RGB.values())[: looks.channels]
     if looks.channels == 1:
         return [GREY]
     free = [*PALETTE]

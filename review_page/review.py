@@ -174,9 +174,20 @@ class Review:
             return
         self._runs = Runs(self.results)
         for image in new:
-            image.made = self._runs.of(image.item)
+            if not image.shown.news:
+                image.made = self._runs.of(image.item)
             _read_whatever_comes(image)
             self.tell(image, judge=True)
+
+    def decide(self, image: ReviewImage, take: bool) -> None:
+        """Take the results that a run has written over the corrections, or keep these; raises CellspanError."""
+        if not image.shown.news:
+            raise CellspanError(f"No run has written new results of {image.name} since you changed it.", "no_news")
+        if take:
+            image.take_new_results(Runs(self.results).of(image.item))
+        else:
+            image.keep_corrections()
+        self.tell(image, judge=True)
 
     # ---- files of the review
 

@@ -159,6 +159,12 @@ async def redo(request: Request, image: str, given: asked.Move) -> Response:
     return await _told(_session(request).move, image, given.revision, given.z, 1)
 
 
+@_changing.post("/api/images/{image}/new_results")
+async def decide(request: Request, image: str, given: asked.Decide) -> Response:
+    """Take the new results of a run, or keep the corrections."""
+    return await _told(_session(request).decide, image, given.revision, given.z, given.take)
+
+
 @_changing.post("/api/images/{image}/verdict")
 async def verdict(request: Request, image: str, given: asked.Judge) -> Response:
     """Accept or reject."""

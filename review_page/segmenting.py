@@ -164,6 +164,7 @@ class Segmenting:
             else:
                 image.history.bump()
             image.results_file = state_of_file(image.paths["labels"])
+            image.shown.news = False
             image.summarise()
         outputs = {kind: str(path.relative_to(self._review.results)) for kind, path in image.paths.items()}
         found = {"objects": result.count, "diameter": round(result.diameter, 2), "seconds": round(result.seconds, 3)}
@@ -180,7 +181,7 @@ class Segmenting:
         Labels with corrections by hand are replaced only if `replace`; without it, the answer shows what would be.
         """
         if image.looks().is_stack:
-            raise CellspanError("The thresholds of a stack need a whole new run: use Segment.", "volume")
+            raise CellspanError('Settings of a stack show after "Find objects again", a new run.', "volume")
         if image.shown.work in ("waiting", "segmenting"):
             raise CellspanError(f"{image.name} is being segmented; wait for it, or stop it.", "busy")
         parameters = self.chosen({**known(image.how().get("parameters") or {}), **values})

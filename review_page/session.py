@@ -12,11 +12,11 @@ from cellspan.review_page import edits
 from cellspan.review_page.history import Verdict
 from cellspan.review_page.image import ReviewImage
 from cellspan.review_page.options import specs
-from cellspan.review_page.pixels import levels_of
+from cellspan.review_page.pixels import levels_of, names_of
 from cellspan.review_page.review import Review
 from cellspan.review_page.saving import Kind, save
 from cellspan.review_page.segmenting import Segmenting
-from cellspan.review_page.teaching import LACKING, Teaching, can_teach
+from cellspan.review_page.teaching import Teaching, teach_problem
 
 
 class Session:
@@ -42,8 +42,7 @@ class Session:
             "models": self._models(),
             "specs": specs(),
             "teach": None if teach["state"] == "none" else teach,
-            "canTeach": can_teach(),
-            "teachProblem": None if can_teach() else LACKING,
+            "teachProblem": teach_problem(),
         }
 
     def _models(self) -> list[dict[str, Any]]:
@@ -70,7 +69,7 @@ class Session:
         return {
             **image.as_json(),
             "path": str(item.path),
-            "channelNames": list(looks.names) or [f"channel {n}" for n in range(looks.channels)],
+            "channelNames": names_of(looks),
             "channelRanges": [channel.as_json() for channel in channels],
             "levels": levels_of(looks.shape),
             "isRgb": looks.is_rgb,
@@ -121,6 +120,14 @@ class Session:
         self.review.write_verdicts()
         self.review.tell(image)
         return image.as_json()
+
+    def decide(self, name: str, revision: int, z: int, take: bool) -> dict[str, Any]:
+        """Take the new results of a run in place of the corrections, or keep these; raises as `edit` does."""
+        image = self.image(name)
+        with image.changing():
+            self._require(image, revision)
+            self.review.decide(image, take)
+            return self._told(image, z)
 
     def again(self, name: str, revision: int, values: Mapping[str, Any], replace: bool) -> dict[str, Any]:
         """Other thresholds; raises as `edit` does, and EngineError."""

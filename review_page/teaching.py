@@ -69,10 +69,12 @@ class Teaching:
     def begin(self, images: Sequence[ReviewImage], name: str, start: str, minutes: float) -> dict[str, Any]:
         """Write pairs of these images and train with them; raises CellspanError."""
         with self._lock:
-            if self._state()[0] == "training":
+            before = self._read()
+            if before is not None and _is_alive(before):
                 raise CellspanError("A model is being taught already; wait for it, or stop it.", "busy")
-            if not can_teach():
-                raise CellspanError(LACKING, "no_torch")
+            problem = teach_problem()
+            if problem is not None:
+                raise CellspanError(problem, "no_torch")
             require_free_name(name)
             find_model(start)
             usable = [image for image in images if image.has_labels and image.labels()[0].any()]
@@ -108,8 +110,8 @@ class Teaching:
     def stop(self) -> dict[str, Any]:
         """End the training; no model comes of it."""
         with self._lock:
-            state, training = self._state()
-            if state == "training" and training is not None:
+            training = self._read()
+            if training is not None and _is_alive(training):
                 self._write(replace(training, cancelled=True))
                 try:
                     process = psutil.Process(training.pid)
@@ -126,10 +128,11 @@ class Teaching:
 
     def as_json(self) -> dict[str, Any]:
         """What the page tells of the last training."""
-        state, training = self._state()
+        training = self._read()
         if training is None:
-            return {"state": "none", "canTeach": can_teach(), "problem": None if can_teach() else LACKING}
+            return {"state": "none"}
         said = self._said(training)
+        state = _state_of(training, said)
         scores = SCORES.search(said)
         return {
             "state": state,
@@ -143,19 +146,7 @@ class Teaching:
             "from": training.start,
             "minutes": training.minutes,
             "images": training.images,
-            "canTeach": can_teach(),
-            "problem": None if can_teach() else LACKING,
         }
-
-    def _state(self) -> tuple[State, Training | None]:
-        training = self._read()
-        if training is None:
-            return "none", None
-        if _is_alive(training):
-            return "training", training
-        if READY.search(self._said(training)):
-            return "done", training
-        return ("cancelled" if training.cancelled else "failed"), training
 
     def _said(self, training: Training) -> str:
         try:
@@ -174,9 +165,9 @@ class Teaching:
         write_json(self._folder / RECORD, asdict(training))
 
 
-def can_teach() -> bool:
-    """Whether training can run here."""
-    return all(find_spec(name) is not None for name in NEEDED)
+def teach_problem() -> str | None:
+    """Why training cannot run here, and what to do; None if it can."""
+    return None if all(find_spec(name) is not None for name in NEEDED) else LACKING
 
 
 def _divided(pairs: Sequence[Sequence[Path]]) -> int:
@@ -189,6 +180,14 @@ def _divided(pairs: Sequence[Sequence[Path]]) -> int:
             for file in (path, path.with_name(path.name.removesuffix("_img.tif") + "_masks.tif")):
                 file.rename(held_out / file.name)
     return sum(map(len, pairs))
+
+
+def _state_of(training: Training, said: str) -> State:
+    if _is_alive(training):
+        return "training"
+    if READY.search(said):
+        return "done"
+    return "cancelled" if training.cancelled else "failed"
 
 
 def _is_alive(training: Training) -> bool:
@@ -213,7 +212,7 @@ def _sentence(state: State, training: Training, said: str) -> str:
         return "The training was stopped."
     if state == "failed":
         return _problem(last) or "The training ended without a model; its log is in the review's folder."
-    return last.removeprefix("NOTE ")[-200:]
+    return last.removeprefix("NOTE ")[-200:] or "The training begins."
 
 
 def _problem(line: str) -> str:

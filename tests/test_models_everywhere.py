@@ -54,14 +54,14 @@ def test_the_command_line(models: dict[str, int], cellspan: Callable) -> None:
 
 def test_http_and_napari(models: dict[str, int]) -> None:
     pytest.importorskip("napari")
-    from cellspan.napari_plugin.engine import finders
+    from cellspan.napari_plugin.engine import named
 
     answer = [listed(model) for model in WarmModels().available()]
     found = {item["name"]: (item["kind"], item["bytes"], item["graphics_card_advised"]) for item in answer}
     for name, (kind, _) in KINDS.items():
         assert found[name] == (kind, models[name], name == "cpsam_v2")
-    assert {"nuclei", "cpsam_v2"} <= {*finders(answer)}
-    assert "denoise_cyto3" not in finders(answer)
+    assert {"nuclei", "cpsam_v2"} <= {*named(answer)}
+    assert "denoise_cyto3" not in named(answer)
 
 
 def test_cellprofiler(models: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:

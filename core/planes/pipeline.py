@@ -14,7 +14,7 @@ from cellspan.core.pictures.normalise import network_input
 from cellspan.core.planes.diameter import DiameterSearch
 from cellspan.core.planes.looking import Looker, OnProgress
 from cellspan.core.planes.pixels import Pixels
-from cellspan.core.planes.preview import preview_of
+from cellspan.core.planes.preview import sampled
 from cellspan.core.planes.restoring import Restored, Restorer
 from cellspan.core.planes.result import Result
 
@@ -70,7 +70,7 @@ class PlanePipeline:
             seen=seen,
             restored=None if restored is None else restored.pixels,
             restore_sha256="" if restored is None else restored.sha256,
-            preview=preview_of(pixels.planes[0]),
+            preview=sampled(pixels.planes[0]),
         )
 
     def _pixels(self, image: Image, parameters: Parameters, original: Image | None = None) -> tuple[Pixels, list[str]]:

@@ -26,6 +26,12 @@ def preview_of(plane: Floats, side: int = SIDE) -> Grey:
     return np.asarray(255 * np.clip(small, 0, 1), np.uint8)
 
 
+def sampled(plane: Floats, side: int = SIDE) -> Floats:
+    """Every so many pixels of a plane (Y, X), enough for a preview of this side: for few people look at one."""
+    step = -(-max(plane.shape) // (2 * side))
+    return plane[::step, ::step].copy()
+
+
 def shrunk(shape: Sequence[int], side: int = SIDE) -> tuple[int, int]:
     """Height and width of a picture of this shape that is not larger than `side`."""
     factor = min(1.0, side / max(shape))

@@ -15,7 +15,7 @@ from cellspan.core.errors import CellspanError
 from cellspan.core.objects.labels import Labels, areas, object_means
 from cellspan.core.parameters import DYNAMICS, Parameters
 from cellspan.core.pictures.images import Floats
-from cellspan.core.planes.preview import Grey, html_of, overlay_of
+from cellspan.core.planes.preview import html_of, overlay_of, preview_of
 from cellspan.core.planes.seen import Seen
 
 
@@ -39,7 +39,7 @@ class Result:
     errors: NDArray[np.float64] | None = None  # the flow error of each object, if the dynamics computed it
     restored: Floats | None = None  # (C, y, x) or (C, Z, Y, X): the channels as `parameters.restore` made them
     restore_sha256: str = ""  # of the weights of that model
-    preview: Grey | None = None  # what was segmented, small; None for volumes
+    preview: Floats | None = None  # some pixels of what was segmented, for a small picture; None for volumes
 
     @property
     def count(self) -> int:
@@ -65,7 +65,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         """In a notebook: the outlines over a small picture, with count, diameter, model and notes below."""
-        picture = None if self.preview is None else overlay_of(self.preview, self.labels)
+        picture = None if self.preview is None else overlay_of(preview_of(self.preview), self.labels)
         objects = f"{self.count} object{'' if self.count == 1 else 's'}"
         about = f"{objects}, diameter {self.diameter:.1f} pixels (model {self.model}, {self.seconds:.1f} s)"
         return html_of(picture, [about, *self.notes])

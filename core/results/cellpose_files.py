@@ -32,13 +32,14 @@ def write_seg(
 ) -> None:
     """Write the objects of a plane (Y, X) or a volume (Z, Y, X) as Cellpose's window saves them.
 
-    With them come flows and probability, so that other thresholds can be tried there. `source` is the image's file,
+    With them come flows and probability, so that other thresholds can be tried there; both are None where they are not
+    known. `source` is the image's file,
     `channels` are the one that was segmented, None for grey, and that of the nuclei. Raises CellspanError if it does
     not fit into the memory.
     """
     needed = BYTES * int(np.prod(labels.shape, dtype=np.int64))
     require_memory(needed, f"{source}: the result `seg`", "save labels instead")
-    labels, flows, probability = (np.asarray(array) for array in (labels, flows, probability))
+    labels = np.asarray(labels)
     kind = file_type(int(labels.max(initial=0)))
     content: dict[str, Any] = {
         "masks": labels.astype(kind),
@@ -46,9 +47,10 @@ def write_seg(
         "chan_choose": [_colour(channel) for channel in channels],
         "ismanual": np.zeros(int(labels.max(initial=0)), bool),
         "filename": os.path.abspath(source),
-        "flows": _pictures(flows, probability),
         "diameter": float(diameter),
     }
+    if flows is not None:
+        content["flows"] = _pictures(np.asarray(flows), np.asarray(probability))
     with path.open("wb") as file:
         np.save(file, content, allow_pickle=True)  # type: ignore[arg-type]
 

@@ -56,6 +56,7 @@ class Results:
         `fetched` gives the jobs whose results may be deleted. Raises Cancelled if the job was deleted meanwhile,
         because its result would never be freed.
         """
+        result = replace(result, preview=None)  # which only notebooks show
         size = result.nbytes
         with self._lock:
             if job.cancelled.is_set():

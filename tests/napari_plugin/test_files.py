@@ -9,11 +9,19 @@ import pytest
 import tifffile
 
 from cellspan.core.errors import CellspanError
+from cellspan.core.files.pickled import load_dictionary
 from cellspan.core.objects.outlines import labels_to_rois
 from cellspan.core.objects.roi_zip import write_roi_zip
 from cellspan.core.pictures.reading import read_labels
 from cellspan.core.results.cellpose_files import write_seg
-from cellspan.napari_plugin.files import read, reader_of, write_labels_layer, write_outlines
+from cellspan.napari_plugin.files import (
+    FILE,
+    read,
+    reader_of,
+    write_for_cellpose,
+    write_labels_layer,
+    write_outlines,
+)
 
 pytestmark = pytest.mark.quick
 
@@ -57,6 +65,30 @@ def test_what_cellposes_window_saved_becomes_labels(tmp_path: Path) -> None:
     [(data, attributes, kind)] = read(str(path))
     assert (attributes["name"], kind) == ("a_seg", "labels")
     np.testing.assert_array_equal(data, LABELS)
+
+
+@pytest.mark.parametrize("name", ["a_seg.npy", "a.npy"])
+def test_labels_go_to_cellposes_window(tmp_path: Path, name: str) -> None:
+    target = tmp_path / "a_seg.npy"
+    assert write_for_cellpose(str(tmp_path / name), LABELS, {"metadata": {"cellspan": {"diameter": 17.0}}}) == [
+        str(target)
+    ]
+    [(data, _, _)] = read(str(target))
+    np.testing.assert_array_equal(data, LABELS)
+    content = load_dictionary(target)
+    assert (content["filename"], content["diameter"]) == (str(tmp_path / "a.tif"), 17.0)
+    assert "flows" not in content, "what the network saw is not known here"
+
+
+def test_labels_for_cellpose_name_their_image(tmp_path: Path) -> None:
+    stack = np.stack([LABELS, LABELS])
+    write_for_cellpose(str(tmp_path / "b_seg.npy"), stack, {"metadata": {FILE: str(tmp_path / "x" / "b.nd2")}})
+    content = load_dictionary(tmp_path / "b_seg.npy")
+    assert content["filename"] == str(tmp_path / "x" / "b.nd2")
+    assert content["diameter"] > 0
+    np.testing.assert_array_equal(read_labels(tmp_path / "b_seg.npy"), stack)
+    with pytest.raises(CellspanError, match="4 axes"):
+        write_for_cellpose(str(tmp_path / "c_seg.npy"), np.zeros((2, 2, 3, 3), int), {})
 
 
 def test_other_files_are_left_to_other_readers() -> None:

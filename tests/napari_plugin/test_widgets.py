@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from cellspan.core.parameters import Parameters
+from cellspan.core.pictures.reading import read_labels
 from cellspan.core.segmenter import Segmenter
 
 pytestmark = pytest.mark.end_to_end
@@ -72,6 +73,17 @@ def test_corrected_labels_stay(report: dict[str, Any]) -> None:
 def test_a_line_measures_the_diameter(report: dict[str, Any]) -> None:
     assert report["mode"] == "add_line"
     assert report["diameter"] == 26.5
+
+
+def test_a_model_that_restores_images(report: dict[str, Any]) -> None:
+    [sentence] = report["restoring"]
+    assert "denoise_cyto3" in sentence
+    assert "models fetch" in sentence
+
+
+def test_labels_are_saved_for_cellposes_window(used: Path, report: dict[str, Any]) -> None:
+    assert report["saved"] == ["nuclei_seg.npy"]
+    assert read_labels(used / "nuclei_seg.npy").max() >= 500, "the one that was painted"
 
 
 def test_every_plane_of_a_stack(used: Path, report: dict[str, Any], segmenter: Segmenter) -> None:

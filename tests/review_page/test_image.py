@@ -60,9 +60,45 @@ def test_new_results_of_a_run(image: ReviewImage) -> None:
 def test_new_results_do_not_replace_corrections(image: ReviewImage) -> None:
     image.read()
     image.history.change(np.where(image.labels()[0] == 1, 0, image.labels()[0]), "edit", (1,))
+    assert not image.as_json()["newResults"]
     write_labels(image, np.zeros((64, 72)))
-    assert not image.look_for_new_results()
+    assert image.look_for_new_results()
+    assert image.as_json()["newResults"]
     assert image.labels()[0].max() == 2
+
+
+def corrected(image: ReviewImage, new: np.ndarray) -> None:
+    """Correct the first results, of which others are written then."""
+    image.history.change(np.where(image.labels()[0] == 1, 0, image.labels()[0]), "edit", (1,))
+    write_labels(image, new)
+    image.read()
+    assert image.shown.news, "a later look at the folder tells of them as well"
+
+
+def test_new_results_in_place_of_corrections(image: ReviewImage) -> None:
+    new = np.zeros((64, 72), np.int32)
+    new[3:9, 3:9] = 1
+    corrected(image, new)
+    image.take_new_results(Made("A01.tif", None, {"diameter": 6}, "cyto", 6.0))
+    np.testing.assert_array_equal(image.labels()[0], new)
+    assert (image.how()["model"], image.history.state.is_edited) == ("cyto", False)
+    assert not image.as_json()["newResults"]
+    image.read()
+    assert not image.shown.news
+    image.history.move(-1)
+    assert image.labels()[0].max() == 2
+    assert image.how()["model"] == "nuclei"
+
+
+def test_corrections_that_are_preferred_to_new_results(image: ReviewImage) -> None:
+    corrected(image, np.zeros((64, 72)))
+    image.keep_corrections()
+    image.read()
+    assert not image.shown.news
+    assert image.labels()[0].max() == 2
+    write_labels(image, np.ones((64, 72)))
+    image.read()
+    assert image.shown.news, "the results after these are new again"
 
 
 def test_without_results_there_are_no_objects(plate: Path) -> None:

@@ -56,6 +56,15 @@ def test_a_file_that_changed(image: Path) -> None:
     assert shown.channels(image, None, looks)[0].lowest == 9
 
 
+def test_colours_share_one_range(tmp_path: Path) -> None:
+    given = np.random.default_rng(0).integers((0, 100, 900), (900, 1000, 1800), (40, 50, 3)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "c.tif", given, photometric="rgb")
+    channels = Shown().channels(tmp_path / "c.tif", None, look_at(tmp_path / "c.tif"))
+    assert len({(one.low, one.high, one.lowest, one.highest) for one in channels}) == 1
+    assert channels[0].low < 100
+    assert channels[0].high > 1700
+
+
 def test_halved_is_the_mean() -> None:
     plane = np.arange(15, dtype=np.uint8).reshape(3, 5)
     np.testing.assert_array_equal(halved(plane)[0], [(0 + 1 + 5 + 6) / 4, (2 + 3 + 7 + 8) / 4, (4 + 9) / 2])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
+import tifffile
 
 from .conftest import Opened, Tab
 
@@ -61,6 +65,36 @@ def test_two_tabs_do_not_overwrite_each_other(tab: Tab, name: str, plate: Path, 
         assert "changed elsewhere" in refused.json()["sentence"]
         assert refused.json()["fields"]["image"]["revision"] == 1
     assert edit(other, name, 1, {"kind": "delete", "labels": [2]}).json()["count"] == 0
+
+
+@pytest.mark.parametrize(("take", "count"), [(True, 0), (False, 1)])
+def test_new_results_of_a_run_or_the_corrections(tab: Tab, name: str, plate: Path, take: bool, count: int) -> None:
+    edit(tab, name, 0, DELETE)
+    tifffile.imwrite(plate / "cellspan_results" / "A01_labels.tif", np.zeros((64, 72), np.uint16))
+    while not tab.entry("A01.tif")["newResults"]:
+        time.sleep(0.05)
+    answer = tab.post(f"images/{name}/new_results", revision=1, take=take).json()
+    assert (answer["count"], answer["newResults"], answer["revision"]) == (count, False, 2)
+    assert not tab.entry("A01.tif")["newResults"]
+    assert tab.post(f"images/{name}/new_results", revision=1, take=take).status_code == 409
+    again = tab.post(f"images/{name}/new_results", revision=2, take=take)
+    assert (again.status_code, again.json()["code"]) == (400, "no_news")
+
+
+def test_a_picture_in_colours(tab: Tab, open_tab: Opened, tmp_path: Path) -> None:
+    folder = tmp_path / "colours"
+    folder.mkdir()
+    given = np.random.default_rng(0).integers(40, 90, (50, 60, 4)).astype(np.uint8)
+    given[..., 3] = 255
+    PIL.Image.fromarray(given, "RGBA").save(folder / "stained.png")
+    own = open_tab(folder)
+    about = own.get(f"images/{own.entry('stained.png')['id']}").json()
+    assert (about["isRgb"], about["channelNames"]) == (True, ["red", "green", "blue"])
+    ranges = [(one["low"], one["high"], one["color"]) for one in about["channelRanges"]]
+    assert ranges == [(0, 255, "#ff0000"), (0, 255, "#00ff00"), (0, 255, "#0000ff")], "as they are stored"
+    tile = own.get(f"images/{about['id']}/tile", channel=1)
+    values = np.frombuffer(tile.content, "<u2").reshape(50, 60)
+    np.testing.assert_array_equal(np.round(values / 257), given[..., 1])
 
 
 def test_a_closed_tab_and_a_new_engine_lose_nothing(tab: Tab, name: str, plate: Path, page: Any) -> None:

@@ -66,8 +66,17 @@ def test_what_is_refused(taught: Review, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "NEEDED", ("no_such_module",))
     with pytest.raises(CellspanError, match=r"cellspan\[train\]"):
         teaching.begin(images, "mine", "nuclei", 1)
-    assert teaching.as_json()["state"] == "none"
-    assert teaching.as_json()["canTeach"] is False
+    assert teaching.as_json() == {"state": "none"}
+    assert "cellspan[train]" in str(module.teach_problem())
+    monkeypatch.undo()
+    assert module.teach_problem() is None
+
+
+@pytest.mark.quick
+def test_a_training_that_has_said_nothing_yet(taught: Review) -> None:
+    own = psutil.Process()
+    told = recorded(taught, "", pid=own.pid, since=own.create_time())
+    assert (told["state"], told["sentence"], told["before"]) == ("training", "The training begins.", None)
 
 
 @pytest.mark.quick

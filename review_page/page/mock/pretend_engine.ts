@@ -101,7 +101,7 @@ const images: PretendImage[] = Array.from({ length: MANY }, (_, index) => {
       count: done ? objects.length : null,
       diameter: done ? 40 + (index % 9) : null,
     },
-    ...{ flags: done ? flags : [], verdict: "none", edited: false, revision: 1 },
+    ...{ flags: done ? flags : [], verdict: "none", edited: false, newResults: false, revision: 1 },
   } as ImageEntry;
   return { entry, objects, past: [], future: [] };
 });
@@ -233,7 +233,7 @@ function segmentOne(image: PretendImage, steps: number): void {
 }
 
 function teach(steps: number): void {
-  const score = { "AP at IoU 0.5": 0.61 };
+  const score = 0.61;
   teaching = {
     ...{
       state: steps ? "training" : "done",
@@ -241,7 +241,7 @@ function teach(steps: number): void {
       sentence: steps ? "Trains." : "Done.",
       before: score,
     },
-    ...{ after: steps ? null : { "AP at IoU 0.5": 0.74 }, model: steps ? null : "my_model" },
+    ...{ after: steps ? null : 0.74, model: steps ? null : "my_model" },
   };
   if (steps) setTimeout(() => teach(steps - 1), 300);
 }
@@ -322,6 +322,7 @@ function answer(
   }
   if (name === "save")
     return {
+      folder: "/data/plate1/cellspan_results/reviewed",
       written: [{ kind: "labels", path: "/data/plate1/cellspan_results/reviewed/a_labels.tif" }],
       left: [],
     };
@@ -353,7 +354,6 @@ function answer(
     parameters,
     specs: SPECS,
     teach: null,
-    canTeach: true,
   };
 }
 

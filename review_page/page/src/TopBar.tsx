@@ -1,6 +1,6 @@
 /** The bar at the top: the folder, what is being done, and the dialogs. */
 
-import { atWork, broken, imageList, reading, session, stopSegmenting } from "./state/folder";
+import { atWork, broken, imageList, reading, session, stopSegmenting, withoutResult } from "./state/folder";
 import { openId } from "./state/route";
 import { openWindow } from "./state/windows";
 import { Action } from "./ui/Action";
@@ -19,7 +19,11 @@ export function TopBar() {
         {counts.accepted} accepted, {counts.rejected} rejected, {counts.none} to judge
       </span>
       <span class="room" />
-      {reading.value > 0 && <span class="dim">{reading.value} files are still looked at</span>}
+      {reading.value > 0 && (
+        <span class="dim">
+          {reading.value === 1 ? "1 file is still being read" : `${reading.value} files are still being read`}
+        </span>
+      )}
       {atWork.value > 0 && (
         <span class="working">
           <span>{atWork.value === 1 ? "1 image in work" : `${atWork.value} images in work`}</span>
@@ -29,7 +33,7 @@ export function TopBar() {
         </span>
       )}
       {openId.value === null && (
-        <Action keys="G" kind={counts.none && !atWork.value ? "main" : ""} onClick={() => open("segment")}>
+        <Action keys="G" kind={withoutResult.value.length ? "main" : ""} onClick={() => open("segment")}>
           Segment …
         </Action>
       )}

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from cellspan.core.planes.preview import html_of, overlay_of, preview_of, shrunk
+from cellspan.core.planes.preview import html_of, overlay_of, preview_of, sampled, shrunk
 
 pytestmark = pytest.mark.quick
 
@@ -27,6 +27,15 @@ def test_a_large_image_is_shown_smaller() -> None:
     plane[:1000] = 1
     assert preview_of(plane).mean() == pytest.approx(127, abs=2)
     assert shrunk((1, 5000)) == (1, 512)
+
+
+def test_few_pixels_of_a_large_plane_are_kept() -> None:
+    plane = np.arange(4001 * 900, dtype=np.float32).reshape(4001, 900)
+    kept = sampled(plane)
+    assert kept.shape == (1001, 225)
+    assert kept.base is None, "the plane itself is not kept"
+    np.testing.assert_array_equal(kept, plane[::4, ::4])
+    np.testing.assert_array_equal(sampled(plane[:512, :512]), plane[:512, :512])
 
 
 def test_outlines_are_where_the_objects_are() -> None:

@@ -51,6 +51,13 @@ def test_a_plane_as_the_window_saves_it(tmp_path: Path, labels: np.ndarray) -> N
     assert read_seg(tmp_path / "a_seg.npy").channel == 1
 
 
+def test_without_flows(tmp_path: Path, labels: np.ndarray) -> None:
+    write_seg(tmp_path / "a_seg.npy", labels, None, None, 12.5, Path("a.tif"), (None, None))
+    content = np.load(tmp_path / "a_seg.npy", allow_pickle=True).item()
+    assert "flows" not in content
+    assert np.array_equal(read_labels(tmp_path / "a_seg.npy"), labels)
+
+
 def test_colours_show_directions(tmp_path: Path, labels: np.ndarray) -> None:
     turns = np.linspace(0, 2 * np.pi, labels.size).reshape(labels.shape)
     content = saved(

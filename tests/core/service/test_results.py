@@ -60,6 +60,14 @@ def test_what_nobody_has_fetched_goes_to_disk_and_is_the_same_there() -> None:
     assert second.result.count == 2
 
 
+def test_what_only_notebooks_show_is_not_kept() -> None:
+    results = Results(in_memory=2 * SIZE, on_disk=0)
+    job = kept(results, result=replace(result_of(spots((3, 3))), preview=np.ones((32, 32), np.float32)))
+    assert results.used() == (SIZE, 0)
+    assert job.result is not None
+    assert job.result.preview is None
+
+
 def test_other_thresholds_can_be_tried_with_a_result_on_disk() -> None:
     result = result_of(spots((3, 3), (20, 20)))
     more = result.parameters.model_copy(update={"min_size": 26})

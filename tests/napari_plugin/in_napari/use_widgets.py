@@ -86,6 +86,17 @@ report["mode"] = str(viewer.layers.selection.active.mode)
 viewer.layers["typical cell"].add_lines(np.array([[10.0, 10.0], [10.0, 36.5]]))
 report["diameter"] = cells.diameter.value
 
+# a model that restores images and is not there is told
+said()
+cells.restore.value = "denoise_cyto3"
+cells.run.native.click()
+until(lambda: cells._aside is None)
+report["restoring"] = said()
+cells.restore.value = "No"
+
+# Cellpose's window gets what napari saves
+report["saved"] = [Path(path).name for path in corrected.save(str(OUT / "nuclei_seg.npy"), plugin="cellspan")]
+
 # a stack: every plane, and as a volume
 image = viewer.layers["nuclei"].data[:160, :160]
 viewer.add_image(np.stack([image, image[::-1]]), name="stack", scale=(2, 1, 1))

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ WAIT = 30_000  # milliseconds that a page may take on a busy machine
 expect.set_options(timeout=WAIT)
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+@contextmanager
+def chromium() -> Iterator[Browser]:
     """Debian's Chromium, or else Playwright's own."""
     with sync_playwright() as playwright:
         own = Path(playwright.chromium.executable_path)
@@ -41,6 +42,13 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=[*SOFTWARE, *sandbox])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests."""
+    with chromium() as browser:
+        yield browser
 
 
 class Engine:

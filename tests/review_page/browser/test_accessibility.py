@@ -77,7 +77,7 @@ def test_everything_is_reached_by_tab_and_is_seen(opened: Opened) -> None:
             break
         reached.append(name)
         assert seen, f"{name} has the focus, and nothing shows it"
-    for wanted in ("Save", "Accept", "Draw", "Fill", "Segment this image", "Automatic contrast"):
+    for wanted in ("Save", "Accept", "Draw", "Fill", "Find objects again", "Automatic contrast"):
         assert any(name.startswith(wanted) for name in reached), f"{wanted} is not among {reached}"
 
 

@@ -85,6 +85,10 @@ def test_merge(opened: Opened, by: str) -> None:
     opened.count_is(len(before) - 1)
     assert len(before - opened.labels()) == 1
     expect(opened.page.locator(".panel tbody tr")).to_have_count(1)
+    expect(opened.button("Split")).to_be_enabled()
+    expect(opened.button("Merge")).to_be_disabled()
+    if by == "mouse":
+        expect(opened.page.locator(".notices")).to_contain_text("They do not touch")
 
 
 def test_split_by_a_line_that_is_dragged(opened: Opened) -> None:
@@ -165,7 +169,9 @@ def test_draw_where_an_object_was_deleted(opened: Opened, by: str) -> None:
     opened.count_is(len(before) - 1)
     if by == "mouse":
         opened.button("Draw").click()
+        expect(opened.page.locator(".how")).to_contain_text("Drag around the object.")
         opened.drag(*corners)
+        expect(opened.page.locator(".how")).to_have_count(0)
     elif by == "clicks":
         opened.page.keyboard.press("d")
         for corner in corners[:-1]:

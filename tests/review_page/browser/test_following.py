@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tifffile
 from playwright.sync_api import Page, expect
 
+from cellspan.core.results.label_files import write_labels
 from tests.review_page.browser.conftest import Opened, Opens, nuclei
 
 pytestmark = pytest.mark.end_to_end
@@ -78,6 +80,10 @@ def test_corrections_are_replaced_only_if_the_person_says_so(large: Opened) -> N
     slider.focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_text("Replace your corrections?")).to_be_visible()
+    page.keyboard.press(".")
+    page.keyboard.press("Delete")
+    expect(page.locator(".notices .refused")).to_contain_text("This is a preview.")
+    assert large.labels() == corrected, "objects of the preview are not those that are kept"
     page.get_by_role("button", name="Keep my corrections").click()
     expect(page.get_by_text("Replace your corrections?")).to_have_count(0)
     assert large.labels() == corrected
@@ -89,6 +95,44 @@ def test_corrections_are_replaced_only_if_the_person_says_so(large: Opened) -> N
     large.button("Undo").click()
     large.count_is(before - 1)
     assert large.labels() == corrected
+
+
+def test_a_stack_is_segmented_anew(open_review: Opens, stack: Path) -> None:
+    """Its settings do not show at once; the page says what to do, and that corrections come back."""
+    page = open_review(stack, "--model", "nuclei", "--diameter", "26")
+    page.locator(".card a").first.click()
+    opened = Opened(page).ready()
+    before = objects(page)
+    page.keyboard.press(".")
+    page.keyboard.press("Delete")
+    opened.count_is(before - 1)
+    page.locator(".panel").get_by_role("slider", name=LABELS["min_size"]).fill("60")
+    hint = page.locator(".hint")
+    expect(hint).to_contain_text('shows after "Find objects again". It replaces your corrections')
+    opened.button("Find objects again").click()
+    expect(page.locator(".image-bar .facts")).not_to_contain_text("corrected", timeout=120_000)
+    expect(hint).to_have_count(0)
+    assert opened.api(f"images/{opened.id}")["parameters"]["min_size"] == 60
+    opened.ready().button("Undo").click()
+    opened.count_is(before - 1)
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_new_results_of_a_run_are_told(opened: Opened, segmented: Path, takes: bool) -> None:
+    page, before = opened.page, objects(opened.page)
+    page.keyboard.press(".")
+    page.keyboard.press("Delete")
+    opened.count_is(before - 1)
+    write_labels(segmented / "cellspan_results" / "field_0_labels.tif", np.eye(256, dtype=np.int32))
+    question = page.get_by_role("alert").filter(has_text="A run has written new results")
+    expect(question).to_be_visible()
+    question.get_by_role("button", name="Take the new results" if takes else "Keep my version").click()
+    expect(question).to_have_count(0)
+    opened.count_is(1 if takes else before - 1)
+    if takes:
+        opened.button("Undo").click()
+        opened.count_is(before - 1)
+    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_the_diameter_follows_when_the_slider_rests(large: Opened) -> None:

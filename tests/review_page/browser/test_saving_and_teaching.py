@@ -26,7 +26,9 @@ def test_save_what_was_corrected(opened: Opened, segmented: Path) -> None:
     expect(dialog.get_by_label("This image")).to_be_checked()
     dialog.get_by_role("button", name="Save", exact=True).click()
     expect(dialog.get_by_role("status")).to_contain_text("were written")
-    written = [Path(path) for path in dialog.locator("code").all_inner_texts()]
+    folder, *names = dialog.locator("code").all_inner_texts()
+    written = [Path(folder, name) for name in names]
+    assert len(written) == 3
     assert all(path.is_file() for path in written)
     saved = segmented / "cellspan_results" / "reviewed"
     (labels,) = saved.glob("field_0*_labels.tif")

@@ -35,16 +35,16 @@ def crowded(tmp_path: Path) -> Path:
     return tmp_path
 
 
-# Drags the picture by pointer events for three seconds: how often it was drawn in a second, and the slowest frame.
+# Drags the picture by pointer events for three seconds: frames a second in which it moved, and the slowest frame. The
+# browser begins no new frame before the graphics process has taken the earlier ones.
 PANNING = """() => new Promise((resolve) => {
   const stage = document.querySelector('[data-testid=stage]');
   const box = stage.getBoundingClientRect();
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
   const event = (type, right, down) => (type === 'mousedown' ? stage : window).dispatchEvent(
     new MouseEvent(type, { clientX: x + right, clientY: y + down, bubbles: true, cancelable: true, view: window }));
-  let drawn = 0;
-  const clear = WebGL2RenderingContext.prototype.clear;
-  WebGL2RenderingContext.prototype.clear = function (...given) { drawn += 1; return clear.apply(this, given); };
+  const overlay = document.querySelector('.overlay > g');
+  let [moved, place] = [0, ''];
   event('mousedown', 0, 0);
   const begin = performance.now();
   let [last, slowest] = [begin, 0];
@@ -52,11 +52,12 @@ PANNING = """() => new Promise((resolve) => {
     const passed = (now - begin) / 1000;
     slowest = Math.max(slowest, now - last);
     last = now;
+    if (place !== overlay.getAttribute('transform')) moved += 1;
+    place = overlay.getAttribute('transform');
     event('mousemove', 200 * Math.sin(3 * passed), 150 * Math.cos(2 * passed) - 150);
     if (passed < 3) return requestAnimationFrame(frame);
     event('mouseup', 0, 0);
-    WebGL2RenderingContext.prototype.clear = clear;
-    resolve([drawn / passed, slowest]);
+    resolve([moved / passed, slowest]);
   };
   requestAnimationFrame(frame);
 })"""
@@ -85,4 +86,4 @@ def test_crowded_images_are_panned(open_review: Opens, crowded: Path) -> None:
     rates["whole image, no outlines"] = page.evaluate(PANNING)
     for name, (rate, slowest) in rates.items():
         print(f"{ALONG * ALONG} objects, {name}: {rate:.0f} frames a second, slowest {slowest:.0f} ms")
-    assert all(rate > 0 for rate, _ in rates.values()), "it is drawn while it is panned"
+    assert all(rate > 0 for rate, _ in rates.values()), "it moves while it is panned"

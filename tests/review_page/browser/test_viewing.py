@@ -68,6 +68,42 @@ def test_zoom_and_pan_by_keyboard(opened: Opened) -> None:
     assert zoom(opened) == fits
 
 
+def test_what_moves_is_what_would_be_drawn_there(opened: Opened) -> None:
+    """By small and large moves to all sides; to show the outlines off and on again draws everything."""
+    page = opened.page
+    for _ in range(4):
+        page.keyboard.press("+")
+    for moves in ("ArrowRight", "ArrowUp " * 3, "ArrowLeft " * 7, "Shift+ArrowDown", "Shift+ArrowRight " * 3):
+        for key in moves.split():
+            page.keyboard.press(key)
+            page.wait_for_timeout(30)
+        moved = pixels(opened)
+        for _ in range(3):
+            page.keyboard.press("o")
+            page.wait_for_timeout(30)
+        assert np.array_equal(moved, pixels(opened)), f"after {moves}"
+    assert moved.max() > 100
+
+
+def test_pictures_in_colours_are_shown_as_they_are(open_review: Opens, tmp_path: Path) -> None:
+    y, x = np.mgrid[:60, :80]
+    given = np.stack([3 * x, 4 * y, np.full_like(x, 90)], axis=-1).astype(np.uint8)
+    Image.fromarray(given).save(tmp_path / "stained.png")
+    page = open_review(tmp_path)
+    page.locator(".card a").click()
+    opened = Opened(page).ready()
+    page.keyboard.press("1")
+    for name in ("Red", "Green", "Blue"):
+        expect(page.get_by_role("group", name=name)).to_be_visible()
+    box = opened.stage.bounding_box()
+    assert box
+    left, top = (round(a - b) for a, b in zip(opened.on_screen(0, 0), (box["x"], box["y"]), strict=True))
+    shown = pixels(opened)[top : top + 60, left : left + 80]
+    assert np.abs(shown - given).max() <= 1
+    page.get_by_role("group", name="Red").get_by_label("Show").uncheck()
+    assert pixels(opened)[top : top + 60, left : left + 80, 0].max() == 0
+
+
 def test_the_picture_has_the_grey_values_of_the_image(opened: Opened) -> None:
     """Against the file itself: bright where the image is bright, scaled as the sliders say."""
     opened.page.keyboard.press("1")

@@ -7,6 +7,7 @@ import { imageList, images } from "../state/folder";
 import { tellError } from "../state/notices";
 import { openId } from "../state/route";
 import { Dialog } from "../ui/Dialog";
+import { WhichImages } from "./WhichImages";
 
 const KINDS: { kind: SaveKind; words: string; help: string }[] = [
   { kind: "labels", words: "Labels", help: "A TIFF of each image in which every object has its number." },
@@ -65,22 +66,14 @@ export function SaveDialog({ onClose }: { onClose: () => void }) {
           </label>
         ))}
       </fieldset>
-      <fieldset>
-        <legend>Of which images</legend>
-        {options.map(({ value, words }) => (
-          <label key={value} class="check">
-            <input
-              type="radio"
-              name="which"
-              checked={which.value === value}
-              onChange={() => {
-                which.value = value;
-              }}
-            />
-            <span>{words}</span>
-          </label>
-        ))}
-      </fieldset>
+      <WhichImages
+        legend="Of which images"
+        options={options}
+        chosen={which.value}
+        onChange={(chosen) => {
+          which.value = chosen;
+        }}
+      />
       <button type="button" class="main" disabled={saving.value || kinds.value.length === 0} onClick={run}>
         {saving.value ? "Saving …" : "Save"}
       </button>
@@ -93,12 +86,13 @@ function Written({ saved }: { saved: Saved }) {
   return (
     <div role="status" class="written">
       <p>
-        {saved.written.length === 1 ? "1 file was written." : `${saved.written.length} files were written.`}
+        {saved.written.length === 1 ? "1 file was written" : `${saved.written.length} files were written`} to{" "}
+        <code>{saved.folder}</code>:
       </p>
       <ul>
         {saved.written.slice(0, 50).map(({ path }) => (
           <li key={path}>
-            <code>{path}</code>
+            <code>{path.startsWith(saved.folder) ? path.slice(saved.folder.length + 1) : path}</code>
           </li>
         ))}
       </ul>

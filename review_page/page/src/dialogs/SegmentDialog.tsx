@@ -5,14 +5,15 @@ import { ModelField } from "../panels/ModelField";
 import { SettingFields } from "../panels/SettingFields";
 import type { SettingSpec, SettingValue } from "../server/answers";
 import { shownImages } from "../state/choice";
-import { folderSettings, imageList, segmentImages, session } from "../state/folder";
+import { folderSettings, imageList, segmentImages, session, withoutResult } from "../state/folder";
 import { firstSpecs, otherSpecs } from "../state/settings";
 import { Dialog } from "../ui/Dialog";
+import { WhichImages } from "./WhichImages";
 
 type Which = "none yet" | "shown" | "all";
 
 export function SegmentDialog({ onClose }: { onClose: () => void }) {
-  const fresh = imageList.value.filter((entry) => entry.state === "none" || entry.state === "failed").length;
+  const fresh = withoutResult.value.length;
   const which = useSignal<Which>(fresh ? "none yet" : "shown");
   const specs = session.value?.specs ?? [];
   const settings = folderSettings.value;
@@ -34,23 +35,15 @@ export function SegmentDialog({ onClose }: { onClose: () => void }) {
   ];
   return (
     <Dialog title="Segment images" onClose={onClose}>
-      <fieldset>
-        <legend>Which images</legend>
-        {options.map(({ value, words }) => (
-          <label key={value} class="check">
-            <input
-              type="radio"
-              name="which"
-              checked={which.value === value}
-              onChange={() => {
-                which.value = value;
-              }}
-            />
-            <span>{words}</span>
-          </label>
-        ))}
-        {accepted > 0 && <p class="dim">Accepted images stay as they are.</p>}
-      </fieldset>
+      <WhichImages
+        legend="Which images"
+        options={options}
+        chosen={which.value}
+        onChange={(chosen) => {
+          which.value = chosen;
+        }}
+        note={accepted > 0 ? "Accepted images stay as they are." : undefined}
+      />
       <ModelField
         value={String(settings.model ?? session.value?.model ?? "")}
         onChange={(model) => {

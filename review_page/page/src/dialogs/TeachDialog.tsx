@@ -18,8 +18,9 @@ export function TeachDialog({ onClose }: { onClose: () => void }) {
   async function read() {
     try {
       const before = teaching.peek()?.state;
-      teaching.value = await readTeaching();
-      if (before === "training" && teaching.value.state === "done") await refreshSession();
+      const now = await readTeaching();
+      if (before === "training" && now.state === "done") await refreshSession();
+      teaching.value = now;
     } catch (error) {
       tellError(error);
     }
@@ -32,7 +33,7 @@ export function TeachDialog({ onClose }: { onClose: () => void }) {
   }, []);
 
   const state = teaching.value?.state ?? "none";
-  const problem = session.value?.canTeach === false ? session.value.teachProblem : null;
+  const problem = session.value?.teachProblem ?? null;
   return (
     <Dialog title="Teach a model" onClose={onClose}>
       {problem ? <p role="alert">{problem}</p> : state !== "training" && <Begin onBegun={read} />}
@@ -41,9 +42,15 @@ export function TeachDialog({ onClose }: { onClose: () => void }) {
   );
 }
 
+/** A name for a new model that no other model has. */
+export function freeName(taken: string[]): string {
+  const names = ["my_model", ...taken.map((_, index) => `my_model_${index + 2}`)];
+  return names.find((name) => !taken.includes(name)) ?? "";
+}
+
 function Begin({ onBegun }: { onBegun: () => Promise<void> }) {
   const ids = { name: useId(), minutes: useId() };
-  const name = useSignal("my_model");
+  const name = useSignal(freeName((session.value?.models ?? []).map((model) => model.name)));
   const from = useSignal(String(folderSettings.value.model ?? session.value?.model ?? ""));
   const minutes = useSignal(10);
   const beginning = useSignal(false);
@@ -113,7 +120,7 @@ function Begin({ onBegun }: { onBegun: () => Promise<void> }) {
 }
 
 function Progress({ teaching, onStop }: { teaching: Teaching; onStop: () => Promise<void> }) {
-  const { state, progress, sentence, before, after, model } = teaching;
+  const { state, progress, sentence, before, after, scored, model } = teaching;
   return (
     <section class="teaching" role="status">
       <p class={state === "failed" ? "refused" : ""}>{sentence}</p>
@@ -126,7 +133,7 @@ function Progress({ teaching, onStop }: { teaching: Teaching; onStop: () => Prom
           </button>
         </>
       )}
-      {(before !== null || after !== null) && <Scores before={before} after={after} />}
+      {(before !== null || after !== null) && <Scores {...{ before, after, scored }} />}
       {state === "done" && model && (
         <button
           type="button"
@@ -143,36 +150,31 @@ function Progress({ teaching, onStop }: { teaching: Teaching; onStop: () => Prom
   );
 }
 
-type Scored = Teaching["before"];
-
-function asRows(scores: Scored): Record<string, number | string | null> {
-  if (scores === null) return {};
-  return typeof scores === "number" ? { score: scores } : scores;
-}
-
-const shownScore = (value: number | string | null | undefined) =>
-  typeof value === "number" ? String(Math.round(value * 1000) / 1000) : (value ?? "–");
-
-function Scores({ before, after }: { before: Scored; after: Scored }) {
-  const [first, then] = [asRows(before), asRows(after)];
-  const measures = [...new Set([...Object.keys(first), ...Object.keys(then)])];
+function Scores({ before, after, scored }: Pick<Teaching, "before" | "after" | "scored">) {
+  const images = scored?.images === 1 ? "1 accepted image" : `${scored?.images ?? "the"} accepted images`;
   return (
     <table>
+      <caption>
+        {scored?.heldOut ? `On ${images} that the model did not learn from` : `On the ${images} themselves`}
+      </caption>
       <thead>
         <tr>
-          <th scope="col">On the accepted images</th>
+          <td />
           <th scope="col">Before</th>
           <th scope="col">After</th>
         </tr>
       </thead>
       <tbody>
-        {measures.map((measure) => (
-          <tr key={measure}>
-            <th scope="row">{measure}</th>
-            <td>{shownScore(first[measure])}</td>
-            <td>{shownScore(then[measure])}</td>
-          </tr>
-        ))}
+        <tr>
+          <th
+            scope="row"
+            title="Average precision at IoU 0.5: 1 if every object is found and nothing else, 0 if none is"
+          >
+            AP@0.5
+          </th>
+          <td>{before ?? "–"}</td>
+          <td>{after ?? "–"}</td>
+        </tr>
       </tbody>
     </table>
   );

@@ -45,6 +45,11 @@ export function Card({ entry, index, of, focused, onFocus }: Props) {
           {entry.verdict !== "none" && (
             <span class={`verdict ${entry.verdict}`}>{VERDICT_WORDS[entry.verdict]}</span>
           )}
+          {entry.newResults && (
+            <span class="flag" title="A run has written other results since you changed this image.">
+              New results
+            </span>
+          )}
           {entry.state === "failed" && <span class="sentence">{entry.sentence}</span>}
           {entry.flags.map((flag) => (
             <span key={flag} class="flag" title={FLAG_HELP[flag]}>

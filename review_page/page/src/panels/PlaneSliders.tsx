@@ -7,40 +7,36 @@ export function PlaneSliders({ image }: { image: ImageDetails }) {
   if (image.slices < 2 && image.frames < 2) return null;
   return (
     <div class="planes">
-      {image.slices > 1 && (
-        <label>
-          <span>Slice</span>
-          <input
-            type="range"
-            min={0}
-            max={image.slices - 1}
-            value={plane.value.z}
-            aria-label="Slice"
-            aria-valuetext={`${plane.value.z + 1} of ${image.slices}`}
-            onInput={(event) => goToPlane({ z: event.currentTarget.valueAsNumber })}
-          />
-          <span class="number">
-            {plane.value.z + 1} / {image.slices}
-          </span>
-        </label>
-      )}
-      {image.frames > 1 && (
-        <label>
-          <span>Frame</span>
-          <input
-            type="range"
-            min={0}
-            max={image.frames - 1}
-            value={plane.value.t}
-            aria-label="Frame"
-            aria-valuetext={`${plane.value.t + 1} of ${image.frames}`}
-            onInput={(event) => goToPlane({ t: event.currentTarget.valueAsNumber })}
-          />
-          <span class="number">
-            {plane.value.t + 1} / {image.frames}
-          </span>
-        </label>
-      )}
+      <Steps name="Slice" at={plane.value.z} of={image.slices} onChange={(z) => goToPlane({ z })} />
+      <Steps name="Frame" at={plane.value.t} of={image.frames} onChange={(t) => goToPlane({ t })} />
     </div>
+  );
+}
+
+interface Props {
+  name: string;
+  at: number;
+  of: number;
+  onChange: (at: number) => void;
+}
+
+function Steps({ name, at, of, onChange }: Props) {
+  if (of < 2) return null;
+  return (
+    <label>
+      <span>{name}</span>
+      <input
+        type="range"
+        min={0}
+        max={of - 1}
+        value={at}
+        aria-label={name}
+        aria-valuetext={`${at + 1} of ${of}`}
+        onInput={(event) => onChange(event.currentTarget.valueAsNumber)}
+      />
+      <span class="number">
+        {at + 1} / {of}
+      </span>
+    </label>
   );
 }

@@ -12,10 +12,12 @@ export function SettingsPanel() {
   const specs = session.value?.specs ?? [];
   const model = specs.find((spec) => spec.name === "model");
   const settings = opened.settings.value;
+  const found = opened.entry.value?.state === "done";
   const fields = { settings, onChange: opened.setSetting };
   return (
     <section aria-labelledby="settings">
       <h2 id="settings">Settings</h2>
+      {opened.entry.value?.newResults && <NewResults />}
       {opened.replacing.value ? <Replacing /> : <Hint />}
       <ModelField
         value={String(settings.model ?? session.value?.model ?? "")}
@@ -32,7 +34,7 @@ export function SettingsPanel() {
           keys="G"
           kind={opened.needsNetwork.value || opened.entry.value?.state === "none" ? "main" : ""}
         >
-          Segment this image
+          {found ? opened.FIND_AGAIN : "Segment this image"}
         </Action>
         <button type="button" onClick={useForAll}>
           Use for other images …
@@ -57,6 +59,26 @@ function useForAll(): void {
 function Hint() {
   if (opened.needsNetwork.value) return <p class="hint">{opened.needsNetwork.value}</p>;
   return null;
+}
+
+/** The choice between what a person has made of the image and what a run has written since. */
+function NewResults() {
+  return (
+    <div class="question" role="alert">
+      <p>
+        A run has written new results of this image since you changed it here. You see your version. If you
+        take the new results, Undo brings it back.
+      </p>
+      <div class="row">
+        <button type="button" class="main" onClick={() => opened.decideNewResults(true)}>
+          Take the new results
+        </button>
+        <button type="button" onClick={() => opened.decideNewResults(false)}>
+          Keep my version
+        </button>
+      </div>
+    </div>
+  );
 }
 
 /** The question that corrections by hand put before new outlines. */

@@ -22,6 +22,8 @@ export interface ImageEntry {
   flags: string[];
   verdict: Verdict;
   edited: boolean;
+  /** A run has written other results since this image was changed. */
+  newResults: boolean;
   revision: number;
 }
 
@@ -68,6 +70,7 @@ export interface Outlines {
   revision: number;
   objects: Outline[];
   edited?: boolean;
+  newResults?: boolean;
   changed?: number[];
   count?: number | null;
   canUndo?: boolean;
@@ -99,17 +102,14 @@ export interface ModelEntry {
   kind: string;
 }
 
-/** How well a model finds the accepted objects. */
-export interface TeachScores {
-  [measure: string]: number | string | null;
-}
-
 export interface Teaching {
   state: "none" | "training" | "done" | "failed" | "cancelled";
   progress: number;
   sentence: string;
-  before: TeachScores | number | null;
-  after: TeachScores | number | null;
+  /** AP@0.5 before and after, and of which images. */
+  before: number | null;
+  after: number | null;
+  scored?: { images: number; heldOut: boolean } | null | undefined;
   model: string | null;
 }
 
@@ -124,7 +124,7 @@ export interface SessionInfo {
   parameters: Settings;
   specs: SettingSpec[];
   teach: Teaching | null;
-  canTeach: boolean;
+  /** Why no model can be taught here; null if one can. */
   teachProblem: string | null;
 }
 
@@ -148,4 +148,5 @@ export type SaveKind = "labels" | "rois" | "pairs";
 export interface Saved {
   written: { kind: string; path: string }[];
   left: { id: string; sentence: string }[];
+  folder: string;
 }

@@ -61,6 +61,10 @@ export const undo = (id: string, revision: number, plane: Plane) =>
 export const redo = (id: string, revision: number, plane: Plane) =>
   askJson<Outlines>("POST", `${image(id)}/redo`, { revision, ...plane });
 
+/** Take the results that a run has written since, or keep the corrections. */
+export const decide = (id: string, revision: number, plane: Plane, take: boolean) =>
+  askJson<Outlines>("POST", `${image(id)}/new_results`, { revision, ...plane, take });
+
 export const judge = (id: string, revision: number, verdict: Verdict) =>
   askJson<Partial<ImageDetails>>("POST", `${image(id)}/verdict`, { revision, verdict });
 

@@ -5,6 +5,7 @@ import type { ImageEntry, SessionInfo, Settings, Verdict } from "../server/answe
 import { Refused } from "../server/asking";
 import * as review from "../server/review";
 import { tell, tellError } from "./notices";
+import { openId } from "./route";
 
 export const session = signal<SessionInfo | null>(null);
 /** What "Segment" in the grid uses. */
@@ -17,8 +18,14 @@ export const broken = signal<string | null>(null);
 export const reading = signal(0);
 
 export const imageList = computed(() => [...images.value.values()]);
-export const atWork = computed(
-  () => imageList.value.filter((entry) => entry.state === "waiting" || entry.state === "segmenting").length,
+const working = computed(() =>
+  imageList.value.filter((entry) => entry.state === "waiting" || entry.state === "segmenting"),
+);
+export const atWork = computed(() => working.value.length);
+
+/** Images that "Segment" would be for first. */
+export const withoutResult = computed(() =>
+  imageList.value.filter((entry) => entry.state === "none" || entry.state === "failed"),
 );
 
 const QUIET_MS = 1500;
@@ -45,10 +52,13 @@ export function takeOver(entry: Partial<ImageEntry>): void {
 }
 
 async function readNewer(): Promise<void> {
+  const before = working.peek();
   const list = await review.readImages(counter);
   counter = list.counter;
   reading.value = list.reading;
   if (list.images.length) images.value = withNewer(images.value, list.images);
+  const done = before.length > 0 && before.every(({ id }) => images.peek().get(id)?.state === "done");
+  if (done && atWork.peek() === 0 && openId.peek() === null) tell("Done. Open an image to see its outlines.");
 }
 
 async function keepReading(): Promise<void> {

@@ -127,7 +127,7 @@ export const IN_IMAGE: KeyAction[] = [
   { keys: ["v"], shown: "V", words: "Back to selecting", run: select },
   { keys: ["ctrl+z"], shown: "Ctrl+Z", words: "Undo", run: () => opened.undo() },
   { keys: ["ctrl+y", "ctrl+shift+z"], shown: "Ctrl+Y", words: "Redo", run: () => opened.redo() },
-  { keys: ["g"], shown: "G", words: "Segment this image", run: segmentThis },
+  { keys: ["g"], shown: "G", words: "Segment this image, or find its objects again", run: segmentThis },
 ];
 
 export const WHILE_DRAWING: KeyAction[] = [

@@ -4,6 +4,7 @@ import { batch, computed, effect, signal } from "@preact/signals";
 import type { Edit, ImageDetails, Outlines, SettingSpec, Settings, SettingValue } from "../server/answers";
 import { Refused } from "../server/asking";
 import * as review from "../server/review";
+import { piecesOf } from "../viewer/pieces";
 import { folderSettings, images, judge, takeOver } from "./folder";
 import { tell, tellError } from "./notices";
 import { openId } from "./route";
@@ -22,7 +23,7 @@ export const settings = signal<Settings>({});
 export const needsNetwork = signal<string | null>(null);
 /** Settings whose outlines are a preview on a corrected image, until the person has decided. */
 export const replacing = signal<Settings | null>(null);
-export const followTime = signal<number | null>(null);
+export const FIND_AGAIN = "Find objects again";
 
 /** The grid's entry of the open image: verdict, flags and progress as last told. */
 export const entry = computed(() =>
@@ -84,12 +85,19 @@ export async function reload(): Promise<void> {
   }
 }
 
+/** Whether a preview is on show, whose objects are not those that a change would reach; the person is told. */
+function isPreview(): boolean {
+  if (replacing.value)
+    tell("This is a preview. Replace your corrections, or keep them, before you go on.", "refused");
+  return replacing.value !== null;
+}
+
 /** Ask for a change on the revision that is shown; if it is no longer the newest, the newest is shown instead. */
 async function change(
   request: (id: string, revision: number) => Promise<Outlines>,
 ): Promise<Outlines | null> {
   const id = openId.value;
-  if (id === null) return null;
+  if (id === null || isPreview()) return null;
   return turns.run(async () => {
     if (details.value?.id !== id) return null;
     try {
@@ -108,12 +116,19 @@ async function change(
 export async function edit(wanted: Edit): Promise<boolean> {
   const at = plane.value;
   const answer = await change((id, revision) => review.edit(id, revision, at, wanted));
-  if (answer && wanted.kind !== "delete") select(answer.changed ?? []);
+  if (answer && wanted.kind !== "delete") {
+    const there = new Set(answer.objects.map((object) => object.label));
+    select((answer.changed ?? []).filter((label) => there.has(label))); // of merged objects, one is left
+  }
   return answer !== null;
 }
 
 export const undo = () => change((id, revision) => review.undo(id, revision, plane.value));
 export const redo = () => change((id, revision) => review.redo(id, revision, plane.value));
+
+/** The person's answer to whether results that a run has written since replace the corrections. */
+export const decideNewResults = (take: boolean) =>
+  change((id, revision) => review.decide(id, revision, plane.value, take));
 
 export async function deleteSelected(): Promise<void> {
   if (selected.value.size) await edit({ kind: "delete", labels: [...selected.value] });
@@ -121,8 +136,18 @@ export async function deleteSelected(): Promise<void> {
 }
 
 export async function mergeSelected(): Promise<void> {
-  if (selected.value.size > 1) await edit({ kind: "merge", labels: [...selected.value] });
-  else tell("Select at least two objects to merge: hold Shift and click, or press Shift and the full stop.");
+  if (selected.value.size > 1) {
+    if (await edit({ kind: "merge", labels: [...selected.value] })) tellOfPieces();
+  } else
+    tell("Select at least two objects to merge: hold Shift and click, or press Shift and the full stop.");
+}
+
+/** What was merged without touching is one object all the same, which few people want. */
+function tellOfPieces(): void {
+  const merged = outlines.value?.objects.filter((object) => selected.value.has(object.label)) ?? [];
+  const pieces = piecesOf(merged).length;
+  if (pieces > 1)
+    tell(`They do not touch: object ${merged[0]?.label} has ${pieces} pieces now. Undo takes it back.`);
 }
 
 export function select(chosen: number[]): void {
@@ -144,7 +169,7 @@ export function beginSplit(): void {
 
 export async function giveVerdict(verdict: "none" | "accepted" | "rejected"): Promise<boolean> {
   const shown = details.value;
-  if (!shown || !entry.value) return false;
+  if (!shown || !entry.value || isPreview()) return false;
   return turns.run(async () => {
     const revision = details.value?.revision ?? shown.revision;
     const done = await judge({ ...(entry.value ?? shown), revision }, verdict);
@@ -170,13 +195,11 @@ async function follow(wanted: Settings, replace: boolean): Promise<void> {
   if (id === null) return;
   await turns.run(async () => {
     if (details.value?.id !== id) return;
-    const begin = performance.now();
     try {
       const answer = await review.segmentAgain(id, details.value.revision, wanted, replace);
       if (answer.edited && !replace) preview(id, answer, wanted);
       else show(id, answer);
       needsNetwork.value = null;
-      followTime.value = performance.now() - begin;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (error.needsNetwork) needsNetwork.value = error.message;
@@ -190,15 +213,22 @@ const follower = new NewestOnly<Settings>((wanted) => follow(wanted, false).catc
 const REST_MS = 250;
 let resting = 0;
 
+/** Only a new run of the network can show these settings. */
+function tellOfNetwork(setting: string): void {
+  const undone = details.value?.edited ? " It replaces your corrections; Undo brings them back." : "";
+  needsNetwork.value = `${setting} shows after "${FIND_AGAIN}".${undone}`;
+}
+
 /** Set one setting; outlines follow at once if they can. */
 export function setSetting(spec: SettingSpec, value: SettingValue): void {
   settings.value = { ...settings.value, [spec.name]: value };
   if (details.value?.state !== "done") return;
   window.clearTimeout(resting);
-  const how = following(spec);
+  const stack = details.value.slices * details.value.frames > 1;
+  const how = stack ? "no" : following(spec);
   if (how === "at once") void follower.push(settings.value);
   else if (how === "at rest") resting = window.setTimeout(() => void follower.push(settings.value), REST_MS);
-  else needsNetwork.value = `${spec.label} shows after "Segment this image".`;
+  else tellOfNetwork(spec.label);
 }
 
 /** The person's answer to whether their edits may be replaced. */

@@ -15,6 +15,8 @@ export function Dialog({ title, onClose, children, wide = false }: Props) {
   const heading = useId();
   useEffect(() => {
     dialog.current?.showModal();
+    // Enter does what the window is for; without this, the first button would have the focus, which closes it
+    dialog.current?.querySelector<HTMLElement>(".body button.main:enabled")?.focus();
   }, []);
   return (
     <dialog ref={dialog} class={wide ? "wide" : ""} aria-labelledby={heading} onClose={onClose}>

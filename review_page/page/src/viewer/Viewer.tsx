@@ -6,7 +6,7 @@ import type { ImageDetails } from "../server/answers";
 import { channelViews, showing } from "../state/appearance";
 import { tellError } from "../state/notices";
 import * as opened from "../state/opened";
-import { type Size, toImage, type View } from "./camera";
+import { onPixel, type Size, toImage, type View } from "./camera";
 import { finishLine, navigation, places } from "./control";
 import { addPoint, clearLine, cross, lengthOf, line } from "./line";
 import { Navigation } from "./navigation";
@@ -45,7 +45,7 @@ export function Viewer({ image }: { image: ImageDetails & { shape: [number, numb
     }
     const pans = () => opened.tool.value === "select";
     const moves = new Navigation(onStage, { width, height }, screen.value, pans, (next) => {
-      view.value = next;
+      view.value = onPixel(next, window.devicePixelRatio);
     });
     navigation.value = moves;
     const resized = new ResizeObserver(() => {
@@ -103,6 +103,11 @@ export function Viewer({ image }: { image: ImageDetails & { shape: [number, numb
     >
       <canvas ref={canvas} />
       <Overlay view={view.value} />
+      {opened.tool.value !== "select" && (
+        <p class="how" aria-hidden="true">
+          {HOW[opened.tool.value]} Or click its points and double-click the last one. Esc gives up.
+        </p>
+      )}
       {problem.value ? (
         <p class="problem" role="alert">
           {problem.value}
@@ -113,6 +118,9 @@ export function Viewer({ image }: { image: ImageDetails & { shape: [number, numb
     </section>
   );
 }
+
+/** What to do with the mouse; screen readers are told in the label of the picture. */
+const HOW = { split: "Drag a line across the selected object.", draw: "Drag around the object." };
 
 function describeTool(tool: opened.Tool): string {
   if (tool === "split") return "Draw a line across the selected object. Keyboard: arrow keys, Space, Enter.";

@@ -49,3 +49,8 @@ export function seen(view: View, screen: Size): Box {
   const [right, bottom] = toImage(view, screen.width, screen.height);
   return { left, top, right, bottom };
 }
+
+/** The view with the image's corner on a whole pixel of the screen, so that a move shifts what was drawn exactly. */
+export function onPixel({ zoom, x, y }: View, ratio: number): View {
+  return { zoom, x: Math.round(x * ratio) / ratio, y: Math.round(y * ratio) / ratio };
+}

@@ -1,4 +1,4 @@
-/** Draws outlines or filled objects, in square regions of the image and at a detail that suits the zoom. */
+/** Draws outlines or filled objects, at a detail that suits the zoom and in square regions that suit the detail. */
 
 import earcut from "earcut";
 import {
@@ -13,8 +13,7 @@ import {
   RawShaderMaterial,
 } from "three";
 import type { Outline } from "../server/answers";
-import type { Box, Size, View } from "./camera";
-import { seen } from "./camera";
+import type { Box } from "./camera";
 import { rgb } from "./contrast";
 import { piecesOf } from "./pieces";
 import { boxOfPolygon } from "./places";
@@ -24,14 +23,13 @@ import { simplified } from "./simplify";
 
 export type Showing = "outlines" | "fill" | "off";
 
-const REGION = 512;
 const WIDTH = 1.6;
 const UNSEEN = 0.5; // screen pixels of difference that nobody sees
 
 interface Region {
   box: Box;
   outlines: Outline[];
-  meshes: Map<string, Mesh | LineSegments>;
+  meshes: Map<Showing, Mesh | LineSegments>;
 }
 
 /** How coarse outlines may be at a zoom, as a power of two: 0 = every point, which matters where pixels are seen. */
@@ -43,15 +41,20 @@ export function toleranceOf(detail: number): number {
   return detail === 0 ? 0 : UNSEEN * 2 ** (detail - 2);
 }
 
+/** Side of the regions in image pixels: on the screen they are about as large at every zoom, so that few are in a strip. */
+export function sideOf(detail: number): number {
+  return Math.max(64, 32 * 2 ** detail);
+}
+
 /** From here on outlines are thin lines: where objects are small, wide ones would hide them, and cost twice as much. */
 const THIN = 3;
 
 /** Outlines by the region in which they begin, each with the box around all of its outlines. */
-export function regionsOf(outlines: Outline[]): Region[] {
+export function regionsOf(outlines: Outline[], side: number): Region[] {
   const regions = new Map<string, Region>();
   for (const outline of outlines) {
     const own = boxOfPolygon(outline.polygon);
-    const key = `${Math.floor(own.left / REGION)} ${Math.floor(own.top / REGION)}`;
+    const key = `${Math.floor(own.left / side)} ${Math.floor(own.top / side)}`;
     const region: Region = regions.get(key) ?? { box: { ...own }, outlines: [], meshes: new Map() };
     region.outlines.push(outline);
     region.box.left = Math.min(region.box.left, own.left);
@@ -153,7 +156,8 @@ export class OutlineLayer {
   private readonly line: RawShaderMaterial;
   private readonly fill: RawShaderMaterial;
   private readonly fine: RawShaderMaterial;
-  private regions: Region[] = [];
+  private outlines: Outline[] = [];
+  private readonly regions = new Map<number, Region[]>(); // by detail
 
   constructor(placing: Placing) {
     const common = {
@@ -183,28 +187,34 @@ export class OutlineLayer {
 
   setOutlines(outlines: Outline[]): void {
     this.clear();
-    this.regions = regionsOf(outlines);
+    this.outlines = outlines;
   }
 
-  /** Make visible what is in view, and make what has not been drawn at this detail yet. */
-  update(view: View, screen: Size, showing: Showing): void {
-    const box = seen(view, screen);
-    const detail = detailFor(view.zoom);
-    const key = `${showing} ${detail}`;
-    for (const region of this.regions) {
+  /** Make visible what lies in a part of the image, and make what has not been drawn at this detail yet. */
+  update(zoom: number, box: Box, showing: Showing): void {
+    for (const child of this.group.children) child.visible = false;
+    if (showing === "off") return;
+    const detail = detailFor(zoom);
+    const edge = WIDTH / zoom; // a line reaches beyond its points
+    for (const region of this.regionsAt(detail)) {
       const inView =
-        region.box.left < box.right &&
-        region.box.right > box.left &&
-        region.box.top < box.bottom &&
-        region.box.bottom > box.top;
-      for (const mesh of region.meshes.values()) mesh.visible = false;
-      if (showing === "off" || !inView) continue;
-      const mesh = region.meshes.get(key) ?? this.made(region, key, showing, toleranceOf(detail));
-      mesh.visible = true;
+        region.box.left < box.right + edge &&
+        region.box.right > box.left - edge &&
+        region.box.top < box.bottom + edge &&
+        region.box.bottom > box.top - edge;
+      if (inView) this.meshOf(region, showing, toleranceOf(detail)).visible = true;
     }
   }
 
-  private made(region: Region, key: string, showing: Showing, tolerance: number): Mesh | LineSegments {
+  private regionsAt(detail: number): Region[] {
+    const known = this.regions.get(detail) ?? regionsOf(this.outlines, sideOf(detail));
+    this.regions.set(detail, known);
+    return known;
+  }
+
+  private meshOf(region: Region, showing: Showing, tolerance: number): Mesh | LineSegments {
+    const known = region.meshes.get(showing);
+    if (known) return known;
     const thin = toleranceOf(THIN) <= tolerance;
     const mesh: Mesh | LineSegments =
       showing === "fill"
@@ -213,14 +223,16 @@ export class OutlineLayer {
           ? new LineSegments(thinGeometry(region.outlines, tolerance), this.fine)
           : new Mesh(lineGeometry(region.outlines, tolerance), this.line);
     mesh.frustumCulled = false;
-    region.meshes.set(key, mesh);
+    region.meshes.set(showing, mesh);
     this.group.add(mesh);
     return mesh;
   }
 
   private clear(): void {
     this.group.clear();
-    for (const region of this.regions) for (const mesh of region.meshes.values()) mesh.geometry.dispose();
+    for (const region of [...this.regions.values()].flat())
+      for (const mesh of region.meshes.values()) mesh.geometry.dispose();
+    this.regions.clear();
   }
 
   close(): void {

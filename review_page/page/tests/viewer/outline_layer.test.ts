@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { detailFor, regionsOf, toleranceOf } from "../../src/viewer/outline_layer";
+import { detailFor, regionsOf, sideOf, toleranceOf } from "../../src/viewer/outline_layer";
 import { square } from "./squares";
 
 describe("detail of outlines", () => {
@@ -14,9 +14,17 @@ describe("detail of outlines", () => {
 });
 
 describe("regions", () => {
+  it("are not much smaller on the screen than a hundred pixels where many are seen, nor as large as the screen", () => {
+    for (let zoom = 1.9; zoom > 0.02; zoom *= 0.83) {
+      const side = sideOf(detailFor(zoom)) * zoom;
+      expect(side).toBeGreaterThan(60);
+      expect(side).toBeLessThan(260);
+    }
+  });
+
   it("hold every outline once, with a box around all of it", () => {
     const outlines = [square(1, 500, 10, 100), square(2, 10, 10, 10), square(3, 3000, 3000, 5)];
-    const regions = regionsOf(outlines);
+    const regions = regionsOf(outlines, 512);
     expect(regions.flatMap((region) => region.outlines)).toHaveLength(3);
     expect(regions[0]?.box).toEqual({ left: 10, top: 10, right: 600, bottom: 110 });
     expect(regions).toHaveLength(2);

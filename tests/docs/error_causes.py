@@ -409,6 +409,7 @@ CAUSES: dict[str, str] = {
         "The address is not one of the page's. Open the review again with `cellspan review FOLDER`."
     ),
     "There is nothing to": "All steps of this image have been taken back or done again.",
+    "No run has written new results": "They were taken or put aside before, perhaps in another tab. Reload the page.",
     "cannot be shown as a stack": "Save one position in a file of its own.",
     "this correction cannot be read": (
         "A full disk or an interrupted copy damaged it. Move the folder of the corrections away to begin anew."

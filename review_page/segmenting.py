@@ -181,7 +181,7 @@ class Segmenting:
         Labels with corrections by hand are replaced only if `replace`; without it, the answer shows what would be.
         """
         if image.looks().is_stack:
-            raise CellspanError('Other settings of a stack need a new run: press "Find objects again".', "volume")
+            raise CellspanError('Other settings of a stack need a new run; choose "Find objects again".', "volume")
         if image.shown.work in ("waiting", "segmenting"):
             raise CellspanError(f"{image.name} is being segmented; wait for it, or stop it.", "busy")
         parameters = self.chosen({**known(image.how().get("parameters") or {}), **values})

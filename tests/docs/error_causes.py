@@ -398,6 +398,8 @@ CAUSES: dict[str, str] = {
     "The labels are …, but the image": "The labels belong to another layer. Select the two that belong together.",
     "This layer has a single axis": "Select a layer that holds an image.",
     "It was stopped": "Start it again if this was not meant.",
+    "No run has written new results": "What you see is the newest. Run `cellspan segment` again for other results.",
+    "Settings of a stack show after": "The sliders follow at once for single planes only. Press that button.",
     "Only the review page itself": "Another page tried to use the review. Change things in the review's own tab.",
     "There is no image": "The folder has changed meanwhile. Reload the page.",
     "There is no channel": "The folder has changed meanwhile. Reload the page.",

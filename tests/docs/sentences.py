@@ -233,7 +233,7 @@ class _Forms:
             module, theirs = source.imports.get(name, ("", ""))
             home = _file_of(module, self.path)
             return _Forms(home, None, self.depth + 1)._returned(theirs) if home else [GAP]
-        if function.returns is None or ast.unparse(function.returns) != "str":
+        if function.returns is None or ast.unparse(function.returns) not in ("str", "str | None"):
             return [GAP]
         deeper = _Forms(self.path, function, self.depth + 1)
         returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]

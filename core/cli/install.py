@@ -68,8 +68,7 @@ def _run(name: str, folder: Path, check: bool, remove: bool, program: Path | Non
         _remove(bridge, folder)
         return
     if not check:
-        for path in bridge.install(folder):
-            click.echo(path)
+        bridge.install(folder)  # the findings below say how many files there are, and where
     healthy = True
     for finding in bridge.check(folder, program):
         click.echo(f"{MARKS[finding.good]} {finding.text}")

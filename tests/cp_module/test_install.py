@@ -183,7 +183,7 @@ def test_the_command_line(tmp_path: Path, cellspan: Any, no_cellprofiler: None) 
     to = ("install", "cellprofiler", "--to", tmp_path)
     done = cellspan(*to)
     assert files_in(tmp_path) == EXPECTED
-    assert str(tmp_path / MODULE) in done.stdout
+    assert done.stdout.startswith(f"ok   {tmp_path}: {len(EXPECTED) - 1} files")  # besides the record
     assert done.stdout.splitlines()[-1].startswith("Restart CellProfiler")
     assert cellspan(*to, "--check").stdout.startswith("ok   ")
     (tmp_path / MODULE).unlink()

@@ -33,9 +33,8 @@ def write_seg(
     """Write the objects of a plane (Y, X) or a volume (Z, Y, X) as Cellpose's window saves them.
 
     With them come flows and probability, so that other thresholds can be tried there; both are None where they are not
-    known. `source` is the image's file,
-    `channels` are the one that was segmented, None for grey, and that of the nuclei. Raises CellspanError if it does
-    not fit into the memory.
+    known. `source` is the image's file, `channels` are the one that was segmented, None for grey, and that of the
+    nuclei. Raises CellspanError if it does not fit into the memory.
     """
     needed = BYTES * int(np.prod(labels.shape, dtype=np.int64))
     require_memory(needed, f"{source}: the result `seg`", "save labels instead")

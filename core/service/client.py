@@ -497,7 +497,7 @@ class Engine:
 
     def _found_or_started(self, on_progress: OnProgress | None) -> Service:
         began = time.monotonic()
-        silent_since = None
+        silent_since: float | None = None
         child: subprocess.Popen[bytes] | None = None
         next_start, pause, told = 0.0, 0.5, ""
         while True:
@@ -508,8 +508,9 @@ class Engine:
             code = None if child is None else child.poll()
             if code not in (None, 0):
                 raise EngineMissing(f"The cellspan engine could not be started: {_last_line(log_file())}")
-            if standing.state == "silent":
-                silent_since = silent_since or now
+            # A process that was just killed may still hold the lock for a moment.
+            silent_since = (silent_since or now) if standing.state == "silent" else None
+            if silent_since is not None:
                 if now - silent_since > PATIENCE_SECONDS:
                     raise EngineError(
                         f"The cellspan engine does not answer ({standing.about}); stop it with: "
@@ -524,7 +525,7 @@ class Engine:
                 self._require_program()
                 child = self._spawn()
                 next_start, pause = now + pause, min(2 * pause, LONGEST_PAUSE)
-            words = "waiting for an answer of" if silent_since else "starting"
+            words = "starting" if silent_since is None else "waiting for an answer of"
             message = f"{words} the cellspan engine ({now - began:.0f} s)"
             if on_progress is not None and message != told:
                 on_progress(0.0, message)

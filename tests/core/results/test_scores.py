@@ -18,7 +18,6 @@ TWO_CHANNELS = ("--channel", "0", "--nuclei-channel", "1")
 @pytest.mark.parametrize(
     ("model", "source", "options"),
     [
-        ("nuclei", "dsb2018_fluo", ()),
         ("nuclei", "bbbc039", ()),
         ("cyto", "usiigaci_phase", ()),
         ("cyto", "yeastvision_phase", ()),

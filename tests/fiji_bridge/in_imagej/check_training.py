@@ -64,7 +64,7 @@ refused(
 lines: list[str] = []
 manager.addRoi(imagej.java_class("ij.gui.Line")(1, 1, 30, 30))  # a scale bar, say
 trained = train_from_rois(
-    image, manager, "my nuclei", from_model="nuclei", minutes=1, folder=folder / "rounds", report=lines.append
+    image, manager, "my nuclei", from_model="nuclei", minutes=0.2, folder=folder / "rounds", report=lines.append
 )
 assert any("1 of" in line and "are ignored" in line for line in lines), lines
 assert str(trained.comparison) in lines[-1]

@@ -35,8 +35,8 @@ def crowded(tmp_path: Path) -> Path:
     return tmp_path
 
 
-# Drags the picture by pointer events for a second and a half: frames a second in which it moved, and the slowest frame. The
-# browser begins no new frame before the graphics process has taken the earlier ones.
+# Drags the picture by pointer events for a second and a half: frames a second in which it moved, and the slowest frame.
+# The browser begins no new frame before the graphics process has taken the earlier ones.
 PANNING = """() => new Promise((resolve) => {
   const stage = document.querySelector('[data-testid=stage]');
   const box = stage.getBoundingClientRect();

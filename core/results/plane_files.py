@@ -23,6 +23,11 @@ from cellspan.core.results.overlays import plane_overlay, write_picture
 from cellspan.core.results.tables import plane_table, write_table
 from cellspan.core.segmenter import Segmenter
 
+NOT_KEPT = (
+    "The network was asked again: the run before kept nothing of it; give --reuse-flows to the first run, too, and the "
+    "same model."
+)
+
 
 def segment_plane_file(
     segmenter: Segmenter,
@@ -44,6 +49,8 @@ def segment_plane_file(
     try:
         image = with_mask(image, inside)
         result, notes = _result(segmenter, image, parameters, outputs["network"] if reuse_flows else None)
+        if reuse_flows and not outputs["network"].exists() and any(path.exists() for path in outputs.values()):
+            notes.append(NOT_KEPT)
     except CellspanError as error:
         raise error.within(path) from None
     save_plane_outputs(outputs, result, image, parameters, path, write)

@@ -90,7 +90,9 @@ def test_what_does_not_fit_says_why(segmenter: Segmenter, pixels: np.ndarray, fi
 def test_in_the_shell(pixels: np.ndarray, cellspan: Callable, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", pixels)
     words = ["segment", tmp_path / "a.tif", "-o", tmp_path / "out", "--model", "nuclei", "--save", "labels"]
-    cellspan(*words, "--reuse-flows")
+    assert "asked again" not in cellspan(*words).stderr
+    done = cellspan(*words, "--reuse-flows", "--overwrite")
+    assert "asked again: the run before kept nothing of it; give --reuse-flows to the first run, too" in done.stderr
     assert (tmp_path / "out" / "a_network.npz").exists()
     done = cellspan(*words, "--reuse-flows", "--overwrite", "--cellprob-threshold", 3)
     assert "asked again" not in done.stderr

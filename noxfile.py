@@ -28,9 +28,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # the one that runs nox
 LOWEST_PYTHON = "3.10"  # that pyproject.toml allows
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")  # in which a release must work
-# Tests of one file stay together, because they share an engine or an installation. One more worker than processors,
-# because tests that wait for other programs left a third of two processors idle.
-WORKERS = ("-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "loadfile")
+# Tests of one file stay together, because they share an engine or an installation.
+WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
 # Threads of torch that wait for each other beside other processes: a step of training took ten times as long with two.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 CELLPOSE = "3.1.1.2"  # the last of its method; version 4 has another network

@@ -53,7 +53,7 @@ switch (args[2]) {
         person.use("Segment Cells - ")
         person.type("Diameter", "22")
         person.press("OK")
-        patience { RoiManager.instance?.count }
+        patience { RoiManager.instance?.count > 10 } // they come one after another
         println "${RoiManager.instance.count} outlines"
         System.exit(0)
 }

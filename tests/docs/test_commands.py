@@ -46,7 +46,9 @@ def unknown_in(words: list[str]) -> list[str]:
         if name.startswith("-") and not re.fullmatch(r"-[\d.]+", name):
             if name not in known:
                 lost.append(name)
-        elif isinstance(command, click.Group) and word != "..." and not word.isupper():  # these stand for any command
+        elif isinstance(command, click.Group):
+            if word == "..." or word.isupper():  # stands for any command
+                return lost
             found = command.get_command(context, word)
             if found is None:
                 return [*lost, word]

@@ -219,7 +219,7 @@ def docs(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """Unit and property tests only."""
     # From the checkout, so that compiled loops stay until their file changes; installing would compile them again.
-    session.install("-e", ".[train,test]")
+    session.install("-e", ".[all,test]")
     session.run("pytest", "-m", "quick", *WORKERS, *session.posargs, env=ONE_THREAD)
 
 

@@ -23,10 +23,7 @@ from cellspan.core.results.overlays import plane_overlay, write_picture
 from cellspan.core.results.tables import plane_table, write_table
 from cellspan.core.segmenter import Segmenter
 
-NOT_KEPT = (
-    "The network was asked again: the run before kept nothing of it; give --reuse-flows to the first run, too, and the "
-    "same model."
-)
+NOT_KEPT = "the run before kept nothing of it; give --reuse-flows to the first run, too, and the same model"
 
 
 def segment_plane_file(
@@ -48,9 +45,7 @@ def segment_plane_file(
     inside = None if mask is None else read_mask(mask)
     try:
         image = with_mask(image, inside)
-        result, notes = _result(segmenter, image, parameters, outputs["network"] if reuse_flows else None)
-        if reuse_flows and not outputs["network"].exists() and any(path.exists() for path in outputs.values()):
-            notes.append(NOT_KEPT)
+        result, notes = _result(segmenter, image, parameters, outputs if reuse_flows else None)
     except CellspanError as error:
         raise error.within(path) from None
     save_plane_outputs(outputs, result, image, parameters, path, write)
@@ -62,15 +57,22 @@ def segment_plane_file(
     }
 
 
-def _result(segmenter: Segmenter, image: Image, parameters: Parameters, kept: Path | None) -> tuple[Result, list[str]]:
-    """The objects of an image, and why the network was asked although its earlier outputs were to be used."""
+def _result(
+    segmenter: Segmenter, image: Image, parameters: Parameters, earlier: dict[str, Path] | None
+) -> tuple[Result, list[str]]:
+    """The objects of an image, and why the network was asked although its earlier outputs were to be used.
+
+    `earlier`: where an earlier run has left its results, if its outputs of the network are to be used.
+    """
     notes = []
-    if kept is not None and parameters.restore is not None:
-        kept, notes = None, ["The network was asked again: what is kept of it does not hold the restored image."]
-    if kept is not None:
-        result, why = result_from(kept, image, parameters, segmenter)
+    if earlier is not None and parameters.restore is not None:
+        earlier, notes = None, ["The network was asked again: what is kept of it does not hold the restored image."]
+    if earlier is not None:
+        result, why = result_from(earlier["network"], image, parameters, segmenter)
         if result is not None:
             return result, []
+        if not why and any(path.exists() for path in earlier.values()):
+            why = NOT_KEPT
         notes = [f"The network was asked again: {why}."] if why else []
     return segmenter.segment(image, parameters, lambda fraction, words: checkpoint()), notes
 

@@ -257,10 +257,10 @@ def error_in(lines: list[str]) -> str:
 
 def _environment(is_offline: bool) -> dict[str, str]:
     """Without the settings of CellProfiler's own Python; all that uv keeps stays in one folder."""
-    foreign = {"LD_PRELOAD", "VIRTUAL_ENV"}
-    if getattr(sys, "frozen", False):
-        foreign |= {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH"}
-    ours = {name: value for name, value in os.environ.items() if name not in foreign and not name.startswith("PYTHON")}
+    from cellspan_plugin.client import engine_environment  # added by the installer, so a plain copy lacks it
+
+    inherited = engine_environment().items()
+    ours = {name: value for name, value in inherited if name != "VIRTUAL_ENV" and not name.startswith("PYTHON")}
     folder = engines_folder()
     kept = {"UV_CACHE_DIR": str(folder / "downloads"), "UV_PYTHON_INSTALL_DIR": str(folder / "python")}
     never = {"UV_PYTHON_DOWNLOADS": "never"} if is_offline else {}

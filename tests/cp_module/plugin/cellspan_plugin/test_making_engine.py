@@ -17,6 +17,7 @@ import pytest
 from cellspan_plugin import making_engine
 from cellspan_plugin.making_engine import NotMade, connect_engine, error_in, is_outdated, question, wanted_engine
 
+from cellspan.core.service import client
 from release.contents import TEMPLATE
 
 pytestmark = [
@@ -32,6 +33,12 @@ venv) python="$4/bin/python"; mkdir -p "$4/bin"
 pip) echo "$@" > "$CELLSPAN_ENGINES/installed"; env > "$CELLSPAN_ENGINES/environment";;
 esac
 """
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client stands beside the plugin's files, where the installer puts it."""
+    monkeypatch.setitem(sys.modules, "cellspan_plugin.client", client)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ nox.needs_version = ">=2024.3.2"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
-nox.options.sessions = ["lint", "docs", "page", "tests", "peer"]
+nox.options.sessions = ["lint", "docs", "page", "install", "tests", "peer"]
 # Hundreds of processes import torch or CellProfiler; torch takes each of them 14 s instead of 3 without compiled files.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -215,6 +215,12 @@ def docs(session: nox.Session) -> None:
     session.run("mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
+@nox.session(python=False)
+def install(session: nox.Session) -> None:
+    """README's first two commands in an empty environment: how long they take, and that the size is README's."""
+    session.run(sys.executable, "-m", "tests.docs.installing")
+
+
 @nox.session(python=PYTHON)
 def quick(session: nox.Session) -> None:
     """Unit and property tests only."""
@@ -232,8 +238,8 @@ def lowest(session: nox.Session) -> None:
     folder = Path(session.cache_dir).absolute() / "lowest"
     place = {"VIRTUAL_ENV": str(folder)}
     session.run("uv", "venv", "-q", "--clear", "-p", str(python), str(folder), external=True)
-    install = ("uv", "pip", "install", "--resolution", "lowest-direct", ".[train,test]")
-    session.run(*install, env=place, external=True)
+    lowest = ("uv", "pip", "install", "--resolution", "lowest-direct", ".[train,formats,test]")
+    session.run(*lowest, env=place, external=True)
     program = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     session.run(str(program), "-m", "pytest", "-m", "quick", *WORKERS, *session.posargs, env=ONE_THREAD, external=True)
 

@@ -24,6 +24,7 @@ from magicgui.widgets import (
 from napari.layers import Image, Labels, Shapes
 from napari.utils.notifications import show_error, show_info, show_warning
 
+from cellspan.core.models.partners import OFFERED
 from cellspan.core.service.client import EngineError, EngineForgot, EngineResult
 from cellspan.napari_plugin.aside import Aside
 from cellspan.napari_plugin.engine import engine, model_names
@@ -34,10 +35,6 @@ from cellspan.napari_plugin.stacks import JOINED, PLANE, VOLUME, WAYS, Stack, an
 MODELS = ["cyto", "nuclei"]  # until the engine has told all of them
 LINE = "typical cell"  # the layer in which a line measures the diameter
 AS_IT_IS = "No"
-# Until the engine has told what is there; of the models that restore images, those that help most.
-RESTORING = [
-    f"{way}_{objects}" for objects in ("cyto3", "nuclei") for way in ("denoise", "deblur", "upsample", "oneclick")
-]
 OF, CORRECTED = "cellspan image", "corrected"  # in the metadata of layers of labels
 JOIN_OVERLAP = 0.25  # overlap at which objects in neighbouring slices are one
 Told = Callable[[float, str], None]
@@ -115,7 +112,7 @@ class SegmentWidget(Container[Any]):
         self.measure = PushButton(text="Measure: draw a line across a cell")
         self.restore = ComboBox(
             label="Restore the image first",
-            choices=[AS_IT_IS, *RESTORING],
+            choices=[AS_IT_IS, *OFFERED],
             value=AS_IT_IS,
             tooltip="A network of Cellpose 3 takes noise, blur or coarse pixels away before objects are looked for; "
             "give the diameter, too. In a terminal, cellspan models fetch denoise_cyto3 downloads the model.",
@@ -309,7 +306,7 @@ class SegmentWidget(Container[Any]):
         self.model.choices = names
         self.model.value = chosen if chosen in names else names[0]
         chosen = self.restore.value
-        self.restore.choices = [AS_IT_IS, *dict.fromkeys([*RESTORING, *restoring])]
+        self.restore.choices = [AS_IT_IS, *dict.fromkeys([*OFFERED, *restoring])]
         self.restore.value = chosen
 
     def _draw_line(self) -> None:

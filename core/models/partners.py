@@ -1,4 +1,7 @@
-"""Which of Cellpose's restoring models goes with nuclei; CellProfiler's plugin has a copy, so nothing is imported."""
+"""Cellpose's restoring models, by name: which are offered, and which go with nuclei.
+
+CellProfiler's plugin has a copy, so nothing is imported.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,11 @@ import re
 
 # their names: what they take away, by which measure they learnt it, and in which images
 RESTORING = re.compile(r"(denoise|deblur|upsample|oneclick|aniso)(_(per|seg|rec))?_(cyto3|cyto2|nuclei)")
+# those that help most; lists in dialogs begin with them, others are entered by name
+OFFERED = (
+    *("denoise_cyto3", "deblur_cyto3", "upsample_cyto3", "oneclick_cyto3"),
+    *("denoise_nuclei", "deblur_nuclei", "upsample_nuclei", "oneclick_nuclei"),
+)
 
 
 def partner_for_nuclei(name: str) -> str:

@@ -102,7 +102,6 @@ from cellspan_plugin.layout import (
     MODEL_CUSTOM,
     MODEL_NUCLEI,
     NUCLEI_EXIST,
-    RESTORING,
     REVISION,
     SPLIT,
     UNSCALED,
@@ -110,7 +109,7 @@ from cellspan_plugin.layout import (
 )
 from cellspan_plugin.models import list_models, name_in
 from cellspan_plugin.pairing import Pairs, nuclei_of_discarded_cells, pair
-from cellspan_plugin.partners import partner_for_nuclei
+from cellspan_plugin.partners import OFFERED, partner_for_nuclei
 from cellspan_plugin.pictures import flow_image, probability_image, restored_plane
 from cellspan_plugin.recent import Recent
 from cellspan_plugin.sending import Sent, nothing_found, sent
@@ -137,7 +136,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def create_settings(self) -> None:
         """Make an attribute for every setting of the layout."""
         super().create_settings()
-        self.choices: dict[str, list[str]] = {"custom_model": [""], "restoring_model": list(RESTORING)}
+        self.choices: dict[str, list[str]] = {"custom_model": [""], "restoring_model": list(OFFERED)}
         for name, setting in make_settings(self.choices).items():
             setattr(self, name, setting)
         self.defaults = make_settings()
@@ -186,7 +185,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
 
     def _list_models(self) -> None:
         """Fill the lists of models that are shown, and reduce a selected line to its name."""
-        lists = {"custom_model": (False, [""]), "restoring_model": (True, list(RESTORING))}
+        lists = {"custom_model": (False, [""]), "restoring_model": (True, list(OFFERED))}
         shown = [name for name in lists if name not in irrelevant(self)]
         try:
             models = list_models(self.engine_command()) if shown else []

@@ -23,7 +23,8 @@ def main() -> None:
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     told = re.search(r"the installation takes (\d+) s and ([\d.]+) GB .*? takes (\d+) s in total", readme)
     command = re.search(r"(pip install \.) && (cellspan demo)", readme)
-    assert told and command, "README's sentence on the installation, or its command, has another form now"
+    if not told or not command:
+        sys.exit("README's commands, or its sentence on the installation, have another form now; read them here anew.")
     with tempfile.TemporaryDirectory() as place:
         environment = Path(place) / "environment"
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cellspan.core.models.partners import OFFERED
+
 pytestmark = pytest.mark.quick
 
 COMMANDS = ["Segment Cells", "Segment Cells with Nuclei", "Segment Folder", "Track Objects", "Train from ROIs"]
@@ -43,3 +45,11 @@ def test_keys_of_the_macro() -> None:
         for variable in ("names", "values")
     )
     assert documented("cellspan Segment (plain ImageJ)") == dict(zip(names, values, strict=True))
+
+
+def test_restoring_models_are_those_of_the_other_programs() -> None:
+    lists = [
+        re.search(r'kind="restoring", of="none\|(.*?)"', script.read_text(encoding="utf-8"))
+        for script in Path(str(files("cellspan.macros"))).glob("*.groovy")
+    ]
+    assert {found[1] for found in lists if found} == {"|".join(OFFERED)}

@@ -19,11 +19,6 @@ PERCENTILES, LIMITS, UNSCALED = "By percentiles of each image", "By fixed limits
 EVERYWHERE, MASK_IMAGE, MASK_OBJECTS = "Everywhere", "Inside a mask image", "Inside objects"
 BLANK = "None"  # no image is selected
 ONE_VOLUME, SLICES = "As one volume", "Slice by slice, joined by overlap"
-# the models of Cellpose 3 that restore images, the useful ones; others are entered by name
-RESTORING = (
-    *("denoise_cyto3", "deblur_cyto3", "upsample_cyto3", "oneclick_cyto3"),
-    *("denoise_nuclei", "deblur_nuclei", "upsample_nuclei", "oneclick_nuclei"),
-)
 
 # attribute of the module -> label of the setting
 LABELS: dict[str, str] = {
@@ -140,7 +135,7 @@ DEFAULTS: dict[str, str] = {
     "sharpen": "0.0",
     "smooth": "0.0",
     "restore": "No",
-    "restoring_model": RESTORING[0],
+    "restoring_model": "denoise_cyto3",
     "save_restored": "No",
     "restored_name": "Restored",
 }

@@ -36,11 +36,11 @@ from cellspan_plugin.layout import (
     OF_3D_IMAGES,
     ONE_VOLUME,
     PERCENTILES,
-    RESTORING,
     SLICES,
     SPLIT,
     UNSCALED,
 )
+from cellspan_plugin.partners import OFFERED
 
 HELP = {
     "advanced": """\
@@ -261,7 +261,7 @@ def make_settings(models: Mapping[str, list[str]] | None = None) -> dict[str, Se
 
     `models`: lists for the settings that name a model, kept as they are so that they can be filled later.
     """
-    listed = models or {"custom_model": [""], "restoring_model": list(RESTORING)}
+    listed = models or {"custom_model": [""], "restoring_model": list(OFFERED)}
     special: dict[str, Any] = {
         "x_name": lambda text, **more: ImageSubscriber(text, **more),
         "y_name": lambda text, **more: LabelName(text, DEFAULT_NAMES[MODEL_NUCLEI], **more),

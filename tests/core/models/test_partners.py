@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cellspan.core.models.official import OFFICIAL
-from cellspan.core.models.partners import RESTORING, partner_for_nuclei
+from cellspan.core.models.partners import OFFERED, RESTORING, partner_for_nuclei
 
 pytestmark = pytest.mark.quick
 RESTORE = {name: model.weights.name for name, model in OFFICIAL.items() if model.kind == "restoration"}
@@ -13,6 +13,10 @@ RESTORE = {name: model.weights.name for name, model in OFFICIAL.items() if model
 
 def test_names_tell_which_models_restore() -> None:
     assert {name for name in OFFICIAL if RESTORING.fullmatch(name)} == set(RESTORE)
+
+
+def test_offered_models_are_among_them() -> None:
+    assert set(OFFERED) <= set(RESTORE)
 
 
 def test_models_of_cellpose_have_partners() -> None:

@@ -25,7 +25,6 @@ from cellspan_plugin.layout import (
     MASK_OBJECTS,
     NUCLEI_EXIST,
     OF_3D_IMAGES,
-    RESTORING,
     REVISION,
     SINCE_3,
     SINCE_4,
@@ -33,6 +32,7 @@ from cellspan_plugin.layout import (
     SLICES,
     upgraded,
 )
+from cellspan_plugin.partners import OFFERED
 from identifyobjectsbyflow import IdentifyObjectsByFlow
 
 PLUGINS = Path(sys.argv[1])
@@ -234,7 +234,7 @@ lines = [line for line in module.custom_model.choices if line.startswith("nuclei
 assert lines == ["nuclei - convolutional network (Cellpose 1 to 3), 3.4 MB"], module.custom_model.choices
 assert not any("restores" in line for line in module.custom_model.choices)
 choices = module.restoring_model.choices
-assert set(RESTORING) <= {line.split(" - ")[0] for line in choices}, choices
+assert set(OFFERED) <= {line.split(" - ")[0] for line in choices}, choices
 (here,) = [line for line in choices if line.startswith("denoise_cyto3")]  # sys.argv[2] holds it
 assert here.startswith("denoise_cyto3 - network that restores images (Cellpose 3), "), here
 assert not any(line.startswith("nuclei - ") for line in choices)

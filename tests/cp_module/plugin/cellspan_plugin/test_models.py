@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 from cellspan_plugin import models
-from cellspan_plugin.layout import RESTORING
 from cellspan_plugin.models import list_models, name_in
 
-from cellspan.core.models.official import OFFICIAL
 from cellspan.core.service import client
 
 pytestmark = pytest.mark.quick
@@ -77,7 +75,3 @@ def test_it_is_asked_anew_only_after_a_while(tmp_path: Path, monkeypatch: pytest
     assert [model.name for model in list_models(command)] == ["first"]
     monkeypatch.setattr(models, "FRESH", -1.0)
     assert [model.name for model in list_models(command)] == ["second"]
-
-
-def test_restoring_models_are_cellposes() -> None:
-    assert set(RESTORING) <= {name for name, model in OFFICIAL.items() if model.kind == "restoration"}

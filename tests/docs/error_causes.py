@@ -415,4 +415,9 @@ CAUSES: dict[str, str] = {
         "A full disk or an interrupted copy damaged it. Move the folder of the corrections away to begin anew."
     ),
     "so there is nothing to learn from": "Draw or find some objects first, or do not accept this image.",
+    "The engine answered with status": "Reload the page. If it comes again, run `cellspan doctor`.",
+    "The line needs at least": "Drag a longer line, or press Space at more places and then Enter.",
+    "The outlines are still read": "The image was opened a moment ago. Wait until its outlines are drawn.",
+    "There are no objects in this plane": "Go to another slice, or find objects with other settings.",
+    "They do not touch": "Objects that do not touch stay in pieces. Undo it, or draw the missing part and merge again.",
 }

@@ -36,6 +36,10 @@ INSIDE = {"_Lost", "_TryLater"}  # the client catches them itself
 VALUES = {"in_words", "shown", "_few", "_names"}  # helpers that write a value, not a part of a sentence
 SENTENCE = re.compile(r"[^<].*\s.*\s.*\.$")  # among the strings that a script returns
 CONSTANT = re.compile(r"(?:cellspan\.)?([A-Z][A-Z_]{3,})\b")
+# What the review page shows as a notice: arguments of these calls, and constants that are whole sentences.
+PAGE_CALLS = re.compile(r"\b(?:tell|new Refused)\((.*?)\);$|const [A-Z_]{4,} =(.*?);$", re.S | re.M)
+PAGE_STRINGS = re.compile(r'"([^"]*)"|`((?:\\.|[^`])*)`')
+GOOD_NEWS = re.compile(r"Done\.|Segments ")
 SCRIPT_CALLS = re.compile(r"\b(?:fail|IllegalArgumentException|IllegalStateException)\(")
 
 
@@ -56,6 +60,9 @@ def sentences() -> tuple[Sentence, ...]:
     for pattern in ("*.groovy", "*.ijm"):
         for path in _sources(pattern):
             found |= {Sentence(text, _relative(path)) for text in in_script(path.read_text(encoding="utf-8"))}
+    for pattern in ("*.ts", "*.tsx"):
+        for path in sorted((ROOT / "review_page" / "page" / "src").rglob(pattern)):
+            found |= {Sentence(text, _relative(path)) for text in in_page(path.read_text(encoding="utf-8"))}
     return tuple(sorted(found))
 
 
@@ -249,6 +256,18 @@ def _file_of(module: str, beside: Path) -> Path | None:
             if module and path.exists():
                 return path
     return None
+
+
+# The review page
+
+
+def in_page(source: str) -> Iterator[str]:
+    """The sentences of a source of the review page, in TypeScript, that tell why something was not done."""
+    for call in PAGE_CALLS.finditer(source):
+        for words in PAGE_STRINGS.finditer(call[1] or call[2]):
+            text = re.sub(r"\$\{.*?\}", GAP, words[1] or words[2] or "").replace("\\`", "`")
+            if SENTENCE.match(text) and not GOOD_NEWS.match(text):
+                yield text
 
 
 # Groovy and ImageJ's macro language

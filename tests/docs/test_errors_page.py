@@ -8,7 +8,7 @@ import pytest
 
 from .error_causes import CAUSES
 from .errors_page import PAGE, cause_of, names_way_out, page
-from .sentences import in_python, in_script, sentences
+from .sentences import in_page, in_python, in_script, sentences
 
 SOURCE = """
 LIMIT = 5
@@ -57,6 +57,10 @@ def test_every_cause_belongs_to_a_sentence() -> None:
             "macros/engine.groovy",
             "ImageJ is out of memory: close images, or raise the limit in Edit > Options > Memory & Threads.",
         ),
+        (
+            "review_page/page/src/server/asking.ts",
+            "The engine does not answer. Your work is saved; run `cellspan review` again to go on.",
+        ),
         ("macros/cellspan_Segment.ijm", "… = …, but the image has … channel(s), counted from 1."),
     ],
 )
@@ -89,4 +93,18 @@ def test_strings_of_scripts_are_put_together() -> None:
         "Give a folder.",
         "there is no such folder.",
         "this is a stack; open it first.",
+    ]
+
+
+@pytest.mark.quick
+def test_notices_of_the_page_are_read_except_good_news() -> None:
+    source = """const GONE =
+      "The engine is gone; start it again.";
+    tell(done ? "Done. Open an image." : `Only ${count} of them; wait.`, "refused");
+    throw new Refused(response.status, "", `It answered with ${response.status} today.`);
+    """
+    assert list(in_page(source)) == [
+        "The engine is gone; start it again.",
+        "Only … of them; wait.",
+        "It answered with … today.",
     ]

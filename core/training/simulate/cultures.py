@@ -18,6 +18,7 @@ from cellspan.core.training.simulate.light import (
     grain,
     membranes,
     near_nucleus,
+    nuclei_with_nucleoli,
     per_cell,
     photographed,
     thickness,
@@ -35,7 +36,7 @@ def confluent(scene: Scene, rng: np.random.Generator) -> Floats:
     halo = (height - blurred(height, reach) * rng.uniform(0.9, 1.05)) * _on_some_sides(scene, rng)
     inside = np.exp(rng.uniform(*np.log((0.02, 0.4)))) * (grain(scene, rng) - 1) * (scene.labels > 0)
     shift = halo * np.exp(rng.uniform(*np.log((0.4, 1.8)))) + inside
-    shift = shift + rng.uniform(-0.5, 0.5) * _nuclei_with_nucleoli(scene, rng)
+    shift = shift + rng.uniform(-0.5, 0.5) * nuclei_with_nucleoli(scene, rng)
     image = -glaring(np.sin(np.clip(shift, -2.5, 2.5)), rng, 1.3) + rng.normal(0, 0.15) * blurred(
         height, 0.5 * diameter
     )
@@ -54,17 +55,6 @@ def _on_some_sides(scene: Scene, rng: np.random.Generator) -> Floats:
     side = np.asarray(np.cos(turn) * dx + np.sin(turn) * dy, np.float32)
     least = rng.uniform(0.1, 0.5)  # else nobody could draw the outline
     return np.clip(0.5 + rng.uniform(0.2, 0.7) * tilt + rng.uniform(0, 0.8) * side, least, 1.3)
-
-
-def _nuclei_with_nucleoli(scene: Scene, rng: np.random.Generator) -> Floats:
-    """Nuclei in transmitted light (Y, X): a thin rim, a clear inside, one or a few dark grains."""
-    solid = (scene.nuclei > 0).astype(np.float32)
-    soft = blurred(solid, 0.03 * scene.diameter + 0.3)
-    rim = 4 * soft * (1 - soft)
-    grains = spots(solid.shape, rng.uniform(15, 60) / scene.diameter**2, max(1.5, 0.08 * scene.diameter), rng)
-    return np.asarray(
-        rng.uniform(0, 0.8) * rim - rng.uniform(0, 0.5) * soft + np.minimum(grains, 1.5) * soft, np.float32
-    )
 
 
 def faint(scene: Scene, rng: np.random.Generator) -> Floats:

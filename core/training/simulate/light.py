@@ -73,8 +73,9 @@ def cytoplasm(scene: Scene, rng: np.random.Generator, nuclei_too: bool = True, w
         rounded, spread = max(rounded, 0.4), max(spread, 0.2)
     body = brightness(scene, spread, rng)
     body = body * (1 - rounded + rounded * dome(scene, rng.uniform(0.4, 1.3)))
-    if rng.random() < 0.5:
-        body = body * (1 + rng.uniform(0.3, 3) * near_nucleus(scene, rng.uniform(0.05, 0.35)))
+    if rng.random() < 0.6:  # up to a bright body in a thin rim that belongs to the cell as well
+        higher = np.exp(rng.uniform(*np.log((0.3, 15.0))))
+        body = body * (1 + higher * near_nucleus(scene, rng.uniform(0.05, 0.45)))
     if rng.random() < 0.4:  # brighter on one side
         body = body * np.maximum(1 + rng.uniform(0.1, 0.6) * noise(scene.labels.shape, scene.diameter, rng), 0.1)
     body = body * grain(scene, rng)
@@ -106,6 +107,17 @@ def chromatin(scene: Scene, rng: np.random.Generator) -> Floats:
         nucleoli = spots(shape, rng.uniform(5, 25) / diameter**2, diameter * rng.uniform(0.05, 0.12), rng)
         mottled = mottled * (1 - rng.uniform(0.2, 0.7) * np.minimum(1.3 * nucleoli, 1))
     return np.asarray(light * np.maximum(mottled, 0.05), np.float32)
+
+
+def nuclei_with_nucleoli(scene: Scene, rng: np.random.Generator) -> Floats:
+    """Nuclei in transmitted light (Y, X): a thin rim, a clear inside, one or a few dark grains."""
+    solid = (scene.nuclei > 0).astype(np.float32)
+    soft = blurred(solid, 0.03 * scene.diameter + 0.3)
+    rim = 4 * soft * (1 - soft)
+    grains = spots(solid.shape, rng.uniform(15, 60) / scene.diameter**2, max(1.5, 0.08 * scene.diameter), rng)
+    return np.asarray(
+        rng.uniform(0, 0.8) * rim - rng.uniform(0, 0.5) * soft + np.minimum(grains, 1.5) * soft, np.float32
+    )
 
 
 def thickness(scene: Scene, rng: np.random.Generator) -> Floats:

@@ -18,6 +18,7 @@ from cellspan.core.training.simulate.light import (
     cytoplasm,
     glaring,
     membranes,
+    nuclei_with_nucleoli,
     per_cell,
     photographed,
     thickness,
@@ -79,6 +80,8 @@ def phase(scene: Scene, rng: np.random.Generator) -> Floats:
     reach = scene.diameter * float(np.exp(rng.uniform(*np.log((0.04, 0.25) if flat else (0.15, 0.6)))))
     halo = blurred(height, reach) * (rng.uniform(0.85, 1.05) if flat else rng.uniform(0.5, 0.95))
     shift = (height - halo) * np.exp(rng.uniform(*np.log((0.4, 2.5))))
+    if rng.random() < 0.5:
+        shift = shift + rng.uniform(-0.5, 0.5) * nuclei_with_nucleoli(scene, rng)
     glare = glaring(np.sin(np.clip(shift, -2.5, 2.5)), rng) * (-1 if rng.random() < 0.8 else 1)
     image = glare + rng.normal(0, 0.08) * np.minimum(height, 1.5)
     return transmitted(np.asarray(image, np.float32), scene, rng)

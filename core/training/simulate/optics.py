@@ -91,7 +91,7 @@ def transmission_camera(light: Floats, rng: np.random.Generator) -> Floats:
     """Grey values of transmitted light (Y, X, empty field about 0.5): illumination, dust, noise."""
     image = light * illumination(light.shape, 10 ** rng.uniform(-1.5, -0.5), rng)
     low, high = np.percentile(image[::4, ::4], (0.1, 99.9))
-    noisy = float(high - low) * 10 ** rng.uniform(-2.3, -1.0)
+    noisy = float(high - low) * 10 ** rng.uniform(-2.3, -0.8)
     image = image + noisy * rng.standard_normal(light.shape, np.float32)
     room = 0.3 * (high - low) * rng.random(2)
     return _stored((image - low + room[0]) / max(float(high - low + room.sum()), 1e-6), rng)

@@ -57,10 +57,10 @@ def two_photon(scene: Scene, rng: np.random.Generator) -> Floats:
 def _neuropil(scene: Scene, rng: np.random.Generator) -> Floats:
     """The bright ground (Y, X), about 1: dendrites and axons cut across, in grains of several sizes."""
     shape, diameter = scene.labels.shape, scene.diameter
-    grains = rng.uniform(0.05, 0.3) * rough_noise(shape, diameter * rng.uniform(0.3, 1.0), rng)
-    fine = rng.uniform(0.0, 0.3) * noise(shape, max(1.5, 0.12 * diameter), rng)
-    wide = rng.uniform(0.0, 0.35) * noise(shape, diameter * rng.uniform(3, 10), rng)
-    boutons = rng.uniform(0, 1.0) * spots(shape, rng.uniform(0.1, 3) / diameter**2, max(1.5, 0.12 * diameter), rng)
+    grains = rng.uniform(0.02, 0.25) * rough_noise(shape, diameter * rng.uniform(0.3, 1.0), rng)
+    fine = rng.uniform(0.0, 0.2) * noise(shape, max(1.5, 0.12 * diameter), rng)
+    wide = rng.uniform(0.0, 0.6) * noise(shape, diameter * rng.uniform(3, 10), rng)
+    boutons = rng.uniform(0, 0.7) * spots(shape, rng.uniform(0.1, 3) / diameter**2, max(1.5, 0.12 * diameter), rng)
     return np.asarray(np.maximum(1 + grains + fine + wide, 0.1) + boutons, np.float32) * np.float32(rng.uniform(0.2, 1))
 
 
@@ -85,7 +85,7 @@ def _absent(scene: Scene, rng: np.random.Generator) -> Floats:
 
 def _scanned(image: Floats, scene: Scene, rng: np.random.Generator) -> Floats:
     """Grey values of a scanning microscope: few photons a pixel, then an average over frames that may move."""
-    grey = fluorescence_camera(image, rng, background=(-2.5, -1.0), photons=(0.8, 2.4))
+    grey = fluorescence_camera(image, rng, background=(-2.5, -1.0), photons=(0.9, 3.4))
     if rng.random() < 0.5:
         grey = blurred(grey, float(rng.uniform(0.5, 0.08 * scene.diameter + 0.5)))
     return grey

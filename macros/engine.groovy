@@ -7,6 +7,7 @@
 //     cellspan.settings(this, image)             the settings of a command, from a macro or a dialog (settings.groovy)
 //     cellspan.segment(image, settings)          the objects of an image, by the keys of Segment Cells (segmenting.groovy)
 //     cellspan.run(["models", "list"])           any other command of `cellspan`: [printed: , errors: , code: ]
+//     cellspan.runIfHere(["service", "stop"])    the same, but null if no engine is on this computer; offers none
 //     cellspan.fail(sentence)                    ends the command with a message, and the macro that runs it
 //     cellspan.cancel()                          ends it without a message
 //     cellspan.note(sentence)                    tells something that is no error
@@ -180,7 +181,7 @@ class Engine {
     // user agrees.
     void ensureEngine() {
         def words = recordedWords()
-        def making = file("engine_wanted.txt").exists() ? shared("making_engine").newInstance(this) : null
+        def making = making()
         if (making && (!words || !new File(words[0]).exists() || making.isOutdated(words[0])))
             shared("first_use").newInstance(this, making).ensure()
         else if (!words)
@@ -188,12 +189,33 @@ class Engine {
                 "with the folder of this Fiji.")
     }
 
+    // What makes it; null if an installer has connected the commands to an engine.
+    private Object making() {
+        return file("engine_wanted.txt").exists() ? shared("making_engine").newInstance(this) : null
+    }
+
     // Runs `cellspan` with these arguments: [printed: lines, errors: lines, code: exit code]. `onLine` gets each line of
     // its standard error as soon as it is printed, `onTick` the seconds that have passed, now and then. Esc cancels.
     Map run(List<String> arguments, Closure onLine = { showProgress(it) }, Closure onTick = null) {
+        return runProgram(words(), arguments, onLine, onTick)
+    }
+
+    // The same with an engine that is on this computer, of an earlier version or made from another program, too. Null if
+    // there is none, because whoever wants to stop it does not want to install it.
+    Map runIfHere(List<String> arguments) {
+        def words = recordedWords()
+        def making = making()
+        if (!making)
+            return run(arguments) {}
+        if (!words || !new File(words[0]).exists())
+            words = making.madeBefore() ? [making.madeBefore().path, "-m", "cellspan.core.cli"] : []
+        return words ? runProgram(words, arguments) {} : null
+    }
+
+    private Map runProgram(List<String> program, List<String> arguments, Closure onLine, Closure onTick = null) {
         IJ.resetEscape()
         def started = System.currentTimeMillis()
-        def process = start(words() + "--for-programs" + arguments)
+        def process = start(program + "--for-programs" + arguments)
         def printed = [], errors = []
         def waiting = Collections.synchronizedList([])
         def readers = [

@@ -77,6 +77,7 @@ class Engine {
         "cellprob threshold (to -2), or invert the image if objects are darker than the background."
     static final String NOTHING_RESTORED = "There is a restored image only if the image is restored first: choose a model " +
         "there (restore=denoise_cyto3), or leave the restored image out."
+    private static final int STATUS_ROOM = 60 // letters
     private static final int LOG_MARGIN = 60 // pixels beside the text: the scroll bar and the frame
     final long made = file("engine").lastModified() // an object made of an older file is not used any more
     private final Map<String, Object> evaluated = [:]
@@ -318,10 +319,16 @@ class Engine {
     void showProgress(String line) {
         def progress = line =~ /^PROGRESS (\d\.\d+) (.*)$/
         if (progress) {
-            IJ.showStatus("cellspan: " + progress[0][2] + " (Esc to cancel)")
+            showStatusWithEsc("cellspan: " + progress[0][2])
             IJ.showProgress(progress[0][1] as double)
         } else if (line.startsWith("NOTE "))
             note(line - "NOTE ")
+    }
+
+    // Fiji's status line has a field to search in it, which hides the end of longer texts.
+    private static void showStatusWithEsc(String status) {
+        def hint = " (Esc to cancel)"
+        IJ.showStatus(status.size() + hint.size() <= STATUS_ROOM ? status + hint : status)
     }
 
     // A program that was ended before it could print an error in the usual form has last words at least.

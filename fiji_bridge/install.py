@@ -32,6 +32,7 @@ SCRIPTS = (
 SHARED = (
     "engine.groovy",
     "making_engine.groovy",
+    "uv_words.groovy",
     "first_use.groovy",
     "settings.groovy",
     "form.groovy",

@@ -15,7 +15,8 @@ cellspan = IJ.getProperty("cellspan")
 if (cellspan?.made != shared.lastModified())
     cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
 cellspan.command(this) {
-    def answer = cellspan.run(["service", "stop"]) {}
-    cellspan.requireSuccess(answer)
-    cellspan.done(answer.printed ? answer.printed.last() : "the engine is stopped")
+    def answer = cellspan.runIfHere(["service", "stop"])
+    if (answer)
+        cellspan.requireSuccess(answer)
+    cellspan.done(answer?.printed ? answer.printed.last() : "The engine is not running.")
 }

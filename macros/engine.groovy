@@ -7,6 +7,7 @@
 //     cellspan.settings(this, image)             the settings of a command, from a macro or a dialog (settings.groovy)
 //     cellspan.segment(image, settings)          the objects of an image, by the keys of Segment Cells (segmenting.groovy)
 //     cellspan.run(["models", "list"])           any other command of `cellspan`: [printed: , errors: , code: ]
+//     cellspan.runIfHere(["service", "stop"])    the same, but null if no engine is on this computer; offers none
 //     cellspan.fail(sentence)                    ends the command with a message, and the macro that runs it
 //     cellspan.cancel()                          ends it without a message
 //     cellspan.note(sentence)                    tells something that is no error
@@ -76,6 +77,7 @@ class Engine {
         "cellprob threshold (to -2), or invert the image if objects are darker than the background."
     static final String NOTHING_RESTORED = "There is a restored image only if the image is restored first: choose a model " +
         "there (restore=denoise_cyto3), or leave the restored image out."
+    private static final int STATUS_ROOM = 60 // letters
     private static final int LOG_MARGIN = 60 // pixels beside the text: the scroll bar and the frame
     final long made = file("engine").lastModified() // an object made of an older file is not used any more
     private final Map<String, Object> evaluated = [:]
@@ -180,7 +182,7 @@ class Engine {
     // user agrees.
     void ensureEngine() {
         def words = recordedWords()
-        def making = file("engine_wanted.txt").exists() ? shared("making_engine").newInstance(this) : null
+        def making = making()
         if (making && (!words || !new File(words[0]).exists() || making.isOutdated(words[0])))
             shared("first_use").newInstance(this, making).ensure()
         else if (!words)
@@ -188,12 +190,33 @@ class Engine {
                 "with the folder of this Fiji.")
     }
 
+    // What makes it; null if an installer has connected the commands to an engine.
+    private Object making() {
+        return file("engine_wanted.txt").exists() ? shared("making_engine").newInstance(this) : null
+    }
+
     // Runs `cellspan` with these arguments: [printed: lines, errors: lines, code: exit code]. `onLine` gets each line of
     // its standard error as soon as it is printed, `onTick` the seconds that have passed, now and then. Esc cancels.
     Map run(List<String> arguments, Closure onLine = { showProgress(it) }, Closure onTick = null) {
+        return runProgram(words(), arguments, onLine, onTick)
+    }
+
+    // The same with an engine that is on this computer, of an earlier version or made from another program, too. Null if
+    // there is none, because whoever wants to stop it does not want to install it.
+    Map runIfHere(List<String> arguments) {
+        def words = recordedWords()
+        def making = making()
+        if (!making)
+            return run(arguments) {}
+        if (!words || !new File(words[0]).exists())
+            words = making.madeBefore() ? [making.madeBefore().path, "-m", "cellspan.core.cli"] : []
+        return words ? runProgram(words, arguments) {} : null
+    }
+
+    private Map runProgram(List<String> program, List<String> arguments, Closure onLine, Closure onTick = null) {
         IJ.resetEscape()
         def started = System.currentTimeMillis()
-        def process = start(words() + "--for-programs" + arguments)
+        def process = start(program + "--for-programs" + arguments)
         def printed = [], errors = []
         def waiting = Collections.synchronizedList([])
         def readers = [
@@ -296,10 +319,16 @@ class Engine {
     void showProgress(String line) {
         def progress = line =~ /^PROGRESS (\d\.\d+) (.*)$/
         if (progress) {
-            IJ.showStatus("cellspan: " + progress[0][2] + " (Esc to cancel)")
+            showStatusWithEsc("cellspan: " + progress[0][2])
             IJ.showProgress(progress[0][1] as double)
         } else if (line.startsWith("NOTE "))
             note(line - "NOTE ")
+    }
+
+    // Fiji's status line has a field to search in it, which hides the end of longer texts.
+    private static void showStatusWithEsc(String status) {
+        def hint = " (Esc to cancel)"
+        IJ.showStatus(status.size() + hint.size() <= STATUS_ROOM ? status + hint : status)
     }
 
     // A program that was ended before it could print an error in the usual form has last words at least.

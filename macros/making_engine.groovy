@@ -12,11 +12,13 @@ class MakingEngine {
     private static final String READY = "ready" // the file that an environment gets when it is complete
     private static final int TIMEOUT = 60000 // milliseconds without a byte
     private static final int LOOK = 100 // milliseconds between two looks at the user
-    private final cellspan
+    private static final int STEPS = 4 // that a person is told of
+    private final cellspan, words
     final Map<String, String> wanted // what engine_wanted.txt says
 
     MakingEngine(cellspan) {
         this.cellspan = cellspan
+        words = cellspan.shared("uv_words")
         wanted = cellspan.file("engine_wanted.txt").readLines("UTF-8").findAll { it.contains("=") && !it.startsWith("#") }
             .collectEntries { it.split("=", 2)*.trim() as List }
     }
@@ -63,9 +65,10 @@ class MakingEngine {
     // gets what is going on, several times a second, and ends the work by an exception.
     void connect(Closure tell) {
         def python = madeBefore() ?: make(tell)
-        def answer = run([python.path, "-m", "cellspan.core.cli", "install", "fiji", "--to", wheel().parentFile.parent], tell)
+        def install = [python.path, "-m", "cellspan.core.cli", "install", "fiji", "--to", wheel().parentFile.parent]
+        def answer = run(install, step(4, "connecting to Fiji"), tell)
         if (answer.code != 0)
-            cellspan.fail("The engine is there, but it could not be connected to this Fiji: " + errorIn(answer.lines))
+            cellspan.fail("The engine is there, but it could not be connected to this Fiji: " + words.errorIn(answer.lines))
     }
 
     // A new environment, complete or not there at all; its Python.
@@ -79,14 +82,14 @@ class MakingEngine {
             def uv = uv(tell)
             def version = System.getenv("CELLSPAN_PYTHON") ?: wanted.python
             def python = pythonIn(place)
-            for (words in [
-                [uv, "venv", "--python", version, place.path],
-                [uv, "pip", "install", "--python", python.path, *offline, wheel().path],
+            def install = [uv, "pip", "install", "--python", python.path, *offline, wheel().path]
+            for (task in [
+                [doing: step(2, "getting Python ${version}"), command: [uv, "venv", "--python", version, place.path]],
+                [doing: step(3, "getting the packages"), command: install],
             ]) {
-                def answer = run(words, tell)
+                def answer = run(task.command, task.doing, tell)
                 if (answer.code != 0)
-                    cellspan.fail("The engine could not be installed: ${errorIn(answer.lines)} (All that was printed is in " +
-                        "${log()}.)")
+                    cellspan.fail(words.failure(answer.lines, log(), wanted.disk_mb))
             }
             new File(place, READY).text = ""
             return python
@@ -139,23 +142,32 @@ class MakingEngine {
             connection.inputStream.withStream { input ->
                 input.eachByte(1 << 18) { buffer, count ->
                     bytes.write(buffer, 0, count)
-                    tell("downloading uv, ${bytes.size().intdiv(1000000)} of ${size} MB")
+                    tell(step(1, "getting the installer, uv, ${bytes.size().intdiv(1000000)} of ${size} MB"))
                 }
             }
             return bytes.toByteArray()
         } catch (IOException error) {
-            cellspan.fail("${address} could not be downloaded (${error.message ?: error}); check the connection to the internet, " +
-                "or see 'Without internet' in cellspan's documentation.")
+            cellspan.fail(words.notReached(new URL(address).host, error.toString()) + " (${error.message ?: error}; ${address})")
         }
     }
 
-    // Runs a program to its end: its exit code, and the lines that it printed; they go into the log, too. `tell` gets the
-    // last line again and again.
-    private Map run(List<String> words, Closure tell) {
-        def builder = new ProcessBuilder(words*.toString()).redirectErrorStream(true)
+    // What is going on, and how much is still to come.
+    private static String step(int number, String doing) {
+        return "step ${number} of ${STEPS}: ${doing}"
+    }
+
+    // Runs a program to its end: its exit code, and the lines that it printed; they go into the log, too. `tell` gets what
+    // is going on again and again, with how much is downloaded.
+    private Map run(List<String> command, String doing, Closure tell) {
+        tell(doing)
+        def builder = new ProcessBuilder(command*.toString()).redirectErrorStream(true)
         def environment = builder.environment()
         environment.keySet().removeAll { it.startsWith("PYTHON") || it == "VIRTUAL_ENV" }
         environment.PYTHONUTF8 = "1"
+        // The certificates of the computer, as browsers do: in many institutes, one of them is the network's own. The
+        // variable has another name in older uv; with both, it does not warn.
+        environment.putIfAbsent("UV_SYSTEM_CERTS", "1")
+        environment.putIfAbsent("UV_NATIVE_TLS", "1")
         environment.putIfAbsent("UV_CACHE_DIR", new File(enginesFolder(), "downloads").path)
         environment.putIfAbsent("UV_PYTHON_INSTALL_DIR", new File(enginesFolder(), "python").path)
         if (wheelhouse())
@@ -172,24 +184,16 @@ class MakingEngine {
         }
         try {
             while (process.alive) {
-                tell(lines ? lines.last().trim() : "starting " + new File(words[0]).name)
+                tell(doing + words.downloaded(lines.toArray() as List))
                 sleep(LOOK)
             }
         } finally {
             if (process.alive)
                 process.destroyForcibly().waitFor()
             reader.join(1000)
-            log().append(([words.join(" ")] + lines + [""]).join("\n"), "UTF-8")
+            log().append(([command.join(" ")] + lines + [""]).join("\n"), "UTF-8")
         }
         return [code: process.exitValue(), lines: lines]
-    }
-
-    // The error among the lines that uv printed, without its decorations.
-    private static String errorIn(List<String> lines) {
-        def start = lines.findIndexOf { it.trim().startsWith("error:") || it.trim().startsWith("\u00d7") }
-        def said = start < 0 ? lines.takeRight(1) : lines.drop(start).take(3)
-        def text = said.collect { it.replaceAll(/^[\s\u00d7\u2570\u2500\u25b6\u251c\u2502]*(error: )?/, "").trim() }.join(": ")
-        return (text ?: "it said nothing").replaceAll(/([^.!])$/, '$1.')
     }
 
     private File log() {

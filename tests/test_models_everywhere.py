@@ -20,11 +20,11 @@ from .blob_finder import save_blob_finder
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.quick
 ADVICE = "graphics card advised"
-# name -> kind, network in words
+# name -> kind, what it finds and its network in words
 KINDS = {
-    "nuclei": ("flow-cnn", "convolutional network (Cellpose 1 to 3)"),
-    "cpsam_v2": ("flow-sam", "transformer (Cellpose 4)"),
-    "denoise_cyto3": ("restoration", "network that restores images (Cellpose 3)"),
+    "nuclei": ("flow-cnn", "nuclei; convolutional network (Cellpose 1 to 3)"),
+    "cpsam_v2": ("flow-sam", "cells; transformer (Cellpose 4)"),
+    "denoise_cyto3": ("restoration", "images of cells; network that restores images (Cellpose 3)"),
 }
 
 

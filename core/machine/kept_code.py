@@ -32,7 +32,7 @@ FOLDER_VARIABLE = "NUMBA_CACHE_DIR"  # numba's own name for it; people may set i
 PATIENCE = 2.0  # seconds of compiling after which people are told what they wait for
 PREPARING = "Preparing the computation for this computer; it takes about 20 seconds and happens"
 MESSAGE = f"{PREPARING} once per installation."
-PROGRESS = "preparing the computation for this computer (about 20 seconds, {})"
+PROGRESS = "preparing for this computer (about 20 s, {})"  # Fiji has room for 60 letters, with its name
 EVERY_TIME = (
     f"{PREPARING} at every start, because neither the installation nor a folder of yours can be written; set "
     f"{FOLDER_VARIABLE} to a folder that can."

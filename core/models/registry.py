@@ -76,9 +76,13 @@ class ListedModel:
 
     @property
     def about(self) -> str:
-        """Its network and size, and whether a graphics card is advised, in words for lists."""
+        """What it finds, its network and size, and whether a graphics card is advised, in words for lists.
+
+        What it finds comes first, because a dialog may cut the rest off, and because it is what people choose by.
+        """
+        finds = f"{self.objects}; " if self.objects else ""
         advice = ", graphics card advised" if self.kind.wants_graphics_card else ""
-        return f"{self.kind.network}, {in_words(self.size)}{advice}"
+        return f"{finds}{self.kind.network}, {in_words(self.size)}{advice}"
 
 
 def user_models() -> Path:

@@ -95,7 +95,8 @@ def test_dialogs_offer_the_models_of_this_computer(tmp_path: Path, monkeypatch: 
     models = (fiji / "plugins/cellspan/models.txt").read_text(encoding="ascii").splitlines()
     listed = [[unquote_plus(part) for part in line.split("\t")] for line in models]
     network = "convolutional network (Cellpose 1 to 3), 3.4 MB"
-    assert listed == [[name, "finds", network] for name in ("cyto", "nuclei", 'my "best" cells')]
+    finds = {"cyto": "cells and nuclei", "nuclei": "nuclei", 'my "best" cells': "cells and nuclei"}
+    assert listed == [[name, "finds", f"{objects}; {network}"] for name, objects in finds.items()]
 
 
 @pytest.mark.parametrize(

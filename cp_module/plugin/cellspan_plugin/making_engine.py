@@ -23,6 +23,9 @@ import zipfile
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Callable, Mapping
+from urllib.parse import urlsplit
+
+from cellspan_plugin.uv_words import downloaded, failure, not_reached
 
 WANTED = "engine_wanted.txt"
 WHEELHOUSE = "wheelhouse"  # a folder beside it, for computers without internet
@@ -31,6 +34,7 @@ LOG = "last_installation.log"
 LOOK_SECONDS = 0.1  # between two looks at the user
 DOWNLOAD_SECONDS = 60.0  # without a byte
 CHUNK = 1 << 18
+STEPS = 4  # that a person is told of
 Tell = Callable[[str], None]  # raises whatever ends the work, such as `waiting.Stopped`
 
 
@@ -95,7 +99,8 @@ def connect_engine(folder: Path, wanted: Mapping[str, str], tell: Tell) -> None:
     """
     python = made_before(wanted) or make(folder, wanted, tell)
     # It also tries to load the plugin, and ends with 1 if there is no CellProfiler to do that.
-    _run([str(python), "-m", "cellspan.core.cli", "install", "cellprofiler", "--to", str(folder.parent)], tell)
+    command = [str(python), "-m", "cellspan.core.cli", "install", "cellprofiler", "--to", str(folder.parent)]
+    _run(command, _step(4, "connecting to CellProfiler"), tell)
 
 
 def make(folder: Path, wanted: Mapping[str, str], tell: Tell) -> Path:
@@ -109,14 +114,14 @@ def make(folder: Path, wanted: Mapping[str, str], tell: Tell) -> Path:
         uv = str(_uv(wanted, wheelhouse, tell))
         version = os.environ.get("CELLSPAN_PYTHON") or wanted["python"]
         python = _python_in(place)
-        for command in (
-            [uv, "venv", "--python", version, str(place)],
-            [uv, "pip", "install", "--python", str(python), *offline, str(folder / wanted["wheel"])],
+        install = [uv, "pip", "install", "--python", str(python), *offline, str(folder / wanted["wheel"])]
+        for command, doing in (
+            ([uv, "venv", "--python", version, str(place)], _step(2, f"getting Python {version}")),
+            (install, _step(3, "getting the packages")),
         ):
-            code, lines = _run(command, tell, bool(offline))
+            code, lines = _run(command, doing, tell, bool(offline))
             if code != 0:
-                said = f"{error_in(lines)} (All that was printed is in {engines_folder() / LOG}.)"
-                raise NotMade(f"The engine could not be installed: {said}")
+                raise NotMade(failure(lines, engines_folder() / LOG, wanted["disk_mb"]))
         (place / READY).touch()
     except BaseException as error:
         shutil.rmtree(str(place), ignore_errors=True)
@@ -183,16 +188,14 @@ def _download(address: str, tell: Tell) -> bytes:
         with urllib.request.urlopen(address, timeout=DOWNLOAD_SECONDS, context=_certificates()) as answer:
             size = int(answer.headers.get("Content-Length") or 0)
             while True:
-                tell(f"downloading uv, {len(content) / 1e6:.0f} of {size / 1e6:.0f} MB")
+                tell(_step(1, f"getting the installer, uv, {len(content) / 1e6:.0f} of {size / 1e6:.0f} MB"))
                 chunk = answer.read(CHUNK)
                 if not chunk:
                     return bytes(content)
                 content += chunk
     except (OSError, ValueError) as error:
-        raise NotMade(
-            f"{address} could not be downloaded ({getattr(error, 'reason', error)}); check the connection to the "
-            "internet, or see 'Without internet' in cellspan's documentation."
-        ) from None
+        reason = getattr(error, "reason", error)
+        raise NotMade(f"{not_reached(urlsplit(address).netloc, str(reason))} ({reason}; {address})") from None
 
 
 def _certificates() -> ssl.SSLContext:
@@ -203,11 +206,17 @@ def _certificates() -> ssl.SSLContext:
     return context
 
 
-def _run(command: list[str], tell: Tell, is_offline: bool = False) -> tuple[int, list[str]]:
+def _step(number: int, doing: str) -> str:
+    """What is going on, and how much is still to come."""
+    return f"step {number} of {STEPS}: {doing}"
+
+
+def _run(command: list[str], doing: str, tell: Tell, is_offline: bool = False) -> tuple[int, list[str]]:
     """Run a program to its end: its exit code, and the lines that it printed; they go into the log, too.
 
-    `tell` gets the last line again and again, and ends the program by raising.
+    `tell` gets what is going on again and again, with how much is downloaded, and ends the program by raising.
     """
+    tell(doing)
     lines: list[str] = []
     apart: dict[str, Any] = {}
     if sys.platform == "win32":
@@ -228,7 +237,7 @@ def _run(command: list[str], tell: Tell, is_offline: bool = False) -> tuple[int,
     reader.start()
     try:
         while process.poll() is None:
-            tell(lines[-1].strip() if lines else f"starting {Path(command[0]).stem}")
+            tell(doing + downloaded(list(lines)))
             time.sleep(LOOK_SECONDS)
     finally:
         if process.poll() is None:
@@ -245,26 +254,20 @@ def _read(output: IO[str], lines: list[str]) -> None:
         lines.extend(line.rstrip() for line in output if line.strip())
 
 
-def error_in(lines: list[str]) -> str:
-    """The error among the lines that uv printed, without its decorations."""
-    errors = [line for line in lines if line.lstrip().startswith(("error:", "\u00d7"))]
-    first = (errors or lines[-1:] or ["it said nothing"])[0].strip()
-    after = lines[lines.index(errors[0]) + 1 :] if errors else []
-    causes = [line.strip(" \u2570\u2500\u25b6\u251c\u2502") for line in after]
-    said = ": ".join([first, *causes[:2]]).replace("error: ", "", 1).lstrip("\u00d7 ")
-    return said if said.endswith((".", "!")) else f"{said}."
-
-
 def _environment(is_offline: bool) -> dict[str, str]:
-    """Without the settings of CellProfiler's own Python; all that uv keeps stays in one folder."""
+    """Without the settings of CellProfiler's own Python; all that uv keeps stays in one folder.
+
+    uv trusts the certificates of the computer, as browsers do: in many institutes, one of them is the network's own.
+    """
     from cellspan_plugin.client import engine_environment  # added by the installer, so a plain copy lacks it
 
     inherited = engine_environment().items()
     ours = {name: value for name, value in inherited if name != "VIRTUAL_ENV" and not name.startswith("PYTHON")}
     folder = engines_folder()
     kept = {"UV_CACHE_DIR": str(folder / "downloads"), "UV_PYTHON_INSTALL_DIR": str(folder / "python")}
+    trust = {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"}  # its name now, and the one before; both, it does not warn
     never = {"UV_PYTHON_DOWNLOADS": "never"} if is_offline else {}
-    return {**kept, "PYTHONUTF8": "1", **ours, **never}
+    return {**kept, **trust, "PYTHONUTF8": "1", **ours, **never}
 
 
 def _python_in(environment: Path) -> Path:

@@ -231,12 +231,12 @@ module.advanced.value = True
 module.model.value = "Custom"
 module.on_setting_changed(module.restore, pipeline)
 lines = [line for line in module.custom_model.choices if line.startswith("nuclei - ")]
-assert lines == ["nuclei - convolutional network (Cellpose 1 to 3), 3.4 MB"], module.custom_model.choices
+assert lines == ["nuclei - nuclei; convolutional network (Cellpose 1 to 3), 3.4 MB"], module.custom_model.choices
 assert not any("restores" in line for line in module.custom_model.choices)
 choices = module.restoring_model.choices
 assert set(OFFERED) <= {line.split(" - ")[0] for line in choices}, choices
 (here,) = [line for line in choices if line.startswith("denoise_cyto3")]  # sys.argv[2] holds it
-assert here.startswith("denoise_cyto3 - network that restores images (Cellpose 3), "), here
+assert here.startswith("denoise_cyto3 - images of cells; network that restores images (Cellpose 3), "), here
 assert not any(line.startswith("nuclei - ") for line in choices)
 module.custom_model.value = lines[0]
 module.on_setting_changed(module.custom_model, pipeline)

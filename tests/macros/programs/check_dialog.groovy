@@ -58,7 +58,7 @@ person.type("Diameter", "1,300")
 person.press("OK")
 assert person.texts().any { it.contains("diameter = '1,300' is not possible: this may be 1300 or 1.300") }
 person.type("Diameter", "13,25")
-def nucleiModel = "nuclei - convolutional network (Cellpose 1 to 3), 3.4 MB"
+def nucleiModel = "nuclei - nuclei; convolutional network (Cellpose 1 to 3), 3.4 MB"
 person.choose("Model", nucleiModel)
 person.type("Cellprob", "-1.25")
 person.press("ROI Manager")

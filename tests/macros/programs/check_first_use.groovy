@@ -35,10 +35,13 @@ if (args.length > 3)
 switch (args[2]) {
     case "refuse":
         person.press("Cancel")
+        patience { !isOpen(first) }
+        IJ.doCommand("Stop Engine") // which offers nothing
+        patience { fiji.statusBar() == "cellspan: The engine is not running." }
         break
     case "stop":
         person.press("Install")
-        patience { person.parts(person.dialog).any { it instanceof JProgressBar && it.string.contains("Downloading") } }
+        patience { person.parts(person.dialog).any { it instanceof JProgressBar && it.string.contains(", 0 of 17 MB") } }
         person.press("Cancel")
         break
     case "fail":

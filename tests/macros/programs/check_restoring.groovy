@@ -57,7 +57,7 @@ assert told(restore: "nuclei").contains("restores no images")
 // The lists: what restores is not offered as a model, and each has its kind and size
 def cellspan = IJ.getProperty("cellspan")
 assert cellspan.models() == ["cyto", "nuclei"]
-assert cellspan.modelsInWords().cyto == "cyto - convolutional network (Cellpose 1 to 3), 3.4 MB"
+assert cellspan.modelsInWords().cyto == "cyto - cells and nuclei; convolutional network (Cellpose 1 to 3), 3.4 MB"
 assert cellspan.modelsInWords(true).keySet() as List == ["denoise_cyto3", "denoise_nuclei", "upsample_cyto3"]
 println "done"
 System.exit(0)

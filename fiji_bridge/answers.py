@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cellspan.core.cli.programs import are_listening, note_line, problem_line
+from cellspan.core.cli.programs import are_listening, note_line, problem_line, tell_progress
 from cellspan.core.errors import Cancelled, CellspanError
 
 Report = Callable[[float, str], None]  # gets a fraction and a few words
@@ -81,11 +81,6 @@ def part_of(report: Report | None, number: int, total: int) -> Report | None:
     if report is None or total == 1:
         return report
     return lambda part, words: report((number + part) / total, f"{number + 1} of {total}: {words}")
-
-
-def tell_progress(fraction: float, words: str) -> None:
-    """A line for the macro that watches."""
-    click.echo(f"PROGRESS {fraction:.2f} {words}", err=True)
 
 
 def tell_notes(notes: Iterable[str], report: Report | None) -> None:

@@ -24,6 +24,7 @@ SCRIPTS = (
     "Track_with_TrackMate.groovy",
     "Segment_Folder.groovy",
     "Train_from_ROIs.groovy",
+    "Use_Cellpose_Model.groovy",
     "Segment_Help.groovy",
     "Show_Engine_Status.groovy",
     "Stop_Engine.groovy",

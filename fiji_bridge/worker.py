@@ -14,8 +14,9 @@ from urllib.parse import unquote_plus
 
 import click
 
+from cellspan.core.cli.programs import tell_progress
 from cellspan.core.errors import Cancelled
-from cellspan.fiji_bridge.answers import Report, tell_progress
+from cellspan.fiji_bridge.answers import Report
 from cellspan.fiji_bridge.cells_command import fiji_cells
 from cellspan.fiji_bridge.segment_command import fiji_segment
 from cellspan.fiji_bridge.tracks import fiji_link

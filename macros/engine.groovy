@@ -403,6 +403,13 @@ class Engine {
             .collectEntries { [it[0], "${it[0]} - ${it[2]}".toString()] }
     }
 
+    // Those of Cellpose that can be downloaded, by name, each with its name and what it was trained on.
+    Map<String, String> officialModels() {
+        def answer = run(["models", "fetch"]) {}
+        requireSuccess(answer)
+        return answer.printed.collect { it.split(/\s{2,}/) }.collectEntries { [it[0], "${it[0]} - ${it[-2]}".toString()] }
+    }
+
     // Updates them, and everything else that the installer writes.
     void renewModels() {
         def home = new File(IJ.getDirectory("plugins"))

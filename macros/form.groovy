@@ -229,6 +229,8 @@ class Form {
                 return [comboFor(field, field.choices(image).collectEntries { [it, it] })]
             case "model":
                 return [comboFor(field, cellspan.modelsInWords())]
+            case "official":
+                return [comboFor(field, cellspan.officialModels(), true)]
             case "restoring":
                 return [comboFor(field, field.choices().collectEntries { [it, it] } + cellspan.modelsInWords(true))]
             case ["channel", "channels"]:

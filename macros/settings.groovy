@@ -3,7 +3,7 @@
 // A command declares each setting as a SciJava parameter of the type CharSequence. SciJava has no field for that type, so
 // Fiji shows no dialog of its own; it still fills in the options of a macro, and its recorder writes every value.
 //
-//     kind     text, number, count (a whole number), box (true or false), choice, model, restoring, channel, channels, folder, file,
+//     kind     text, number, count (a whole number), box (true or false), choice, model, restoring, official (of Cellpose), channel, channels, folder, file,
 //              length and area (in pixels; the dialog shows them in the unit of the image)
 //     of       the choices, with | between; "every slice:slices" is offered only if the image has several slices
 //     part     the heading in the dialog under which it stands; with more=true, it is shown after "More..."

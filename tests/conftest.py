@@ -6,8 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -180,3 +183,30 @@ def restoring_models(_restoring_files: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Cellpose's folder with these models in it: denoise_cyto3, denoise_nuclei and upsample_cyto3."""
     monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(_restoring_files))
     return _restoring_files
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """A file server that says nothing."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on the terminal."""
+
+
+@pytest.fixture
+def models_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server that has a small cyto3, as Cellpose's has the large one."""
+    torch = pytest.importorskip("torch")
+    from cellspan.core.models.network import FlowNetwork
+
+    folder = tmp_path / "server"
+    folder.mkdir()
+    torch.save(FlowNetwork((2, 4, 8), diameter=30.0).state_dict(), folder / "cyto3")
+    sizes = {"A": np.zeros(8), "smean": np.zeros(8), "ymean": 0.0, "diam_mean": 30.0}
+    np.save(folder / "size_cyto3.npy", sizes, allow_pickle=True)  # type: ignore[arg-type]
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

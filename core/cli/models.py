@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from cellspan.core.cli.programs import are_listening, tell_progress
 from cellspan.core.machine.shell import quoted
 
 if TYPE_CHECKING:
+    from cellspan.core.cli.progress import Progress
     from cellspan.core.models.registry import ListedModel
+
+MEGABYTE = 1_000_000
 
 
 @click.group()
@@ -171,7 +177,7 @@ def fetch(name: str | None, sha256: str | None, url: str | None, offline: bool, 
             address=url,
             offline=offline,
             overwrite=overwrite,
-            on_bytes=lambda done, total: progress.reach(done // 1000, total // 1000 if total else None),
+            on_bytes=_tell_megabytes() if are_listening() else partial(_show_bytes, progress),
             on_note=progress.note,
         )
         model, files = fetch_model(name, source, sha256)
@@ -183,6 +189,24 @@ def fetch(name: str | None, sha256: str | None, url: str | None, offline: bool, 
     for file in files:
         click.echo(describe(file))
     click.echo(f"Use it with --model {quoted(model.name)}")
+
+
+def _show_bytes(progress: Progress, done: int, total: int | None) -> None:
+    progress.reach(done // 1000, total // 1000 if total else None)
+
+
+def _tell_megabytes() -> Callable[[int, int | None], None]:
+    """A listener for a program that watches; each megabyte is told once."""
+    told = -1
+
+    def hear(done: int, total: int | None) -> None:
+        nonlocal told
+        if done // MEGABYTE != told:
+            told = done // MEGABYTE
+            size = f" of {total // MEGABYTE}" if total else ""
+            tell_progress(done / total if total else 0.0, f"downloading, {told}{size} MB")
+
+    return hear
 
 
 def _list_official(mirror: str | None) -> None:

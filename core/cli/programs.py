@@ -1,7 +1,7 @@
 """What other programs read of `cellspan`: with `cellspan --for-programs VERB`, errors and notes have a fixed form.
 
 An error is a line of JSON, {"code", "sentence", "fields"}, as in the answers of the service. A note is a line
-`NOTE <sentence>`. So no program has to look for English words.
+`NOTE <sentence>`, and what takes long tells `PROGRESS <fraction> <words>`. So no program has to look for English words.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ def problem_line(error: CellspanError) -> str:
 def note_line(sentence: str) -> str:
     """Something to know that is no error."""
     return "NOTE " + " ".join(sentence.split())
+
+
+def tell_progress(fraction: float, words: str) -> None:
+    """How far it is, for a program that watches."""
+    click.echo(f"PROGRESS {fraction:.2f} {words}", err=True)
 
 
 def tell_notes(notes: Iterable[str]) -> None:

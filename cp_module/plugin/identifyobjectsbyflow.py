@@ -78,11 +78,13 @@ from cellprofiler_core.image import Image
 from cellprofiler_core.module.image_segmentation import ImageSegmentation
 from cellprofiler_core.object import Objects
 from cellprofiler_core.setting import Setting, ValidationError
+from cellprofiler_core.setting.do_something import DoSomething
 from cellprofiler_core.setting.range import FloatRange
 from cellprofiler_core.setting.subscriber import LabelSubscriber
 from cellprofiler_core.setting.text import ImageName, LabelName, Number
 from cellspan_plugin import engine, measurements
 from cellspan_plugin.display import Shown, draw
+from cellspan_plugin.downloading import download_model, tell_problem, window
 from cellspan_plugin.filters import Filtered, filter_objects
 from cellspan_plugin.first_use import can_offer, ensure_engine
 from cellspan_plugin.layout import (
@@ -107,9 +109,9 @@ from cellspan_plugin.layout import (
     UNSCALED,
     upgraded,
 )
-from cellspan_plugin.models import list_models, name_in
+from cellspan_plugin.models import forget_models, list_models, name_in
 from cellspan_plugin.pairing import Pairs, nuclei_of_discarded_cells, pair
-from cellspan_plugin.partners import OFFERED, partner_for_nuclei
+from cellspan_plugin.partners import OFFERED, RESTORING, partner_for_nuclei
 from cellspan_plugin.pictures import flow_image, probability_image, restored_plane
 from cellspan_plugin.recent import Recent
 from cellspan_plugin.sending import Sent, nothing_found, sent
@@ -139,6 +141,8 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         self.choices: dict[str, list[str]] = {"custom_model": [""], "restoring_model": list(OFFERED)}
         for name, setting in make_settings(self.choices).items():
             setattr(self, name, setting)
+        # A button, so it is in the panel and not in the pipeline file.
+        self.download = DoSomething("", "Download a model of Cellpose...", self._download_model)
         self.defaults = make_settings()
         self.may_be_3d = True  # until a pipeline is seen
         self.in_test_mode = False
@@ -150,7 +154,11 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
     def visible_settings(self) -> list[Setting]:
         """The settings that matter with the current choices, the advanced ones last."""
         hidden = irrelevant(self)
-        return [getattr(self, name) for name in (*BASIC, *ADVANCED) if name not in hidden]
+        shown = [getattr(self, name) for name in (*BASIC, *ADVANCED) if name not in hidden]
+        lists = [setting for setting in (self.custom_model, self.restoring_model) if setting in shown]
+        if lists:
+            shown.insert(shown.index(lists[0]) + 1, self.download)
+        return shown
 
     def chosen(self, name: str) -> Any:
         """The value of a setting that takes effect: of an advanced one that is hidden, the default."""
@@ -182,6 +190,21 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         shared = setting is self.together and self.finds_nuclei() and name == self.nuclei_name.value
         if shared or (setting is self.model and not _is_used(name, pipeline)):
             self.y_name.value = better
+
+    def _download_model(self) -> None:
+        """Download a model of Cellpose, which the user chooses, and select it."""
+        if self._uses_own_engine() and not ensure_engine(window()):
+            return
+        try:
+            name = download_model(self.engine_command())
+        except engine.NotInstalled as error:
+            tell_problem(str(error))
+            return
+        if name:
+            forget_models()
+            setting = self.restoring_model if RESTORING.fullmatch(name) else self.custom_model
+            setting.value = name
+            self._list_models()
 
     def _list_models(self) -> None:
         """Fill the lists of models that are shown, and reduce a selected line to its name."""

@@ -6,10 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -55,40 +51,18 @@ def blocks() -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S)
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """A file server that says nothing."""
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """The address of a server with a small cyto3."""
-    torch = pytest.importorskip("torch")
-    from cellspan.core.models.network import FlowNetwork
-
-    folder = tmp_path / "server"
-    folder.mkdir()
-    torch.save(FlowNetwork((2, 4, 8), diameter=30.0).state_dict(), folder / "cyto3")
-    sizes = {"A": np.zeros(8), "smean": np.zeros(8), "ymean": 0.0, "diam_mean": 30.0}
-    np.save(folder / "size_cyto3.npy", sizes, allow_pickle=True)  # type: ignore[arg-type]
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
 @pytest.mark.end_to_end
-def test_a_model_is_carried_to_a_computer_without_internet(tmp_path: Path, server: str, engine_home: Path) -> None:
+def test_a_model_is_carried_to_a_computer_without_internet(
+    tmp_path: Path, models_server: str, engine_home: Path
+) -> None:
     """The commands as they stand on the page, on two computers: two home folders."""
     (tmp_path / "images").mkdir()
     tifffile.imwrite(tmp_path / "images" / "field.tif", np.random.default_rng(0).random((64, 64), np.float32))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {name: value for name, value in os.environ.items() if name != "CELLPOSE_LOCAL_MODELS_PATH"}
-    for home, commands, address in zip(("with", "without"), blocks(), (server, "http://127.0.0.1:9"), strict=True):
+    for home, commands, address in zip(
+        ("with", "without"), blocks(), (models_server, "http://127.0.0.1:9"), strict=True
+    ):
         (tmp_path / home).mkdir()
         own = {"HOME": str(tmp_path / home), "XDG_CACHE_HOME": str(tmp_path / home / "cache"), "PATH": path}
         done = subprocess.run(

@@ -12,7 +12,14 @@ from cellspan.core.models.partners import OFFERED
 
 pytestmark = pytest.mark.quick
 
-COMMANDS = ["Segment Cells", "Segment Cells with Nuclei", "Segment Folder", "Track Objects", "Train from ROIs"]
+COMMANDS = [
+    "Segment Cells",
+    "Segment Cells with Nuclei",
+    "Segment Folder",
+    "Track Objects",
+    "Train from ROIs",
+    "Use Cellpose Model",
+]
 DOCUMENT = Path(__file__).parents[2] / "docs" / "fiji.md"
 
 

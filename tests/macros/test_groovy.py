@@ -43,7 +43,14 @@ call("groovy.util.Eval.me", serve);
 run("Segment Cells", "model=nuclei " + arguments[1]);
 print("the macro went on");
 """
-RECORDED = ["Segment Cells", "Segment Cells with Nuclei", "Segment Folder", "Track Objects", "Train from ROIs"]
+RECORDED = [
+    "Segment Cells",
+    "Segment Cells with Nuclei",
+    "Segment Folder",
+    "Track Objects",
+    "Train from ROIs",
+    "Use Cellpose Model",
+]
 display_or_not = pytest.mark.parametrize("with_display", [True, False], ids=["window", "headless"])
 
 
@@ -240,6 +247,15 @@ def test_corrected_outlines_make_a_model(imagej, cold_engine: Path, tmp_path: Pa
     assert re.search(r"AP@0.5 on 1 annotated image: [01]\.\d\d before, [01]\.\d\d after", printed)
     assert int(re.search(r"objects (\d+)", printed)[1]) > 5
     assert list(imagej.temporary.glob("cellspan*")) == []
+
+
+def test_a_model_of_cellpose_is_downloaded(
+    imagej, models_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELLSPAN_MODELS_URL", models_server)
+    printed = imagej.groovy(PROGRAMS / "check_downloading.groovy", PROGRAMS, display=True)
+    assert printed == "done\n"
+    assert (tmp_path / "cellpose" / "cyto3").exists()
 
 
 def test_fiji_understands_names_of_models(imagej) -> None:

@@ -38,6 +38,11 @@ def list_models(engine_command: Sequence[str]) -> list[Listed]:
     return list(models)
 
 
+def forget_models() -> None:
+    """Ask again next time, because there is a new one."""
+    _known.clear()
+
+
 def _asked(command: Sequence[str]) -> list[Listed]:
     from cellspan_plugin.client import engine_environment  # added by the installer, so a plain copy lacks it
 

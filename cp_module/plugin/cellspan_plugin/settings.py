@@ -63,8 +63,8 @@ is cyto, and all others are chosen as *{MODEL_CUSTOM}*.
 """,
     "custom_model": """\
 Select one of the models on this computer, or enter the path to a model's folder or file. The list shows the kind of
-each network and its size. Transformers (Cellpose 4) take minutes for an image without a graphics card. Models of
-Cellpose are downloaded with the command ``cellspan models fetch NAME``.
+each network and its size. Transformers (Cellpose 4) take minutes for an image without a graphics card. The
+button downloads models of Cellpose, as the command ``cellspan models fetch NAME`` does.
 """,
     "use_nuclei_image": """\
 Select *Yes* if another channel shows the nuclei. The network then uses both channels, which helps to separate
@@ -196,8 +196,8 @@ good without it, select *No*; restored images are for finding objects, not for m
     "restoring_model": """\
 Select the model: *denoise* takes noise away, *deblur* blur, *upsample* coarse pixels, and *oneclick* all of these;
 models with *cyto3* are for cells, those with *nuclei* for nuclei. You can also enter the name or path of another one.
-Download it first: ``cellspan models fetch denoise_cyto3``. An image of the nuclei is restored by the model's partner
-for nuclei (``denoise_nuclei``), which must be downloaded, too.
+Download it first, with the button or by ``cellspan models fetch denoise_cyto3``. An image of the nuclei is restored by
+the model's partner for nuclei (``denoise_nuclei``), which must be downloaded, too.
 """,
     "save_restored": """\
 Select *Yes* to use the restored input image in later modules, for example to look at it or to save it. Of several

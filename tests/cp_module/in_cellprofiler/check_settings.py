@@ -131,7 +131,13 @@ assert not any(text.startswith("Typical diameter") for text in shown(module))
 module.model.value = "Custom"
 module.automatic_diameter.value = False
 assert shown(module)[1:5] == [LABELS[name] for name in ("x_name", "y_name", "model", "custom_model")]
+# The button that downloads models stands below the list, and not in the pipeline file
+assert module.visible_settings()[5] is module.download
+assert module.download not in module.settings()
 assert len(module.settings()) == len(LABELS)
+module.model.value = "Cells"
+assert module.download not in module.visible_settings()
+module.model.value = "Custom"
 
 # A new module is as the layout says, and every choice shows what it needs and hides the rest
 assert [setting.value_text for setting in IdentifyObjectsByFlow().settings()][2:] == list(DEFAULTS.values())[2:]

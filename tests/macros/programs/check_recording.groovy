@@ -16,7 +16,7 @@ def known = fiji.scripts.scripts.findAll { it.menuPath.menuString.contains("cell
 // What people look for first is first, in the menu and in what the search bar finds.
 assert known.values()*.menuPath*.menuString.sort() == ["Segment Cells", "Segment Cells with Nuclei", "Segment Folder",
     "Segment Help", "Show Engine Status", "Show Measurements", "Stop Engine", "Track Objects", "Track with TrackMate",
-    "Train from ROIs"].collect { "Plugins > cellspan > " + it }
+    "Train from ROIs", "Use Cellpose Model"].collect { "Plugins > cellspan > " + it }
 assert known.values().sort()*.menuPath*.leaf*.name[0] == "Segment Cells"
 
 // The command as a macro with these options starts it: [module, names of the inputs that Fiji asks for].

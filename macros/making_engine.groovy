@@ -147,7 +147,7 @@ class MakingEngine {
             }
             return bytes.toByteArray()
         } catch (IOException error) {
-            cellspan.fail(words.notReached(new URL(address).host, error.toString()) + " (${error.message ?: error}; ${address})")
+            cellspan.fail(words.notReached(new URL(address).host, error.toString()) + " (${error.class.simpleName}: ${error.message}; ${address})")
         }
     }
 

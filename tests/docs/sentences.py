@@ -26,6 +26,7 @@ SHOWN = {
     "EngineError": 0,
     "Refusal": 2,
     "NotInstalled": 0,
+    "NotMade": 0,
     "Stopped": 0,
     "UsageError": 0,
     "BadParameter": 0,

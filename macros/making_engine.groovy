@@ -147,7 +147,8 @@ class MakingEngine {
             }
             return bytes.toByteArray()
         } catch (IOException error) {
-            cellspan.fail(words.notReached(new URL(address).host, error.toString()) + " (${error.class.simpleName}: ${error.message}; ${address})")
+            cellspan.fail(words.notReached(new URL(address).host, error.toString()) +
+                " (${error.class.simpleName}: ${error.message}; ${address})")
         }
     }
 

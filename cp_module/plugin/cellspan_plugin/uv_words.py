@@ -1,7 +1,7 @@
 """What uv prints, in words for a person: how much has been downloaded, and why it failed.
 
-Fiji's commands say the same (macros/uv_words.groovy). uv's own words, which name addresses and causes within causes, are
-for whoever helps; they are in the log.
+Fiji's commands say the same (macros/uv_words.groovy). uv's own words, which name addresses and causes within causes,
+are for whoever helps; they are in the log.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def failure(lines: list[str], log: Path, disk_mb: str) -> str:
     printed = f"(All that was printed is in {log}.)"
     if any(piece in said for piece in FULL):
         return (
-            f"The engine could not be installed, because the disk is full: it needs about {disk_mb} MB in {log.parent}. "
-            f"Make room, and use cellspan again. {printed}"
+            f"The engine could not be installed, because the disk is full: it needs about {disk_mb} MB in "
+            f"{log.parent}. Make room, and use cellspan again. {printed}"
         )
     if any(piece in said for piece in (*UNTRUSTED, *UNREACHED)):
         hosts = re.findall(r"https?://([^/\s`\"')]+)", "\n".join(lines))
         return f"{not_reached(hosts[0] if hosts else 'the internet', said)} {printed}"
     return (
-        f"The engine could not be installed: {error_in(lines)} Use cellspan again, which tries once more; if that fails, "
-        f"report it with the file {log}."
+        f"The engine could not be installed: {error_in(lines)} Use cellspan again, which tries once more; if that "
+        f"fails, report it with the file {log}."
     )
 
 

@@ -35,7 +35,7 @@ SHOWN = {
 }
 INSIDE = {"_Lost", "_TryLater"}  # the client catches them itself
 VALUES = {"in_words", "shown", "_few", "_names"}  # helpers that write a value, not a part of a sentence
-SENTENCE = re.compile(r"[^<].*\s.*\s.*\.$")  # among the strings that a script returns
+SENTENCE = re.compile(r"[^<].*\s.*\s.*\.\)?$")  # among the strings that a script returns
 CONSTANT = re.compile(r"(?:cellspan\.)?([A-Z][A-Z_]{3,})\b")
 SCRIPT_CALLS = re.compile(r"\b(?:fail|IllegalArgumentException|IllegalStateException)\(")
 

@@ -59,7 +59,7 @@ def told(source: str) -> str:
     "sentence",
     [
         "because the disk is full: it needs about ... MB in .... Make room, and use cellspan again. ",
-        "could not be installed: ... Use cellspan again, which tries once more; if that fails, report it with the file ",
+        "could not be installed: ... Use cellspan again, which tries once more; if that fails, report it with the ",
         "because the connection to ... is not trusted: its certificate is unknown here. Mostly the network of an "
         "institute looks into connections; ask its administrator, with the page 'Install without a terminal' of",
         "because nothing could be downloaded from .... Check the connection to the internet, and use cellspan again. "

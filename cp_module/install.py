@@ -101,7 +101,7 @@ def _installation(plugin_folder: Path) -> Installation:
     folder = Path(plugin_folder).expanduser().resolve()
     if not folder.is_dir():
         raise CellspanError(
-            f"{folder}: there is no such folder; give the plugins folder that CellProfiler shows under "
+            f"{folder}: there is no such folder; make it, or make another one and choose it in CellProfiler under "
             "File > Preferences > CellProfiler plugins directory."
         )
     again = command_line("cellprofiler", folder)

@@ -147,7 +147,8 @@ class MakingEngine {
             }
             return bytes.toByteArray()
         } catch (IOException error) {
-            cellspan.fail(words.notReached(new URL(address).host, error.toString()) + " (${error.message ?: error}; ${address})")
+            log().text = "${address}: ${error}\n" // too long to be told
+            cellspan.fail(words.notReached(new URL(address).host, error.toString(), log()))
         }
     }
 

@@ -31,27 +31,26 @@ class UvWords {
     // Why the engine could not be installed, and what to do, in sentences.
     static String failure(List<String> lines, File log, String diskMb) {
         def said = lines.join("\n").toLowerCase()
-        def printed = "(All that was printed is in ${log}.)"
         if (FULL.any { said.contains(it) })
             return "The engine could not be installed, because the disk is full: it needs about ${diskMb} MB in " +
-                "${log.parent}. Make room, and use cellspan again. ${printed}"
+                "${log.parent}. Make room, and use cellspan again. (All that was printed is in ${log}.)"
         if ((UNTRUSTED + UNREACHED).any { said.contains(it) }) {
             def hosts = (lines.join("\n") =~ /https?:\/\/([^\/\s`"')]+)/).collect { it[1] }
-            return notReached(hosts ? hosts[0] : "the internet", said) + " " + printed
+            return notReached(hosts ? hosts[0] : "the internet", said, log)
         }
         return "The engine could not be installed: ${errorIn(lines)} Use cellspan again, which tries once more; if that " +
             "fails, report it with the file ${log}."
     }
 
     // That nothing came from there, and what to do; `said` is what the program said that tried.
-    static String notReached(String host, String said) {
+    static String notReached(String host, String said, File log) {
         if (UNTRUSTED.any { said.toLowerCase().contains(it) })
             return "The engine could not be installed, because the connection to ${host} is not trusted: its certificate is " +
                 "unknown here. Mostly the network of an institute looks into connections; ask its administrator, with the " +
-                "page 'Install without a terminal' of cellspan's documentation."
+                "page 'Install without a terminal' of cellspan's documentation. (All that was printed is in ${log}.)"
         return "The engine could not be installed, because nothing could be downloaded from ${host}. Check the connection " +
             "to the internet, and use cellspan again. Behind a proxy or a firewall, ask its administrator, with the page " +
-            "'Install without a terminal' of cellspan's documentation."
+            "'Install without a terminal' of cellspan's documentation. (All that was printed is in ${log}.)"
     }
 
     // The error among the lines that uv printed, without its decorations.

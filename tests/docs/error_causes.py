@@ -382,9 +382,9 @@ CAUSES: dict[str, str] = {
     "The cellspan engine is no longer at": ENGINE_OF_PLUGIN,
     "The cellspan engine is not connected to CellProfiler": ENGINE_OF_PLUGIN,
     "The plugin is newer than the cellspan engine": ENGINE_OF_PLUGIN,
-    "The engine could not be installed": (
-        "Mostly a lost connection or a full disk; the named file says more. Use the command again: it asks anew. "
-        "[Without internet](install_without_terminal.md#without-internet)"
+    "The engine could not be installed: …": (
+        "Mostly a Python on the computer that is broken, or a package that is missing in a folder of files "
+        "([without internet](install_without_terminal.md#without-internet)); the named file says more."
     ),
     "could not be connected to this Fiji": (
         "Mostly Fiji's folder may not be written to. Get the right to, or unpack a Fiji into a folder of your own."

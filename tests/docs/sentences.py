@@ -27,6 +27,7 @@ SHOWN = {
     "Refusal": 2,
     "NotInstalled": 0,
     "NotDownloaded": 0,
+    "NotMade": 0,
     "Stopped": 0,
     "UsageError": 0,
     "BadParameter": 0,
@@ -35,7 +36,7 @@ SHOWN = {
 }
 INSIDE = {"_Lost", "_TryLater"}  # the client catches them itself
 VALUES = {"in_words", "shown", "_few", "_names"}  # helpers that write a value, not a part of a sentence
-SENTENCE = re.compile(r"[^<].*\s.*\s.*\.$")  # among the strings that a script returns
+SENTENCE = re.compile(r"[^<].*\s.*\s.*\.\)?$")  # among the strings that a script returns
 CONSTANT = re.compile(r"(?:cellspan\.)?([A-Z][A-Z_]{3,})\b")
 # What the review page shows as a notice: arguments of these calls, and constants that are whole sentences.
 PAGE_CALLS = re.compile(r"\b(?:tell|new Refused)\((.*?)\);$|const [A-Z_]{4,} =(.*?);$", re.S | re.M)

@@ -19,6 +19,11 @@ SOURCES = [
     (ROOT / "macros" / "making_engine.groovy").read_text(encoding="utf-8"),
 ]
 WANTED = dict(re.findall(r"^(\w+)=(.*)$", TEMPLATE.read_text(encoding="utf-8"), re.M))
+# What both programs say of uv's errors.
+WORDS = [
+    (PLUGIN / "cellspan_plugin" / "uv_words.py").read_text(encoding="utf-8"),
+    (ROOT / "macros" / "uv_words.groovy").read_text(encoding="utf-8"),
+]
 
 
 def test_five_steps() -> None:
@@ -42,3 +47,26 @@ def test_both_programs_know_its_variables_and_files() -> None:
         for folder in ("LOCALAPPDATA", "XDG_DATA_HOME", "engines"):
             assert folder in PAGE
             assert folder in source
+
+
+def told(source: str) -> str:
+    """The texts of a program in a row, with gaps for what they fill in."""
+    texts = "".join(re.findall(r'f?"([^"\n]*)"', source))
+    return re.sub(r"\$?\{[^}]*\}", "...", texts)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "because the disk is full: it needs about ... MB in .... Make room, and use cellspan again. ",
+        "could not be installed: ... Use cellspan again, which tries once more; if that fails, report it with the ",
+        "because the connection to ... is not trusted: its certificate is unknown here. Mostly the network of an "
+        "institute looks into connections; ask its administrator, with the page 'Install without a terminal' of",
+        "because nothing could be downloaded from .... Check the connection to the internet, and use cellspan again. "
+        "Behind a proxy or a firewall, ask its administrator, with the page 'Install without a terminal' of",
+    ],
+)
+def test_both_programs_say_the_same_of_errors(sentence: str) -> None:
+    for source in WORDS:
+        assert sentence in told(source)
+    assert PAGE.startswith("# Install without a terminal\n")  # which the sentences name

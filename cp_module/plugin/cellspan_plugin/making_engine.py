@@ -194,8 +194,9 @@ def _download(address: str, tell: Tell) -> bytes:
                     return bytes(content)
                 content += chunk
     except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise NotMade(f"{not_reached(urlsplit(address).netloc, str(reason))} ({reason}; {address})") from None
+        reason, log = str(getattr(error, "reason", error)), engines_folder() / LOG
+        log.write_text(f"{address}: {reason}\n", encoding="utf-8")  # too long to be told
+        raise NotMade(not_reached(urlsplit(address).netloc, reason, log)) from None
 
 
 def _certificates() -> ssl.SSLContext:

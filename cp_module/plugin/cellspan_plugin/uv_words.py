@@ -1,7 +1,7 @@
 """What uv prints, in words for a person: how much has been downloaded, and why it failed.
 
-Fiji's commands say the same (macros/uv_words.groovy). uv's own words, which name addresses and causes within causes, are
-for whoever helps; they are in the log.
+Fiji's commands say the same (macros/uv_words.groovy). uv's own words, which name addresses and causes within causes,
+are for whoever helps; they are in the log.
 """
 
 from __future__ import annotations
@@ -29,33 +29,32 @@ def downloaded(lines: list[str]) -> str:
 def failure(lines: list[str], log: Path, disk_mb: str) -> str:
     """Why the engine could not be installed, and what to do, in sentences."""
     said = "\n".join(lines).lower()
-    printed = f"(All that was printed is in {log}.)"
     if any(piece in said for piece in FULL):
         return (
-            f"The engine could not be installed, because the disk is full: it needs about {disk_mb} MB in {log.parent}. "
-            f"Make room, and use cellspan again. {printed}"
+            f"The engine could not be installed, because the disk is full: it needs about {disk_mb} MB in "
+            f"{log.parent}. Make room, and use cellspan again. (All that was printed is in {log}.)"
         )
     if any(piece in said for piece in (*UNTRUSTED, *UNREACHED)):
         hosts = re.findall(r"https?://([^/\s`\"')]+)", "\n".join(lines))
-        return f"{not_reached(hosts[0] if hosts else 'the internet', said)} {printed}"
+        return not_reached(hosts[0] if hosts else "the internet", said, log)
     return (
-        f"The engine could not be installed: {error_in(lines)} Use cellspan again, which tries once more; if that fails, "
-        f"report it with the file {log}."
+        f"The engine could not be installed: {error_in(lines)} Use cellspan again, which tries once more; if that "
+        f"fails, report it with the file {log}."
     )
 
 
-def not_reached(host: str, said: str) -> str:
+def not_reached(host: str, said: str, log: Path) -> str:
     """That nothing came from there, and what to do; `said` is what the program said that tried."""
     if any(piece in said.lower() for piece in UNTRUSTED):
         return (
             f"The engine could not be installed, because the connection to {host} is not trusted: its certificate is "
             "unknown here. Mostly the network of an institute looks into connections; ask its administrator, with the "
-            "page 'Install without a terminal' of cellspan's documentation."
+            f"page 'Install without a terminal' of cellspan's documentation. (All that was printed is in {log}.)"
         )
     return (
         f"The engine could not be installed, because nothing could be downloaded from {host}. Check the connection to "
         "the internet, and use cellspan again. Behind a proxy or a firewall, ask its administrator, with the page "
-        "'Install without a terminal' of cellspan's documentation."
+        f"'Install without a terminal' of cellspan's documentation. (All that was printed is in {log}.)"
     )
 
 

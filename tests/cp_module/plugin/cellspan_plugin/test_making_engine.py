@@ -176,9 +176,10 @@ def test_another_file_is_not_run(engines: Path, plugin: Path, tmp_path: Path, mi
 @pytest.mark.usefixtures("no_uv")
 def test_without_a_connection_it_says_what_to_do(engines: Path, plugin: Path, mirror: str, tmp_path: Path) -> None:
     (tmp_path / "uv.whl").unlink()
-    with pytest.raises(NotMade, match=r"nothing could be downloaded from 127\.0\.0\.1:\d+\. Check .* \(.*uv\.whl\)$"):
+    with pytest.raises(NotMade, match=r"nothing could be downloaded from 127\.0\.0\.1:\d+\. Check .*\.log\.\)$"):
         connect(plugin)
     assert not list(engines.glob("*/*"))
+    assert f"{mirror}/uv.whl: " in (engines / "last_installation.log").read_text()
 
 
 @pytest.mark.usefixtures("no_uv")

@@ -84,7 +84,7 @@ from cellprofiler_core.setting.subscriber import LabelSubscriber
 from cellprofiler_core.setting.text import ImageName, LabelName, Number
 from cellspan_plugin import engine, measurements
 from cellspan_plugin.display import Shown, draw
-from cellspan_plugin.downloading import download_model, tell_problem, window
+from cellspan_plugin.downloading import DOWNLOAD_HELP, download_model, tell_problem, window
 from cellspan_plugin.filters import Filtered, filter_objects
 from cellspan_plugin.first_use import can_offer, ensure_engine
 from cellspan_plugin.layout import (
@@ -142,7 +142,7 @@ class IdentifyObjectsByFlow(ImageSegmentation):  # noqa: D101 - CellProfiler sho
         for name, setting in make_settings(self.choices).items():
             setattr(self, name, setting)
         # A button, so it is in the panel and not in the pipeline file.
-        self.download = DoSomething("", "Download a model of Cellpose...", self._download_model)
+        self.download = DoSomething("", "Download a model of Cellpose...", self._download_model, doc=DOWNLOAD_HELP)
         self.defaults = make_settings()
         self.may_be_3d = True  # until a pipeline is seen
         self.in_test_mode = False

@@ -10,6 +10,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any, Sequence
 
+from cellspan_plugin.engine import program_of
 from cellspan_plugin.waiting import OnProgress, Stopped, attend, desktop
 
 LOGGER = logging.getLogger(__name__)
@@ -19,9 +20,15 @@ ASK_SECONDS = 20.0
 PROGRESS = re.compile(r"PROGRESS (\d\.\d+) (.*)")
 LAST = "Use it with --model "  # before the name, in the last line that the program prints
 QUESTION = (
-    "Cellpose's own models are downloaded from its server (about 27 MB each, cpsam 1.2 GB) and are then available in "
-    "every program on this computer. Which one?"
+    "Cellpose's own models are downloaded from its server: about 27 MB each, cpsam 1.2 GB.\n"
+    "They are then available in every program on this computer. Which one?"
 )
+
+
+DOWNLOAD_HELP = """\
+Choose one of Cellpose's own models; it is downloaded and selected. For whole cells in fluorescence and for tissue, take
+cyto3. Models that are here already are not downloaded again.
+"""
 
 
 class NotDownloaded(Exception):
@@ -33,7 +40,7 @@ def download_model(engine_command: Sequence[str]) -> str:
     wx = desktop()
     if wx is None:
         return ""
-    program = _program(engine_command)
+    program = program_of(engine_command)
     try:
         name = _chosen(wx, offered_models(program))
         return attend(lambda tell: fetch(program, name, tell), LOGGER.info, TITLE, window()) if name else ""
@@ -104,10 +111,6 @@ def fetch(program: Sequence[str], name: str, tell: OnProgress) -> str:
     if process.returncode != 0 or not printed:
         raise NotDownloaded(problem or f"{name} could not be downloaded; try again.")
     return printed[-1][len(LAST) :]
-
-
-def _program(engine_command: Sequence[str]) -> list[str]:
-    return list(engine_command[:-1] if engine_command[-1:] == ("serve",) else engine_command)
 
 
 def _start(program: Sequence[str], *words: str) -> subprocess.Popen[str]:

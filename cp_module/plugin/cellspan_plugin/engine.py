@@ -9,7 +9,7 @@ import json
 import shutil
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Sequence
 
 from cellspan_plugin.making_engine import is_outdated, wanted_engine
 
@@ -66,6 +66,11 @@ def command_of(path: str) -> list[str]:
         raise NotInstalled(f"There is no program '{path.strip()}': enter the path to cellspan or to its Python.")
     is_python = program.name.lower().startswith("python")
     return [str(program), "-m", "cellspan.core.cli", "serve"] if is_python else [str(program), "serve"]
+
+
+def program_of(command: Sequence[str]) -> list[str]:
+    """The program whose word `serve` starts the engine; it has other words, too."""
+    return [*command[:-1]] if command[-1] == "serve" else [*command]
 
 
 def _record(folder: Path) -> dict[str, Any] | None:

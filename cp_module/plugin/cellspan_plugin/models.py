@@ -8,6 +8,8 @@ import sys
 import time
 from typing import Any, NamedTuple, Sequence
 
+from cellspan_plugin.engine import program_of
+
 SECONDS = 20.0  # that the program may take, from a slow disk
 FRESH = 60.0  # seconds for which a list is used again
 
@@ -46,13 +48,12 @@ def forget_models() -> None:
 def _asked(command: Sequence[str]) -> list[Listed]:
     from cellspan_plugin.client import engine_environment  # added by the installer, so a plain copy lacks it
 
-    program = list(command[:-1] if command[-1:] == ("serve",) else command)
     unseen: dict[str, Any] = {}
     if sys.platform == "win32":
         unseen = {"creationflags": subprocess.CREATE_NO_WINDOW}
     try:
         done = subprocess.run(
-            [*program, "models", "list", "--json"],
+            [*program_of(command), "models", "list", "--json"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

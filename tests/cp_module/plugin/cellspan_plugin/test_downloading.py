@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cellspan_plugin.downloading import BEST, NotDownloaded, download_model, fetch, offered_models
+from cellspan_plugin.engine import program_of
 from cellspan_plugin.waiting import Stopped
 
 from cellspan.core.models.official import OFFICIAL
@@ -24,7 +25,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_every_official_model_is_offered_with_its_images() -> None:
-    lines = offered_models(PROGRAM)
+    lines = offered_models(program_of([*PROGRAM, "serve"]))
     assert [line.split()[0] for line in lines] == list(OFFICIAL)
     assert "cyto3 - cells, nine data sets" in lines
     assert BEST in OFFICIAL

@@ -36,6 +36,9 @@ def confluent(scene: Scene, rng: np.random.Generator) -> Floats:
     halo = (height - blurred(height, reach) * rng.uniform(0.9, 1.05)) * _on_some_sides(scene, rng)
     inside = np.exp(rng.uniform(*np.log((0.02, 0.4)))) * (grain(scene, rng) - 1) * (scene.labels > 0)
     shift = halo * np.exp(rng.uniform(*np.log((0.4, 1.8)))) + inside
+    if rng.random() < 0.3:  # cells that round up to divide, or let go, and are much brighter than the flat ones
+        upright = rng.random(count(scene)) < rng.uniform(0.03, 0.15)
+        shift = shift - rng.uniform(0.4, 1.6) * scene.of_cell(per_cell(scene, upright)) * dome(scene, 0.8)
     shift = shift + rng.uniform(-0.5, 0.5) * nuclei_with_nucleoli(scene, rng)
     image = -glaring(np.sin(np.clip(shift, -2.5, 2.5)), rng, 1.3) + rng.normal(0, 0.15) * blurred(
         height, 0.5 * diameter

@@ -13,22 +13,22 @@ from cellspan.core.training.simulate.layout import Plan, Scene
 from cellspan.core.training.simulate.tissue import in_layers, in_neuropil
 
 # How often each look occurs. Fluorescence most, because there is least annotated of it; the looks from "two-photon" on
-# are those that models found hardest, and come to 42 %.
+# are those that models found hardest, and come to 45 %.
 OFTEN = {
-    "fluorescence": 0.2,
+    "fluorescence": 0.185,
     "membrane": 0.07,
     "tissue": 0.04,
     "phase": 0.11,
-    "brightfield": 0.045,
+    "brightfield": 0.035,
     "relief": 0.035,
     "stained": 0.025,
     "nuclei": 0.035,
     "stained nuclei": 0.02,
-    "two-photon": 0.06,
+    "two-photon": 0.075,
     "packed": 0.04,
     "thick nuclei": 0.04,
     "neurons": 0.055,
-    "confluent": 0.07,
+    "confluent": 0.08,
     "faint": 0.035,
     "clumps": 0.035,
     "unequal": 0.03,

@@ -36,9 +36,9 @@ def two_photon(scene: Scene, rng: np.random.Generator) -> Floats:
     Most cells are little brighter than what surrounds them, a few are active and much brighter.
     """
     tissue = _neuropil(scene, rng)
-    contrast = np.exp(rng.uniform(*np.log((0.25, 1.2)))) * np.exp(rng.normal(0, rng.uniform(0.2, 0.7), count(scene)))
+    contrast = np.exp(rng.uniform(*np.log((0.1, 1.2)))) * np.exp(rng.normal(0, rng.uniform(0.2, 0.7), count(scene)))
     active = rng.random(count(scene)) < rng.uniform(0, 0.15)
-    contrast = np.minimum(np.maximum(contrast, 0.2) * np.where(active, rng.uniform(2, 6), 1), 8)
+    contrast = np.minimum(np.maximum(contrast, 0.1) * np.where(active, rng.uniform(2, 6), 1), 8)
     light = scene.of_cell(per_cell(scene, contrast)) * _discs_and_rings(scene, rng)
     cells = layered(scene, np.asarray(light, np.float32), per_cell(scene, 0.0), rng)
     # Cells take the place of neuropil; those without indicator, and nuclei, are dark holes in it.

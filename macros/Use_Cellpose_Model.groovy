@@ -22,7 +22,7 @@ cellspan.command(this) {
     def answer = cellspan.run(["models", "fetch", settings.name])
     cellspan.requireSuccess(answer)
     cellspan.renewModels()
-    def name = answer.printed.last() - "Use it with --model "
+    def name = answer.printed.last()
     cellspan.note("The model '${name}' is now available in every program; in macros, write  model=${name}.")
     cellspan.done("the model '${name}' is ready")
 }

@@ -208,8 +208,10 @@ class Engine {
         def making = making()
         if (!making)
             return run(arguments) {}
-        if (!words || !new File(words[0]).exists())
-            words = making.madeBefore() ? [making.madeBefore().path, "-m", "cellspan.core.cli"] : []
+        if (!words || !new File(words[0]).exists()) {
+            def python = making.madeBefore()
+            words = python ? [python.path, "-m", "cellspan.core.cli"] : []
+        }
         return words ? runProgram(words, arguments) {} : null
     }
 

@@ -53,6 +53,7 @@ class Form {
     private JComboBox unit // in which sizes are given: pixels, or the unit of the image
     private preview
     private boolean isAccepted, isFilling = true
+    private Map<String, String> official // models of Cellpose, which take a moment to list; no window waits for that
 
     Form(settings, Map options, Closure check) {
         this.settings = settings
@@ -60,6 +61,7 @@ class Form {
         this.check = check
         cellspan = settings.cellspan
         image = settings.image
+        official = settings.fields.any { it.kind == "official" } ? cellspan.officialModels() : [:]
     }
 
     // Shows the dialog and waits; whether the person pressed OK, and the module then has the values.
@@ -230,7 +232,7 @@ class Form {
             case "model":
                 return [comboFor(field, cellspan.modelsInWords())]
             case "official":
-                return [comboFor(field, cellspan.officialModels(), true)]
+                return [comboFor(field, official, true)]
             case "restoring":
                 return [comboFor(field, field.choices().collectEntries { [it, it] } + cellspan.modelsInWords(true))]
             case ["channel", "channels"]:

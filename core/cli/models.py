@@ -188,7 +188,7 @@ def fetch(name: str | None, sha256: str | None, url: str | None, offline: bool, 
 
     for file in files:
         click.echo(describe(file))
-    click.echo(f"Use it with --model {quoted(model.name)}")
+    click.echo(model.name if are_listening() else f"Use it with --model {quoted(model.name)}")
 
 
 def _show_bytes(progress: Progress, done: int, total: int | None) -> None:

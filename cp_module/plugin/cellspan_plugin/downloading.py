@@ -6,11 +6,10 @@ import json
 import logging
 import re
 import subprocess
-import sys
 from types import SimpleNamespace
 from typing import Any, Sequence
 
-from cellspan_plugin.engine import program_of
+from cellspan_plugin.engine import program_of, unseen
 from cellspan_plugin.waiting import OnProgress, Stopped, attend, desktop
 
 LOGGER = logging.getLogger(__name__)
@@ -18,7 +17,6 @@ TITLE = "cellspan"
 BEST = "cyto3"  # selected when the list opens
 ASK_SECONDS = 20.0
 PROGRESS = re.compile(r"PROGRESS (\d\.\d+) (.*)")
-LAST = "Use it with --model "  # before the name, in the last line that the program prints
 QUESTION = (
     "Cellpose's own models are downloaded from its server: about 27 MB each, cpsam 1.2 GB.\n"
     "They are then available in every program on this computer. Which one?"
@@ -110,15 +108,12 @@ def fetch(program: Sequence[str], name: str, tell: OnProgress) -> str:
             raise
     if process.returncode != 0 or not printed:
         raise NotDownloaded(problem or f"{name} could not be downloaded; try again.")
-    return printed[-1][len(LAST) :]
+    return printed[-1]
 
 
 def _start(program: Sequence[str], *words: str) -> subprocess.Popen[str]:
     from cellspan_plugin.client import engine_environment  # added by the installer, so a plain copy lacks it
 
-    unseen: dict[str, Any] = {}
-    if sys.platform == "win32":
-        unseen = {"creationflags": subprocess.CREATE_NO_WINDOW}
     try:
         return subprocess.Popen(
             [*program, *words],
@@ -128,7 +123,7 @@ def _start(program: Sequence[str], *words: str) -> subprocess.Popen[str]:
             env=engine_environment(),
             encoding="utf-8",
             errors="replace",
-            **unseen,
+            **unseen(),
         )
     except OSError as error:
         raise NotDownloaded(f"The engine's program did not start ({error}); install cellspan again.") from None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
@@ -71,6 +73,13 @@ def command_of(path: str) -> list[str]:
 def program_of(command: Sequence[str]) -> list[str]:
     """The program whose word `serve` starts the engine; it has other words, too."""
     return [*command[:-1]] if command[-1] == "serve" else [*command]
+
+
+def unseen() -> dict[str, Any]:
+    """How `subprocess` starts a program that shows no window of its own."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NO_WINDOW}
+    return {}
 
 
 def _record(folder: Path) -> dict[str, Any] | None:

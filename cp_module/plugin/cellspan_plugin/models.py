@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from typing import Any, NamedTuple, Sequence
 
-from cellspan_plugin.engine import program_of
+from cellspan_plugin.engine import program_of, unseen
 
 SECONDS = 20.0  # that the program may take, from a slow disk
 FRESH = 60.0  # seconds for which a list is used again
@@ -48,9 +47,6 @@ def forget_models() -> None:
 def _asked(command: Sequence[str]) -> list[Listed]:
     from cellspan_plugin.client import engine_environment  # added by the installer, so a plain copy lacks it
 
-    unseen: dict[str, Any] = {}
-    if sys.platform == "win32":
-        unseen = {"creationflags": subprocess.CREATE_NO_WINDOW}
     try:
         done = subprocess.run(
             [*program_of(command), "models", "list", "--json"],
@@ -60,7 +56,7 @@ def _asked(command: Sequence[str]) -> list[Listed]:
             timeout=SECONDS,
             env=engine_environment(),
             check=True,
-            **unseen,
+            **unseen(),
         )
         usable = [item for item in json.loads(done.stdout.decode("utf-8")) if not item["problem"]]
         return [Listed(str(item["name"]), str(item["about"]), bool(item["restores"])) for item in usable]

@@ -17,6 +17,15 @@ assert "cyto3" in cellspan.models()
 def offered = cellspan.officialModels()
 assert offered.cyto3 == "cyto3 - cells, nine data sets"
 assert offered.size() > 40
+def shell = new GroovyShell(getClass().classLoader)
+def person = shell.evaluate(new File(args[0], "person.groovy"))
+IJ.instance.visible = true
+fiji.serveMacros()
+IJ.doCommand("Use Cellpose Model")
+person.use("Use Cellpose Model")
+assert person.field("Model of Cellpose").text == offered.cyto3
+person.press("Cancel")
+person.until("end of the command") { !person.dialog.showing }
 
 fiji.messages.clear()
 ["cyto9", "livecell_cp3"].each { fiji.run("Use_Cellpose_Model", name: it) }

@@ -18,7 +18,11 @@ if (cellspan?.made != shared.lastModified())
     cellspan = new GroovyShell(getClass().classLoader).evaluate(shared)
 cellspan.command(this) {
     IJ.showStatus("cellspan: checking the engine...")
-    def doctor = cellspan.run(["doctor"]) {}
+    def doctor = cellspan.runIfHere(["doctor"])
+    if (!doctor) {
+        cellspan.done("The engine is not installed yet; Segment Cells offers to install it.")
+        return
+    }
     if (!doctor.printed)
         cellspan.requireSuccess(doctor + [code: 1])
     def models = cellspan.run(["models", "list"]) {}

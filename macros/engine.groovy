@@ -348,14 +348,20 @@ class Engine {
     }
 
     // An error as `cellspan --for-programs` prints it, a line of JSON: [code: , sentence: , fields: [:]]. Null for any
-    // other line. Fields are texts and whole numbers; not every Groovy has a reader of JSON.
+    // other line.
     Map problemIn(String line) {
         if (!line.startsWith('{"code": '))
             return null
+        def values = namedValues(line)
+        return [code: values.remove("code"), sentence: values.remove("sentence"), fields: values]
+    }
+
+    // The texts and whole numbers of a line of JSON, by name; not every Groovy has a reader of JSON.
+    private Map namedValues(String line) {
         def values = [:]
         def pairs = line =~ /"(\w+)": (?:"((?:[^"\\]|\\.)*)"|(-?\d+))/
         pairs.each { all, name, text, number -> values[name] = number ? number as int : unescaped(text) }
-        return [code: values.remove("code"), sentence: values.remove("sentence"), fields: values]
+        return values
     }
 
     private String unescaped(String text) {
@@ -409,7 +415,8 @@ class Engine {
     Map<String, String> officialModels() {
         def answer = run(["models", "fetch"]) {}
         requireSuccess(answer)
-        return answer.printed.collect { it.split(/\s{2,}/) }.collectEntries { [it[0], "${it[0]} - ${it[-2]}".toString()] }
+        return answer.printed.collect { namedValues(it) }
+            .collectEntries { [it.name, "${it.name} - ${it.images}".toString()] }
     }
 
     // Updates them, and everything else that the installer writes.

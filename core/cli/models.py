@@ -210,9 +210,13 @@ def _tell_megabytes() -> Callable[[int, int | None], None]:
 
 
 def _list_official(mirror: str | None) -> None:
-    """One line for each official model."""
+    """One line for each official model; for programs, of JSON."""
     from cellspan.core.models.official import OFFICIAL
 
+    if are_listening():
+        for name, model in OFFICIAL.items():
+            click.echo(json.dumps({"name": name, "images": model.images}))
+        return
     width = max(map(len, OFFICIAL))
     for name, model in OFFICIAL.items():
         sizes = "estimates diameters" if model.sizes else ""

@@ -32,7 +32,8 @@ def _summary(model: Model) -> str:
         "",
         f"- finds: {about.objects}",
         f"- mean diameter: {about.mean_diameter:g} pixels ({scaled})",
-        f"- network: {rules.network}, {about.layout}; {weight_count(about.layout.shapes) / 1e6:.2f} million weights",
+        f"- kind: {rules.network}",
+        f"- weights: {weight_count(about.layout.shapes) / 1e6:.2f} million, in {about.layout}",
     ]
     if rules.wants_graphics_card:
         lines.append("- a graphics card is advised: on a processor, a megapixel takes a minute or more")

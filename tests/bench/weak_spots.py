@@ -14,7 +14,8 @@ from itertools import chain
 import numpy as np
 from tqdm import tqdm
 
-from cellspan.core.dynamics.flows import flow_errors
+from cellspan.core.dynamics.flows import flow_errors, labels_to_flows
+from cellspan.core.dynamics.labelling import flows_to_labels
 from cellspan.core.objects.labels import Labels, median_diameter, renumber
 from cellspan.core.objects.metrics import best_overlaps, intersection_over_union, match
 from cellspan.core.planes.result import Result
@@ -67,6 +68,19 @@ def merged(threshold: float) -> Remedy:
     return remedy
 
 
+def with_truth(flows: bool = False, foreground: bool = False) -> Remedy:
+    """The true flows or the true foreground in place of the network's: what is left is the other one's fault."""
+
+    def remedy(segmenter: Segmenter, case: Case) -> Result:
+        result = segmenter.segment(case.image, case.parameters)
+        flow = labels_to_flows(case.true) if flows else result.flows
+        logits = np.where(case.true > 0, 6.0, -6.0) if foreground else result.probability
+        labels = flows_to_labels(flow, logits.astype(np.float32), case.parameters, case.parameters.diameter)
+        return Result(**{**vars(result), "labels": labels})
+
+    return remedy
+
+
 REMEDIES: dict[str, Remedy] = {
     "as it is": with_parameters(),
     "averaged over mirror images": with_parameters(augment=True),
@@ -75,6 +89,8 @@ REMEDIES: dict[str, Remedy] = {
     "no flow threshold": with_parameters(flow_threshold=0.0),
     "merged, divergence < 0.3": merged(0.3),
     "merged, divergence < 0.7": merged(0.7),
+    "true flows": with_truth(flows=True),
+    "true foreground": with_truth(foreground=True),
 }
 
 
@@ -110,15 +126,18 @@ def main() -> None:
     """Print a table: AP@0.5, and recall of elongated objects, of each remedy on each slice."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="cyto")
-    segmenter = Segmenter(parser.parse_args().model)
-    print("| remedy | " + " | ".join(SLICES) + " |\n" + "|---" * (len(SLICES) + 1) + "|")
-    cases = {name: [_told(case) for case in make()] for name, make in SLICES.items()}
-    for remedy, segment in REMEDIES.items():
+    parser.add_argument("--slices", nargs="+", choices=SLICES, default=list(SLICES), metavar="SLICE")
+    parser.add_argument("--remedies", nargs="+", choices=REMEDIES, default=list(REMEDIES), metavar="REMEDY")
+    asked = parser.parse_args()
+    segmenter = Segmenter(asked.model)
+    print("| remedy | " + " | ".join(asked.slices) + " |\n" + "|---" * (len(asked.slices) + 1) + "|")
+    cases = {name: [_told(case) for case in SLICES[name]()] for name in asked.slices}
+    for remedy in asked.remedies:
         cells = []
-        for name in tqdm(SLICES, remedy, leave=False):
+        for name in tqdm(asked.slices, remedy, leave=False):
             scores, found = [], []
             for case in cases[name]:
-                labels = segment(segmenter, case).labels
+                labels = REMEDIES[remedy](segmenter, case).labels
                 scores.append(match(intersection_over_union(case.true, labels), 0.5).average_precision)
                 found.append(best_overlaps(case.true, labels)[elongations(case.true) >= ELONGATED] >= 0.5)
             elongated = np.concatenate(found)

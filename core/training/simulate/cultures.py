@@ -126,6 +126,27 @@ def macrophages(scene: Scene, rng: np.random.Generator) -> Floats:
     return fluorescence_camera(light, rng, background=(-0.7, 0.4), photons=(0.7, 2.2))
 
 
+def rings(scene: Scene, rng: np.random.Generator) -> Floats:
+    """Crowds of small round cells stained around their nuclei, from dim to saturated: grey values (Y, X).
+
+    Such are lymphocytes with a membrane stain, and bodies of neurons whose nuclei stay dark.
+    """
+    strength = np.exp(rng.normal(0, rng.uniform(0.3, 1.0), count(scene)))
+    limit = float(np.quantile(strength, rng.uniform(0.7, 1.0))) if len(strength) else 1.0
+    strength = np.maximum(strength, rng.uniform(0.04, 0.2) * limit)
+    if rng.random() < 0.6:
+        wall = blurred(membranes(scene, rng), scene.diameter * float(rng.uniform(0.01, 0.06)))
+        body = wall * rng.uniform(1.0, 2.5) + rng.uniform(0.05, 0.5) * cytoplasm(scene, rng, widest=0.3)
+    else:
+        body = cytoplasm(scene, rng, nuclei_too=False, widest=0.3)
+        body = np.where(scene.nuclei > 0, body * rng.uniform(0.05, 0.5), body)
+    light = np.asarray(body * scene.of_cell(per_cell(scene, strength)), np.float32)
+    if rng.random() < 0.6:
+        light = light + rng.uniform(0.05, 0.4) * other_layers(light, scene.diameter, rng)
+    light = np.minimum(light, limit * rng.uniform(0.6, 2.0))
+    return photographed(np.asarray(light, np.float32), scene, rng)
+
+
 def unequal(scene: Scene, rng: np.random.Generator) -> Floats:
     """Cells of which some are many times brighter than their neighbours, up to saturation: grey values (Y, X)."""
     body = cytoplasm(scene, rng, widest=0.3)

@@ -15,25 +15,27 @@ from cellspan.core.training.simulate.tissue import in_layers, in_neuropil
 # How often each look occurs. Fluorescence most, because there is least annotated of it; the looks from "two-photon" on
 # are those that models found hardest, and come to 45 %.
 OFTEN = {
-    "fluorescence": 0.185,
-    "membrane": 0.07,
-    "tissue": 0.04,
-    "phase": 0.11,
+    "fluorescence": 0.15,
+    "membrane": 0.055,
+    "tissue": 0.03,
+    "phase": 0.085,
     "brightfield": 0.035,
-    "relief": 0.035,
-    "stained": 0.025,
+    "relief": 0.03,
+    "stained": 0.02,
     "nuclei": 0.035,
     "stained nuclei": 0.02,
     "two-photon": 0.075,
     "packed": 0.04,
     "thick nuclei": 0.04,
     "neurons": 0.055,
-    "confluent": 0.08,
+    "confluent": 0.065,
     "faint": 0.035,
-    "clumps": 0.035,
+    "clumps": 0.03,
     "unequal": 0.03,
     "macrophages": 0.02,
     "yeast": 0.035,
+    "thin rims": 0.075,
+    "rings": 0.04,
 }
 # Shapes and their frequency.
 SHAPES_OFTEN = {
@@ -67,6 +69,8 @@ SHAPES_OF_LOOK = {
     "clumps": {"round": 0.85, "epithelial": 0.15},
     "macrophages": {"lobed": 0.3, "spread": 0.3, "round": 0.3, "spindle": 0.1},
     "yeast": {"budding": 1.0},
+    "thin rims": FLAT | {"neurite": 0.1, "spread": 0.3},
+    "rings": {"round": 0.5, "epithelial": 0.2, "lobed": 0.25, "spindle": 0.05},
 }
 WITHOUT_NUCLEI = {"rod", "filament", "budding"}
 NUCLEI_ALONE = {"nuclei", "stained nuclei", "thick nuclei"}
@@ -87,6 +91,8 @@ WITH_NUCLEI = {
     "clumps": 0.5,
     "unequal": 0.5,
     "macrophages": 0.8,
+    "thin rims": 0.25,
+    "rings": 0.7,
 }
 # What becomes of the scene of a look before anybody looks at it.
 STAGES: dict[str, Callable[[Scene, np.random.Generator], Scene]] = {
@@ -186,6 +192,9 @@ def _rearranged(plan: Plan, look: str, rng: np.random.Generator) -> Plan:
         islands, ruffled = float(rng.uniform(0.2, 0.7)), float(rng.uniform(0.01, 0.08))
         overlap = float(rng.uniform(0.15, 0.5))
         return replace(plan, coverage=1.0, growth=1.0, overlap=overlap, islands=islands, ruffled=ruffled)
+    if look == "rings":  # crowds of them, and single ones between
+        coverage, islands = float(rng.uniform(0.3, 1.0)), float(rng.uniform(0.1, 0.7))
+        return replace(plan, coverage=coverage, growth=float(rng.uniform(1.0, 1.3)), islands=islands)
     if look == "macrophages":
         return replace(plan, ruffled=float(rng.uniform(0.05, 0.25)))
     return plan

@@ -38,8 +38,13 @@ def dome(scene: Scene, flatness: float) -> Floats:
 
 def near_nucleus(scene: Scene, reach: float) -> Floats:
     """1 at nuclei, falling with the distance, `reach` in diameters."""
+    return np.asarray(np.exp(-away_from_nuclei(scene) / (reach * scene.diameter)), np.float32)
+
+
+def away_from_nuclei(scene: Scene) -> Floats:
+    """Pixels to the nearest nucleus (Y, X); 50 diameters at most, also where there is none."""
     away = cv2.distanceTransform((scene.nuclei == 0).astype(np.uint8), cv2.DIST_L2, 3)
-    return np.asarray(np.exp(-np.minimum(away, 50 * scene.diameter) / (reach * scene.diameter)), np.float32)
+    return np.asarray(np.minimum(away, 50 * scene.diameter), np.float32)
 
 
 def grain(scene: Scene, rng: np.random.Generator) -> Floats:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from cellspan.core.pictures.images import Floats
-from cellspan.core.training.simulate.cultures import clumps, confluent, faint, macrophages, unequal
+from cellspan.core.training.simulate.cultures import clumps, confluent, faint, macrophages, rings, unequal
 from cellspan.core.training.simulate.fringes import yeast
 from cellspan.core.training.simulate.layout import Scene
 from cellspan.core.training.simulate.light import (
@@ -26,6 +26,7 @@ from cellspan.core.training.simulate.light import (
 )
 from cellspan.core.training.simulate.neurons import neurons
 from cellspan.core.training.simulate.optics import transmission_camera
+from cellspan.core.training.simulate.rims import thin_rims
 from cellspan.core.training.simulate.textures import blurred, noise, rough_noise
 from cellspan.core.training.simulate.tissue import packed, thick_nuclei, two_photon
 
@@ -149,4 +150,6 @@ LOOKS: dict[str, Callable[[Scene, np.random.Generator], Floats]] = {
     "unequal": unequal,
     "macrophages": macrophages,
     "yeast": yeast,
+    "thin rims": thin_rims,
+    "rings": rings,
 }

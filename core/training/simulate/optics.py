@@ -12,6 +12,7 @@ WHITE = 255.0  # grey values
 # Decimal logarithms, least and most:
 BACKGROUND = (-2.5, -0.3)  # light beside cells, cells having about 1
 PHOTONS = (0.9, 3.2)  # that come from a pixel of a cell
+FIELD_STOP = 0.04  # of the fields in transmitted light, that the edge of the field of view crosses
 
 
 def focus(light: Floats, diameter: float, rng: np.random.Generator) -> Floats:
@@ -93,8 +94,21 @@ def transmission_camera(light: Floats, rng: np.random.Generator) -> Floats:
     low, high = np.percentile(image[::4, ::4], (0.1, 99.9))
     noisy = float(high - low) * 10 ** rng.uniform(-2.3, -0.8)
     image = image + noisy * rng.standard_normal(light.shape, np.float32)
+    if rng.random() < FIELD_STOP:
+        image = _stopped(image, low if rng.random() < 0.7 else high, rng)
     room = 0.3 * (high - low) * rng.random(2)
     return _stored((image - low + room[0]) / max(float(high - low + room.sum()), 1e-6), rng)
+
+
+def _stopped(image: Floats, grey: float, rng: np.random.Generator) -> Floats:
+    """The image with a corner or side of one grey value, where the round field of view or the well ends."""
+    height, width = image.shape
+    radius = rng.uniform(0.7, 3.0) * max(height, width)
+    turn, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.35, 0.7) * min(height, width)
+    y0, x0 = height / 2 + (reach - radius) * np.sin(turn), width / 2 + (reach - radius) * np.cos(turn)
+    y, x = np.ogrid[:height, :width]
+    seen = 1 / (1 + np.exp(np.clip((np.hypot(y - y0, x - x0) - radius) / rng.uniform(0.5, 5), -30, 30)))
+    return np.asarray(grey + (image - grey) * seen, np.float32)
 
 
 def _poisson(mean: Floats, rng: np.random.Generator) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.layers import layered, other_layers, out_of_focus, without
-from cellspan.core.training.simulate.layout import Scene
+from cellspan.core.training.simulate.layout import BLURRED_AWAY, Scene
 from cellspan.core.training.simulate.light import (
     chromatin,
     count,
@@ -33,16 +33,23 @@ def in_neuropil(scene: Scene, rng: np.random.Generator) -> Scene:
 def two_photon(scene: Scene, rng: np.random.Generator) -> Floats:
     """Dim discs and rings in bright neuropil, as calcium indicators show neurons: grey values (Y, X).
 
-    Most cells are little brighter than what surrounds them, a few are active and much brighter.
+    Most cells are little brighter than what surrounds them, a few are active and much brighter, and in half of the
+    fields some hold less indicator than the neuropil: grey holes in it, with or without a faint rim.
     """
     tissue = _neuropil(scene, rng)
     contrast = np.exp(rng.uniform(*np.log((0.1, 1.2)))) * np.exp(rng.normal(0, rng.uniform(0.2, 0.7), count(scene)))
     active = rng.random(count(scene)) < rng.uniform(0, 0.15)
     contrast = np.minimum(np.maximum(contrast, 0.1) * np.where(active, rng.uniform(2, 6), 1), 8)
+    grey = ~active & (rng.random(count(scene)) < rng.choice([0.0, rng.uniform(0.1, 0.7)]))
+    contrast = np.where(grey, rng.choice([0.0, 0.15]), contrast)
     light = scene.of_cell(per_cell(scene, contrast)) * _discs_and_rings(scene, rng)
     cells = layered(scene, np.asarray(light, np.float32), per_cell(scene, 0.0), rng)
-    # Cells take the place of neuropil; those without indicator, and nuclei, are dark holes in it.
+    # Cells take the place of neuropil; nuclei, and blood in small vessels, are dark holes in it.
     hole = rng.uniform(0.0, 0.8) * blurred(_absent(scene, rng), 0.06 * scene.diameter)
+    depth = scene.of_cell(
+        per_cell(scene, grey * rng.uniform(0.12, 0.45, count(scene)) * (scene.depth[1:] < BLURRED_AWAY))
+    )
+    hole = np.maximum(hole, blurred(depth, 0.04 * scene.diameter))
     image = tissue * (1 - hole) + cells
     if rng.random() < 0.7:
         image = image + rng.uniform(0.1, 0.5) * other_layers(np.asarray(light, np.float32), scene.diameter, rng)
@@ -77,10 +84,10 @@ def _discs_and_rings(scene: Scene, rng: np.random.Generator) -> Floats:
 
 
 def _absent(scene: Scene, rng: np.random.Generator) -> Floats:
-    """Where dark things lie (Y, X): nuclei of cells, and bodies elsewhere that are not stained at all."""
+    """Where dark things lie (Y, X): nuclei of cells, and elsewhere vessels that are cut across."""
     nuclei = (scene.nuclei > 0).astype(np.float32)
     moved = np.roll(cv2.flip(nuclei, -1), rng.integers(0, min(nuclei.shape), 2), (0, 1))
-    return np.asarray(np.where(scene.labels > 0, nuclei, moved * (rng.random() < 0.6)), np.float32)
+    return np.asarray(np.where(scene.labels > 0, nuclei, moved * (rng.random() < 0.3)), np.float32)
 
 
 def _scanned(image: Floats, scene: Scene, rng: np.random.Generator) -> Floats:

@@ -74,16 +74,16 @@ def _chosen(wx: Any, lines: list[str]) -> str:
 
 def offered_models(program: Sequence[str]) -> list[str]:
     """A line for each model: its name, and what it was trained on."""
-    process = _start(program, "models", "fetch")
+    process = _start(program, "--for-programs", "models", "fetch")
     try:
         printed, _ = process.communicate(timeout=ASK_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         raise NotDownloaded("The engine's program does not answer; try again.") from None
-    rows = [re.split(r"\s{2,}", line) for line in printed.splitlines()]
-    if not rows or process.returncode != 0:
+    if not printed or process.returncode != 0:
         raise NotDownloaded("The engine's program does not know any models; install cellspan again.")
-    return [f"{row[0]} - {row[-2]}" for row in rows]
+    models = map(json.loads, printed.splitlines())
+    return [f"{model['name']} - {model['images']}" for model in models]
 
 
 def fetch(program: Sequence[str], name: str, tell: OnProgress) -> str:

@@ -36,8 +36,12 @@ switch (args[2]) {
     case "refuse":
         person.press("Cancel")
         patience { !isOpen(first) }
-        IJ.doCommand("Stop Engine") // which offers nothing
-        patience { fiji.statusBar() == "cellspan: The engine is not running." }
+        // These offer nothing.
+        ["Stop Engine": "is not running.", "Show Engine Status": "is not installed yet; Segment Cells offers to install it."]
+            .each { command, words ->
+                IJ.doCommand(command)
+                patience { fiji.statusBar() == "cellspan: The engine " + words }
+            }
         break
     case "stop":
         person.press("Install")

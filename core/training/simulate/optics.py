@@ -95,12 +95,12 @@ def transmission_camera(light: Floats, rng: np.random.Generator) -> Floats:
     noisy = float(high - low) * 10 ** rng.uniform(-2.3, -0.8)
     image = image + noisy * rng.standard_normal(light.shape, np.float32)
     if rng.random() < FIELD_STOP:
-        image = _stopped(image, low if rng.random() < 0.7 else high, rng)
+        image = field_stop(image, low if rng.random() < 0.7 else high, rng)
     room = 0.3 * (high - low) * rng.random(2)
     return _stored((image - low + room[0]) / max(float(high - low + room.sum()), 1e-6), rng)
 
 
-def _stopped(image: Floats, grey: float, rng: np.random.Generator) -> Floats:
+def field_stop(image: Floats, grey: float, rng: np.random.Generator) -> Floats:
     """The image with a corner or side of one grey value, where the round field of view or the well ends."""
     height, width = image.shape
     radius = rng.uniform(0.7, 3.0) * max(height, width)

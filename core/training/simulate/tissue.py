@@ -46,10 +46,10 @@ def two_photon(scene: Scene, rng: np.random.Generator) -> Floats:
     cells = layered(scene, np.asarray(light, np.float32), per_cell(scene, 0.0), rng)
     # Cells take the place of neuropil; nuclei, and blood in small vessels, are dark holes in it.
     hole = rng.uniform(0.0, 0.8) * blurred(_absent(scene, rng), 0.06 * scene.diameter)
-    depth = scene.of_cell(
+    darkness = scene.of_cell(
         per_cell(scene, grey * rng.uniform(0.12, 0.45, count(scene)) * (scene.depth[1:] < BLURRED_AWAY))
     )
-    hole = np.maximum(hole, blurred(depth, 0.04 * scene.diameter))
+    hole = np.maximum(hole, blurred(darkness, 0.04 * scene.diameter))
     image = tissue * (1 - hole) + cells
     if rng.random() < 0.7:
         image = image + rng.uniform(0.1, 0.5) * other_layers(np.asarray(light, np.float32), scene.diameter, rng)

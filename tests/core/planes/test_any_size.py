@@ -66,7 +66,9 @@ def test_channels_go_in_one_by_one_and_in_any_order(segmenter: Segmenter) -> Non
         found = segmenter.segment(Image(np.stack(planes)), Parameters(**options))
         # The small random weights of its blocks see the channels in another order: 0.001 of logits that reach 11.
         np.testing.assert_allclose(found.probability, expected.probability, atol=0.01)
-        np.testing.assert_array_equal(found.labels, expected.labels)
+        assert found.count == expected.count
+        # A pixel whose way ends between two objects may go to either; which, depends on the processor.
+        assert np.mean(found.labels != expected.labels) < 0.001
 
 
 def test_each_channel_has_its_own_percentiles(segmenter: Segmenter) -> None:

@@ -93,6 +93,11 @@ def test_nothing_happens_without_a_click(
     assert not usual.exists()
 
 
+def test_the_status_says_that_there_is_no_engine(dropped: ImageJ, engines: Path, image: Path) -> None:
+    assert dropped.groovy(PROGRAM, PROGRAMS, image, "status", display=True).splitlines()[1:] == ["closed"]
+    assert left(engines) == []
+
+
 def test_it_can_be_stopped_and_leaves_nothing(dropped: ImageJ, engines: Path, image: Path, uv_that) -> None:
     uv_that(SLOW)
     assert dropped.groovy(PROGRAM, PROGRAMS, image, "stop", display=True).splitlines()[1:] == ["closed"]

@@ -36,12 +36,14 @@ switch (args[2]) {
     case "refuse":
         person.press("Cancel")
         patience { !isOpen(first) }
-        // These offer nothing.
-        ["Stop Engine": "is not running.", "Show Engine Status": "is not installed yet; Segment Cells offers to install it."]
-            .each { command, words ->
-                IJ.doCommand(command)
-                patience { fiji.statusBar() == "cellspan: The engine " + words }
-            }
+        IJ.doCommand("Stop Engine") // which offers nothing
+        patience { fiji.statusBar() == "cellspan: The engine is not running." }
+        break
+    case "status":
+        person.press("Cancel")
+        patience { !isOpen(first) }
+        IJ.doCommand("Show Engine Status") // nor does this
+        patience { fiji.statusBar() == "cellspan: The engine is not installed yet; Segment Cells offers to install it." }
         break
     case "stop":
         person.press("Install")

@@ -25,6 +25,7 @@ from cellspan.core.training.simulate.light import (
     transmitted,
 )
 from cellspan.core.training.simulate.optics import fluorescence_camera
+from cellspan.core.training.simulate.shapes import Values
 from cellspan.core.training.simulate.textures import blurred, noise, rough_noise, spots
 
 
@@ -131,9 +132,7 @@ def rings(scene: Scene, rng: np.random.Generator) -> Floats:
 
     Such are lymphocytes with a membrane stain, and bodies of neurons whose nuclei stay dark.
     """
-    strength = np.exp(rng.normal(0, rng.uniform(0.3, 1.0), count(scene)))
-    limit = float(np.quantile(strength, rng.uniform(0.7, 1.0))) if len(strength) else 1.0
-    strength = np.maximum(strength, rng.uniform(0.04, 0.2) * limit)
+    strength, limit = _strengths(scene, rng, (0.3, 1.0), (0.7, 1.0), (0.04, 0.2))
     if rng.random() < 0.6:
         wall = blurred(membranes(scene, rng), scene.diameter * float(rng.uniform(0.01, 0.06)))
         body = wall * rng.uniform(1.0, 2.5) + rng.uniform(0.05, 0.5) * cytoplasm(scene, rng, widest=0.3)
@@ -152,8 +151,22 @@ def unequal(scene: Scene, rng: np.random.Generator) -> Floats:
     body = cytoplasm(scene, rng, widest=0.3)
     if rng.random() < 0.3:
         body = np.asarray(body + rng.uniform(0.5, 2) * membranes(scene, rng), np.float32)
-    spread = np.exp(rng.normal(0, rng.uniform(0.8, 1.5), count(scene)))
-    limit = float(np.quantile(spread, rng.uniform(0.8, 1.0))) if len(spread) else 1.0
-    spread = np.maximum(spread, rng.uniform(0.04, 0.15) * limit)  # an annotator sees no dimmer ones
-    light = np.minimum(body * scene.of_cell(per_cell(scene, spread)) / limit, 1.5)
+    strength, limit = _strengths(scene, rng, (0.8, 1.5), (0.8, 1.0), (0.04, 0.15))
+    light = np.minimum(body * scene.of_cell(per_cell(scene, strength)) / limit, 1.5)
     return photographed(np.asarray(light, np.float32), scene, rng, photons=(1.5, 3.2))
+
+
+def _strengths(
+    scene: Scene,
+    rng: np.random.Generator,
+    spread: tuple[float, float],
+    bright: tuple[float, float],
+    least: tuple[float, float],
+) -> tuple[Values, float]:
+    """Log-normal brightness of cells (n,), and that of a bright one; the arguments are ranges.
+
+    `bright` is its quantile; no cell has less than `least` of its light, because an annotator sees no dimmer ones.
+    """
+    values = np.exp(rng.normal(0, rng.uniform(*spread), count(scene)))
+    limit = float(np.quantile(values, rng.uniform(*bright))) if len(values) else 1.0
+    return np.maximum(values, rng.uniform(*least) * limit), limit

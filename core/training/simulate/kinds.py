@@ -13,7 +13,7 @@ from cellspan.core.training.simulate.layout import Plan, Scene
 from cellspan.core.training.simulate.tissue import in_layers, in_neuropil
 
 # How often each look occurs. Fluorescence most, because there is least annotated of it; the looks from "two-photon" on
-# are those that models found hardest, and come to 45 %.
+# are those that models found hardest, and come to 54 %.
 OFTEN = {
     "fluorescence": 0.15,
     "membrane": 0.055,

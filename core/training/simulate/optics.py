@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from scipy.special import expit
 
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.textures import blurred, noise, spots
@@ -107,7 +108,7 @@ def field_stop(image: Floats, grey: float, rng: np.random.Generator) -> Floats:
     turn, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.35, 0.7) * min(height, width)
     y0, x0 = height / 2 + (reach - radius) * np.sin(turn), width / 2 + (reach - radius) * np.cos(turn)
     y, x = np.ogrid[:height, :width]
-    seen = 1 / (1 + np.exp(np.clip((np.hypot(y - y0, x - x0) - radius) / rng.uniform(0.5, 5), -30, 30)))
+    seen = expit((radius - np.hypot(y - y0, x - x0)) / rng.uniform(0.5, 5))
     return np.asarray(grey + (image - grey) * seen, np.float32)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit
 
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.layout import Scene
@@ -55,5 +56,5 @@ def _body(scene: Scene, rng: np.random.Generator) -> Floats:
     reach = scene.of_cell(per_cell(scene, np.where(whole, 4 * diameter, wide)))
     reach = reach * np.maximum(1 + 0.4 * noise(scene.labels.shape, 0.5 * diameter, rng), 0.2)
     soft = max(0.7, diameter * rng.uniform(0.01, 0.06))
-    thick = 1 / (1 + np.exp(np.clip((away_from_nuclei(scene) - reach) / soft, -30, 30)))
+    thick = expit((reach - away_from_nuclei(scene)) / soft)
     return np.asarray(thick * dome(scene, rng.uniform(0.1, 0.6)), np.float32)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from scipy.special import expit
 
 from cellspan.core.pictures.images import Floats
 from cellspan.core.training.simulate.layers import layered, other_layers, out_of_focus, without
@@ -76,7 +77,7 @@ def _discs_and_rings(scene: Scene, rng: np.random.Generator) -> Floats:
     rings = rng.random(count(scene)) < rng.choice([0.0, 0.3, 0.8, 1.0])
     depth = scene.edge / np.maximum(scene.of_cell(scene.radius), 1)  # 0 at the outline, 1 in the middle
     wall = rng.uniform(0.25, 0.55)
-    middle = 1 / (1 + np.exp(-(depth - wall) / 0.08))
+    middle = expit((depth - wall) / 0.08)
     dark = scene.of_cell(per_cell(scene, rings * rng.uniform(0.6, 1.0, count(scene)))) * middle
     filled = 0.7 + 0.3 * dome(scene, rng.uniform(0.3, 1.0))
     patchy = np.maximum(1 + rng.uniform(0, 0.5) * noise(scene.labels.shape, 0.4 * scene.diameter, rng), 0.2)

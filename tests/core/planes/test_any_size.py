@@ -68,7 +68,7 @@ def test_channels_go_in_one_by_one_and_in_any_order(segmenter: Segmenter) -> Non
         np.testing.assert_allclose(found.probability, expected.probability, atol=0.01)
         assert found.count == expected.count
         # A pixel whose way ends between two objects may go to either; which, depends on the processor.
-        assert np.mean(found.labels != expected.labels) < 0.001
+        assert np.count_nonzero(found.labels != expected.labels) <= 1
 
 
 def test_each_channel_has_its_own_percentiles(segmenter: Segmenter) -> None:

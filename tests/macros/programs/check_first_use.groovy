@@ -32,18 +32,17 @@ person.use(first)
 println person.texts().find { it.contains("To ") }.replace("\n", "|")
 if (args.length > 3)
     person.picture(args[3], person.dialog.bounds)
+def offeringNothing = [
+    refuse: ["Stop Engine", "is not running."],
+    status: ["Show Engine Status", "is not installed yet; Segment Cells offers to install it."],
+]
 switch (args[2]) {
-    case "refuse":
+    case offeringNothing.keySet():
         person.press("Cancel")
         patience { !isOpen(first) }
-        IJ.doCommand("Stop Engine") // which offers nothing
-        patience { fiji.statusBar() == "cellspan: The engine is not running." }
-        break
-    case "status":
-        person.press("Cancel")
-        patience { !isOpen(first) }
-        IJ.doCommand("Show Engine Status") // nor does this
-        patience { fiji.statusBar() == "cellspan: The engine is not installed yet; Segment Cells offers to install it." }
+        def (command, words) = offeringNothing[args[2]]
+        IJ.doCommand(command)
+        patience { fiji.statusBar() == "cellspan: The engine " + words }
         break
     case "stop":
         person.press("Install")

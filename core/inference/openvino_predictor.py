@@ -11,7 +11,7 @@ import openvino as ov
 from cellspan.core.errors import CellspanError
 from cellspan.core.inference.openvino_graph import State, build_decoder, build_encoder
 from cellspan.core.inference.tile_rules import TileRules
-from cellspan.core.machine.processors import usable_processors
+from cellspan.core.machine.processors import are_rationed, usable_processors
 from cellspan.core.pictures.images import Floats
 
 # float32 unless somebody asks: left alone, OpenVINO uses bfloat16 where the CPU has it, so that labels would depend on
@@ -73,7 +73,7 @@ def compiled(graph: ov.Model, share: int = 1) -> ov.CompiledModel:
         # Beside another busy program a thread that is bound to its core waits although another core is free.
         "ENABLE_CPU_PINNING": False,
     }
-    if share > 1:
+    if share > 1 or are_rationed():
         settings["INFERENCE_NUM_THREADS"] = max(1, usable_processors() // share)
     return ov.Core().compile_model(graph, "CPU", settings)
 

@@ -17,10 +17,17 @@ from numpy.typing import NDArray
 
 from cellspan.core.machine.cancelling import checkpoint
 from cellspan.core.machine.kept_code import KeptCode
+from cellspan.core.machine.processors import usable_processors
 from cellspan.core.machine.turns import Turns
 
 SHORT = 0.03  # seconds; parts of long work that take less are followed by larger ones
 GROWTH = 8  # times the size of the first part
+
+
+if usable_processors() == 1:
+    # With a single processor, TBB has no thread of its own: a program whose first loop did not run in its main thread
+    # would wait for ever at its end (numba issue 10556, oneTBB issue 2056).
+    numba.config.THREADING_LAYER_PRIORITY = ["omp", "workqueue", "tbb"]
 
 
 def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
+import subprocess
+import sys
 
 import pytest
 from numba.core.dispatcher import Dispatcher
@@ -60,3 +63,20 @@ def test_njit_takes_options_or_none() -> None:
     assert plain.targetoptions["nogil"]
     assert other.targetoptions["nogil"]
     assert other.targetoptions["fastmath"]
+
+
+ONE_PROCESSOR = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from cellspan.core import Segmenter
+from cellspan.core.training.simulate import simulate_nuclei
+print(Segmenter("nuclei").segment(simulate_nuclei((96, 96), 20, 1).image).labels.max())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux can take processors away from a process")
+def test_a_program_with_a_single_processor_ends() -> None:
+    """As in a job of a cluster. TBB, which OpenVINO brings, would let it wait for ever after the last line."""
+    done = subprocess.run([sys.executable, "-c", ONE_PROCESSOR], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 5

@@ -17,6 +17,7 @@ WIDE = 5.0  # the same for crops that only train the size
 ACROSS = 0.12  # probability that a crop looks like a slice across the planes of a stack
 THICKNESS = (1.5, 6.0)  # pixels between the planes of such a stack
 SPREAD = 3.0  # pixels: largest standard deviation of the light's spread along the depth
+UNKNOWN = -1.0  # in the foreground of a crop
 BEYOND = 32  # pixels by which a crop may reach beyond the border of the image, into black, as in inference
 
 
@@ -26,7 +27,7 @@ class Crop:
 
     image: Floats  # (2, size, size)
     flows: Floats  # (2, size, size)
-    foreground: Floats  # 0 or 1
+    foreground: Floats  # 0 or 1; UNKNOWN where nobody is sure
     magnification: float  # 1 = objects have the model's mean diameter; 0 = unknown, because there are none
 
 
@@ -57,6 +58,8 @@ def random_crop(
     # threshold, especially in small objects, which are mostly rim.
     warped = np.stack([_warp(plane, matrix, size, method=cv2.INTER_NEAREST) for plane in field.flows])
     flows = np.tensordot(linear, warped, axes=1).astype(np.float32) * foreground
+    if field.unsure is not None:
+        foreground[_warp(field.unsure.astype(np.float32), matrix, size, method=cv2.INTER_NEAREST) > 0] = UNKNOWN
     image = _random_contrast(image if contrast.gentle else _random_intensity(image, rng), contrast, rng)
     if not (wide or contrast.gentle) and rng.random() < ACROSS:
         image = _across_planes(image, rng)

@@ -31,7 +31,7 @@ class Batch:
 
     images: Tensor  # (N, C, side, side)
     flows: Tensor  # (N, 2, side, side)
-    foreground: Tensor  # (N, side, side), 0 or 1
+    foreground: Tensor  # (N, side, side), 0 or 1; negative where nobody is sure
     magnifications: Tensor  # (N,); 0 = there are no objects, so nobody knows
 
     def to(self, device: str) -> Batch:

@@ -25,6 +25,7 @@ from cellspan.core.training.pairs import Pair
 from cellspan.core.training.roi_sets import read_annotation
 
 FEWEST_OBJECTS = 5  # in all training images together
+UNSURE = 65535  # in masks beside other numbers: nobody knows what is there, so nothing is learnt from it
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Field:
     channels: int = 1  # in the file; colour counts as one
     chosen: Parameters | None = None  # the channels that were chosen in Cellpose's window, if so
     pair: Pair | None = None  # its files; None for simulated fields
+    unsure: NDArray[np.bool_] | None = None  # (Y, X), where nobody knows what is there
 
 
 def read_pair(pair: Pair, split: bool = False) -> tuple[Floats, Labels]:
@@ -72,12 +74,21 @@ def _chosen_in_cellpose(pair: Pair, count: int) -> Parameters | None:
 
 def labels_of(pair: Pair, shape: tuple[int, int], split: bool = False) -> Labels:
     """The annotated objects of an image of `shape` (height, width), 1..n; raises as `read_pair` does."""
+    return _annotation(pair, shape, split)[0]
+
+
+def _annotation(pair: Pair, shape: tuple[int, int], split: bool = False) -> tuple[Labels, NDArray[np.bool_] | None]:
+    """The annotated objects, and where nobody is sure, if masks say so."""
     if pair.is_outlined:
-        return renumber(read_annotation(pair.masks, shape))
-    labels = renumber(as_labels(read_labels(pair.masks)))
-    if labels.shape != shape:
-        raise CellspanError(f"{pair.masks}: its size {labels.shape} differs from that of {pair.image.name}, {shape}.")
-    return _objects(labels, pair.masks, split)
+        return renumber(read_annotation(pair.masks, shape)), None
+    numbers = as_labels(read_labels(pair.masks))
+    if numbers.shape != shape:
+        raise CellspanError(f"{pair.masks}: its size {numbers.shape} differs from that of {pair.image.name}, {shape}.")
+    unsure = numbers == UNSURE
+    # A black and white mask may have this number, too.
+    if not unsure.any() or not (numbers[~unsure] > 0).any():
+        return _objects(renumber(numbers), pair.masks, split), None
+    return _objects(renumber(np.where(unsure, 0, numbers)), pair.masks, split), unsure
 
 
 def _objects(labels: Labels, masks: Path, split: bool) -> Labels:
@@ -99,19 +110,25 @@ def load_field(pair: Pair, mean_diameter: float | None, split: bool = False, apa
     `apart`: how many channels the network sees each by itself, as of `network_input`.
     """
     image = read_image(pair.image, pair.series)
-    labels = labels_of(pair, image.shape, split)
+    labels, unsure = _annotation(pair, image.shape, split)
     diameter = median_diameter(labels)
     if mean_diameter and 0 < diameter * LARGEST_ENLARGEMENT < mean_diameter:
         raise CellspanError(
             f"{pair.masks}: its objects have a median diameter of only {diameter:.1f} pixels; remove the specks."
         )
     pixels, _ = network_input(image, channels_of(pair, image), apart)
-    field = field_at(pair.source, pixels, labels, mean_diameter)
+    field = field_at(pair.source, pixels, labels, mean_diameter, unsure)
     count = len(image.channels)
     return replace(field, channels=1 if image.is_rgb else count, chosen=_chosen_in_cellpose(pair, count), pair=pair)
 
 
-def field_at(source: str, image: Floats, labels: Labels, mean_diameter: float | None) -> Field:
+def field_at(
+    source: str,
+    image: Floats,
+    labels: Labels,
+    mean_diameter: float | None,
+    unsure: NDArray[np.bool_] | None = None,
+) -> Field:
     """A normalised image (2, Y, X) and labels (Y, X) at the resolution where objects have `mean_diameter` pixels.
 
     With None, or without objects in the image, the resolution stays unchanged.
@@ -120,7 +137,9 @@ def field_at(source: str, image: Floats, labels: Labels, mean_diameter: float | 
     factor = mean_diameter / diameter if mean_diameter and diameter else 1.0
     height, width = (max(1, round(side * factor)) for side in labels.shape)
     scaled = resize_labels(labels, (height, width))
-    return Field(source, resize(image, (height, width)), scaled, labels_to_flows(scaled), diameter)
+    if unsure is not None:
+        unsure = resize_labels(unsure.astype(np.int32), (height, width)) > 0
+    return Field(source, resize(image, (height, width)), scaled, labels_to_flows(scaled), diameter, unsure=unsure)
 
 
 def load_fields(

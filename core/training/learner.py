@@ -140,10 +140,16 @@ def flow_loss(
 ) -> Tensor:
     """Half the mean squared error of 5 x flows plus the weighted cross-entropy of the probability.
 
-    Shapes: outputs (N, 3, Y, X), flows (N, 2, Y, X), foreground (N, Y, X).
+    Shapes: outputs (N, 3, Y, X), flows (N, 2, Y, X), foreground (N, Y, X). Pixels of negative foreground, where nobody
+    is sure, do not count.
     """
-    squared = functional.mse_loss(outputs[:, :2], FLOW_SCALE * flows) / 2
-    return squared + probability_weight * functional.binary_cross_entropy_with_logits(outputs[:, 2], foreground)
+    known = (foreground >= 0).to(outputs.dtype)
+    count = known.sum().clamp(min=1)
+    squared = ((outputs[:, :2] - FLOW_SCALE * flows).square().mean(1) * known).sum() / count / 2
+    crossed = functional.binary_cross_entropy_with_logits(
+        outputs[:, 2], foreground.clamp(min=0), weight=known, reduction="sum"
+    )
+    return squared + probability_weight * crossed / count
 
 
 def look(network: FlowNetwork, image: Floats) -> Floats:

@@ -1,10 +1,12 @@
 """Augmentation: crops turn their flows along, and change contrast only as often as asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cellspan.core.dynamics.flows import labels_to_flows
-from cellspan.core.training.augment import Contrast, Crop, _across_planes, random_crop
+from cellspan.core.training.augment import UNKNOWN, Contrast, Crop, _across_planes, random_crop
 from cellspan.core.training.data import Field
 
 pytestmark = pytest.mark.quick
@@ -27,6 +29,19 @@ def test_crops_turn_their_flows(field: Field) -> None:
         again = labels_to_flows(inside.astype(np.int32))
         assert (again * crop.flows).sum(0)[inside].mean() > 0.95
         assert crop.image.shape == (2, 224, 224)
+
+
+def test_where_nobody_is_sure_the_foreground_is_unknown(field: Field) -> None:
+    left = np.zeros(field.labels.shape, bool)
+    left[:, :80] = True
+    sure = replace(field, labels=np.where(left, 0, field.labels), flows=np.where(left, 0, field.flows), unsure=left)
+    for seed in range(5):
+        plain, crop = (random_crop(one, 128, np.random.default_rng(seed)) for one in (replace(sure, unsure=None), sure))
+        unknown = crop.foreground == UNKNOWN
+        assert 0.1 < unknown.mean() < 0.9
+        assert not plain.foreground[unknown].any()
+        assert not crop.flows[:, unknown].any()
+        np.testing.assert_array_equal(crop.foreground[~unknown], plain.foreground[~unknown])
 
 
 def test_flows_of_crops_are_whole_up_to_the_outline() -> None:

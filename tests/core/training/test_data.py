@@ -73,6 +73,32 @@ def test_black_and_white_masks_are_refused_or_split(tmp_path: Path) -> None:
     assert load_fields(find_pairs(tmp_path), 20)[0].labels.max() == 1
 
 
+def test_where_nobody_is_sure_nothing_is_known(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a")
+    known = read_pair(find_pairs(tmp_path)[0])[1]
+    masks = known.astype(np.uint16)
+    masks[:, :64] = 65535
+    imageio.imwrite(tmp_path / "a_masks.png", masks)
+    field = load_field(find_pairs(tmp_path)[0], None)
+    assert field.unsure is not None
+    assert field.unsure[:, :64].all()
+    assert not field.unsure[:, 64:].any()
+    np.testing.assert_array_equal(field.labels > 0, (known > 0) & ~field.unsure)
+    assert field.labels.max() == np.count_nonzero(np.unique(known[:, 64:]))
+    assert not field.flows[:, field.unsure].any()
+    larger = load_field(find_pairs(tmp_path)[0], 2 * field.diameter)
+    assert larger.unsure is not None
+    assert larger.unsure.shape == larger.labels.shape
+    assert larger.unsure.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_black_and_white_mask_of_16_bits_is_no_doubt(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a")
+    masks = imageio.imread(tmp_path / "a_masks.png")
+    imageio.imwrite(tmp_path / "a_masks.png", np.where(masks > 0, 65535, 0).astype(np.uint16))
+    assert load_field(find_pairs(tmp_path)[0], None, split=True).labels.max() > 1
+
+
 def test_too_few_objects_are_refused(tmp_path: Path) -> None:
     write_pair(tmp_path, "a")
     one = np.zeros((128, 128), np.uint8)

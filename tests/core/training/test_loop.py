@@ -306,3 +306,16 @@ def test_the_loss_is_that_of_the_paper_but_for_the_weight_of_the_probability() -
     )
     perfect = torch.cat([5 * flows, 100 * foreground[None]], dim=1)
     assert float(flow_loss(perfect, flows, foreground)) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.quick
+def test_pixels_of_which_nobody_is_sure_do_not_count() -> None:
+    flows, outputs = torch.rand(2, 2, 8, 8), torch.rand(2, 3, 8, 8, requires_grad=True)
+    foreground = torch.cat([torch.full((2, 8, 4), -1.0), torch.ones(2, 8, 4)], dim=2)
+    loss = flow_loss(outputs, flows, foreground)
+    known = (outputs[..., 4:], flows[..., 4:], foreground[..., 4:])
+    assert float(loss.detach()) == pytest.approx(float(flow_loss(*known).detach()), rel=1e-5)
+    (gradient,) = torch.autograd.grad(loss, outputs)
+    assert not gradient[..., :4].any()
+    assert gradient[..., 4:].all()
+    assert float(flow_loss(outputs, flows, -torch.ones(2, 8, 8)).detach()) == 0

@@ -27,7 +27,7 @@ GROWTH = 8  # times the size of the first part
 if usable_processors() == 1:
     # With a single processor, TBB has no thread of its own: a program whose first loop did not run in its main thread
     # would wait for ever at its end (numba issue 10556, oneTBB issue 2056).
-    numba.config.THREADING_LAYER_PRIORITY = ["omp", "workqueue", "tbb"]
+    numba.config.THREADING_LAYER_PRIORITY = ["omp", "workqueue", "tbb"]  # type: ignore[attr-defined]
 
 
 def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:

@@ -120,10 +120,8 @@ def best_overlaps(true: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
 def match(iou: csr_array, threshold: float) -> Matches:
     """One-to-one matching that pairs as many objects as possible with IoU >= threshold."""
     pairs = csr_array(iou >= threshold)
-    pairs.indices, pairs.indptr = (
-        pairs.indices.astype(np.int32),
-        pairs.indptr.astype(np.int32),
-    )  # scipy 1.11 asks for it
+    # scipy 1.11 matches with 32-bit indices only.
+    pairs.indices, pairs.indptr = pairs.indices.astype(np.int32), pairs.indptr.astype(np.int32)
     matched = int(np.count_nonzero(maximum_bipartite_matching(pairs, perm_type="column") >= 0))
     return Matches(matched, iou.shape[1] - matched, iou.shape[0] - matched)
 

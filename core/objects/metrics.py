@@ -61,8 +61,9 @@ def intersection_over_union(true: ArrayLike, predicted: ArrayLike) -> csr_array:
     """
     a, b = (renumber(labels) for labels in of_one_shape(true, predicted))
     areas_a, areas_b = areas(a), areas(b)
-    rows, columns, overlap = shared_pixels(a, b)
-    rows, columns = rows - 1, columns - 1
+    first, second, overlap = shared_pixels(a, b)
+    # In 32 bits, because scipy 1.11 matches no longer ones.
+    rows, columns = (labels.astype(np.int32) - 1 for labels in (first, second))
     iou = overlap / (areas_a[rows] + areas_b[columns] - overlap)
     return csr_array((iou, (rows, columns)), shape=(len(areas_a), len(areas_b)))
 
@@ -120,8 +121,6 @@ def best_overlaps(true: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
 def match(iou: csr_array, threshold: float) -> Matches:
     """One-to-one matching that pairs as many objects as possible with IoU >= threshold."""
     pairs = csr_array(iou >= threshold)
-    # scipy 1.11 matches with 32-bit indices only.
-    pairs.indices, pairs.indptr = pairs.indices.astype(np.int32), pairs.indptr.astype(np.int32)
     matched = int(np.count_nonzero(maximum_bipartite_matching(pairs, perm_type="column") >= 0))
     return Matches(matched, iou.shape[1] - matched, iou.shape[0] - matched)
 

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
-from cellspan.core.errors import CellspanError
 from cellspan.core.objects.labels import Labels, median_diameter
 from cellspan.core.objects.metrics import best_overlaps
 from cellspan.core.parameters import Parameters
@@ -118,8 +117,6 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in tqdm(names, desc=kind):
             paths = [arguments.pictures / part for part in name.split("+")]
-            if missing := [path for path in paths if not path.is_file()]:
-                raise CellspanError(f"{missing[0]}: there is no such picture.")
             planes = np.concatenate([middle(path) for path in paths])
             labels = teacher.labels(planes, rng, dark=name.startswith("wound"))
             if labels is None:
